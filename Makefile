@@ -1,0 +1,50 @@
+# The commands of the project. `make help` lists them; the first one to run builds what it needs.
+PYTHON   ?= python3
+WORKERS  ?= 2
+DATA     ?= $(PARITY_DATA)
+HARNESS  := .tox/harness/bin/python
+READY    := .tox/harness.ready
+
+export UV_PYTHON_DOWNLOADS := never
+export NUMBA_CACHE_DIR     := $(CURDIR)/.tox/numba
+export PARITY_DATA         := $(if $(DATA),$(abspath $(DATA)))
+
+selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER),--layer $(layer))
+keyword   := $(if $(MODEL)$(LAYER),-k "$(strip $(MODEL) $(if $(and $(MODEL),$(LAYER)),and) $(LAYER))")
+
+.PHONY: parity test fixtures bench lint help clean
+.DELETE_ON_ERROR:
+
+parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
+	@$(HARNESS) -m parity run --workers $(WORKERS) $(selection) $(ARGS)
+
+test: $(READY)  ## every test: the harness, the port, the recorder, the reports, and every declared layer
+	@$(HARNESS) -m pytest -n $(WORKERS) $(keyword) $(ARGS)
+
+fixtures: $(READY)  ## fetch the published weights and clips from their pinned addresses into your cache
+	@$(HARNESS) -m fixtures fetch $(ARGS)
+
+bench: $(READY)  ## measure speed and memory, as ratios of one run
+	@$(HARNESS) -m bench $(ARGS)
+
+lint: .tools/ready  ## check the style
+	@.tools/bin/tox run -q -e lint -- $(ARGS)
+
+clean:  ## remove environments and outputs (recorded traces stay: `python -m parity data`)
+	rm -rf .tox .tools reports/out
+
+help:  ## show this
+	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo 'Variables: DATA=folder of weights and clips, MODEL=CNN0, LAYER=gru1, WORKERS=2, ARGS="more options"'
+
+# tox builds the harness from its locked requirements; a change of any of these files builds it anew.
+$(READY): requirements/harness.txt requirements/build.txt tox.ini .tools/ready
+	@.tools/bin/tox run -q --notest -e harness >&2
+	@touch $@
+
+.tools/ready: requirements/tools.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here; install Python 3.11 with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 2; }
+	@$(PYTHON) -m venv --clear .tools || { echo "make: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: apt-get install python3-venv)" >&2; exit 2; }
+	@.tools/bin/pip install --quiet --quiet --disable-pip-version-check --require-hashes -r $< || { echo "make: tox could not be installed from requirements/tools.txt; check the network and try again" >&2; exit 2; }
+	@.tools/bin/uv python find --quiet 3.11 >/dev/null || { echo "make: no Python 3.11 here; Chainer, Keras 1 and Theano need it (Debian: apt-get install python3.11 python3.11-venv python3.11-dev)" >&2; exit 2; }
+	@touch $@
