@@ -10,7 +10,9 @@ export NUMBA_CACHE_DIR     := $(CURDIR)/.tox/numba
 export PARITY_DATA         := $(if $(DATA),$(abspath $(DATA)))
 
 selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER),--layer $(layer))
-keyword   := $(if $(MODEL)$(LAYER),-k "$(strip $(MODEL) $(if $(and $(MODEL),$(LAYER)),and) $(LAYER))")
+
+export PARITY_MODEL := $(MODEL)
+export PARITY_LAYER := $(LAYER)
 
 .PHONY: parity test fixtures bench lint help clean
 .DELETE_ON_ERROR:
@@ -19,7 +21,7 @@ parity: $(READY)  ## prove the port against the originals, layer by layer, and w
 	@$(HARNESS) -m parity run --workers $(WORKERS) $(selection) $(ARGS)
 
 test: $(READY)  ## every test: the harness, the port, the recorder, the reports, and every declared layer
-	@$(HARNESS) -m pytest -n $(WORKERS) $(keyword) $(ARGS)
+	@$(HARNESS) -m pytest -n $(WORKERS) $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
 
 fixtures: $(READY)  ## fetch the published weights and clips from their pinned addresses into your cache
 	@$(HARNESS) -m fixtures fetch $(ARGS)

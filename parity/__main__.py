@@ -1,0 +1,123 @@
+"""The command line: `python -m parity run|record|report|data`. Exit codes: 0 holds, 1 does not, 2 cannot run, 3 nothing compared."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+import parity
+from parity.errors import CannotRun
+
+OUT = Path("reports/out")
+EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
+NOTHING_COMPARED = 3
+
+
+class Group(click.Group):
+    """Says what stops a run in one sentence, without a traceback."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except CannotRun as error:
+            raise _Refusal(str(error)) from error
+
+
+class _Refusal(click.ClickException):
+    exit_code = 2
+
+    def show(self, file=None):
+        click.echo(f"parity: {self.message}", err=True)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(parity.__version__, prog_name="parity")
+def main():
+    """Prove a port of the music taggers against the original Keras models, layer by layer.
+
+    Exit codes: 0 it holds, 1 it does not, 2 the run could not be made, 3 nothing was compared.
+    """
+
+
+def _choice(function):
+    for option in (click.option("--layer", "layers", multiple=True, help="Judge only this layer (repeatable)."),
+                   click.option("--model", "models", multiple=True, help="CRNN, CRNN50, CNN0 or CNN (repeatable); default: CRNN, CNN0, CNN.")):
+        function = option(function)
+    return function
+
+
+def _input(function):
+    for option in (click.argument("more_clips", nargs=-1, metavar="[CLIP]..."),
+                   click.option("--workers", default=2, show_default=True, type=click.IntRange(1), help="Processes side by side."),
+                   click.option("--clips", "clips", multiple=True, metavar="CLIP...",
+                                help="Mel spectrograms (.npy) or audio files, all in one batch; default: the two published ones."),
+                   click.option("--weights", help="A Keras weight file of the chosen model; default: the published one.")):
+        function = option(function)
+    return function
+
+
+@main.command()
+@_choice
+@_input
+@click.option("--port", default="port.proof:steps", show_default=True, metavar="MODULE:FUNCTION", help="The port to prove.")
+@click.option("--out", default=str(OUT), show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Where the outputs go.")
+def run(models, layers, weights, clips, more_clips, workers, port, out):
+    """Run the originals and the port on the same input and compare every layer.
+
+    Writes parity.json, parity.csv, junit.xml and parity.html.
+    """
+    from parity import cases, progress
+    from parity import run as job
+
+    names, layers = cases.select(models, layers)
+    if weights and len(names) != 1:
+        raise CannotRun("--weights belongs to one model; say which with --model")
+    chosen = [cases.case_for(name, weights, (*clips, *more_clips)) for name in names]
+    with progress.shown() as shown:
+        document = job.run(chosen, port=port, layers=layers, workers=workers, command=_command(), progress=shown)
+    _publish(document, out)
+    sys.exit(exit_code(document))
+
+
+def exit_code(document):
+    """The run's exit code: 3 where not one cell was compared, else by its verdict."""
+    compared = any(layer[mode]["verdict"] != "NOT COMPARED" for model in document["models"] for layer in model["layers"]
+                   for mode in ("isolated", "chained"))
+    return EXIT[document["verdict"]] if compared else NOTHING_COMPARED
+
+
+def _publish(document, out):
+    """JSON first; everything else is drawn from it alone."""
+    from parity.document import to_json
+    from parity.files import atomic_write
+    from reports import publish
+
+    atomic_write(out / "parity.json", to_json(document))
+    publish.everything(out / "parity.json", out)
+
+
+@main.command()
+@_choice
+@_input
+def record(models, layers, weights, clips, more_clips, workers):
+    """Record the originals' traces into the cache, without comparing."""
+    from parity import cases, progress, stacks
+    from parity.clips import read_clips
+
+    names, _ = cases.select(models, layers)
+    chosen = [cases.case_for(name, weights, (*clips, *more_clips)) for name in names]
+    with progress.shown() as shown:
+        traces = stacks.traces({case: read_clips(case.clips).batch for case in chosen}, workers=workers, progress=shown)
+    for case, lanes in traces.items():
+        for lane, path in lanes.items():
+            click.echo(f"{case.model.name}\t{lane}\t{path}")
+
+
+def _command():
+    return shlex.join(["parity", *sys.argv[1:]]).replace(os.getcwd() + "/", "")
+
+
+if __name__ == "__main__":
+    main(prog_name="parity")

@@ -1,0 +1,134 @@
+"""One case, layer by layer: walks the port along the recorded original and judges every cell.
+
+Every record is born failed: a cell says NOT COMPARED until figures replace it, so that nothing missing can look green.
+"""
+
+from contextlib import ExitStack
+
+import numpy as np
+
+from parity import oracle, verdict
+from parity.drift import compare_layer
+from parity.params import read_params
+from parity.trace import open_trace
+from parity.walk import network_order, walk
+
+TRUTH_AGREEMENT = 1e-12  # of a tensor's largest magnitude: float64 against float64, so only a formula can differ more
+UNIT_ROUNDOFF = 2.0**-24
+ISOLATED = ("rho_port", "rho_reference", "q_port", "q_reference", "rho_det", "max_abs", "rms", "worst_index", "worst_actual",
+            "worst_expected", "worst_allowed", "bitwise_equal", "bitwise_share", "beyond", "beyond_share", "effective_bits",
+            "structure", "support", "message")
+CHAINED = ("rho_local", "max_abs", "rms", "inherited", "local", "amplification", "share", "energy", "noise_max_abs",
+           "noise_rms", "message")
+
+
+def born_failed(name, kind="unknown", why="the run never reached this layer"):
+    """A layer's record before anything was compared."""
+    def cell(keys):
+        return {"verdict": verdict.NOT_COMPARED, **dict.fromkeys(keys), "message": why}
+
+    return {"name": name, "kind": kind, "shape": [], "dtype": "", "isolated": cell(ISOLATED), "chained": cell(CHAINED),
+            "cause": None, "closer": None, "closeness_bits": None}
+
+
+def compare_case(case, lanes, steps, *, layers=None, tick=lambda name: None):
+    """Compare every declared layer of `case` and return what a model's record is made of.
+
+    lanes : paths of the traces `reference`, `truth` and `noise`.
+    steps : the port, an ordered mapping layer name -> callable(float32 array) -> float32 array.
+    layers : names to judge (the chain always runs whole); None means all.
+    Returns {layers, first_divergence, oracle_truth, final, scores}. Raises CannotRun for an unreadable trace or weight file.
+    """
+    with ExitStack() as opened:
+        traces = {lane: opened.enter_context(open_trace(path)) for lane, path in lanes.items()}
+        reference = traces["reference"]
+        params, keras = read_params(case.weights), reference.provenance["keras"]
+        records = {name: born_failed(name) for name in _all_names(case, reference, steps)}
+        oracle_truth, upstream = {"layer": None, "ratio": 0.0}, None
+        for step in walk(reference, steps):
+            tick(step.layer.name)
+            if layers is None or step.layer.name in layers:
+                record, own = records[step.layer.name], params.get(step.layer.name, {})
+                upstream = _judge(record, step, own, keras, upstream)
+                _add_noise(record["chained"], step.expected, traces["noise"].read(step.layer.name))
+                _check_oracle(oracle_truth, step.layer, own, keras, traces["truth"])
+        _flag_strangers(records, case, reference, steps)
+        final = _final(step, traces)
+    chosen = [record for name, record in records.items() if layers is None or name in layers]
+    scores = None if step.chained.actual is None else {"expected": step.expected, "actual": step.chained.actual}
+    return {"layers": chosen, "first_divergence": first_divergence(chosen), "oracle_truth": oracle_truth,
+            "final": final, "scores": scores}
+
+
+def first_divergence(records):
+    """The first layer, in network order, which does not hold by its own fault; None where all do."""
+    cells = ((record["name"], record[mode]["verdict"]) for record in records for mode in ("isolated", "chained"))
+    return next((name for name, word in cells if word not in verdict.HOLDS and word != verdict.INHERITED), None)
+
+
+def _all_names(case, reference, steps):
+    """Declared layers first, then what only the original or only the port has: nobody is skipped."""
+    return dict.fromkeys([*case.model.layers, *network_order(reference), *steps])
+
+
+def _judge(record, step, params, keras, upstream):
+    """Fill a record; returns the first layer upstream, this one included, whose chained output is at fault."""
+    layer = step.layer
+    record.update(kind=layer.kind, shape=list(layer.shape), dtype=str(layer.dtype))
+    isolated, chained = compare_layer(layer, params, keras, input_reference=step.given, expected=step.expected,
+                                      actual_isolated=step.isolated.actual, input_chained=step.chained.given,
+                                      actual_chained=step.chained.actual)
+    for cell, figures, side in ((record["isolated"], isolated, step.isolated), (record["chained"], chained, step.chained)):
+        if figures is None:
+            cell["message"] = side.fault
+        else:
+            cell.update(figures, message=None, verdict=verdict.judge(figures))
+    if upstream and record["chained"]["verdict"] in verdict.HOLDS:
+        record["chained"].update(verdict=verdict.INHERITED, message=f"its input differs since {upstream}")
+    return upstream or (None if record["chained"]["verdict"] in verdict.HOLDS else layer.name)
+
+
+def _add_noise(cell, expected, noise):
+    """The original's own noise at this layer: compiled with fast_run against not compiled."""
+    drift = np.subtract(noise, expected, dtype=np.float64)
+    cell.update(noise_max_abs=float(np.abs(drift).max()), noise_rms=float(np.sqrt(np.mean(np.square(drift)))))
+
+
+def _check_oracle(worst, layer, params, keras, truth):
+    """Oracle against the original in float64, on the original's own float64 input, as a share of the agreement asked for."""
+    expected = truth.read(layer.name)
+    value = oracle.value(layer, params, truth.read(layer.inbound[0]), keras)
+    allowed = TRUTH_AGREEMENT * float(np.abs(expected).max())
+    gap = float(np.abs(value - expected).max())
+    ratio = gap / allowed if allowed else (0.0 if gap == 0 else float("inf"))
+    if not ratio <= worst["ratio"]:
+        worst.update(layer=layer.name, ratio=ratio)
+
+
+def _flag_strangers(records, case, reference, steps):
+    """Say why a layer that not all three lists have was not compared."""
+    known = {"the original": set(network_order(reference)), "the port": set(steps), "the declared list": set(case.model.layers)}
+    for name, record in records.items():
+        lacking = [who for who, names in known.items() if name not in names]
+        if lacking:
+            why = f"{' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no layer {name}"
+            for mode in ("isolated", "chained"):
+                record[mode].update(verdict=verdict.NOT_COMPARED, message=why)
+
+
+def _final(step, traces):
+    """Largest differences of the final scores between the port, the original (reference), its noise and the truth."""
+    name = step.layer.name
+    scores = {lane: trace.read(name).astype(np.float64) for lane, trace in traces.items()}
+    comparable = step.chained.actual is not None and step.chained.actual.shape == step.expected.shape
+    scores["port"] = step.chained.actual.astype(np.float64) if comparable else None
+
+    def distance(a, b):
+        return None if scores[a] is None else float(np.abs(scores[a] - scores[b]).max())
+
+    pairs = (("port", "reference"), ("noise", "reference"), ("port", "truth"), ("reference", "truth"), ("noise", "truth"))
+    figures = {f"{a}_{b}": distance(a, b) for a, b in pairs}
+    # No float32 score can be relied on to be nearer than its own last rounding, however lucky an original was.
+    figures["allowed"] = 2 * max(figures["reference_truth"], figures["noise_truth"], UNIT_ROUNDOFF * np.abs(scores["truth"]).max())
+    figures["holds"] = figures["port_truth"] is not None and bool(figures["port_truth"] <= figures["allowed"])
+    return figures

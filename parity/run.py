@@ -1,0 +1,89 @@
+"""The main job: record or recall the originals, run the port on the same input, compare, and make parity.json's document."""
+
+import importlib
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+from parity import stacks
+from parity.clips import read_clips
+from parity.compare import compare_case
+from parity.document import document, model_verdict, worst_cell
+from parity.environment import environment, threads_per_worker
+from parity.errors import CannotRun
+from parity.files import sha256_of
+from parity.tags import tag_tables
+
+PORT = "port.proof:steps"
+
+
+def run(cases, *, port=PORT, layers=None, workers=2, command="", progress=None):
+    """Prove `port` on every case; returns the document. Raises CannotRun where something needed is missing or broken.
+
+    port : "module:function", called as function(model name, weights path, Keras version); returns an ordered mapping
+    layer name -> callable(float32 array) -> float32 array.
+    layers : names to judge, None for all. workers : recorders, and comparing processes, side by side.
+    """
+    heard = {case.model.name: read_clips(case.clips) for case in cases}
+    traces = stacks.traces({case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress)
+    found = _compare_all(cases, traces, port, layers, workers, progress)
+    models = [model_record(case, heard[case.model.name], traces[case], found[case.model.name]) for case in cases]
+    return document(models, environment=environment(threads_per_worker(min(workers, len(cases)))), command=command, port=port,
+                    selection=list(layers) if layers else None)
+
+
+def load_steps(port, case):
+    """The port's steps for `case`, from "module:function". Raises CannotRun where it cannot be imported or refuses the file."""
+    module, _, function = port.partition(":")
+    try:
+        make = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise CannotRun(f"--port {port}: {error}; give module:function, for example {PORT}") from error
+    try:
+        return make(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras)
+    except (OSError, ValueError) as error:
+        raise CannotRun(str(error)) from error
+
+
+def model_record(case, clips, lanes, found):
+    """One model's part of the document."""
+    stack = stacks.describe(case.model.stack, lanes["reference"])
+    record = {"name": case.model.name, "verdict": None, "worst": None, "data": case.data,
+              "weights": {"file": case.weights.name, "sha256": sha256_of(case.weights)}, "stack": stack,
+              "clips": [{"name": name, "sha256": digest} for name, digest in zip(clips.names, clips.sha256, strict=True)],
+              "batch_size": len(clips.names), "first_divergence": found["first_divergence"], "final": found["final"],
+              "oracle_truth": found["oracle_truth"], "layers": found["layers"],
+              "tags": tag_tables(clips.names, _tag_names(case.model.tags), found["scores"])}
+    return {**record, "verdict": model_verdict(record), "worst": worst_cell(record)}
+
+
+def _tag_names(count):
+    from port.tags import TAGS
+
+    return TAGS[count]
+
+
+def _compare_all(cases, traces, port, layers, workers, progress):
+    """Each case in a process of its own, `workers` side by side; the largest first, so that the cores end together."""
+    workers = min(workers, len(cases))
+    os.environ["OPENBLAS_NUM_THREADS"] = str(threads_per_worker(workers))  # read by the children when they load NumPy
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        jobs = {pool.submit(_compare_one, case, traces[case], port, layers): case for case in cases}
+        return dict(_collect(jobs, progress))
+
+
+def _collect(jobs, progress):
+    for job in as_completed(jobs):
+        name = jobs[job].model.name
+        try:
+            yield name, job.result()
+        except BrokenProcessPool as error:
+            raise CannotRun(f"{name}: the comparing process died, most likely for want of memory; try WORKERS=1") from error
+        if progress:
+            progress.done(f"{name}: compared")
+
+
+def _compare_one(case, lanes, port, layers):
+    return compare_case(case, lanes, load_steps(port, case), layers=layers)

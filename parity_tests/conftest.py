@@ -1,0 +1,33 @@
+"""Runs the parity job once for the models whose cells were collected, and hands each test its own record."""
+
+import os
+
+import pytest
+
+from parity import cases, run
+
+CHOSEN = cases.select(os.environ.get("PARITY_MODEL", "").split(), os.environ.get("PARITY_LAYER", "").split())
+
+
+def pytest_generate_tests(metafunc):
+    """One test per declared cell, from the declared list and not from what happened to run."""
+    models, layers = CHOSEN
+    if "layer" in metafunc.fixturenames:
+        pairs = [(model, layer) for model in models for layer in cases.MODELS[model].layers if not layers or layer in layers]
+        metafunc.parametrize(("model", "layer"), pairs, ids=[f"{model}-{layer}" for model, layer in pairs])
+    elif "model" in metafunc.fixturenames:
+        metafunc.parametrize("model", models)
+
+
+@pytest.fixture(scope="session")
+def records(request):
+    """The run's records by model name, for the models that were collected here."""
+    wanted = {item.callspec.params.get("model") for item in request.session.items if hasattr(item, "callspec")}
+    chosen = [cases.case_for(model) for model in CHOSEN[0] if model in wanted]
+    return {model["name"]: model for model in run.run(chosen, workers=2, command="pytest parity_tests")["models"]}
+
+
+@pytest.fixture
+def record(records, model):
+    """One model's record."""
+    return records[model]
