@@ -82,7 +82,7 @@ def _collect(jobs, progress):
         except BrokenProcessPool as error:
             raise CannotRun(f"{name}: the comparing process died, most likely for want of memory; try WORKERS=1") from error
         if progress:
-            progress.done(f"{name}: compared")
+            progress.done(name, "compared")
 
 
 def _compare_one(case, lanes, port, layers):
