@@ -1,0 +1,101 @@
+"""Numbers and names as text: as many digits as they mean, and nothing a terminal, a browser or XML would obey."""
+
+import math
+import unicodedata
+
+ABSENT = "–"
+# Cc control, Cs lone surrogate, Co/Cn unassigned, Zl/Zp line separators; the bidirectional controls are of class Cf.
+HIDDEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+BIDIRECTIONAL = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+# Axes as the originals have them: B batch, C channel, F mel band, T time frame.
+AXES = {("Permute", 4): "btcf", 4: "bcft", 3: ("b", "t", "unit"), 2: ("b", "unit")}
+
+
+def visible(text, keep=""):
+    """`text` with control characters, lone surrogates and direction overrides written out (`\\x1b`), so it shows as itself."""
+    return "".join(
+        c if c in keep or not (c in BIDIRECTIONAL or unicodedata.category(c) in HIDDEN) else ascii(c)[1:-1] for c in str(text)
+    )
+
+
+def number(value):
+    """A figure of parity.json as a float (`"inf"`, `"-inf"` and `"nan"` are written as words there); None stays None."""
+    return None if value is None else float(value)
+
+
+def _text(value, write, unit=""):
+    value = number(value)
+    if value is None:
+        return ABSENT
+    if not math.isfinite(value):
+        return str(value)
+    return ("0" if value == 0 else write(value)) + unit
+
+
+def drift(value):
+    """An absolute difference: two significant digits, `3.1e-07`."""
+    return _text(value, "{:.1e}".format)
+
+
+def ratio(value):
+    """A ratio around 1 (q, rho): two decimals, three digits from 10 on, `0.58`, `209`."""
+    return _text(value, lambda x: f"{x:.2f}" if 0.01 <= abs(x) < 10 else f"{x:.3g}" if abs(x) < 1e4 else f"{x:.1e}")
+
+
+def bits(value):
+    """Effective bits, one decimal."""
+    return _text(value, "{:.1f}".format)
+
+
+def percent(value):
+    """A share of 1 as `2.5 %`, two digits."""
+    return _text(value, lambda x: f"{100 * x:.0f}" if abs(x) >= 0.0995 else f"{100 * x:.2g}", " %")
+
+
+def count(value):
+    """A whole number; None as a dash."""
+    return ABSENT if value is None else str(value)
+
+
+def allowance(rho):
+    """rho as a share of rounding's allowance: `42 %` inside it, `209 times` beyond."""
+    rho = number(rho)
+    if rho is None or not math.isfinite(rho):
+        return _text(rho, str)
+    if rho > 1:
+        return f"{ratio(rho)} times"
+    return "< 1 %" if 0 < rho < 0.005 else f"{100 * rho:.0f} %"
+
+
+def pair(actual, expected):
+    """Two values with as many digits (5 to 9) as it takes to see their difference."""
+    actual, expected = number(actual), number(expected)
+    if actual is None or expected is None:
+        return _text(actual, "{:.5g}".format), _text(expected, "{:.5g}".format)
+    digits = next((d for d in range(5, 9) if f"{actual:.{d}g}" != f"{expected:.{d}g}"), 9)
+    return f"{actual:.{digits}g}", f"{expected:.{digits}g}"
+
+
+def place(index, kind):
+    """An element's index with its axes named, `(b=0, t=14, unit=7)`; plain where the axes are not known."""
+    if not index:
+        return ABSENT
+    axes = AXES.get((kind, len(index))) or AXES.get(len(index)) or ()
+    names = [f"{axis}={at}" for axis, at in zip(axes, index)] or [str(at) for at in index]
+    return f"({', '.join(names)})"
+
+
+def shape(axes):
+    """A tensor's shape as Python writes a tuple; a dash where it is not known."""
+    return ABSENT if axes is None else str(tuple(axes))
+
+
+def score(value):
+    """A tag's score (0 to 1), four decimals."""
+    return _text(value, "{:.4f}".format)
+
+
+def flags(value):
+    """Theano's flags as one line, whether they were recorded as text or as a mapping."""
+    return value if isinstance(value, str) else ",".join(f"{key}={flag}" for key, flag in sorted(value.items()))

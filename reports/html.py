@@ -1,0 +1,87 @@
+"""parity.html: one self-contained page, drawn from the document alone and byte-identical for the same document."""
+
+import json
+from functools import cache, partial
+from pathlib import Path
+from urllib.parse import quote
+
+from reports import figures, message, summary, verdicts
+from reports.glossary import GLOSSARY
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+# (label, cell key, writer) of every figure on a layer's card, in reading order.
+ISOLATED = (
+    ("rho, port", "rho_port", figures.ratio),
+    ("rho, original", "rho_reference", figures.ratio),
+    ("q, port", "q_port", figures.ratio),
+    ("q, original", "q_reference", figures.ratio),
+    ("rho (proved bound)", "rho_det", figures.ratio),
+    ("largest difference", "max_abs", figures.drift),
+    ("rms difference", "rms", figures.drift),
+    ("rounding allows there", "worst_allowed", figures.drift),
+    ("elements beyond", "beyond", figures.count),
+    ("share beyond", "beyond_share", figures.percent),
+    ("bitwise equal", "bitwise_share", figures.percent),
+    ("effective bits", "effective_bits", figures.bits),
+)
+CHAINED = (
+    ("largest drift", "max_abs", figures.drift),
+    ("rms drift", "rms", figures.drift),
+    ("inherited", "inherited", figures.drift),
+    ("made here", "local", figures.drift),
+    ("rho, this layer alone", "rho_local", figures.ratio),
+    ("amplification", "amplification", figures.ratio),
+    ("share of the final drift", "share", figures.percent),
+    ("energy", "energy", figures.percent),
+    ("original's own noise", "noise_max_abs", figures.drift),
+    ("own noise, rms", "noise_rms", figures.drift),
+)
+WORDS = {"port": "the port", "reference": "the original", "equal": "neither"}
+
+
+def page(document):
+    """parity.html as text. Works from disk, without a network or JavaScript; hostile text in names is shown as text."""
+    return _environment().get_template("parity.html.j2").render(document=document, embedded=_embedded(document))
+
+
+def anchor(model, layer=None):
+    """The stable id of a model's section or a layer's card: `CNN0`, `CNN0-conv3`; other than plain names percent-encoded."""
+    plain = partial(quote, safe="", errors="backslashreplace")
+    name = plain(model["name"]).replace("-", "%2D")
+    return name if layer is None else f"{name}-{plain(layer['name'])}"
+
+
+def facts(rows, cell):
+    """(label, text) of each figure in ISOLATED or CHAINED for one cell."""
+    return [(label, write(cell.get(key))) for label, key, write in rows]
+
+
+def bar_width(rho):
+    """Filled share of the allowance bar in percent, 0 to 100; full for anything beyond or not a number."""
+    rho = figures.number(rho)
+    return 0 if rho is None else round(100 * rho, 1) if 0 <= rho <= 1 else 100
+
+
+def _embedded(document):
+    """The document as JSON that no HTML parser can mistake for markup, whatever its names say."""
+    text = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+@cache
+def _environment():
+    import jinja2
+    from markupsafe import Markup
+
+    def shown(value):
+        return value if isinstance(value, Markup) or not isinstance(value, str) else figures.visible(value, keep="\n")
+
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+                                     undefined=jinja2.StrictUndefined, finalize=shown, keep_trailing_newline=True)
+    environment.globals.update(
+        anchor=anchor, facts=facts, bar_width=bar_width, figures=figures, summary=summary, glossary=GLOSSARY,
+        describe=verdicts.describe, passes=verdicts.passes, cell_verdicts=verdicts.CELLS, modes=verdicts.MODES,
+        cell_message=message.cell_message, evidence=message.evidence, isolated_rows=ISOLATED, chained_rows=CHAINED, words=WORDS,
+    )
+    return environment

@@ -1,0 +1,90 @@
+"""What one cell says when it does not hold: a block that tells how many, worst, where, allowed, whose fault and what to run."""
+
+import math
+import shlex
+
+from reports import figures
+from reports.figures import visible
+from reports.summary import original
+from reports.verdicts import describe, passes
+
+HEADLINES = {
+    "NOT COMPARED": "was not compared with {original}",
+    "INCOMPARABLE": "cannot be compared with {original}",
+    "ORACLE-SUSPECT": "the oracle does not explain {original}, so the port is not judged",
+    "INHERITED": "the port's drift comes from an earlier layer, not from this one",
+}
+
+
+def cell_message(model, layer, mode):
+    """The block about one cell, no final newline; `model` and `layer` are records of parity.json, mode isolated or chained."""
+    cell = layer[mode]
+    lines = [_headline(model, layer, mode), *_body(model, layer, mode, cell), _reproduce(model, layer)]
+    return "\n  ".join(visible(line) for line in lines)
+
+
+def _headline(model, layer, mode):
+    verdict = layer[mode]["verdict"]
+    agrees = f"{verdict}, the port agrees with {{original}}"
+    says = agrees if passes(verdict) else HEADLINES.get(verdict, "the port differs from {original}")
+    return f"{model['name']} / {layer['name']} ({mode}): {says.format(original=original(model))}"
+
+
+def _body(model, layer, mode, cell):
+    if cell["verdict"] in ("NOT COMPARED", "INCOMPARABLE"):
+        return [cell.get("message") or "no reason was recorded", f"shape {figures.shape(layer['shape'])} {layer['dtype']}".rstrip()]
+    lines = _isolated(layer, cell) if mode == "isolated" else _chained(layer, cell)
+    blame = [] if passes(cell["verdict"]) else _blame(model, layer, mode, cell)
+    return lines + blame + ([cell["message"]] if cell.get("message") else [])
+
+
+def _isolated(layer, cell):
+    elements = math.prod(layer["shape"] or [0])
+    tensor = f"shape {figures.shape(layer['shape'])} {layer['dtype']}"
+    if cell["verdict"] == "EXACT":
+        return [f"all {elements} elements equal in every bit, {tensor}"]
+    actual, expected = figures.pair(cell["worst_actual"], cell["worst_expected"])
+    return [
+        f"{figures.count(cell['beyond'])} of {elements} elements beyond rounding ({figures.percent(cell['beyond_share'])}), {tensor}",
+        f"worst {figures.drift(cell['max_abs'])} at {figures.place(cell['worst_index'], layer['kind'])}: port {actual}, "
+        f"original {expected}, rounding allows {figures.drift(cell['worst_allowed'])} (rho {figures.ratio(cell['rho_port'])})",
+    ]
+
+
+def _chained(layer, cell):
+    return [
+        f"drift at most {figures.drift(cell['max_abs'])} (rms {figures.drift(cell['rms'])}), the original's own noise "
+        f"{figures.drift(cell.get('noise_max_abs'))}, shape {figures.shape(layer['shape'])} {layer['dtype']}",
+        f"inherited {figures.drift(cell['inherited'])}, made here {figures.drift(cell['local'])} "
+        f"(rho {figures.ratio(cell['rho_local'])} of this layer alone)",
+    ]
+
+
+def _blame(model, layer, mode, cell):
+    if cell["verdict"] == "INHERITED":
+        return [f"this layer agrees where its input does; the fault is in {model['first_divergence'] or 'an earlier layer'}"]
+    if cell["verdict"] == "ORACLE-SUSPECT":
+        rho = figures.ratio(layer["isolated"]["rho_reference"])
+        return [f"the original itself is beyond its own rounding (rho {rho}): its formula or stack is not the one declared"]
+    whose = "its input agrees, so the fault is in this layer" if mode == "isolated" else "made here, whatever its input"
+    why = evidence(layer) or f"{cell['verdict']}: {describe(cell['verdict']).meaning}"
+    return [f"{whose}; {why}", *_support(cell)]
+
+
+def evidence(layer):
+    """The named cause of a layer, `explained by: ... (R2 1.000)`; empty where none is known."""
+    cause = layer["cause"]
+    if not cause or not cause["hypothesis"]:
+        return ""
+    r2 = figures.number(cause["r2"])
+    return f"explained by: {cause['hypothesis']}" + ("" if r2 is None else f" (R2 {r2:.3f})")
+
+
+def _support(cell):
+    """Where the difference sits and what pattern hides under the allowance, as the run described them."""
+    pattern = ", ".join(f"{key} {value}" for key, value in (cell.get("structure") or {}).items())
+    return [f"{label}: {said}" for label, said in (("where", cell.get("support")), ("structure", pattern)) if said]
+
+
+def _reproduce(model, layer):
+    return f"reproduce: make parity MODEL={shlex.quote(model['name'])} LAYER={shlex.quote(layer['name'])}"

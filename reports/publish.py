@@ -1,0 +1,55 @@
+"""Writes what is drawn from parity.json beside it: parity.csv, junit.xml and parity.html; then shows the run."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from reports import html, junit, markdown, table, terminal
+from reports.document import ReportError, read
+
+FILES = {"parity.csv": table.csv, "junit.xml": junit.junit, "parity.html": html.page}
+
+
+def everything(path, folder, stream=None):
+    """Read the document at `path`, write FILES into `folder`, print the run to `stream` (standard output by default).
+
+    Where GITHUB_STEP_SUMMARY names a file, the Markdown summary is added to it. Returns the document. All texts are made
+    before the first file is written. Raises ReportError where the document is refused or a file cannot be written.
+    """
+    document = read(path)
+    texts = {Path(folder) / name: draw(document) for name, draw in FILES.items()}
+    for target, text in texts.items():
+        write(target, text)
+    terminal.show(document, stream)
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        _append(summary, markdown.markdown(document))
+    return document
+
+
+def write(path, text):
+    """Write `text` as UTF-8 to `path`, whole or not at all. Raises ReportError where it cannot be."""
+    path, temporary = Path(path), None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(text.encode())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ReportError(_unwritable(path, error)) from error
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _append(path, text):
+    try:
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise ReportError(_unwritable(path, error)) from error
+
+
+def _unwritable(path, error):
+    return f"{path}: cannot be written ({error.strerror}); free space or choose another folder"

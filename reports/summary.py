@@ -1,0 +1,127 @@
+"""What a whole run says: its cells, counts, sentences and one line of figures per model. Everything is drawn from these."""
+
+from typing import NamedTuple
+
+from reports import figures
+from reports.verdicts import CELLS, MODES, describe, passes
+
+DATA = {"real": "real data", "seeded": "seeded stand-ins: NOT the published weights"}
+FINAL = (
+    ("port_reference", "port to original"),
+    ("noise_reference", "original's own noise"),
+    ("port_truth", "port to truth"),
+    ("reference_truth", "original to truth"),
+    ("noise_truth", "original (fast_run) to truth"),
+)
+
+
+class Cell(NamedTuple):
+    """One comparison: a model, one of its layers, `isolated` or `chained`, and the figures of that mode."""
+
+    model: dict
+    layer: dict
+    mode: str
+
+    @property
+    def figures(self):
+        return self.layer[self.mode]
+
+    @property
+    def verdict(self):
+        return self.figures["verdict"]
+
+    @property
+    def holds(self):
+        return passes(self.verdict)
+
+    @property
+    def name(self):
+        return f"{self.model['name']} / {self.layer['name']} ({self.mode})"
+
+
+def cells(document):
+    """Every Cell of a document, models and layers in its own order."""
+    return [cell for model in document["models"] for cell in cells_of(model)]
+
+
+def cells_of(model):
+    """Every Cell of one model in network order, isolated before chained."""
+    return [Cell(model, layer, mode) for layer in model["layers"] for mode in MODES]
+
+
+def offenders(model):
+    """The cells that do not hold, by their own fault; the first offender first, in network order."""
+    return [cell for cell in cells_of(model) if not cell.holds and cell.verdict != "INHERITED"]
+
+
+def counts(document):
+    """Cells by verdict word, FORMULA names together, most severe last; words that do not occur are left out."""
+    words = [cell.verdict.partition("(")[0] for cell in cells(document)]
+    return {word: words.count(word) for word in CELLS if word in words}
+
+
+def data_sentence(document):
+    """The first line of every output: real data or stand-ins."""
+    return DATA[document["data"]]
+
+
+def verdict_sentence(document):
+    """The run's verdict with its counts, in one sentence."""
+    models, every = document["models"], cells(document)
+    if not every:
+        return f"{document['verdict']}: nothing was compared."
+    parts = ", ".join(f"{count} {word}" for word, count in counts(document).items())
+    holding = sum(model["verdict"] == "HOLDS" for model in models)
+    first = next((offender for model in models for offender in offenders(model)), None)
+    where = f"; first offender {first.name}" if first else ""
+    scope = f" for the selected {', '.join(document['selection'])}" if document.get("selection") else ""
+    return f"{document['verdict']}{scope}: {holding} of {len(models)} {_plural(models)} proved, {len(every)} comparisons ({parts}){where}."
+
+
+def _plural(models):
+    return "model" if len(models) == 1 else "models"
+
+
+def worst_text(model):
+    """Worst layer of a model: `conv3 (isolated) ROUNDING`; a dash where nothing was compared."""
+    worst = model["worst"]
+    return figures.ABSENT if not worst or not worst["layer"] else f"{worst['layer']} ({worst['mode']}) {worst['verdict']}"
+
+
+def model_row(model):
+    """One line per model, as text: name, marked verdict, worst layer, allowance used, then the final drifts of FINAL[:4]."""
+    rho = (model["worst"] or {}).get("rho")
+    return [
+        model["name"],
+        f"{describe(model['verdict']).mark} {model['verdict']}",
+        worst_text(model),
+        figures.allowance(rho),
+        *(figures.drift(model["final"][key]) for key, _ in FINAL[:4]),
+    ]
+
+
+MODEL_HEADINGS = ("model", "verdict", "worst layer", "allowance used", *(label for _, label in FINAL[:4]))
+
+
+def stacks(document):
+    """The originals' stacks, each once: `Keras 1.0.6 on Theano 1.0.5`."""
+    return list(dict.fromkeys(original(model) + f" on Theano {model['stack']['theano']}" for model in document["models"]))
+
+
+def original(model):
+    """What the port is measured against: `Keras 1.1.0`."""
+    return f"Keras {model['stack']['keras']}"
+
+
+def final_fault(model):
+    """Why a model does not hold although each of its cells does; None where the cells or the verdict say enough."""
+    if model["verdict"] == "HOLDS" or not all(cell.holds for cell in cells_of(model)):
+        return None
+    final, ratio = model["final"], figures.number(model["oracle_truth"]["ratio"])
+    if ratio is not None and not ratio <= 1:
+        return (f"every layer holds, but at {model['oracle_truth']['layer']} the oracle is {figures.ratio(ratio)} times as far from"
+                " the float64 original as it may be, so it cannot be relied on")
+    if final.get("holds") is False:
+        return (f"every layer holds, but the port's final scores are {figures.drift(final.get('port_truth'))} from the truth;"
+                f" {figures.drift(final.get('allowed'))} is allowed")
+    return "every layer listed holds, but the run says the model does not; see oracle_truth and final in parity.json"

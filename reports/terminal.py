@@ -1,0 +1,68 @@
+"""The run on a terminal: a table with one line per model, then what does not hold. Plain text where nobody sees colours."""
+
+import sys
+
+from reports.figures import visible
+from reports.message import cell_message
+from reports.summary import MODEL_HEADINGS, data_sentence, final_fault, model_row, offenders, stacks, verdict_sentence
+from reports.verdicts import describe
+
+COLOURS = {"good": "green", "bad": "red", "missing": "yellow"}
+TEXT_COLUMNS = 3  # model, verdict and worst layer are words; the columns after them are figures, aligned to the right
+
+
+def show(document, stream=None, blocks=3):
+    """Print the run to `stream` (standard output by default); at most `blocks` messages about cells that do not hold."""
+    stream = stream or sys.stdout
+    if getattr(stream, "isatty", lambda: False)():
+        _show_table(document, stream, blocks)
+    else:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(text(document, blocks).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def text(document, blocks=3):
+    """The same as plain text, no escape codes: data first, then the table, the blocks and the verdict."""
+    rows = [MODEL_HEADINGS, *_rows(document)] if document["models"] else []
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(_aligned(cell, width, at) for at, (cell, width) in enumerate(zip(row, widths))) for row in rows]
+    return "\n".join([*_heading(document), *(line.rstrip() for line in lines), *_blocks(document, blocks), visible(verdict_sentence(document)), ""])
+
+
+def _show_table(document, stream, blocks):
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for at, heading in enumerate(MODEL_HEADINGS):
+        table.add_column(heading, justify="right" if at > TEXT_COLUMNS - 1 else "left", overflow="fold")
+    for model, row in zip(document["models"], _rows(document)):
+        table.add_row(row[0], Text(row[1], COLOURS[describe(model["verdict"]).tone]), *map(Text, row[2:]))
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    for line in [*_heading(document), table, *_blocks(document, blocks)]:
+        console.print(line, soft_wrap=isinstance(line, str))
+    tone = describe(document["verdict"]).tone
+    console.print(Text(visible(verdict_sentence(document)), f"bold {COLOURS[tone]}"), soft_wrap=True)
+
+
+def _heading(document):
+    return [data_sentence(document), visible(f"{document['port']} against {', '.join(stacks(document)) or 'no original'}"), ""]
+
+
+def _rows(document):
+    return [[visible(cell) for cell in model_row(model)] for model in document["models"]]
+
+
+def _aligned(cell, width, at):
+    return cell.ljust(width) if at < TEXT_COLUMNS else cell.rjust(width)
+
+
+def _blocks(document, most):
+    """The first offender of each model first, then the others, at most `most`; what is left is counted."""
+    by_model = [offenders(model) for model in document["models"]]
+    ordered = [found[0] for found in by_model if found] + [cell for found in by_model for cell in found[1:]]
+    shown = [cell_message(*cell) for cell in ordered[:most]]
+    faults = [visible(f"{model['name']} (end to end): {final_fault(model)}") for model in document["models"] if final_fault(model)]
+    more = [f"{len(ordered) - most} more in parity.html"] if len(ordered) > most else []
+    return [line for block in [*shown, *faults, *more] for line in ("", block)] + [""]
