@@ -1,0 +1,114 @@
+"""Sums over a layer's blocks: one array against the oracle, and two arrays against each other."""
+
+import numpy as np
+
+from parity.bounds import NOTHING
+from parity.structure import Regression, per_channel
+from parity.support import Support
+
+
+def squares(x):
+    """Sum of the squares of an array, float64."""
+    flat = np.ravel(x)
+    return float(np.dot(flat, flat))
+
+
+class Tally:
+    """One implementation's distance from the oracle (a bounds.Witness); values: its output; structure: regress channels too.
+
+    worst2 is the largest ((value - o)/B)^2, errors2 the sum of (value - o)^2, scaled2 that of ((value - o)/sigma)^2.
+    """
+
+    def __init__(self, judge, values, structure=False):
+        self.judge, self.values = judge, np.ascontiguousarray(values).reshape(judge.view)
+        self.worst2 = self.errors2 = self.scaled2 = 0.0
+        self.bounded = 0
+        self.at, self.support = None, Support(judge)
+        self.regression = Regression(judge) if structure and judge.limits else None
+
+    def add(self, block):
+        """Take in a block; returns value - o in float64 (one zero where all are equal in a kind that may round nothing)."""
+        values = self.values[block.where]
+        if block.bound2 is None and np.array_equal(values, block.o):
+            return np.zeros(1)
+        error = np.subtract(values, block.o, dtype=np.float64)
+        weighted = error * block.weights
+        if self.regression:
+            self.regression.add(block, weighted)
+        weighted *= error  # ((value - o)/B)^2
+        self.errors2 += squares(error)
+        self._add_scaled(block, error, weighted)
+        largest = weighted.max()
+        if not largest <= 1:
+            self.support.add(block, ~(weighted <= 1))
+        if not largest <= self.worst2:
+            self._note_worst(block, weighted, largest)
+        return error
+
+    def _add_scaled(self, block, error, ratio2):
+        if self.regression:
+            sums = per_channel(ratio2)
+            self.regression.error[2, block.where[1]] += sums
+            total = sums.sum()
+        else:
+            total = ratio2.sum()
+        exact = block.exact_count
+        self.bounded += ratio2.size - exact
+        self.scaled2 += total / self.judge.sigma_share**2 if block.sigma2 is None else (np.square(error) / block.sigma2).sum()
+
+    def _note_worst(self, block, ratio2, largest):
+        self.worst2 = largest
+        at = np.unravel_index(np.argmax(ratio2), ratio2.shape)  # the first NaN, where there is one
+        inside = tuple(int(i + (part.start or 0)) for i, part in zip(at, block.where))
+        flat = np.ravel_multi_index(inside, self.judge.view)
+        bound2 = NOTHING if block.bound2 is None else block.bound2[at]
+        self.at = {"index": [int(i) for i in np.unravel_index(flat, self.judge.shape)], "value": float(self.values[inside]),
+                   "oracle": float(block.o[at]), "allowed": 0.0 if bound2 == NOTHING else float(np.sqrt(bound2))}
+
+    @property
+    def rho(self):
+        """Largest |value - o|/B; inf where something differs that may not."""
+        return float("inf") if self.worst2 > 1 / NOTHING**0.5 else float(np.sqrt(self.worst2))
+
+    @property
+    def q(self):
+        """Root mean square of (value - o)/sigma over the elements that may round; 0 when none may."""
+        if self.rho == float("inf"):
+            return float("inf")
+        return float(np.sqrt(self.scaled2 / self.bounded)) if self.bounded else 0.0
+
+    @property
+    def beyond_share(self):
+        """Share of the elements beyond B (f1)."""
+        return self.support.beyond / max(1, int(np.prod(self.judge.view)))
+
+
+class Pair:
+    """Two arrays against each other: largest and root mean square difference, share of equal elements."""
+
+    def __init__(self, actual, expected, view):
+        self.actual, self.expected = (np.ascontiguousarray(a).reshape(view) for a in (actual, expected))
+        self.largest = self.differences2 = 0.0
+        self.equal, self.signed_zeros, self.count = 0, 0, max(1, self.actual.size)
+
+    def add(self, where):
+        """Take in the elements at `where`."""
+        actual, expected = self.actual[where], self.expected[where]
+        if actual.dtype == expected.dtype and np.array_equal(actual, expected):
+            self.equal += actual.size
+            self.signed_zeros += int(np.count_nonzero(np.signbit(actual) != np.signbit(expected)))
+            return
+        difference = np.subtract(actual, expected, dtype=np.float64)
+        self.equal += difference.size - int(np.count_nonzero(difference))
+        self.largest = np.fmax(self.largest, max(difference.max(), -difference.min()))
+        self.differences2 += squares(difference)
+
+    @property
+    def norm(self):
+        """Euclidean norm of the difference."""
+        return float(np.sqrt(self.differences2))
+
+    @property
+    def rms(self):
+        """Root mean square of the difference."""
+        return float(np.sqrt(self.differences2 / self.count))
