@@ -1,6 +1,7 @@
 """Reads parity.json and refuses, in one sentence, what is not a whole document of this format."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 FORMAT = 1
@@ -27,10 +28,7 @@ def read(path):
 
 def validate(document, path="parity.json"):
     """Raise ReportError naming the first place where `document` departs from its schema or names something twice."""
-    from jsonschema import Draft202012Validator
-
-    errors = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).iter_errors(document)
-    first = min(errors, key=lambda error: list(map(str, error.absolute_path)), default=None)
+    first = min(_validator().iter_errors(document), key=lambda error: list(map(str, error.absolute_path)), default=None)
     if first is not None:
         raise ReportError(f"{path}: {_place(document, first.absolute_path)} {_says(first)}; write it anew (make parity)")
     for owner, records in [("the run", document["models"]), *((model["name"], model["layers"]) for model in document["models"])]:
@@ -38,6 +36,13 @@ def validate(document, path="parity.json"):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ReportError(f"{path}: {owner} lists {twice!r} twice; each name may occur once; write it anew (make parity)")
+
+
+@cache
+def _validator():
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
 def _bytes(path):

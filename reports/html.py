@@ -82,6 +82,6 @@ def _environment():
     environment.globals.update(
         anchor=anchor, facts=facts, bar_width=bar_width, figures=figures, summary=summary, glossary=GLOSSARY,
         describe=verdicts.describe, passes=verdicts.passes, cell_verdicts=verdicts.CELLS, modes=verdicts.MODES,
-        cell_message=message.cell_message, evidence=message.evidence, isolated_rows=ISOLATED, chained_rows=CHAINED, words=WORDS,
+        cell_message=message.cell_message, message=message, isolated_rows=ISOLATED, chained_rows=CHAINED, words=WORDS,
     )
     return environment

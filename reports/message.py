@@ -8,6 +8,7 @@ from reports.figures import visible
 from reports.summary import original
 from reports.verdicts import describe, passes
 
+LISTED = 8  # channels named in a message
 HEADLINES = {
     "NOT COMPARED": "was not compared with {original}",
     "INCOMPARABLE": "cannot be compared with {original}",
@@ -32,7 +33,7 @@ def _headline(model, layer, mode):
 
 def _body(model, layer, mode, cell):
     if cell["verdict"] in ("NOT COMPARED", "INCOMPARABLE"):
-        return [cell.get("message") or "no reason was recorded", f"shape {figures.shape(layer['shape'])} {layer['dtype']}".rstrip()]
+        return [cell.get("message") or "no reason was recorded", *([_tensor(layer)] if layer["shape"] else [])]
     lines = _isolated(layer, cell) if mode == "isolated" else _chained(layer, cell)
     blame = [] if passes(cell["verdict"]) else _blame(model, layer, mode, cell)
     return lines + blame + ([cell["message"]] if cell.get("message") else [])
@@ -40,12 +41,11 @@ def _body(model, layer, mode, cell):
 
 def _isolated(layer, cell):
     elements = math.prod(layer["shape"] or [0])
-    tensor = f"shape {figures.shape(layer['shape'])} {layer['dtype']}"
     if cell["verdict"] == "EXACT":
-        return [f"all {elements} elements equal in every bit, {tensor}"]
+        return [f"all {elements} elements equal in every bit, {_tensor(layer)}"]
     actual, expected = figures.pair(cell["worst_actual"], cell["worst_expected"])
     return [
-        f"{figures.count(cell['beyond'])} of {elements} elements beyond rounding ({figures.percent(cell['beyond_share'])}), {tensor}",
+        f"{figures.count(cell['beyond'])} of {elements} elements beyond rounding ({figures.percent(cell['beyond_share'])}), {_tensor(layer)}",
         f"worst {figures.drift(cell['max_abs'])} at {figures.place(cell['worst_index'], layer['kind'])}: port {actual}, "
         f"original {expected}, rounding allows {figures.drift(cell['worst_allowed'])} (rho {figures.ratio(cell['rho_port'])})",
     ]
@@ -54,10 +54,14 @@ def _isolated(layer, cell):
 def _chained(layer, cell):
     return [
         f"drift at most {figures.drift(cell['max_abs'])} (rms {figures.drift(cell['rms'])}), the original's own noise "
-        f"{figures.drift(cell.get('noise_max_abs'))}, shape {figures.shape(layer['shape'])} {layer['dtype']}",
+        f"{figures.drift(cell.get('noise_max_abs'))}, {_tensor(layer)}",
         f"inherited {figures.drift(cell['inherited'])}, made here {figures.drift(cell['local'])} "
         f"(rho {figures.ratio(cell['rho_local'])} of this layer alone)",
     ]
+
+
+def _tensor(layer):
+    return f"shape {figures.shape(layer['shape'])} {layer['dtype']}"
 
 
 def _blame(model, layer, mode, cell):
@@ -82,8 +86,34 @@ def evidence(layer):
 
 def _support(cell):
     """Where the difference sits and what pattern hides under the allowance, as the run described them."""
-    pattern = ", ".join(f"{key} {value}" for key, value in (cell.get("structure") or {}).items())
-    return [f"{label}: {said}" for label, said in (("where", cell.get("support")), ("structure", pattern)) if said]
+    said = (("where", support_text(cell)), ("structure", structure_text(cell) if structured(cell) else ""))
+    return [f"{label}: {text}" for label, text in said if text]
+
+
+def support_text(cell):
+    """Where the elements beyond rounding are, in words; empty where there are none."""
+    support = cell.get("support") or ""
+    return support["text"] if isinstance(support, dict) else support
+
+
+def structured(cell):
+    """Whether whole channels share a gain or an offset that rounding would have averaged out."""
+    return bool((cell.get("structure") or {}).get("structured"))
+
+
+def structure_text(cell):
+    """The gains and offsets that whole channels share: how many, which, the strongest against its limit."""
+    return "; ".join(filter(None, (_effect(cell["structure"], effect) for effect in ("gain", "offset"))))
+
+
+def _effect(structure, effect):
+    strongest, limit = structure.get(effect), structure.get(f"{effect}_limit")
+    channels = structure.get(f"{effect}_channels") or []
+    if strongest is None:
+        return ""
+    listed = ", ".join(map(str, channels[:LISTED])) + (", ..." if len(channels) > LISTED else "")
+    which = f"in {len(channels)} channel{'s' * (len(channels) != 1)}" + (f" ({listed})" if listed else "")
+    return f"{effect} {which}, strongest {figures.drift(strongest)} (allowed {figures.drift(limit)}, t {figures.ratio(structure.get(f'{effect}_t'))})"
 
 
 def _reproduce(model, layer):

@@ -1,0 +1,84 @@
+"""The files beside parity.json: written whole or not at all, and no drawing library before it is needed."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from reports import publish
+from reports.document import ReportError
+from tests.reports import factory
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    path = tmp_path / "in" / "parity.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(factory.failing()))
+    return path
+
+
+def test_everything_is_written_and_shown(written, tmp_path):
+    stream = io.StringIO()
+    assert publish.everything(written, tmp_path / "out", stream) == factory.failing()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["junit.xml", "parity.csv", "parity.html"]
+    assert stream.getvalue().startswith("real data\n")
+
+
+def test_same_json_same_files(written, tmp_path):
+    for folder in ("a", "b"):
+        publish.everything(written, tmp_path / folder, io.StringIO())
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in publish.FILES)
+
+
+def test_step_summary_is_added_to(written, tmp_path, monkeypatch):
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    publish.everything(written, tmp_path / "out", io.StringIO())
+    assert summary.read_text().startswith("before\n**DRIFTS: ")
+
+
+def test_a_bad_document_leaves_the_old_report(written, tmp_path):
+    publish.everything(written, tmp_path / "out", io.StringIO())
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in publish.FILES}
+    written.write_text(written.read_text()[:500])
+    with pytest.raises(ReportError, match="cut short"):
+        publish.everything(written, tmp_path / "out", io.StringIO())
+    assert before == {name: (tmp_path / "out" / name).read_bytes() for name in publish.FILES}
+
+
+def test_an_unwritable_folder_gets_its_sentence(written, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match="cannot be written .*choose another folder"):
+        publish.everything(written, tmp_path / "file" / "out", io.StringIO())
+
+
+def test_a_failed_write_leaves_no_part(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(publish.os, "replace", full)
+    with pytest.raises(ReportError, match="No space left on device"):
+        publish.write(tmp_path / "parity.html", "text")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _imported(statements):
+    """Top-level modules loaded by running `statements` in a fresh interpreter."""
+    code = f"import sys\n{statements}\nprint(' '.join({{name.partition('.')[0] for name in sys.modules}}))"
+    return set(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split())
+
+
+def test_core_needs_no_drawing_library():
+    loaded = _imported("import reports.publish, reports.message, reports.terminal, reports.markdown, reports.html, reports.table, reports.junit")
+    assert not loaded & {"pandas", "jinja2", "rich", "jsonschema", "markupsafe", "numpy"}
+
+
+def test_reports_know_only_the_json():
+    loaded = _imported("from tests.reports import factory\nfrom reports import html, junit, table, terminal, markdown\n"
+                       "d = factory.failing()\nhtml.page(d), junit.junit(d), table.csv(d), terminal.text(d), markdown.markdown(d)")
+    assert not loaded & {"parity", "port", "reference", "fixtures", "chainer", "h5py"} and "jinja2" in loaded
