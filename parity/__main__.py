@@ -1,5 +1,6 @@
 """The command line: `python -m parity run|record|report|data`. Exit codes: 0 holds, 1 does not, 2 cannot run, 3 nothing compared."""
 
+import datetime
 import os
 import shlex
 import sys
@@ -10,6 +11,7 @@ import click
 import parity
 from parity.errors import CannotRun
 
+JSON = "parity.json"
 OUT = Path("reports/out")
 EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
 NOTHING_COMPARED = 3
@@ -19,9 +21,11 @@ class Group(click.Group):
     """Says what stops a run in one sentence, without a traceback."""
 
     def invoke(self, context):
+        from reports.document import ReportError
+
         try:
             return super().invoke(context)
-        except CannotRun as error:
+        except (CannotRun, ReportError) as error:
             raise _Refusal(str(error)) from error
 
 
@@ -94,8 +98,8 @@ def _publish(document, out):
     from parity.files import atomic_write
     from reports import publish
 
-    atomic_write(out / "parity.json", to_json(document))
-    publish.everything(out / "parity.json", out)
+    atomic_write(out / JSON, to_json(document))
+    publish.everything(out / JSON, out)
 
 
 @main.command()
@@ -113,6 +117,46 @@ def record(models, layers, weights, clips, more_clips, workers):
     for case, lanes in traces.items():
         for lane, path in lanes.items():
             click.echo(f"{case.model.name}\t{lane}\t{path}")
+
+
+@main.command()
+@click.argument("json", default=str(OUT / JSON), type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The page; default: parity.html beside the JSON.")
+def report(json, output):
+    """Draw the HTML report anew from a parity.json alone."""
+    from reports import html, publish
+    from reports.document import read
+
+    page = html.page(read(json))
+    publish.write(output or json.with_name("parity.html"), page)
+
+
+@main.group()
+def data():
+    """The recorded traces this machine keeps."""
+
+
+@data.command("list")
+def list_traces():
+    """Show every recorded trace, most recently used first."""
+    from parity.cache import TraceCache, limit_bytes
+
+    cache = TraceCache()
+    entries = cache.list()
+    for entry in entries:
+        used = datetime.datetime.fromtimestamp(entry.last_used_s).strftime("%Y-%m-%d %H:%M")
+        click.echo(f"{used}  {entry.size_bytes / 1e6:7.0f} MB  {entry.path.stem[:12]}  {entry.label}")
+    total = sum(entry.size_bytes for entry in entries)
+    click.echo(f"{len(entries)} traces, {total / 1e9:.2f} GB of {limit_bytes() / 1e9:.0f} GB, in {cache.folder}")
+
+
+@data.command()
+def clear():
+    """Remove every recorded trace that no run is using."""
+    from parity.cache import TraceCache
+
+    removed, freed, kept = TraceCache().clear()
+    click.echo(f"removed {removed} traces, {freed / 1e9:.2f} GB" + (f"; {kept} are in use and stay" if kept else ""))
 
 
 def _command():

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from parity import oracle, verdict
+from parity import verdict
+from parity.bounds import BLOCK, witness
 from parity.drift import compare_layer
 from parity.params import read_params
+from parity.tally import Pair
 from parity.trace import open_trace
 from parity.walk import network_order, walk
 
@@ -46,12 +48,14 @@ def compare_case(case, lanes, steps, *, layers=None, tick=lambda name: None):
         records = {name: born_failed(name) for name in _all_names(case, reference, steps)}
         oracle_truth, upstream = {"layer": None, "ratio": 0.0}, None
         for step in walk(reference, steps):
-            tick(step.layer.name)
-            if layers is None or step.layer.name in layers:
-                record, own = records[step.layer.name], params.get(step.layer.name, {})
-                upstream = _judge(record, step, own, keras, upstream)
-                _add_noise(record["chained"], step.expected, traces["noise"].read(step.layer.name))
-                _check_oracle(oracle_truth, step.layer, own, keras, traces["truth"])
+            name = step.layer.name
+            tick(name)
+            if layers is None or name in layers:
+                own = params.get(name, {})
+                upstream = _judge(records[name], step, own, keras, upstream)
+                _add_noise(records[name]["chained"], step.expected, traces["noise"].read(name))
+                _check_oracle(oracle_truth, witness(step.layer, own, traces["truth"].read(step.layer.inbound[0]), keras),
+                              name, traces["truth"].read(name))
         _flag_strangers(records, case, reference, steps)
         final = _final(step, traces)
     chosen = [record for name, record in records.items() if layers is None or name in layers]
@@ -78,31 +82,39 @@ def _judge(record, step, params, keras, upstream):
     isolated, chained = compare_layer(layer, params, keras, input_reference=step.given, expected=step.expected,
                                       actual_isolated=step.isolated.actual, input_chained=step.chained.given,
                                       actual_chained=step.chained.actual)
-    for cell, figures, side in ((record["isolated"], isolated, step.isolated), (record["chained"], chained, step.chained)):
-        if figures is None:
-            cell["message"] = side.fault
-        else:
-            cell.update(figures, message=None, verdict=verdict.judge(figures))
-    if upstream and record["chained"]["verdict"] in verdict.HOLDS:
-        record["chained"].update(verdict=verdict.INHERITED, message=f"its input differs since {upstream}")
-    return upstream or (None if record["chained"]["verdict"] in verdict.HOLDS else layer.name)
+    _fill(record["isolated"], isolated, step.isolated, None)
+    _fill(record["chained"], chained, step.chained, upstream)
+    return upstream or (None if verdict.holds(record["chained"]["verdict"]) else layer.name)
+
+
+def _fill(cell, measures, side, upstream):
+    """Replace a cell's born failure by its figures and verdict, or say why the port gave nothing."""
+    if side.actual is None:
+        cell["message"] = side.fault
+        return
+    cell.update(measures, verdict=verdict.judge(measures, upstream_holds=upstream is None), message=measures["fault"] or None)
+    if "rho_local" in cell:
+        cell["rho_local"] = measures["rho_port"]
+    if cell["verdict"] == verdict.INHERITED:
+        cell["message"] = f"its input differs since {upstream}"
 
 
 def _add_noise(cell, expected, noise):
     """The original's own noise at this layer: compiled with fast_run against not compiled."""
-    drift = np.subtract(noise, expected, dtype=np.float64)
-    cell.update(noise_max_abs=float(np.abs(drift).max()), noise_rms=float(np.sqrt(np.mean(np.square(drift)))))
+    drift = Pair(noise, expected, (1, 1, -1))
+    for start in range(0, expected.size, BLOCK):
+        drift.add((slice(None), slice(None), slice(start, start + BLOCK)))
+    cell.update(noise_max_abs=float(drift.largest), noise_rms=drift.rms)
 
 
-def _check_oracle(worst, layer, params, keras, truth):
+def _check_oracle(worst, judge, name, expected):
     """Oracle against the original in float64, on the original's own float64 input, as a share of the agreement asked for."""
-    expected = truth.read(layer.name)
-    value = oracle.value(layer, params, truth.read(layer.inbound[0]), keras)
-    allowed = TRUTH_AGREEMENT * float(np.abs(expected).max())
-    gap = float(np.abs(value - expected).max())
+    flat = expected.reshape(judge.view)
+    gap = float(np.max([np.abs(judge.value(where) - flat[where]).max() for where in judge.blocks()]))  # NaN stays NaN
+    allowed = TRUTH_AGREEMENT * float(np.max([np.abs(flat[where]).max() for where in judge.blocks()]))
     ratio = gap / allowed if allowed else (0.0 if gap == 0 else float("inf"))
     if not ratio <= worst["ratio"]:
-        worst.update(layer=layer.name, ratio=ratio)
+        worst.update(layer=name, ratio=ratio)
 
 
 def _flag_strangers(records, case, reference, steps):
