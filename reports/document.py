@@ -73,8 +73,9 @@ def _place(document, path):
     words = []
     for step in path:
         document = document[step]
-        words.append(document["name"] if isinstance(step, int) and isinstance(document, dict) and "name" in document else str(step))
-    return " / ".join(map(str, words)) or "the document"
+        named = isinstance(step, int) and isinstance(document, dict) and "name" in document
+        words.append(str(document["name"] if named else step))
+    return " / ".join(words) or "the document"
 
 
 def _says(error):

@@ -82,7 +82,7 @@ def place(index, kind):
     if not index:
         return ABSENT
     axes = AXES.get((kind, len(index))) or AXES.get(len(index)) or ()
-    names = [f"{axis}={at}" for axis, at in zip(axes, index)] or [str(at) for at in index]
+    names = [f"{axis}={at}" for axis, at in zip(axes, index, strict=False)] or [str(at) for at in index]
     return f"({', '.join(names)})"
 
 

@@ -11,7 +11,8 @@ GLOSSARY = (
      " explains; up to 100 % is rounding, beyond it is something else"),
     ("q", "rms error over the rms error expected of one float32 accumulator: about 1 for a plain loop, 0.3 to 0.7 for a"
      " blocked matrix product, above 1.5 suspicious"),
-    ("rho (proved bound)", "largest error over the bound that no order of float32 operations can exceed; above 1 it is no rounding"),
+    ("rho (proved bound)", "largest error over the bound that no order of float32 operations can exceed; above 1 it is"
+     " no rounding"),
     ("effective bits", "how many leading bits of the tensor agree with the oracle; float32 holds 24, bfloat16 8"),
     ("bitwise", "share of elements equal in every bit"),
     ("inherited, made here", "the part of a chained drift that came in with the input, and the part that the layer added"),

@@ -77,8 +77,10 @@ def _environment():
     def shown(value):
         return value if isinstance(value, Markup) or not isinstance(value, str) else figures.visible(value, keep="\n")
 
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-                                     undefined=jinja2.StrictUndefined, finalize=shown, keep_trailing_newline=True)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, finalize=shown,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )
     environment.globals.update(
         anchor=anchor, facts=facts, bar_width=bar_width, figures=figures, summary=summary, glossary=GLOSSARY,
         describe=verdicts.describe, passes=verdicts.passes, cell_verdicts=verdicts.CELLS, modes=verdicts.MODES,

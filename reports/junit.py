@@ -7,6 +7,9 @@ from reports.figures import visible
 from reports.message import cell_message
 from reports.summary import cells_of, data_sentence, final_fault, verdict_sentence
 
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+FAULTS = (("failures", "failure"), ("errors", "error"))
+
 
 def junit(document):
     """junit.xml as text. What does not hold is a failure, what was not compared an error; an empty run is an error too."""
@@ -19,7 +22,7 @@ def junit(document):
     for key in ("tests", "failures", "errors", "skipped"):
         root.set(key, str(sum(int(suite.get(key)) for suite in suites)))
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=False).join(('<?xml version="1.0" encoding="UTF-8"?>\n', "\n"))
+    return DECLARATION + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _suite(document, model):
@@ -34,7 +37,7 @@ def _empty(document):
 
 
 def _counted(name, cases, document, seconds):
-    faults = {kind: str(sum(case.find(tag) is not None for case in cases)) for kind, tag in (("failures", "failure"), ("errors", "error"))}
+    faults = {kind: str(sum(case.find(tag) is not None for case in cases)) for kind, tag in FAULTS}
     suite = ElementTree.Element("testsuite", name=visible(name), tests=str(len(cases)), skipped="0",
                                 timestamp=document["created"], time=f"{figures.number(seconds) or 0:.3f}", **faults)
     suite.extend(cases)

@@ -45,7 +45,8 @@ def _isolated(layer, cell):
         return [f"all {elements} elements equal in every bit, {_tensor(layer)}"]
     actual, expected = figures.pair(cell["worst_actual"], cell["worst_expected"])
     return [
-        f"{figures.count(cell['beyond'])} of {elements} elements beyond rounding ({figures.percent(cell['beyond_share'])}), {_tensor(layer)}",
+        f"{figures.count(cell['beyond'])} of {elements} elements beyond rounding "
+        f"({figures.percent(cell['beyond_share'])}), {_tensor(layer)}",
         f"worst {figures.drift(cell['max_abs'])} at {figures.place(cell['worst_index'], layer['kind'])}: port {actual}, "
         f"original {expected}, rounding allows {figures.drift(cell['worst_allowed'])} (rho {figures.ratio(cell['rho_port'])})",
     ]
@@ -113,7 +114,8 @@ def _effect(structure, effect):
         return ""
     listed = ", ".join(map(str, channels[:LISTED])) + (", ..." if len(channels) > LISTED else "")
     which = f"in {len(channels)} channel{'s' * (len(channels) != 1)}" + (f" ({listed})" if listed else "")
-    return f"{effect} {which}, strongest {figures.drift(strongest)} (allowed {figures.drift(limit)}, t {figures.ratio(structure.get(f'{effect}_t'))})"
+    t = figures.ratio(structure.get(f"{effect}_t"))
+    return f"{effect} {which}, strongest {figures.drift(strongest)} (allowed {figures.drift(limit)}, t {t})"
 
 
 def _reproduce(model, layer):

@@ -75,7 +75,8 @@ def verdict_sentence(document):
     first = next((offender for model in models for offender in offenders(model)), None)
     where = f"; first offender {first.name}" if first else ""
     scope = f" for the selected {', '.join(document['selection'])}" if document.get("selection") else ""
-    return f"{document['verdict']}{scope}: {holding} of {len(models)} {_plural(models)} proved, {len(every)} comparisons ({parts}){where}."
+    proved = f"{holding} of {len(models)} {_plural(models)} proved"
+    return f"{document['verdict']}{scope}: {proved}, {len(every)} comparisons ({parts}){where}."
 
 
 def _plural(models):
@@ -119,8 +120,8 @@ def final_fault(model):
         return None
     final, ratio = model["final"], figures.number(model["oracle_truth"]["ratio"])
     if ratio is not None and not ratio <= 1:
-        return (f"every layer holds, but at {model['oracle_truth']['layer']} the oracle is {figures.ratio(ratio)} times as far from"
-                " the float64 original as it may be, so it cannot be relied on")
+        return (f"every layer holds, but at {model['oracle_truth']['layer']} the oracle is {figures.ratio(ratio)} times as far"
+                " from the float64 original as it may be, so it cannot be relied on")
     if final.get("holds") is False:
         return (f"every layer holds, but the port's final scores are {figures.drift(final.get('port_truth'))} from the truth;"
                 f" {figures.drift(final.get('allowed'))} is allowed")

@@ -24,9 +24,10 @@ def show(document, stream=None, blocks=3):
 def text(document, blocks=3):
     """The same as plain text, no escape codes: data first, then the table, the blocks and the verdict."""
     rows = [MODEL_HEADINGS, *_rows(document)] if document["models"] else []
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(_aligned(cell, width, at) for at, (cell, width) in enumerate(zip(row, widths))) for row in rows]
-    return "\n".join([*_heading(document), *(line.rstrip() for line in lines), *_blocks(document, blocks), visible(verdict_sentence(document)), ""])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [_aligned(row, widths).rstrip() for row in rows]
+    verdict = visible(verdict_sentence(document))
+    return "\n".join([*_heading(document), *lines, *_blocks(document, blocks), verdict, ""])
 
 
 def _show_table(document, stream, blocks):
@@ -37,7 +38,7 @@ def _show_table(document, stream, blocks):
     table = Table(box=None, pad_edge=False)
     for at, heading in enumerate(MODEL_HEADINGS):
         table.add_column(heading, justify="right" if at > TEXT_COLUMNS - 1 else "left", overflow="fold")
-    for model, row in zip(document["models"], _rows(document)):
+    for model, row in zip(document["models"], _rows(document), strict=True):
         table.add_row(row[0], Text(row[1], COLOURS[describe(model["verdict"]).tone]), *map(Text, row[2:]))
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     for line in [*_heading(document), table, *_blocks(document, blocks)]:
@@ -54,8 +55,9 @@ def _rows(document):
     return [[visible(cell) for cell in model_row(model)] for model in document["models"]]
 
 
-def _aligned(cell, width, at):
-    return cell.ljust(width) if at < TEXT_COLUMNS else cell.rjust(width)
+def _aligned(row, widths):
+    cells = enumerate(zip(row, widths, strict=True))
+    return "  ".join(cell.ljust(width) if at < TEXT_COLUMNS else cell.rjust(width) for at, (cell, width) in cells)
 
 
 def _blocks(document, most):
@@ -63,6 +65,6 @@ def _blocks(document, most):
     by_model = [offenders(model) for model in document["models"]]
     ordered = [found[0] for found in by_model if found] + [cell for found in by_model for cell in found[1:]]
     shown = [cell_message(*cell) for cell in ordered[:most]]
-    faults = [visible(f"{model['name']} (end to end): {final_fault(model)}") for model in document["models"] if final_fault(model)]
+    faults = [visible(f"{model['name']} (end to end): {why}") for model in document["models"] if (why := final_fault(model))]
     more = [f"{len(ordered) - most} more in parity.html"] if len(ordered) > most else []
     return [line for block in [*shown, *faults, *more] for line in ("", block)] + [""]

@@ -3,63 +3,174 @@
 import hashlib
 
 SHA = hashlib.sha256(b"made up").hexdigest()
-KINDS = (("bn_0_freq", "BatchNormalization", [2, 1, 96, 1440]), ("conv1", "Convolution2D", [2, 64, 96, 1366]), ("pool1", "MaxPooling2D", [2, 64, 48, 341]),
-         ("gru1", "GRU", [2, 15, 32]), ("gru2", "GRU", [2, 32]), ("output", "Dense", [2, 50]))
+KINDS = (
+    ("bn_0_freq", "BatchNormalization", [2, 1, 96, 1440]),
+    ("conv1", "Convolution2D", [2, 64, 96, 1366]),
+    ("pool1", "MaxPooling2D", [2, 64, 48, 341]),
+    ("gru1", "GRU", [2, 15, 32]),
+    ("gru2", "GRU", [2, 32]),
+    ("output", "Dense", [2, 50]),
+)
 
 
 def isolated(verdict="ROUNDING", **figures):
     exact = verdict == "EXACT"
-    return {"verdict": verdict, "rho_port": 0.0 if exact else 0.4237, "rho_reference": 0.3411, "q_port": 0.0 if exact else 0.5812,
-            "q_reference": 0.6120, "rho_det": 0.0123, "max_abs": 0.0 if exact else 3.1e-7, "rms": 0.0 if exact else 4.4e-8,
-            "worst_index": [0, 14, 7], "worst_actual": 0.48219, "worst_expected": 0.48218969, "worst_allowed": 1.5e-6,
-            "bitwise_equal": exact, "bitwise_share": 1.0 if exact else 0.3712, "beyond": 0, "beyond_share": 0.0, "effective_bits": 22.4,
-            "structure": None, "support": None, "message": None, **figures}
+    return {
+        "verdict": verdict,
+        "rho_port": 0.0 if exact else 0.4237,
+        "rho_reference": 0.3411,
+        "q_port": 0.0 if exact else 0.5812,
+        "q_reference": 0.6120,
+        "rho_det": 0.0123,
+        "max_abs": 0.0 if exact else 3.1e-7,
+        "rms": 0.0 if exact else 4.4e-8,
+        "worst_index": [0, 14, 7],
+        "worst_actual": 0.48219,
+        "worst_expected": 0.48218969,
+        "worst_allowed": 1.5e-6,
+        "bitwise_equal": exact,
+        "bitwise_share": 1.0 if exact else 0.3712,
+        "beyond": 0,
+        "beyond_share": 0.0,
+        "effective_bits": 22.4,
+        "structure": None,
+        "support": None,
+        "message": None,
+        **figures,
+    }
 
 
 def chained(verdict="ROUNDING", **figures):
-    return {"verdict": verdict, "rho_local": 0.3987, "max_abs": 6.2e-7, "rms": 7.3e-8, "inherited": 5.1e-7, "local": 2.9e-7,
-            "amplification": 1.37, "share": None, "energy": None, "noise_max_abs": 8.6e-7, "noise_rms": 9.7e-8, **figures}
+    return {
+        "verdict": verdict,
+        "rho_local": 0.3987,
+        "max_abs": 6.2e-7,
+        "rms": 7.3e-8,
+        "inherited": 5.1e-7,
+        "local": 2.9e-7,
+        "amplification": 1.37,
+        "share": None,
+        "energy": None,
+        "noise_max_abs": 8.6e-7,
+        "noise_rms": 9.7e-8,
+        **figures,
+    }
 
 
 def layer(name="conv1", kind="Convolution2D", shape=(2, 64, 96, 1366), **parts):
-    return {"name": name, "kind": kind, "shape": list(shape), "dtype": "float32", "isolated": isolated(), "chained": chained(),
-            "cause": None, "closer": None, "closeness_bits": None, **parts}
+    return {
+        "name": name,
+        "kind": kind,
+        "shape": list(shape),
+        "dtype": "float32",
+        "isolated": isolated(),
+        "chained": chained(),
+        "cause": None,
+        "closer": None,
+        "closeness_bits": None,
+        **parts,
+    }
 
 
 def model(name="CNN0", **parts):
     layers = [layer(*kind) for kind in KINDS]
     layers[2].update(isolated=isolated("EXACT"))
-    return {"name": name, "verdict": "HOLDS", "worst": {"layer": "conv1", "mode": "isolated", "verdict": "ROUNDING", "rho": 0.4237},
-            "data": "real", "weights": {"file": f"weights/{name.lower()}.h5", "sha256": SHA},
-            "stack": {"name": "keras106", "python": "3.11.9", "keras": "1.0.6", "theano": "1.0.5", "flags": "optimizer=None,floatX=float32"},
-            "clips": [{"name": "thejazzpiano", "sha256": SHA}, {"name": "actionable", "sha256": SHA}], "batch_size": 2,
-            "first_divergence": None,
-            "final": {"port_reference": 1.01e-7, "noise_reference": 8.9e-8, "port_truth": 1.22e-7, "reference_truth": 6.3e-8, "noise_truth": 9.4e-8},
-            "oracle_truth": {"layer": "gru1", "ratio": 0.0312}, "seconds": 12.3, "layers": layers,
-            "tags": [{"clip": "thejazzpiano", "top": [{"tag": "jazz", "expected": 0.8123456, "actual": 0.8123457, "delta": 1e-7}],
-                      "swaps": [], "stability": None}], **parts}
+    return {
+        "name": name,
+        "verdict": "HOLDS",
+        "worst": {"layer": "conv1", "mode": "isolated", "verdict": "ROUNDING", "rho": 0.4237},
+        "data": "real",
+        "weights": {"file": f"weights/{name.lower()}.h5", "sha256": SHA},
+        "stack": {
+            "name": "keras106",
+            "python": "3.11.9",
+            "keras": "1.0.6",
+            "theano": "1.0.5",
+            "flags": "optimizer=None,floatX=float32",
+        },
+        "clips": [{"name": "thejazzpiano", "sha256": SHA}, {"name": "actionable", "sha256": SHA}],
+        "batch_size": 2,
+        "first_divergence": None,
+        "final": {
+            "port_reference": 1.01e-7,
+            "noise_reference": 8.9e-8,
+            "port_truth": 1.22e-7,
+            "reference_truth": 6.3e-8,
+            "noise_truth": 9.4e-8,
+        },
+        "oracle_truth": {"layer": "gru1", "ratio": 0.0312},
+        "seconds": 12.3,
+        "layers": layers,
+        "tags": [
+            {
+                "clip": "thejazzpiano",
+                "top": [{"tag": "jazz", "expected": 0.8123456, "actual": 0.8123457, "delta": 1e-7}],
+                "swaps": [],
+                "stability": None,
+            }
+        ],
+        **parts,
+    }
 
 
 def document(models=None, **parts):
-    return {"format": 1, "verdict": "HOLDS", "data": "real", "created": "2024-05-06T07:08:09Z", "command": "make parity DATA=data",
-            "environment": {"python": "3.11.9", "numpy": "1.23.5", "chainer": "7.8.1", "blas": "OpenBLAS 0.3.20", "threads": 1,
-                            "os": "Linux 6.1", "cpu": "x86_64", "parity": "0.1.0"},
-            "port": "port.proof:steps", "models": [model("CRNN"), model("CNN0"), model("CNN")] if models is None else models, **parts}
+    return {
+        "format": 1,
+        "verdict": "HOLDS",
+        "data": "real",
+        "created": "2024-05-06T07:08:09Z",
+        "command": "make parity DATA=data",
+        "environment": {
+            "python": "3.11.9",
+            "numpy": "1.23.5",
+            "chainer": "7.8.1",
+            "blas": "OpenBLAS 0.3.20",
+            "threads": 1,
+            "os": "Linux 6.1",
+            "cpu": "x86_64",
+            "parity": "0.1.0",
+        },
+        "port": "port.proof:steps",
+        "models": [model("CRNN"), model("CNN0"), model("CNN")] if models is None else models,
+        **parts,
+    }
 
 
 def failing():
     """CRNN's gru1 computes another formula; gru2 and output inherit; CNN0's conv1 is gross."""
-    crnn, cnn0 = model("CRNN", verdict="DRIFTS", first_divergence="gru1"), model("CNN0", verdict="DRIFTS", first_divergence="conv1")
+    crnn, cnn0 = (
+        model("CRNN", verdict="DRIFTS", first_divergence="gru1"),
+        model("CNN0", verdict="DRIFTS", first_divergence="conv1"),
+    )
     crnn["worst"] = {"layer": "gru1", "mode": "isolated", "verdict": "FORMULA(reset-after)", "rho": 209.3}
     crnn["layers"][3].update(
-        isolated=isolated("FORMULA(reset-after)", rho_port=209.3, q_port=88.4, rho_det=14.2, max_abs=3.1e-4, worst_actual=0.48219,
-                          worst_expected=0.48188, beyond=12, beyond_share=0.0125, support="time steps 2 to 14, every unit"),
+        isolated=isolated(
+            "FORMULA(reset-after)",
+            rho_port=209.3,
+            q_port=88.4,
+            rho_det=14.2,
+            max_abs=3.1e-4,
+            worst_actual=0.48219,
+            worst_expected=0.48188,
+            beyond=12,
+            beyond_share=0.0125,
+            support="time steps 2 to 14, every unit",
+        ),
         chained=chained("FORMULA(reset-after)", rho_local=208.1, max_abs=3.3e-4, local=3.1e-4, inherited=4e-7),
-        cause={"hypothesis": "reset gate applied after the matrix product", "survivors": [], "undecidable": [], "estimate": None, "r2": 0.99987})
+        cause={
+            "hypothesis": "reset gate applied after the matrix product",
+            "survivors": [],
+            "undecidable": [],
+            "estimate": None,
+            "r2": 0.99987,
+        },
+    )
     for late in crnn["layers"][4:]:
         late.update(chained=chained("INHERITED", max_abs=2.2e-4, inherited=2.2e-4, local=1.3e-7))
     cnn0["worst"] = {"layer": "conv1", "mode": "isolated", "verdict": "GROSS", "rho": "inf"}
-    cnn0["layers"][1].update(isolated=isolated("GROSS", rho_port="inf", max_abs="nan", worst_actual="nan"), chained=chained("GROSS", rho_local="inf"))
+    cnn0["layers"][1].update(
+        isolated=isolated("GROSS", rho_port="inf", max_abs="nan", worst_actual="nan"), chained=chained("GROSS", rho_local="inf")
+    )
     return document([crnn, cnn0, model("CNN")], verdict="DRIFTS")
 
 
@@ -74,9 +185,22 @@ def seeded():
 def incomplete():
     """A layer that only the port has: born failed, no figure."""
     late = model("CNN0", verdict="INCOMPLETE", first_divergence="extra")
-    late["layers"].append(layer("extra", "unknown", (), dtype="", **{
-        "isolated": {**dict.fromkeys(isolated()), "verdict": "NOT COMPARED", "message": "the original has no layer extra"},
-        "chained": {**dict.fromkeys(chained()), "verdict": "NOT COMPARED"}}))
+    late["layers"].append(
+        layer(
+            "extra",
+            "unknown",
+            (),
+            dtype="",
+            **{
+                "isolated": {
+                    **dict.fromkeys(isolated()),
+                    "verdict": "NOT COMPARED",
+                    "message": "the original has no layer extra",
+                },
+                "chained": {**dict.fromkeys(chained()), "verdict": "NOT COMPARED"},
+            },
+        )
+    )
     return document([late], verdict="INCOMPLETE")
 
 
@@ -84,7 +208,14 @@ def empty():
     return document([], verdict="INCOMPLETE")
 
 
-HOSTILE = ("</script><script>alert(1)</script>", "\"'`|&amp; <!-- -->", "音楽タグ", "\u202egnihtyna\u202c", "\x1b[31mred\x00\n\ud800", "a b/c#d?e%20")
+HOSTILE = (
+    "</script><script>alert(1)</script>",
+    "\"'`|&amp; <!-- -->",
+    "音楽タグ",
+    "\u202egnihtyna\u202c",
+    "\x1b[31mred\x00\n\ud800",
+    "a b/c#d?e%20",
+)
 
 
 def hostile():

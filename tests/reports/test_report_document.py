@@ -14,16 +14,23 @@ SCHEMA = json.loads(document.SCHEMA.read_text(encoding="utf-8"))
 
 def _required():
     """Every name the schema requires, with the path of a record that has to have it."""
-    places = {"model": ("models", 0), "layer": ("models", 0, "layers", 3), "cause": ("models", 0, "layers", 3, "cause"),
-              "clip_tags": ("models", 0, "tags", 0), "structure": ("models", 0, "layers", 3, "isolated", "structure"),
-              **{mode: ("models", 0, "layers", 3, mode) for mode in ("isolated", "chained")}}
+    places = {
+        "model": ("models", 0),
+        "layer": ("models", 0, "layers", 3),
+        "cause": ("models", 0, "layers", 3, "cause"),
+        "clip_tags": ("models", 0, "tags", 0),
+        "structure": ("models", 0, "layers", 3, "isolated", "structure"),
+        **{mode: ("models", 0, "layers", 3, mode) for mode in ("isolated", "chained")},
+    }
     schemas = [((), SCHEMA), *((path, SCHEMA["$defs"][name]) for name, path in places.items())]
     for path, schema in schemas:
         yield from ((path, name) for name in schema["required"])
         for key, inner in schema["properties"].items():
             yield from (((*path, key), name) for name in inner.get("required", ()))
-    for path, inner in (((*places["model"], "clips", 0), SCHEMA["$defs"]["model"]["properties"]["clips"]["items"]),
-                        ((*places["clip_tags"], "top", 0), SCHEMA["$defs"]["clip_tags"]["properties"]["top"]["items"])):
+    for path, inner in (
+        ((*places["model"], "clips", 0), SCHEMA["$defs"]["model"]["properties"]["clips"]["items"]),
+        ((*places["clip_tags"], "top", 0), SCHEMA["$defs"]["clip_tags"]["properties"]["top"]["items"]),
+    ):
         yield from ((path, name) for name in inner["required"])
 
 
@@ -56,7 +63,9 @@ def test_schema_is_itself_valid_and_draft_2020_12():
     Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize(("path", "name"), _required(), ids=lambda part: part if isinstance(part, str) else "-".join(map(str, part)) or "top")
+@pytest.mark.parametrize(
+    ("path", "name"), _required(), ids=lambda part: part if isinstance(part, str) else "-".join(map(str, part)) or "top"
+)
 def test_each_required_name_is_missed(path, name):
     whole = _full()
     del _at(whole, path)[name]
@@ -70,7 +79,11 @@ def test_contract_names_of_the_architecture_are_required(name):
 
 
 SPOILT = {
-    "unknown verdict": (("models", 0, "layers", 0, "isolated", "verdict"), "FINE", "models / CRNN / layers / bn_0_freq / isolated / verdict is 'FINE'"),
+    "unknown verdict": (
+        ("models", 0, "layers", 0, "isolated", "verdict"),
+        "FINE",
+        "models / CRNN / layers / bn_0_freq / isolated / verdict is 'FINE'",
+    ),
     "formula without a name": (("models", 0, "layers", 0, "isolated", "verdict"), "FORMULA()", "is 'FORMULA\\(\\)'"),
     "inherited alone": (("models", 0, "layers", 0, "isolated", "verdict"), "INHERITED", "is 'INHERITED'"),
     "number as text": (("models", 0, "layers", 0, "isolated", "rho_port"), "0.4", "rho_port is '0.4', expected a number"),
@@ -80,9 +93,17 @@ SPOILT = {
     "passing with nan": (("models", 0, "layers", 0, "chained", "max_abs"), "nan", "max_abs is 'nan', expected number"),
     "digest cut": (("models", 0, "weights", "sha256"), "abc", "sha256 is 'abc'"),
     "batch of none": (("models", 0, "batch_size"), 0, "batch_size is 0"),
-    "another closer": (("models", 0, "layers", 0, "closer"), "nobody", "closer is 'nobody', expected one of port, reference, equal, None"),
+    "another closer": (
+        ("models", 0, "layers", 0, "closer"),
+        "nobody",
+        "closer is 'nobody', expected one of port, reference, equal, None",
+    ),
     "date in words": (("created",), "yesterday", "created is 'yesterday'"),
-    "holds with a gross cell": (("models", 0, "layers", 0, "chained", "verdict"), "GROSS", "verdict is 'GROSS', expected one of EXACT, ROUNDING"),
+    "holds with a gross cell": (
+        ("models", 0, "layers", 0, "chained", "verdict"),
+        "GROSS",
+        "verdict is 'GROSS', expected one of EXACT, ROUNDING",
+    ),
     "holds with a divergence": (("models", 0, "first_divergence"), "conv1", "first_divergence is 'conv1'"),
     "holds with a drifting model": (("models", 0, "verdict"), "DRIFTS", "verdict is 'DRIFTS', expected 'HOLDS'"),
     "holds with nothing": (("models",), [], "models is \\[\\]"),
@@ -137,5 +158,5 @@ def test_each_bad_file_gets_its_sentence(tmp_path, data, says):
 
 @pytest.mark.parametrize("name", ["absent.json", "."])
 def test_a_missing_file_gets_its_sentence(tmp_path, name):
-    with pytest.raises(ReportError, match="cannot be read .*run make parity first"):
+    with pytest.raises(ReportError, match=r"cannot be read .*run make parity first"):
         document.read(tmp_path / name)

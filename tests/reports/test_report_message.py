@@ -13,38 +13,52 @@ def _message(make, model, layer, mode):
 
 
 def test_isolated_block_word_for_word():
-    assert _message(factory.failing, 0, 3, "isolated") == """\
+    assert (
+        _message(factory.failing, 0, 3, "isolated")
+        == """\
 CRNN / gru1 (isolated): the port differs from Keras 1.0.6
   12 of 960 elements beyond rounding (1.2 %), shape (2, 15, 32) float32
   worst 3.1e-04 at (b=0, t=14, unit=7): port 0.48219, original 0.48188, rounding allows 1.5e-06 (rho 209)
   its input agrees, so the fault is in this layer; explained by: reset gate applied after the matrix product (R2 1.000)
   where: time steps 2 to 14, every unit
   reproduce: make parity MODEL=CRNN LAYER=gru1"""
+    )
 
 
 def test_inherited_block_says_whose_fault_it_is():
-    assert _message(factory.failing, 0, 4, "chained") == """\
+    assert (
+        _message(factory.failing, 0, 4, "chained")
+        == """\
 CRNN / gru2 (chained): the port's drift comes from an earlier layer, not from this one
   drift at most 2.2e-04 (rms 7.3e-08), the original's own noise 8.6e-07, shape (2, 32) float32
   inherited 2.2e-04, made here 1.3e-07 (rho 0.40 of this layer alone)
   this layer agrees where its input does; the fault is in gru1
   reproduce: make parity MODEL=CRNN LAYER=gru2"""
+    )
 
 
 def test_not_compared_says_why():
-    assert _message(factory.incomplete, 0, 6, "isolated") == """\
+    assert (
+        _message(factory.incomplete, 0, 6, "isolated")
+        == """\
 CNN0 / extra (isolated): was not compared with Keras 1.0.6
   the original has no layer extra
   reproduce: make parity MODEL=CNN0 LAYER=extra"""
+    )
 
 
 def test_exact_says_every_bit():
-    assert "all 4190208 elements equal in every bit" in _message(factory.document, 0, 2, "isolated").replace("2095104", "4190208")
+    assert "all 4190208 elements equal in every bit" in _message(factory.document, 0, 2, "isolated").replace(
+        "2095104", "4190208"
+    )
     assert "EXACT, the port agrees with Keras 1.0.6" in _message(factory.document, 0, 2, "isolated")
 
 
 CELLS = {
-    "INCOMPARABLE": ({"message": "shape (2, 3), expected (2, 4)"}, ["cannot be compared with", "shape (2, 3), expected (2, 4)"]),
+    "INCOMPARABLE": (
+        {"message": "shape (2, 3), expected (2, 4)"},
+        ["cannot be compared with", "shape (2, 3), expected (2, 4)"],
+    ),
     "ORACLE-SUSPECT": ({}, ["the oracle does not explain Keras 1.0.6", "beyond its own rounding (rho 0.34)"]),
     "GROSS": ({}, ["GROSS: differs by more than any number format's rounding could"]),
     "FORMULA(unnamed)": ({}, ["FORMULA(unnamed): computes another formula"]),
@@ -60,16 +74,29 @@ def test_each_verdict_has_its_words(verdict, figures, says):
 
 
 def test_structure_names_channels_and_limits():
-    structure = {"structured": True, "gain_channels": [7], "offset_channels": list(range(20)), "gain": 2.4e-7, "gain_limit": 1.2e-7,
-                 "gain_t": 45.1, "offset": -5e-5, "offset_limit": 1e-6, "offset_t": -634.0}
-    block = cell_message(factory.model(), factory.layer(isolated=factory.isolated("FORMULA(unnamed)", structure=structure)), "isolated")
+    structure = {
+        "structured": True,
+        "gain_channels": [7],
+        "offset_channels": list(range(20)),
+        "gain": 2.4e-7,
+        "gain_limit": 1.2e-7,
+        "gain_t": 45.1,
+        "offset": -5e-5,
+        "offset_limit": 1e-6,
+        "offset_t": -634.0,
+    }
+    block = cell_message(
+        factory.model(), factory.layer(isolated=factory.isolated("FORMULA(unnamed)", structure=structure)), "isolated"
+    )
     assert "structure: gain in 1 channel (7), strongest 2.4e-07 (allowed 1.2e-07, t 45.1)" in block
     assert "offset in 20 channels (0, 1, 2, 3, 4, 5, 6, 7, ...), strongest -5.0e-05" in block
 
 
 def test_clean_structure_is_not_shouted():
     structure = {"structured": False, "gain": 1e-9, "gain_limit": 1.2e-7, "gain_t": 1.0}
-    assert "structure" not in cell_message(factory.model(), factory.layer(isolated=factory.isolated("GROSS", structure=structure)), "isolated")
+    assert "structure" not in cell_message(
+        factory.model(), factory.layer(isolated=factory.isolated("GROSS", structure=structure)), "isolated"
+    )
 
 
 def test_hostile_names_cannot_write_control_characters_or_lines():
@@ -83,14 +110,35 @@ def test_reproduce_line_survives_a_shell():
     assert block.endswith("LAYER='a b/c#d?e%20'")
 
 
-@pytest.mark.parametrize(("write", "value", "text"), [
-    (figures.drift, 3.14159e-7, "3.1e-07"), (figures.drift, 0, "0"), (figures.drift, None, "–"), (figures.drift, "inf", "inf"),
-    (figures.ratio, 0.5812, "0.58"), (figures.ratio, 209.34, "209"), (figures.ratio, 12345678.0, "1.2e+07"), (figures.ratio, 0.00123, "0.00123"),
-    (figures.allowance, 0.4237, "42 %"), (figures.allowance, 1.0, "100 %"), (figures.allowance, 209.3, "209 times"), (figures.allowance, 1e-5, "< 1 %"),
-    (figures.allowance, 0, "0 %"), (figures.allowance, "inf", "inf"), (figures.allowance, "nan", "nan"), (figures.allowance, None, "–"),
-    (figures.percent, 0.025, "2.5 %"), (figures.percent, 1.0, "100 %"), (figures.percent, 0, "0 %"), (figures.percent, 0.0996, "10 %"),
-    (figures.bits, 22.44, "22.4"), (figures.score, 0.8123456, "0.8123"), (figures.count, None, "–"), (figures.shape, None, "–"),
-])
+@pytest.mark.parametrize(
+    ("write", "value", "text"),
+    [
+        (figures.drift, 3.14159e-7, "3.1e-07"),
+        (figures.drift, 0, "0"),
+        (figures.drift, None, "–"),
+        (figures.drift, "inf", "inf"),
+        (figures.ratio, 0.5812, "0.58"),
+        (figures.ratio, 209.34, "209"),
+        (figures.ratio, 12345678.0, "1.2e+07"),
+        (figures.ratio, 0.00123, "0.00123"),
+        (figures.allowance, 0.4237, "42 %"),
+        (figures.allowance, 1.0, "100 %"),
+        (figures.allowance, 209.3, "209 times"),
+        (figures.allowance, 1e-5, "< 1 %"),
+        (figures.allowance, 0, "0 %"),
+        (figures.allowance, "inf", "inf"),
+        (figures.allowance, "nan", "nan"),
+        (figures.allowance, None, "–"),
+        (figures.percent, 0.025, "2.5 %"),
+        (figures.percent, 1.0, "100 %"),
+        (figures.percent, 0, "0 %"),
+        (figures.percent, 0.0996, "10 %"),
+        (figures.bits, 22.44, "22.4"),
+        (figures.score, 0.8123456, "0.8123"),
+        (figures.count, None, "–"),
+        (figures.shape, None, "–"),
+    ],
+)
 def test_digits(write, value, text):
     assert write(value) == text
 

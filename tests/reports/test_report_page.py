@@ -142,7 +142,12 @@ def test_flags_as_a_mapping():
 def test_beyond_the_allowance_is_seen_without_colour():
     page = html.page(factory.failing())
     assert 'class="bar beyond"' in page and "209 times" in page
-    assert html.bar_width(0.4237) == 42.4 and html.bar_width("inf") == 100 and html.bar_width("nan") == 100 and html.bar_width(None) == 0
+    assert (
+        html.bar_width(0.4237) == 42.4
+        and html.bar_width("inf") == 100
+        and html.bar_width("nan") == 100
+        and html.bar_width(None) == 0
+    )
 
 
 def test_style_knows_dark_print_and_narrow():
