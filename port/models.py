@@ -1,0 +1,143 @@
+"""The four taggers as ordered mappings layer name -> step, with the names Keras gave the layers."""
+
+import difflib
+from itertools import pairwise
+from typing import NamedTuple
+
+import chainer
+import chainer.functions as F
+
+from port.functions.elementwise import elu
+from port.functions.pooling import max_pooling_2d
+from port.links.batch_normalization import BatchNormalization
+from port.links.gru import GRU
+from port.links.layers import Apply, Convolution2D, SigmoidDense, flatten, permute, reshape, zero_padding_2d
+from port.tags import GENRES, TAGS
+
+MEL_SHAPE = (1, 96, 1366)  # C,F,T of one clip: 96 mel bands, 1366 frames of 256 samples at 12 kHz
+
+# Keras class name -> what makes the step from a row's arguments.
+KINDS = {
+    "ZeroPadding2D": lambda **arguments: Apply(zero_padding_2d, **arguments),
+    "BatchNormalization": BatchNormalization,
+    "Convolution2D": Convolution2D,
+    "ELU": lambda **arguments: Apply(elu, **arguments),
+    "MaxPooling2D": lambda **arguments: Apply(max_pooling_2d, **arguments),
+    "Dropout": lambda **arguments: Apply(F.dropout, **arguments),
+    "Permute": lambda **arguments: Apply(permute, **arguments),
+    "Reshape": lambda **arguments: Apply(reshape, **arguments),
+    "Flatten": lambda: Apply(flatten),
+    "GRU": GRU,
+    "Dense": SigmoidDense,
+}
+BY_RELEASE = {"BatchNormalization", "ELU"}  # the kinds whose formula depends on the Keras release
+
+
+class Architecture(NamedTuple):
+    """One model: the Keras release of its published weights, its tags, and its layers as (name, kind, arguments)."""
+
+    keras: str
+    tags: tuple
+    layers: list
+
+
+def _blocks(widths, pools, mode, ratio):
+    # conv -> batch normalisation -> ELU -> max pooling -> dropout; widths counts the input's one channel first.
+    rows = []
+    for i, ((inputs, outputs), pool) in enumerate(zip(pairwise(widths), pools, strict=True), 1):
+        rows += [
+            (f"conv{i}", "Convolution2D", {"in_channels": inputs, "out_channels": outputs}),
+            (f"bn{i}", "BatchNormalization", {"size": outputs, "axis": 1, "mode": mode}),
+            (f"elu_{i}", "ELU", {}),
+            (f"pool{i}", "MaxPooling2D", {"pool_size": pool}),
+            (f"dropout{i}", "Dropout", {"ratio": ratio}),
+        ]
+    return rows
+
+
+def _cnn(mode):
+    return [
+        ("bn_0_freq", "BatchNormalization", {"size": 1366, "axis": 3}),
+        *_blocks((1, 32, 128, 128, 192, 256), ((2, 4), (2, 4), (2, 4), (3, 5), (4, 4)), mode, ratio=0.5),
+        ("flatten_1", "Flatten", {}),
+        ("output", "Dense", {"in_size": 256, "out_size": len(TAGS)}),
+    ]
+
+
+def _crnn(output, tags):
+    return [
+        ("zeropadding2d_1", "ZeroPadding2D", {"padding": (0, 37)}),
+        ("bn_0_freq", "BatchNormalization", {"size": 1440, "axis": 3}),
+        *_blocks((1, 64, 128, 128, 128), ((2, 2), (3, 3), (4, 4), (4, 4)), mode=0, ratio=0.1),
+        ("permute_1", "Permute", {"dims": (3, 1, 2)}),
+        ("reshape_1", "Reshape", {"target_shape": (15, 128)}),
+        ("gru1", "GRU", {"in_size": 128, "out_size": 32, "return_sequences": True}),
+        ("gru2", "GRU", {"in_size": 32, "out_size": 32}),
+        ("final_drop", "Dropout", {"ratio": 0.3}),
+        (output, "Dense", {"in_size": 32, "out_size": len(tags)}),
+    ]
+
+
+MODELS = {
+    "CRNN": Architecture("1.1.0", GENRES, _crnn("preds", GENRES)),
+    "CRNN50": Architecture("1.0.6", TAGS, _crnn("output", TAGS)),
+    "CNN0": Architecture("1.0.6", TAGS, _cnn(mode=2)),
+    "CNN": Architecture("1.0.6", TAGS, _cnn(mode=0)),
+}
+
+
+class Tagger(chainer.Chain):
+    """Mel spectrograms (B,1,96,1366) in dB -> tag scores (B,tags) in [0, 1], through the layers of MODELS[model].
+
+    A real chain: it takes Variables or arrays, trains where chainer.config.train is on, and serialises. Its links are
+    named as Keras names the layers. `keras` picks the formulas of that release; by default the one the weights are from.
+    """
+
+    def __init__(self, model, keras=None):
+        super().__init__()
+        architecture = architecture_of(model)
+        self.model, self.keras, self.tags = model, keras or architecture.keras, architecture.tags
+        self.layer_names = tuple(name for name, _, _ in architecture.layers)
+        with self.init_scope():
+            for name, kind, arguments in architecture.layers:
+                release = {"keras": self.keras} if kind in BY_RELEASE else {}
+                setattr(self, name, KINDS[kind](**arguments, **release))
+
+    def steps(self):
+        """Ordered dict layer name -> callable(Variable or array) -> Variable."""
+        return {name: self[name] for name in self.layer_names}
+
+    def forward(self, x):
+        return self._through(x, self.layer_names)
+
+    def logits(self, x):
+        """The scores before the last sigmoid: x (B,1,96,1366) -> Variable (B,tags)."""
+        *before, last = self.layer_names
+        return self[last].logits(self._through(x, before))
+
+    def _through(self, x, names):
+        dtype = self.conv1.W.dtype
+        if x.shape[1:] != MEL_SHAPE or x.dtype != dtype:
+            raise ValueError(f"{self.model} takes {dtype} mel spectrograms (clips, 1, 96, 1366), not {x.dtype} {x.shape}")
+        for name in names:
+            x = self[name](x)
+        return x
+
+
+def architecture_of(model):
+    """The row of MODELS, or a ValueError that suggests the nearest name."""
+    if model in MODELS:
+        return MODELS[model]
+    nearest = difflib.get_close_matches(str(model).upper(), MODELS, n=1, cutoff=0)[0]
+    raise ValueError(f"no model is called {model!r}; did you mean {nearest}? There are {', '.join(MODELS)}")
+
+
+def load(model, weights, keras=None):
+    """A Tagger with the parameters of `weights`, a Keras HDF5 or an npz of port.weights.
+
+    keras : the release whose formulas to use; by default the npz's own, else that of the model's published weights.
+    Raises ValueError for an unknown model or release, port.weights.WeightsError for a file that does not fit.
+    """
+    from port.weights import read_into
+
+    return read_into(model, weights, keras)
