@@ -4,7 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 U = 2.0**-24  # float32 unit roundoff
-BLOCK = 2**16  # output elements per block: its float64 arrays stay in the core's own cache
+BLOCK = 2**15  # output elements per block: its float64 arrays stay in the core's own cache
 _SQUARES_FIT = (2.0**-30, 2.0**30)  # magnitudes whose squares and their sums are float32 numbers
 
 

@@ -7,9 +7,9 @@ to the oracle on that same input of its own: what it adds itself is told from wh
 
 import numpy as np
 
-from parity.bounds import NOTHING, witness
+from parity.bounds import NOTHING, squares, witness
 from parity.structure import per_channel
-from parity.tally import Pair, Tally, squares
+from parity.tally import Pair, Tally
 
 EXCESS = 1.5  # q above this, or rho above 1, asks for the certain bound
 NAN = float("nan")
@@ -48,12 +48,17 @@ def mismatch(actual, expected):
         return f"shape {actual.shape} instead of {expected.shape}"
     if actual.dtype != expected.dtype:
         return f"dtype {actual.dtype} instead of {expected.dtype}"
-    for whose, array in (("the port's", actual), ("the original's", expected)):
-        if not np.isfinite(array.sum(dtype=np.float64)):
-            bad = int(np.count_nonzero(~np.isfinite(array)))
-            if bad:
-                return f"{bad} of {whose} values are NaN or infinite"
     return ""
+
+
+def not_finite(comparison, reference):
+    """Which side holds NaN or infinite values, in a clause; "" when none does."""
+    if comparison.port.finite and reference.finite:
+        return ""
+    sides = (("the port's", comparison.actual), ("the original's", comparison.expected))
+    bad = [(int(np.count_nonzero(~np.isfinite(array))), whose) for whose, array in sides]
+    return " and ".join(f"{count} of {whose} values are NaN or infinite" for count, whose in bad if count) or \
+        "the layer's input or parameters hold NaN or infinite values"
 
 
 def measure(actual, expected, judge):
@@ -121,27 +126,27 @@ def report(comparison, reference):
     exact or an upper bound; u_in; structured and structure; effective_bits; max_abs and rms of port - original; the worst
     element by |port - o|/B and what is allowed there, in the output's own units; beyond and support. inf and NaN occur.
     """
-    measures = {"fault": comparison.fault, **_of_reference(reference), **dict.fromkeys(PORT, NAN), **UNKNOWN}
-    if not comparison.usable:
+    fault = comparison.fault or (not_finite(comparison, reference) if comparison.usable else "")
+    measures = {"fault": fault, **_of_reference(reference), **dict.fromkeys(PORT, NAN), **UNKNOWN}
+    if fault or not comparison.usable:
         return measures
     port, pair = comparison.port, comparison.pair
     rho_det, u_in, certain = _certainty(comparison)
     structure = port.regression.findings() if port.regression else None
-    sizes = squares(comparison.expected.astype(np.float64))
     at = port.at or {}
     return measures | {
         "bitwise_share": pair.equal / pair.count, "bitwise_equal": pair.equal == pair.count, "signed_zeros": pair.signed_zeros,
         "exact": pair.equal == pair.count or (comparison.judge.moves and port.worst2 == 0),
-        "rho_port": port.rho, "f1_port": port.beyond_share, "q_port": port.q, "rho_det": rho_det, "rho_det_exact": certain,
+        "rho_port": port.rho, "beyond_share": port.beyond_share, "q_port": port.q, "rho_det": rho_det, "rho_det_exact": certain,
         "u_in": u_in, "structured": bool(structure and structure["structured"]), "structure": structure,
-        "effective_bits": _bits(port.errors2, sizes), "rms_error_port": float(np.sqrt(port.errors2 / pair.count)),
+        "effective_bits": _bits(port.errors2, port.sizes2), "rms_error_port": float(np.sqrt(port.errors2 / pair.count)),
         "max_abs": float(pair.largest), "rms": pair.rms, "beyond": port.support.beyond, "support": port.support.findings(),
         "worst_index": at.get("index"), "worst_actual": at.get("value"), "worst_oracle": at.get("oracle"),
         "worst_expected": float(comparison.expected[tuple(at["index"])]) if at else None, "worst_allowed": at.get("allowed"),
         "inherited": float(np.sqrt(comparison.inherited2)), "local": float(np.sqrt(comparison.local2))}
 
 
-PORT = ("bitwise_share", "rho_port", "f1_port", "q_port", "rho_det", "effective_bits", "rms_error_port", "max_abs", "rms")
+PORT = ("bitwise_share", "rho_port", "beyond_share", "q_port", "rho_det", "effective_bits", "rms_error_port", "max_abs", "rms")
 UNKNOWN = {"bitwise_equal": False, "exact": False, "signed_zeros": 0, "rho_det_exact": False, "u_in": None, "structured": False,
            "structure": None, "beyond": 0, "support": None, "worst_index": None, "worst_actual": None, "worst_oracle": None,
            "worst_expected": None, "worst_allowed": None, "inherited": None, "local": None}
@@ -149,9 +154,9 @@ UNKNOWN = {"bitwise_equal": False, "exact": False, "signed_zeros": 0, "rho_det_e
 
 def _of_reference(reference):
     if reference is None:  # the oracle's shape is not the original's: nothing is explained
-        return {"rho_reference": float("inf"), "q_reference": float("inf"), "f1_reference": 1.0, "rms_error_reference": NAN}
+        return {"rho_reference": float("inf"), "q_reference": float("inf"), "beyond_share_reference": 1.0, "rms_error_reference": NAN}
     count = max(1, int(np.prod(reference.judge.view)))
-    return {"rho_reference": reference.rho, "q_reference": reference.q, "f1_reference": reference.beyond_share,
+    return {"rho_reference": reference.rho, "q_reference": reference.q, "beyond_share_reference": reference.beyond_share,
             "rms_error_reference": float(np.sqrt(reference.errors2 / count))}
 
 
@@ -185,5 +190,7 @@ def _handed(input_chained, input_reference, inherited, fault):
     pair = Pair(input_chained, input_reference, (1, 1, -1))
     for start in range(0, pair.count, 2**16):
         pair.add((slice(None), slice(None), slice(start, start + 2**16)))
+    if not np.isfinite(pair.norm):
+        fault = "its input holds NaN or infinite values"
     grown = inherited / pair.norm if pair.norm and inherited is not None else None
-    return {"input_fault": "", "input_drift": pair.norm, "amplification": grown}
+    return {"input_fault": fault, "input_drift": pair.norm, "amplification": grown}

@@ -136,7 +136,7 @@ def _convolution(layer, params, x, keras):
 
 def elu(x, alpha):
     """relu(x) + alpha*(exp(min(x, 0)) - 1): advanced_activations.py. float64 exp - 1 errs by 1e-16, a 1e-9th of its float32 bound."""
-    negative = np.minimum(x, 0, dtype=np.float64)
+    negative = np.minimum(x, 0).astype(np.float64)
     np.exp(negative, out=negative)
     return np.maximum(x, 0) + alpha * (negative - 1)
 

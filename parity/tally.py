@@ -2,26 +2,21 @@
 
 import numpy as np
 
-from parity.bounds import NOTHING
+from parity.bounds import NOTHING, squares
 from parity.structure import Regression, per_channel
 from parity.support import Support
-
-
-def squares(x):
-    """Sum of the squares of an array, float64."""
-    flat = np.ravel(x)
-    return float(np.dot(flat, flat))
 
 
 class Tally:
     """One implementation's distance from the oracle (a bounds.Witness); values: its output; structure: regress channels too.
 
-    worst2 is the largest ((value - o)/B)^2, errors2 the sum of (value - o)^2, scaled2 that of ((value - o)/sigma)^2.
+    worst2 is the largest ((value - o)/B)^2, errors2 the sum of (value - o)^2, scaled2 that of ((value - o)/sigma)^2, sizes2
+    that of o^2.
     """
 
     def __init__(self, judge, values, structure=False):
         self.judge, self.values = judge, np.ascontiguousarray(values).reshape(judge.view)
-        self.worst2 = self.errors2 = self.scaled2 = 0.0
+        self.worst2 = self.errors2 = self.scaled2 = self.sizes2 = 0.0
         self.bounded = 0
         self.at, self.support = None, Support(judge)
         self.regression = Regression(judge) if structure and judge.limits else None
@@ -29,6 +24,7 @@ class Tally:
     def add(self, block):
         """Take in a block; returns value - o in float64 (one zero where all are equal in a kind that may round nothing)."""
         values = self.values[block.where]
+        self.sizes2 += block.size2
         if block.bound2 is None and np.array_equal(values, block.o):
             return np.zeros(1)
         error = np.subtract(values, block.o, dtype=np.float64)
@@ -54,7 +50,7 @@ class Tally:
             total = ratio2.sum()
         exact = block.exact_count
         self.bounded += ratio2.size - exact
-        self.scaled2 += total / self.judge.sigma_share**2 if block.sigma2 is None else (np.square(error) / block.sigma2).sum()
+        self.scaled2 += total / self.judge.sigma_share**2 if block.sigma2 is None else float(np.dot(np.square(error).ravel(), block.precision.ravel()))
 
     def _note_worst(self, block, ratio2, largest):
         self.worst2 = largest
@@ -64,6 +60,11 @@ class Tally:
         bound2 = NOTHING if block.bound2 is None else block.bound2[at]
         self.at = {"index": [int(i) for i in np.unravel_index(flat, self.judge.shape)], "value": float(self.values[inside]),
                    "oracle": float(block.o[at]), "allowed": 0.0 if bound2 == NOTHING else float(np.sqrt(bound2))}
+
+    @property
+    def finite(self):
+        """Whether neither the implementation nor the oracle has NaN or infinite values."""
+        return bool(np.isfinite(self.errors2 + self.sizes2))
 
     @property
     def rho(self):
@@ -98,8 +99,8 @@ class Pair:
             self.equal += actual.size
             self.signed_zeros += int(np.count_nonzero(np.signbit(actual) != np.signbit(expected)))
             return
-        difference = np.subtract(actual, expected, dtype=np.float64)
-        self.equal += difference.size - int(np.count_nonzero(difference))
+        self.equal += int(np.count_nonzero(actual == expected))
+        difference = actual - expected  # of two near float32 numbers, exact
         self.largest = np.fmax(self.largest, max(difference.max(), -difference.min()))
         self.differences2 += squares(difference)
 
