@@ -33,7 +33,8 @@ def _headline(model, layer, mode):
 
 def _body(model, layer, mode, cell):
     if cell["verdict"] in ("NOT COMPARED", "INCOMPARABLE"):
-        return [cell.get("message") or "no reason was recorded", *([_tensor(layer)] if layer["shape"] else [])]
+        reason = cell.get("message") or cell.get("fault") or "no reason was recorded"
+        return [reason, *([_tensor(layer)] if layer["shape"] else [])]
     lines = _isolated(layer, cell) if mode == "isolated" else _chained(layer, cell)
     blame = [] if passes(cell["verdict"]) else _blame(model, layer, mode, cell)
     return lines + blame + ([cell["message"]] if cell.get("message") else [])
@@ -42,14 +43,21 @@ def _body(model, layer, mode, cell):
 def _isolated(layer, cell):
     elements = math.prod(layer["shape"] or [0])
     if cell["verdict"] == "EXACT":
-        return [f"all {elements} elements equal in every bit, {_tensor(layer)}"]
+        zeros = f" ({cell['signed_zeros']} differ in the sign of zero)" if cell.get("signed_zeros") else ""
+        return [f"all {elements} elements equal the original's{zeros}, {_tensor(layer)}"]
     actual, expected = figures.pair(cell["worst_actual"], cell["worst_expected"])
     return [
         f"{figures.count(cell['beyond'])} of {elements} elements beyond rounding "
         f"({figures.percent(cell['beyond_share'])}), {_tensor(layer)}",
-        f"worst {figures.drift(cell['max_abs'])} at {figures.place(cell['worst_index'], layer['kind'])}: port {actual}, "
+        f"worst {figures.drift(_difference(cell))} at {figures.place(cell['worst_index'], layer['kind'])}: port {actual}, "
         f"original {expected}, rounding allows {figures.drift(cell['worst_allowed'])} (rho {figures.ratio(cell['rho_port'])})",
     ]
+
+
+def _difference(cell):
+    """|port - original| where rounding explains least; the largest anywhere, if that place is not known."""
+    actual, expected = figures.number(cell["worst_actual"]), figures.number(cell["worst_expected"])
+    return cell["max_abs"] if actual is None or expected is None else abs(actual - expected)
 
 
 def _chained(layer, cell):

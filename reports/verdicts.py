@@ -14,7 +14,7 @@ class Verdict(NamedTuple):
 
 
 CELLS = {
-    "EXACT": Verdict("=", "good", "equal to the original, bit for bit"),
+    "EXACT": Verdict("=", "good", "equal to the original, element for element"),
     "ROUNDING": Verdict("✓", "good", "differs by no more than float32 rounding of the original's own formula"),
     "INHERITED": Verdict("↓", "bad", "differs, but only because its input does; the fault is in an earlier layer"),
     "EXCESS ROUNDING": Verdict("✗", "bad", "the original's formula, rounded more than float32 arithmetic needs to"),

@@ -2,7 +2,12 @@
 
 import hashlib
 
-SHA = hashlib.sha256(b"made up").hexdigest()
+
+def sha(name):
+    """A digest that no other name has."""
+    return hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()
+
+
 KINDS = (
     ("bn_0_freq", "BatchNormalization", [2, 1, 96, 1440]),
     ("conv1", "Convolution2D", [2, 64, 96, 1366]),
@@ -80,7 +85,7 @@ def model(name="CNN0", **parts):
         "verdict": "HOLDS",
         "worst": {"layer": "conv1", "mode": "isolated", "verdict": "ROUNDING", "rho": 0.4237},
         "data": "real",
-        "weights": {"file": f"weights/{name.lower()}.h5", "sha256": SHA},
+        "weights": {"file": f"weights/{name.lower()}.h5", "sha256": sha(name + ".h5")},
         "stack": {
             "name": "keras106",
             "python": "3.11.9",
@@ -88,7 +93,7 @@ def model(name="CNN0", **parts):
             "theano": "1.0.5",
             "flags": "optimizer=None,floatX=float32",
         },
-        "clips": [{"name": "thejazzpiano", "sha256": SHA}, {"name": "actionable", "sha256": SHA}],
+        "clips": [{"name": "thejazzpiano", "sha256": sha("thejazzpiano")}, {"name": "actionable", "sha256": sha("actionable")}],
         "batch_size": 2,
         "first_divergence": None,
         "final": {
@@ -222,7 +227,8 @@ def hostile():
     """Names that try to be markup, escape codes and other people's columns."""
     broken = model(HOSTILE[0], verdict="DRIFTS", first_divergence=HOSTILE[0])
     broken["layers"] = [layer(name, isolated=isolated("GROSS", message=name), chained=chained("INHERITED")) for name in HOSTILE]
-    broken["clips"] = [{"name": name, "sha256": SHA} for name in HOSTILE]
+    broken["worst"]["layer"] = HOSTILE[4]
+    broken["clips"] = [{"name": name, "sha256": sha(name)} for name in HOSTILE]
     return document([broken], verdict="DRIFTS", command=HOSTILE[0])
 
 

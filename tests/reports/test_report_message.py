@@ -47,11 +47,10 @@ CNN0 / extra (isolated): was not compared with Keras 1.0.6
     )
 
 
-def test_exact_says_every_bit():
-    assert "all 4190208 elements equal in every bit" in _message(factory.document, 0, 2, "isolated").replace(
-        "2095104", "4190208"
-    )
-    assert "EXACT, the port agrees with Keras 1.0.6" in _message(factory.document, 0, 2, "isolated")
+def test_exact_counts_its_elements():
+    block = _message(factory.document, 0, 2, "isolated")
+    assert "EXACT, the port agrees with Keras 1.0.6" in block
+    assert "all 2095104 elements equal the original's, shape" in block
 
 
 CELLS = {
@@ -71,6 +70,21 @@ def test_each_verdict_has_its_words(verdict, figures, says):
     layer = factory.layer(isolated=factory.isolated(verdict, **figures))
     block = cell_message(factory.model(), layer, "isolated")
     assert all(words in block for words in says), block
+
+
+def test_zeros_of_another_sign_are_told():
+    layer = factory.layer(isolated=factory.isolated("EXACT", signed_zeros=3))
+    assert "equal the original's (3 differ in the sign of zero)" in cell_message(factory.model(), layer, "isolated")
+
+
+def test_worst_difference_is_that_of_the_two_values_beside_it():
+    layer = factory.layer(isolated=factory.isolated("GROSS", max_abs=9.0, worst_actual=1.5, worst_expected=1.0))
+    assert "worst 5.0e-01 at" in cell_message(factory.model(), layer, "isolated")
+
+
+def test_a_fault_without_a_message_is_the_reason():
+    layer = factory.layer(isolated=factory.isolated("INCOMPARABLE", fault="dtype float64 instead of float32"))
+    assert "dtype float64 instead of float32" in cell_message(factory.model(), layer, "isolated")
 
 
 def test_structure_names_channels_and_limits():
@@ -150,6 +164,7 @@ def test_just_beyond_the_allowance_never_reads_as_within():
 def test_pair_shows_the_difference():
     assert figures.pair(0.48219, 0.48188) == ("0.48219", "0.48188")
     assert figures.pair(0.48218999, 0.48219003) == ("0.48218999", "0.48219003")
+    assert figures.pair(0.48218400001, 0.48217600002) == ("0.482184", "0.482176")
     assert figures.pair("nan", 0.5) == ("nan", "0.5") and figures.pair(None, 0.5) == ("–", "0.5")
 
 

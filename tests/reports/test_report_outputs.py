@@ -160,6 +160,10 @@ def test_markdown_holds_no_date_and_its_blocks():
     assert markdown.markdown(factory.seeded()).splitlines()[2] == DATA["seeded"]
 
 
+def test_markdown_has_at_most_the_blocks_asked_for():
+    assert markdown.markdown(factory.failing(), blocks=1).count("```text") == 1
+
+
 def test_markdown_shows_hostile_names_as_text():
     prose = markdown.markdown(factory.hostile()).partition("```")[0]
     assert "<script" not in prose and "&#60;script&#62;" in prose
