@@ -1,0 +1,99 @@
+"""`python -m reference.record JOB.json OUT.h5`: run one original once and write every layer's output to a trace.
+
+JOB.json: {"model": "CNN0", "lane": "reference", "weights": path, "input": path of a float32 npy (B, 1, 96, 1366), decibel,
+           "expect": {name: value, ...} which has to match what really runs, "time": true to print timings instead of writing}
+One JSON object per line on stdout: {"stage": "import"|"load"|"build"|"run"|"write"|"done"}, {"timings": {...}}, or
+{"error": sentence}. Exit codes: 0 written, 2 refused.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from reference.refused import Refused
+from reference.trace_file import array_sha256, write_trace
+
+SOURCES = Path(__file__).parent
+
+
+def say(**line):
+    print(json.dumps(line), flush=True)
+
+
+def main(arguments):
+    """Record as `arguments` = [JOB.json, OUT.h5] ask; returns the exit code."""
+    if len(arguments) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        record(json.loads(Path(arguments[0]).read_text()), arguments[1])
+    except Refused as refusal:
+        say(error=str(refusal))
+        return 2
+    return 0
+
+
+def record(job, out):
+    """Run the original of `job` and write its trace to `out`. Raises Refused where the stack, weights or input are not as asked."""
+    say(stage="import")
+    from reference import graph  # takes seconds, and needs the flags of this job
+
+    batch = _read_batch(job["input"])
+    observed = {**graph.observed_stack(), **_digests(job["weights"], batch)}
+    check(observed, job["expect"])
+    say(stage="load")
+    model = graph.load(job["model"], job["weights"])
+    say(stage="build")
+    run = graph.compile_all(model)
+    batch = batch.astype(observed["floatX"])
+    if job.get("time"):
+        say(stage="time")
+        return say(timings=graph.timings(model, run, batch))
+    say(stage="run")
+    outputs, pre_activations = run(batch)
+    say(stage="write")
+    provenance = {"model": job["model"], "lane": job["lane"], "batch_size": len(batch), **observed}
+    write_trace(out, graph.layers(model, outputs, pre_activations), provenance)
+    say(stage="done")
+
+
+def check(observed, expected):
+    """Raise Refused, naming every difference, unless what runs is what was asked for."""
+    wrong = [f"{name} is {observed.get(name)!r}, asked for {value!r}" for name, value in expected.items() if observed.get(name) != value]
+    if wrong:
+        raise Refused(f"the recorder's stack is not the one asked for: {'; '.join(wrong)}; rebuild its environment (tox run -r -e ENV)")
+
+
+def sources_sha256(folder=SOURCES):
+    """sha256, hex, over the recorder's own files, so that a trace is never taken for one of a changed recorder."""
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.py"), folder / "keras.json"]):
+        digest.update(f"{path.name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _digests(weights, batch):
+    try:
+        weights_sha256 = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    except OSError as error:
+        raise Refused(f"{weights}: the weights cannot be read ({error.strerror}); check the path") from error
+    return {"recorder_sha256": sources_sha256(), "weights_sha256": weights_sha256, "input_sha256": array_sha256(batch)}
+
+
+def _read_batch(path):
+    try:
+        batch = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise Refused(f"{path}: the input cannot be read ({error}); give a float32 npy") from error
+    if batch.ndim != 4 or batch.shape[1:] != (1, 96, 1366) or batch.dtype != np.float32:
+        raise Refused(f"{path}: {batch.dtype} {batch.shape}, expected float32 (B, 1, 96, 1366): mel spectrograms in decibel")
+    if not len(batch) or not np.isfinite(batch).all():
+        raise Refused(f"{path}: holds no clip, or NaN or infinity; make the mel spectrogram again")
+    return batch
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
