@@ -11,7 +11,7 @@ from parity.files import sha256_of
 
 SHAPE = (1, 1, 96, 1366)  # B, C, F, T
 SHAPES = tuple(SHAPE[leading:] for leading in range(3))
-DTYPES = (np.float32, np.float64)
+FLOAT_BYTES = (4, 8)  # float32 and float64, in either byte order
 AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".ogg")
 
 
@@ -81,13 +81,16 @@ def _why_unreadable(path, error):
 def _hear(path):
     from port.audio import melgram  # late: decoding and its libraries take seconds to import
 
-    return melgram(path)
+    try:
+        return melgram(path)
+    except (OSError, ValueError) as error:  # port.audio.AudioError, a ValueError, says it in one sentence
+        raise CannotRun(str(error)) from error
 
 
 def _checked(path, array):
     if not isinstance(array, np.ndarray):  # numpy.load opens an archive under any name
         raise CannotRun(f"{path}: an archive of several arrays (.npz), not one mel spectrogram; save one with numpy.save")
-    if array.dtype not in DTYPES:
+    if array.dtype.kind != "f" or array.dtype.itemsize not in FLOAT_BYTES:
         raise CannotRun(f"{path}: dtype {array.dtype}, expected float32 or float64 decibels; convert it first")
     if array.shape not in SHAPES:
         raise CannotRun(f"{path}: shape {array.shape}, expected {SHAPE}: 96 mel bands by 1366 frames (29.12 s at 12 kHz); "
