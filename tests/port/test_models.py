@@ -76,14 +76,26 @@ def test_a_forward_pass_is_the_chain_of_its_steps(model, keras_file, clips):
     assert scores.shape == (1, len(tagger.tags)) and scores.dtype == np.float32
 
 
-@pytest.mark.parametrize("model", ["CNN0", "CRNN"])
+# What one clip becomes: the shapes Keras reports, floors and all.
+SHAPES = {
+    "CNN0": {"bn_0_freq": (1, 96, 1366), "conv1": (32, 96, 1366), "pool1": (32, 48, 341), "pool2": (128, 24, 85),
+             "pool3": (128, 12, 21), "pool4": (192, 4, 4), "pool5": (256, 1, 1), "flatten_1": (256,), "output": (50,)},
+    "CRNN": {"zeropadding2d_1": (1, 96, 1440), "pool1": (64, 48, 720), "pool2": (128, 16, 240), "pool3": (128, 4, 60),
+             "pool4": (128, 1, 15), "permute_1": (15, 128, 1), "reshape_1": (15, 128), "gru1": (15, 32), "gru2": (32,),
+             "preds": (10,)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", SHAPES)
 def test_proof_steps_take_and_give_arrays_and_modify_nothing(model, keras_file, clips):
-    y = clips
+    y, shapes = clips, {}
     for name, step in proof.steps(model, keras_file(model)).items():
         before, x = y.tobytes(), y
         y = step(x)
         assert type(y) is np.ndarray and y.dtype == np.float32, name
         assert x.tobytes() == before, name
+        shapes[name] = y.shape[1:]
+    assert {name: shapes[name] for name in SHAPES[model]} == SHAPES[model]
 
 
 def test_proof_steps_run_in_the_test_phase_whatever_the_phase_is(keras_file):
