@@ -58,12 +58,12 @@ def timeout_s():
 
 
 class Recorder:
-    """One running recorder. `folder` holds all it reads and writes."""
+    """One running recorder. `folder` holds all it reads and writes; `compile_lock` is closed once it has compiled."""
 
-    def __init__(self, job, folder, command, *, time_only=False):
+    def __init__(self, job, folder, command, *, time_only=False, compile_lock=None):
         self.job, self.folder, self.started_s = job, folder, time.monotonic()
         self.out, self.log = folder / "trace.h5", folder / "stderr.log"
-        self.timings, self._error, self._pending = None, None, b""
+        self.timings, self._error, self._pending, self._compile_lock = None, None, b"", compile_lock
         np.save(folder / "input.npy", job.batch)
         asked = {"model": job.model, "lane": job.lane.name, "weights": str(job.weights), "input": str(folder / "input.npy"),
                  "expect": job.expect, "time": time_only}
@@ -98,6 +98,8 @@ class Recorder:
         except (ValueError, TypeError):
             return  # something that Keras or Theano prints
         self._error, self.timings = message.get("error", self._error), message.get("timings", self.timings)
+        if message.get("stage") == "run" and self._compile_lock:
+            self._compile_lock.close()
         if progress and "stage" in message:
             progress.update(self.job.label, message["stage"], _STAGE_SHARE.get(message["stage"]))
 
@@ -179,23 +181,23 @@ def _start(key, job, commands, cache, paths, running, everything, progress):
         leave.close()
         _done(progress, job, "recorded by another run")
         return True
-    if not _claim_compiledir(job, leave):
+    compile_lock = leave.enter_context(_compile_lock(job))
+    if not try_flock(compile_lock):
         leave.close()
         return False
     folder = cache.scratch(key)
     leave.callback(shutil.rmtree, folder, ignore_errors=True)
-    recorder = _launch(job, folder, commands[job.stack])
+    recorder = _launch(job, folder, commands[job.stack], compile_lock=compile_lock)
     leave.callback(recorder.kill)
     running[key] = recorder, leave
     return True
 
 
-def _claim_compiledir(job, leave):
-    """Whether no other recorder, of this run or another, compiles in the job's folder; it is ours until `leave` is closed."""
+def _compile_lock(job):
+    """An open file whose flock is the right to compile in the job's folder."""
     folder = compiledir(job)
     folder.mkdir(parents=True, exist_ok=True)
-    stream = leave.enter_context(open(folder.with_suffix(".lock"), "w"))
-    return try_flock(stream)
+    return open(folder.with_suffix(".lock"), "w")
 
 
 def _launch(job, folder, command, **options):
@@ -228,7 +230,7 @@ def check_trace(job, path):
 
 
 def time_one(job, folder):
-    """Start `job`'s recorder to time itself and return {"all_layers_s", "predict_s", "bitwise_equal"}."""
+    """Start `job`'s recorder to time itself; see stacks.timings."""
     with ExitStack() as leave:
         recorder = _launch(job, folder, command_of(job.stack), time_only=True)
         leave.callback(recorder.kill)

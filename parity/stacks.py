@@ -123,7 +123,10 @@ def record(jobs, *, workers=2, progress=None, cache=None):
 
 
 def timings(job):
-    """Seconds of the second call of a Job's original: {"all_layers_s", "predict_s", "bitwise_equal"}; nothing is written."""
+    """How long a Job's original takes, second call each, in one process; nothing is recorded.
+
+    Returns {"predict": {"wall_s", "cpu_s"}, "all_layers": {"wall_s", "cpu_s"}, "bitwise_equal": bool}.
+    """
     with tempfile.TemporaryDirectory() as folder:
         return recorders.time_one(job, Path(folder))
 

@@ -14,11 +14,12 @@ _MOVED_IN_SCIPY_1_8 = {
 
 
 def apply():
-    """Put every shim in place. Call before Theano or Keras is imported; calling twice does no harm."""
+    """Put every shim in place and import Theano. Call before anything else imports Theano or Keras; calling twice does no harm."""
     inspect.getargspec = _getargspec
     _restore_collections()
     _alias_scipy()
     _without_compiled_scan()
+    _import_ifelse()
 
 
 def _getargspec(function):
@@ -45,3 +46,8 @@ def _alias_scipy():
 def _without_compiled_scan():
     """Scan's generated C (theano/scan_module/c_code) does not compile against Python 3.11; None makes Theano take its Python loop."""
     sys.modules["theano.scan_module.scan_perform_ext"] = None
+
+
+def _import_ifelse():
+    """Keras 1.2 says `theano.ifelse.ifelse` and trusts that something has imported that module; Theano 1.0 on a CPU does not."""
+    importlib.import_module("theano.ifelse")
