@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-U = 2.0**-24  # float32 unit roundoff
-BLOCK = 2**15  # output elements per block: its float64 arrays stay in the core's own cache
+from parity.rounding import Scratch, U
+
+BLOCK = 2**16  # output elements per block; smaller ones waste the matrix product
 _SQUARES_FIT = (2.0**-30, 2.0**30)  # magnitudes whose squares and their sums are float32 numbers
 
 
@@ -22,6 +23,7 @@ class Convolution:
         self.squares = np.square(self.matrix)
         self.squares32 = self.squares.astype(np.float32)
         self.terms = self.matrix.shape[1] + 1  # of each sum, the bias included
+        self.scratch = Scratch()
 
     def output_shape(self, shape):
         """(B, K, rows, columns) for an input of this shape."""
@@ -32,29 +34,47 @@ class Convolution:
         return shape[0], len(self.matrix), *image
 
     def blocks(self, shape):
-        """Yield (clip slice, all channels, position slice): whole rows of one clip, about BLOCK elements each."""
+        """Yield (clip slice, all channels, position slice): rows of one clip, or pieces of a row, about BLOCK elements each."""
         clips, kernels, rows, columns = self.output_shape(shape)
-        step = max(1, BLOCK // (kernels * columns))
+        pieces = -(-kernels * columns // (2 * BLOCK))
+        step = max(1, BLOCK // (kernels * columns)) * columns if pieces == 1 else -(-columns // pieces)
         for clip in range(clips):
-            for row in range(0, rows, step):
-                stop = min(rows, row + step)
-                yield slice(clip, clip + 1), slice(None), slice(row * columns, stop * columns)
+            for start in range(0, rows * columns, columns if pieces > 1 else step):
+                stop = min(start + (columns if pieces > 1 else step), rows * columns)
+                for first in range(start, stop, step):
+                    yield slice(clip, clip + 1), slice(None), slice(first, min(first + step, stop))
+
+    def rows_read(self, where, shape):
+        """The slice of input rows that the outputs at `where` read, without the padding."""
+        columns = self.output_shape(shape)[3]
+        top = where[2].start // columns * self.stride[0] - self.pad[0]
+        bottom = (where[2].stop - 1) // columns * self.stride[0] - self.pad[0] + self.size[0]
+        return slice(min(max(top, 0), shape[2]), max(min(bottom, shape[2]), 0))
 
     def patches(self, x, where):
         """(C*kh*kw, positions): what the kernels meet at these outputs, in x's dtype, zeros beyond the edge."""
         columns = self.output_shape(x.shape)[3]
-        first, stop = where[2].start // columns, where[2].stop // columns
-        rows = self._rows(x[where[0].start], first, stop)
+        rows, left, right = self._rows(x, where, columns)
         windows = sliding_window_view(rows, self.size, axis=(1, 2))[:, ::self.stride[0], ::self.stride[1]]
-        windows = windows[:, :stop - first, :columns].transpose(0, 3, 4, 1, 2)  # (C, kh, kw, rows, columns)
-        return np.ascontiguousarray(windows).reshape(self.terms - 1, -1)
+        windows = windows[:, :, :right - left].transpose(0, 3, 4, 1, 2)  # (C, kh, kw, rows, columns)
+        out = self.scratch.take(f"patches {x.dtype}", windows.shape, x.dtype)
+        np.copyto(out, windows)
+        return out.reshape(self.terms - 1, -1)
 
-    def _rows(self, image, first, stop):
-        """The zero-padded input rows that output rows first..stop-1 read: (C, rows, columns + padding)."""
-        top = first * self.stride[0] - self.pad[0]
-        bottom = (stop - 1) * self.stride[0] - self.pad[0] + self.size[0]
-        inside = image[:, max(top, 0):max(min(bottom, image.shape[1]), 0)]
-        return np.pad(inside, ((0, 0), (max(-top, 0), max(bottom - image.shape[1], 0)), (self.pad[1], self.pad[1])))
+    def _rows(self, x, where, columns):
+        """The zero-padded input that these outputs read, (C, rows, columns + padding), and their first and last+1 column."""
+        start, stop = where[2].start, where[2].stop
+        rows = slice(start // columns, -(-stop // columns))
+        left, right = (start % columns, start % columns + stop - start) if stop - start < columns else (0, columns)
+        image = x[where[0].start]
+        cuts, pads = [slice(None)], [(0, 0)]
+        for axis, (first, last) in enumerate(((rows.start, rows.stop), (left, right))):
+            low = first * self.stride[axis] - self.pad[axis]
+            high = (last - 1) * self.stride[axis] - self.pad[axis] + self.size[axis]
+            size = image.shape[axis + 1]
+            cuts.append(slice(min(max(low, 0), size), max(min(high, size), 0)))
+            pads.append((max(-low, 0), max(high - size, 0)))
+        return np.pad(image[tuple(cuts)], pads), left, right
 
     def sums(self, x, where):
         """(1, K, positions): the outputs in float64."""
@@ -62,11 +82,11 @@ class Convolution:
 
     def magnitudes(self, x, where):
         """(1, K, positions): sum |w x| + |b|, the A of the deterministic bound."""
-        return self._dot(np.abs(self.matrix), np.abs(self.bias), np.abs(self.patches(x, where).astype(np.float64)))
+        return self._dot(np.abs(self.matrix), np.abs(self.bias), np.abs(self.patches(x, where).astype(np.float64))).copy()
 
     def square_sums(self, x, where):
         """(1, K, positions): sum (w x)^2 + b^2 in float64."""
-        return self._dot(self.squares, np.square(self.bias), np.square(self.patches(x, where).astype(np.float64)))
+        return self._dot(self.squares, np.square(self.bias), np.square(self.patches(x, where).astype(np.float64))).copy()
 
     def sums_and_squares(self, x, where, fast):
         """The sums, and sum (w x)^2 without the bias; with `fast` the squares are summed in float32, from below.
@@ -74,11 +94,13 @@ class Convolution:
         All terms are positive: the float32 sum errs by less than (terms + 4) u of itself, which is taken off.
         """
         patches = self.patches(x, where)
-        wide = patches.astype(np.float64)
+        wide = self.scratch.take("wide", patches.shape)
+        np.copyto(wide, patches)
         sums = self._dot(self.matrix, self.bias, wide)
-        if fast:
-            return sums, (self.squares32 @ np.square(patches))[None], 1 - 2 * (self.terms + 4) * U
-        return sums, (self.squares @ np.square(wide, out=wide))[None], 1.0
+        squares, matrix = (patches, self.squares32) if fast else (wide, self.squares)
+        np.square(squares, out=squares)
+        terms2 = np.matmul(matrix, squares, out=self.scratch.take(f"terms2 {matrix.dtype}", sums.shape[1:], matrix.dtype))
+        return sums, terms2[None], 1 - 2 * (self.terms + 4) * U if fast else 1.0
 
     def squares_fit(self, x):
         """Whether float32 squares of this input and these kernels neither overflow nor vanish."""
@@ -86,8 +108,7 @@ class Convolution:
         sizes = max(x.max(), -x.min()), np.abs(self.matrix).max()
         return x.dtype == np.float32 and all(low < size < high for size in sizes)
 
-    @staticmethod
-    def _dot(matrix, bias, patches):
-        out = matrix @ patches
+    def _dot(self, matrix, bias, patches):
+        out = np.matmul(matrix, patches, out=self.scratch.take("sums", (len(matrix), patches.shape[1])))
         out += bias[:, None]
         return out[None]

@@ -7,7 +7,8 @@ to the oracle on that same input of its own: what it adds itself is told from wh
 
 import numpy as np
 
-from parity.bounds import NOTHING, squares, witness
+from parity.bounds import witness, witness_beside
+from parity.rounding import NOTHING, squares
 from parity.structure import per_channel
 from parity.tally import Pair, Tally
 
@@ -48,7 +49,7 @@ def mismatch(actual, expected):
         return f"shape {actual.shape} instead of {expected.shape}"
     if actual.dtype != expected.dtype:
         return f"dtype {actual.dtype} instead of {expected.dtype}"
-    return ""
+    return "" if actual.size else "there are no values"
 
 
 def not_finite(comparison, reference):
@@ -83,7 +84,8 @@ def compare_layer(layer, params, keras, *, input_reference, expected, actual_iso
         return _gather(judge, isolated, None, expected, truth)
     fault = mismatch(np.asarray(input_chained), np.asarray(input_reference))
     same = not fault and (input_chained is input_reference or np.array_equal(input_chained, input_reference))
-    chained = Comparison(judge if same or fault else witness(layer, params, input_chained, keras), actual_chained, expected)
+    chained = Comparison(judge if same or fault else witness_beside(judge, layer, params, input_chained, keras),
+                         actual_chained, expected)
     chained.usable = chained.usable and not fault
     isolated, measures = _gather(judge, isolated, chained, expected, truth)
     measures |= _handed(input_chained, input_reference, measures["inherited"], fault)
@@ -102,7 +104,7 @@ def _gather(judge, isolated, chained, expected, truth):
             if isolated.usable:
                 isolated.add(block)
             if chained and chained.usable:
-                chained.split(block if chained.judge is judge else chained.judge.block(where), block, error)
+                chained.split(block if chained.judge is judge else chained.judge.beside(where, block), block, error)
             for pair in sides.values():
                 pair.add(where)
         reports = [report(each, reference) for each in (isolated, chained) if each]
@@ -171,7 +173,7 @@ def _certainty(comparison):
     clean = port.rho <= 1 and port.q <= EXCESS
     if judge.certain_share is not None and clean:
         return port.rho * judge.certain_share, None, judge.certain_share == 1
-    largest, total = 0.0, np.zeros(judge.view[1])
+    largest, operands2, total = 0.0, None, np.zeros(judge.view[1])
     for where in judge.blocks():
         block = judge.block(where)
         certain2, operands2 = judge.certain(block)

@@ -5,11 +5,13 @@ A setting this module does not know stops the run: a witness that guesses is non
 """
 
 import re
+from contextlib import contextmanager
 
 import numpy as np
 
 from parity.convolution import Convolution
 from parity.errors import CannotRun
+from parity.rounding import as_channels
 
 ANY = object()
 _BASE = {"name": ANY, "trainable": ANY, "batch_input_shape": ANY, "input_dtype": ANY}
@@ -60,6 +62,16 @@ def check_settings(layer):
                             f"it knows {', '.join(map(repr, allowed)) or 'no such setting'}")
 
 
+@contextmanager
+def said_of(layer, x):
+    """Turn what NumPy says of shapes that do not fit into CannotRun, naming the layer."""
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise CannotRun(f"layer {layer.name} ({layer.kind}): its parameters or settings do not fit an input of shape "
+                        f"{tuple(x.shape)} ({error})") from error
+
+
 def parameter(layer, params, suffix):
     """One parameter in float64; CannotRun names the layer and what the weight file lacks."""
     try:
@@ -73,9 +85,11 @@ def bias(layer, params, units):
     return parameter(layer, params, "b") if layer.config.get("bias", True) else np.zeros(units)
 
 
-def convolution(layer, params):
-    """The layer as a Convolution: kernels (K, C, kh, kw), bias (K,)."""
+def convolution(layer, params, channels):
+    """The layer as a Convolution: kernels (K, C, kh, kw), bias (K,). ValueError where the kernels want other channels."""
     kernels = parameter(layer, params, "W")
+    if kernels.ndim != 4 or kernels.shape[1] != channels:
+        raise ValueError(f"kernels of shape {kernels.shape} on {channels} channels")
     return Convolution(kernels, bias(layer, params, len(kernels)), layer.config.get("border_mode", "valid"),
                        tuple(layer.config.get("subsample", (1, 1))))
 
@@ -94,12 +108,6 @@ def channel_axis(layer, shape):
     return axis % len(shape)
 
 
-def as_channels(shape, axis):
-    """(before, C, after): any tensor seen as three axes around its channel axis, without a copy."""
-    before, after = shape[:axis], shape[axis + 1:]
-    return int(np.prod(before, dtype=int)), shape[axis], int(np.prod(after, dtype=int))
-
-
 def batch_statistics(x):
     """Mean and (biased) variance per channel of x (before, C, after), float64, two passes, a clip at a time."""
     count = x.shape[0] * x.shape[2]
@@ -111,6 +119,9 @@ def batch_statistics(x):
 def normalization(layer, params, x, keras):
     """(scale, mean, beta, variance or None), each (C,): the layer is scale*(x - mean) + beta. x is (before, C, after)."""
     stored, batch = dialect(keras)
+    for suffix in ("gamma", "beta", "running_mean", "running_std"):
+        if parameter(layer, params, suffix).shape != (x.shape[1],):
+            raise ValueError(f"{suffix} of shape {params[suffix].shape} on {x.shape[1]} channels")
     eps = float(layer.config["epsilon"])
     gamma, beta = parameter(layer, params, "gamma"), parameter(layer, params, "beta")
     if layer.config["mode"] == 2:
@@ -126,7 +137,7 @@ def _batch_normalization(layer, params, x, keras):
 
 
 def _convolution(layer, params, x, keras):
-    conv = convolution(layer, params)
+    conv = convolution(layer, params, x.shape[1])
     out = np.empty(conv.output_shape(x.shape))
     flat = out.reshape(out.shape[0], out.shape[1], -1)
     for where in conv.blocks(x.shape):
@@ -232,6 +243,7 @@ def value(layer, params, x, keras):
     Returns a float64 array of the layer's output shape. Raises CannotRun for a kind, setting or version it does not know.
     """
     check_settings(layer)
-    if layer.kind in MOVES:
-        return np.asarray(MOVES[layer.kind](layer.config, x), np.float64)
-    return ROUNDS[layer.kind](layer, params, x, keras)
+    with said_of(layer, x):
+        if layer.kind in MOVES:
+            return np.asarray(MOVES[layer.kind](layer.config, x), np.float64)
+        return ROUNDS[layer.kind](layer, params, x, keras)

@@ -7,6 +7,8 @@ what rounded parameters can do are asked for, never a p-value alone.
 
 import numpy as np
 
+from parity.rounding import Scratch
+
 T_LEAST = 15.0
 POSITIONS_LEAST = 8  # fewer than these in a channel fit nothing
 SPREAD_LEAST = 1e-9  # a channel whose o hardly varies (padding, silence) repeats one rounding error: nothing averages out
@@ -30,11 +32,12 @@ class Regression:
         self.every = max(1, int(np.prod(judge.view)) // MEDIAN_OF)
         self.oracle = np.zeros((3, judge.view[1]))  # sums of w, w o, w o^2
         self.error = np.zeros((3, judge.view[1]))  # sums of w d, w d o, w d^2
-        self.sigmas2 = {}  # first channel of a block -> what was kept of sigma^2
+        self.scratch, self.sigmas2 = Scratch(), {}  # first channel of a block -> what was kept of sigma^2
 
     def add(self, block, weighted_error):
         """weighted_error: (p - o)/B^2; the sums of its product with p - o are added to `error[2]` by the caller."""
-        weighted, channel = block.weights * block.o, block.where[1]
+        channel = block.where[1]
+        weighted = np.multiply(block.weights, block.o, out=self.scratch.take("weighted", block.o.shape))
         self.oracle[0, channel] += per_channel(block.weights)
         self.oracle[1, channel] += per_channel(weighted)
         self.oracle[2, channel] += per_channel(weighted, block.o)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.bounds import NOTHING
+from parity.rounding import NOTHING
 
 LISTED = 16  # indices named in a finding
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.bounds import NOTHING, squares
+from parity.rounding import NOTHING, Scratch, squares
 from parity.structure import Regression, per_channel
 from parity.support import Support
 
@@ -18,17 +18,17 @@ class Tally:
         self.judge, self.values = judge, np.ascontiguousarray(values).reshape(judge.view)
         self.worst2 = self.errors2 = self.scaled2 = self.sizes2 = 0.0
         self.bounded = 0
-        self.at, self.support = None, Support(judge)
+        self.at, self.support, self.scratch = None, Support(judge), Scratch()
         self.regression = Regression(judge) if structure and judge.limits else None
 
     def add(self, block):
-        """Take in a block; returns value - o in float64 (one zero where all are equal in a kind that may round nothing)."""
+        """Take in a block; returns value - o in float64, good until the next (one zero where a kind that rounds nothing is equal)."""
         values = self.values[block.where]
         self.sizes2 += block.size2
         if block.bound2 is None and np.array_equal(values, block.o):
             return np.zeros(1)
-        error = np.subtract(values, block.o, dtype=np.float64)
-        weighted = error * block.weights
+        error = np.subtract(values, block.o, out=self.scratch.take("error", block.o.shape))
+        weighted = np.multiply(error, block.weights, out=self.scratch.take("weighted", error.shape))
         if self.regression:
             self.regression.add(block, weighted)
         weighted *= error  # ((value - o)/B)^2
@@ -50,7 +50,11 @@ class Tally:
             total = ratio2.sum()
         exact = block.exact_count
         self.bounded += ratio2.size - exact
-        self.scaled2 += total / self.judge.sigma_share**2 if block.sigma2 is None else float(np.dot(np.square(error).ravel(), block.precision.ravel()))
+        if block.sigma2 is None:
+            self.scaled2 += total / self.judge.sigma_share**2
+        else:
+            error2 = np.square(error, out=self.scratch.take("error2", error.shape))
+            self.scaled2 += float(np.dot(error2.ravel(), block.precision))
 
     def _note_worst(self, block, ratio2, largest):
         self.worst2 = largest
@@ -95,11 +99,11 @@ class Pair:
     def add(self, where):
         """Take in the elements at `where`."""
         actual, expected = self.actual[where], self.expected[where]
-        if actual.dtype == expected.dtype and np.array_equal(actual, expected):
-            self.equal += actual.size
+        equal = int(np.count_nonzero(actual == expected))
+        self.equal += equal
+        if equal == actual.size:
             self.signed_zeros += int(np.count_nonzero(np.signbit(actual) != np.signbit(expected)))
             return
-        self.equal += int(np.count_nonzero(actual == expected))
         difference = actual - expected  # of two near float32 numbers, exact
         self.largest = np.fmax(self.largest, max(difference.max(), -difference.min()))
         self.differences2 += squares(difference)
