@@ -8,8 +8,7 @@ B is the working bound and sigma the rounding error to expect; u = 2^-24. The fo
 import numpy as np
 
 from parity import oracle, small_bounds
-from parity.errors import CannotRun
-from parity.rounding import BLOCK, FLUSHED, NOTHING, SPREAD, U, Block, Limits, Moves, Witness, squares, tail_factor
+from parity.rounding import BLOCK, FLUSHED, NOTHING, SPREAD, Block, Limits, Moves, U, Witness, squares, tail_factor
 
 __all__ = ["BLOCK", "squares", "witness", "witness_beside"]
 
@@ -18,7 +17,8 @@ class Sums(Witness):
     """Convolution: B = lam u sqrt(V), V = n S^2/3 + n Q/6 + Q + S^2, sigma = 0.425 u sqrt(V), n terms with the bias.
 
     S the sums, Q the sums of squared terms: the variance of a rounded sum over the orders it can be taken in (Hallman and
-    Ipsen, Numer. Math. 155, 2023). Certain: (n+1) u sum|terms| for any order, blocking or fused multiply (Jeannerod and Rump 2013).
+    Ipsen, Numer. Math. 155, 2023). Certain: n u sum|terms| for any order, blocking or fused multiply (Jeannerod and Rump,
+    SIMAX 34, 2013).
     """
 
     def __init__(self, layer, params, x):
@@ -98,13 +98,14 @@ class Normalized(Witness):
         super().__init__(x.shape, oracle.channel_axis(layer, x.shape))
         self.axis_name = "channel" if self.axis == 1 else "time frame"
         self.x = np.ascontiguousarray(x).reshape(self.view)
-        scale, mean, beta, variance = (None if p is None else p[:, None] for p in oracle.normalization(layer, params, self.x, keras))
+        formula = oracle.normalization(layer, params, self.x, keras)
+        scale, mean, beta, variance = (None if p is None else p[:, None] for p in formula)
         self.scale, self.shift = scale, beta - scale * mean
         of_mean, of_spread, sigma_mean, sigma_spread = self._statistics_errors(mean, variance, float(layer.config["epsilon"]))
         self.per_x, self.per_y = 4 * U * np.abs(scale), U + of_spread
-        parameters = np.abs(scale * mean) + np.abs(beta)
-        self.constant = U * (4 * np.abs(scale * mean) + 2 * np.abs(beta)) + np.abs(scale) * of_mean + np.abs(beta) * of_spread + FLUSHED
-        self.limits = Limits((6 * U + of_spread).ravel(), (3 * U * parameters + np.abs(scale) * of_mean).ravel(), beta.ravel())
+        product, shift, moved = np.abs(scale * mean), np.abs(beta), np.abs(scale) * of_mean
+        self.constant = U * (4 * product + 2 * shift) + moved + shift * of_spread + FLUSHED
+        self.limits = Limits((6 * U + of_spread).ravel(), (3 * U * (product + shift) + moved).ravel(), beta.ravel())
         self.variance = self._variance(mean, beta, np.square(sigma_mean), np.square(sigma_spread))
 
     def _variance(self, mean, beta, of_mean, of_spread):

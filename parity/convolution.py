@@ -28,9 +28,9 @@ class Convolution:
     def output_shape(self, shape):
         """(B, K, rows, columns) for an input of this shape."""
         if self.same:  # Keras cuts what an even kernel leaves over: theano_backend.py, _postprocess_conv2d_output
-            image = [-(-n // s) for n, s in zip(shape[2:], self.stride)]
+            image = [-(-n // s) for n, s in zip(shape[2:], self.stride, strict=True)]
         else:
-            image = [(n - k) // s + 1 for n, k, s in zip(shape[2:], self.size, self.stride)]
+            image = [(n - k) // s + 1 for n, k, s in zip(shape[2:], self.size, self.stride, strict=True)]
         return shape[0], len(self.matrix), *image
 
     def blocks(self, shape):

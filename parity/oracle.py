@@ -41,7 +41,8 @@ SETTINGS = {
 EXACT_KINDS = frozenset({"InputLayer", "ZeroPadding2D", "MaxPooling2D", "Dropout", "Flatten", "Permute", "Reshape"})
 
 # Since which Keras: (1/spread from the stored `running_std`, 1/spread from the batch's variance).
-# normalization.py and backend/theano_backend.py of each version; 1.0.4 - 1.0.6 store a standard deviation and add eps twice in mode 2.
+# normalization.py and backend/theano_backend.py of each version; 1.0.4 - 1.0.6 store a standard deviation and add eps twice
+# in mode 2.
 BATCH_NORMALIZATION = (
     ((1, 0, 4), lambda stored, eps: 1 / (stored + eps), lambda variance, eps: 1 / (np.sqrt(variance + eps) + eps)),
     ((1, 0, 7), lambda stored, eps: 1 / (np.sqrt(stored) + eps), lambda variance, eps: 1 / (np.sqrt(variance) + eps)),
@@ -77,7 +78,8 @@ def parameter(layer, params, suffix):
     try:
         return np.asarray(params[suffix], np.float64)
     except KeyError:
-        raise CannotRun(f"layer {layer.name} ({layer.kind}): the weights hold no {layer.name}_{suffix}; check the weight file") from None
+        raise CannotRun(f"layer {layer.name} ({layer.kind}): the weights hold no {layer.name}_{suffix}; "
+                        "check the weight file") from None
 
 
 def bias(layer, params, units):
@@ -146,7 +148,7 @@ def _convolution(layer, params, x, keras):
 
 
 def elu(x, alpha):
-    """relu(x) + alpha*(exp(min(x, 0)) - 1): advanced_activations.py. float64 exp - 1 errs by 1e-16, a 1e-9th of its float32 bound."""
+    """relu(x) + alpha*(exp(min(x, 0)) - 1): advanced_activations.py. float64 exp - 1 errs by 1e-16, 1e-9 of its float32 bound."""
     negative = np.minimum(x, 0).astype(np.float64)
     np.exp(negative, out=negative)
     return np.maximum(x, 0) + alpha * (negative - 1)
@@ -166,7 +168,7 @@ def hard_sigmoid(x):
 def max_pool(config, x):
     """Floor max-pooling over the last two axes, in x's own dtype: a maximum rounds nothing."""
     strides = config.get("strides") or config["pool_size"]
-    for axis, size, stride in zip((-2, -1), config["pool_size"], strides):
+    for axis, size, stride in zip((-2, -1), config["pool_size"], strides, strict=True):
         count = (x.shape[axis] - size) // stride + 1
         taps = [slice(i, i + stride * (count - 1) + 1, stride) for i in range(size)]
         pieces = [x[..., tap, :] if axis == -2 else x[..., tap] for tap in taps]

@@ -108,7 +108,7 @@ class Witness:
             steps.append(max(1, min(size, room)))
             room //= steps[-1]
         ranges = [[slice(start, min(start + step, size)) for start in range(0, size, step)]
-                  for size, step in zip(self.view, reversed(steps))]
+                  for size, step in zip(self.view, reversed(steps), strict=True)]
         yield from itertools.product(*ranges)
 
     def value(self, where):

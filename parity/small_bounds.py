@@ -3,7 +3,7 @@
 import numpy as np
 
 from parity import oracle
-from parity.rounding import FLUSHED, SPREAD, U, WORST_TO_SIGMA, Whole, tail_factor
+from parity.rounding import FLUSHED, SPREAD, WORST_TO_SIGMA, U, Whole, tail_factor
 
 
 def gru(layer, params, x):

@@ -61,8 +61,9 @@ class Regression:
         farthest = int(np.argmax(np.abs(offset) / np.maximum(limit, np.finfo(float).tiny)))
         return {"structured": bool(gains.any() or offsets.any()),
                 "gain_channels": np.flatnonzero(gains).tolist(), "offset_channels": np.flatnonzero(offsets).tolist(),
-                "gain": float(gain[strongest]), "gain_limit": float(self.limits.gain[strongest]), "gain_t": float(t_gain[strongest]),
-                "offset": float(offset[farthest]), "offset_limit": float(limit[farthest]), "offset_t": float(t_offset[farthest])}
+                "gain": float(gain[strongest]), "gain_limit": float(self.limits.gain[strongest]),
+                "gain_t": float(t_gain[strongest]), "offset": float(offset[farthest]), "offset_limit": float(limit[farthest]),
+                "offset_t": float(t_offset[farthest])}
 
     def _offset_limit(self):
         groups = (self.sigmas2[start] for start in sorted(self.sigmas2))

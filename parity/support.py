@@ -18,7 +18,7 @@ class Support:
         """beyond: bool, the block's shape."""
         if self.counts is None:
             self.counts = [np.zeros(n, int) for n in self.judge.view]
-        for axis, (count, where) in enumerate(zip(self.counts, block.where)):
+        for axis, (count, where) in enumerate(zip(self.counts, block.where, strict=True)):
             count[where] += np.count_nonzero(beyond, axis=tuple({0, 1, 2} - {axis}))
         self.beyond += int(np.count_nonzero(beyond))
         if block.bound2 is not None:

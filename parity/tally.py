@@ -22,7 +22,7 @@ class Tally:
         self.regression = Regression(judge) if structure and judge.limits else None
 
     def add(self, block):
-        """Take in a block; returns value - o in float64, good until the next (one zero where a kind that rounds nothing is equal)."""
+        """Take in a block; returns value - o, float64, good until the next (a single 0 where a kind that rounds nothing agrees)."""
         values = self.values[block.where]
         self.sizes2 += block.size2
         if block.bound2 is None and np.array_equal(values, block.o):
@@ -59,7 +59,7 @@ class Tally:
     def _note_worst(self, block, ratio2, largest):
         self.worst2 = largest
         at = np.unravel_index(np.argmax(ratio2), ratio2.shape)  # the first NaN, where there is one
-        inside = tuple(int(i + (part.start or 0)) for i, part in zip(at, block.where))
+        inside = tuple(int(i + (part.start or 0)) for i, part in zip(at, block.where, strict=True))
         flat = np.ravel_multi_index(inside, self.judge.view)
         bound2 = NOTHING if block.bound2 is None else block.bound2[at]
         self.at = {"index": [int(i) for i in np.unravel_index(flat, self.judge.shape)], "value": float(self.values[inside]),

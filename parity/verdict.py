@@ -27,8 +27,10 @@ RULES = (
     (INCOMPARABLE, lambda m: m["fault"] != "", "shape, dtype or NaN: there is nothing to compare"),
     (EXACT, lambda m: m["exact"], "every element is the original's"),
     (SUSPECT, lambda m: not m["rho_reference"] <= RHO_MOST, "the oracle does not explain the original itself"),
-    (ROUNDING, lambda m: m["rho_port"] <= RHO_MOST and m["q_port"] <= Q_MOST and not m["structured"], "float32 rounding explains it"),
-    (EXCESS, lambda m: not m["structured"] and (m["rho_det"] <= 1 or _reduced_operands(m)), "the same formula, rounded more than expected"),
+    (ROUNDING, lambda m: m["rho_port"] <= RHO_MOST and m["q_port"] <= Q_MOST and not m["structured"],
+     "float32 rounding explains it"),
+    (EXCESS, lambda m: not m["structured"] and (m["rho_det"] <= 1 or _reduced_operands(m)),
+     "the same formula, rounded more than expected"),
     (FORMULA, lambda m: m["effective_bits"] >= BITS_LEAST, "another formula or parameter"),
     (GROSS, lambda m: True, "no rounding of any common format"),
 )
