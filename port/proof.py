@@ -2,7 +2,10 @@
 
 import chainer
 
+from port.describe import describe
 from port.models import load
+
+__all__ = ["describe", "steps"]
 
 
 def steps(model, weights, keras=None):

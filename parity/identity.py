@@ -1,0 +1,113 @@
+"""Which network this is: every tensor, layer, setting and version as data, found without running a layer.
+
+What a step computes is not here: a source hash would fail on a renamed variable, and a run's figures say more.
+"""
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+from parity.cache import default_folder
+from parity.errors import CannotRun
+from parity.files import atomic_write, sha256_of
+from parity.params import read_params
+from parity.stacks import LANES, STACKS
+from parity.trace import array_sha256
+
+HARNESS = ("numpy", "chainer")  # what computes the port's side
+DEFINITION = Path(__file__).parent.parent / "reference" / "models.py"
+
+
+def identity(case, trace=None, port=None):
+    """All that makes `case` the case it is, as JSON has it.
+
+    trace : an open reference trace, which says what the original's layers are; None where none is at hand, and then
+    `original` is None and `definition`, a digest of the original's source without comments and layout, stands in for it.
+    port : "module:function" as `parity run` takes it, or None. Its module may offer `describe(model, keras)`, an ordered
+    mapping layer name -> {setting: value}; without it only the steps' names are known.
+    Raises CannotRun for unreadable weights or a port that cannot be imported.
+    """
+    return {"weights": {"sha256": sha256_of(case.weights), "tensors": _tensors(case.weights)},
+            "batch": [sha256_of(clip) for clip in case.clips],
+            "declared": list(case.model.layers),
+            "original": trace and _original(trace),
+            "definition": definition(DEFINITION.read_text(encoding="utf-8")),
+            "port": port and described(port, case),
+            "stack": {"original": _stack(STACKS[case.model.stack]), "harness": {name: version(name) for name in HARNESS}}}
+
+
+def _tensors(path):
+    """{layer/suffix: [dtype, shape, sha256 over dtype, shape and bytes]} in the file's order."""
+    return {f"{layer}/{suffix}": [str(array.dtype), list(array.shape), array_sha256(array)]
+            for layer, arrays in read_params(path).items() for suffix, array in arrays.items()}
+
+
+def _original(trace):
+    """What Keras said of its layers: one row each, the configuration as a digest."""
+    return [{"name": layer.name, "kind": layer.kind, "shape": list(layer.shape), "dtype": str(layer.dtype),
+             "config": digest(layer.config), "inbound": list(layer.inbound)} for layer in trace.layers.values()]
+
+
+def _stack(stack):
+    lane = LANES["reference"]
+    return {**stack.packages, "python": stack.python, "optimizer": lane.optimizer, "floatX": lane.floatx}
+
+
+def digest(value):
+    """sha256, hex, of a JSON value, whatever its keys' order."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def definition(source):
+    """sha256, hex, of a Python source as the parser sees it, docstrings left out."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def described(port, case):
+    """The port's steps in order, [{name, settings or None}].
+
+    Importing a port takes seconds, so the answer is kept beside the trace cache under a digest of everything it depends on.
+    """
+    keras = STACKS[case.model.stack].keras
+    kept = default_folder().parent / "ports" / f"{_port_key(port, case.model.name, keras)}.json"
+    try:
+        return json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = _describe(port, case, keras)
+    try:
+        atomic_write(kept, json.dumps(found))
+    except CannotRun:
+        pass  # a cache that cannot be written only costs time
+    return found
+
+
+def _port_key(port, model, keras):
+    top = port.partition(":")[0].partition(".")[0]
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    files = sorted(path for folder in folders for path in Path(folder).rglob("*.py")) or [spec.origin] * bool(spec)
+    versions = {name: version(name) for name in HARNESS}
+    return digest([port, model, keras, versions, [sha256_of(path) for path in files], sha256_of(__file__)])
+
+
+def _describe(port, case, keras):
+    from parity.run import load_steps
+
+    module = port.partition(":")[0]
+    try:
+        describe = getattr(importlib.import_module(module), "describe", None)
+        rows = describe(case.model.name, keras) if describe else dict.fromkeys(load_steps(port, case))
+    except (ImportError, ValueError) as error:
+        raise CannotRun(f"--port {port}: {error}") from error
+    return [{"name": name, "settings": json.loads(json.dumps(settings))} for name, settings in rows.items()]

@@ -1,0 +1,117 @@
+"""Each limit fails alone, at the right layer, for the right change, and passes what rounding may do."""
+
+import math
+
+import pytest
+
+from parity.gate.judgement import judge
+from parity.gate.ratchet import allowed, factor
+
+
+def found(document, folder, **chosen):
+    return [(finding.model, finding.layer, finding.limit) for finding in judge(document, folder, **chosen).findings]
+
+
+def cell(document, name, mode="isolated", model=0):
+    return next(layer for layer in document["models"][model]["layers"] if layer["name"] == name)[mode]
+
+
+def test_a_clean_run_passes_and_counts_its_cells(document, folder):
+    outcome = judge(document, folder)
+    assert outcome.passed and outcome.cells == 2 * 4 * 2 and outcome.notes == []
+
+
+@pytest.mark.parametrize("figures", [{"verdict": "FORMULA(unnamed)", "rho_port": 40.0}, {"verdict": "NOT COMPARED", "rho_port": None},
+                                     {"verdict": "INHERITED"}, {"verdict": "GROSS", "rho_port": "nan"}])
+def test_the_budget_fails_a_verdict_that_does_not_hold(document, folder, figures):
+    cell(document, "conv1").update(figures)
+    assert ("CNN0", "conv1", "budget") in found(document, folder)
+
+
+@pytest.mark.parametrize("figure", [{"rho_port": 1.01}, {"q_port": 1.51}, {"rho_reference": 1.2}, {"rho_port": "nan"}, {"q_port": None}])
+def test_the_budget_looks_at_figures_behind_the_word(document, folder, figure):
+    cell(document, "bn1").update(figure)
+    assert ("CNN0", "bn1", "budget") in found(document, folder)
+
+
+def test_a_looser_baseline_does_not_move_the_budget(document, folder):
+    from gate_documents import APPROVED
+
+    from parity.gate import baseline
+
+    cell(document, "bn1").update(rho_port=30.0, q_port=20.0, verdict="ROUNDING")
+    for record in document["models"]:
+        baseline.write(folder, baseline.make(record, APPROVED))
+    assert found(document, folder) == [("CNN0", "bn1", "budget")]
+
+
+def test_the_budget_fails_final_scores_too_far_from_the_truth(document, folder):
+    document["models"][0]["final"]["port_truth"] = 2.4e-7
+    assert found(document, folder) == [("CNN0", "final", "budget"), ("CNN0", "final", "ratchet")]
+
+
+def test_the_budget_fails_without_a_proved_oracle(document, folder):
+    document["models"][1]["oracle_truth"] = {"layer": "conv1", "ratio": 1.5}
+    assert found(document, folder) == [("CNN", "conv1", "budget")]
+
+
+def test_the_budget_fails_a_model_whose_own_verdict_does(document, folder):
+    document["models"][1]["verdict"] = "INCOMPLETE"
+    assert found(document, folder) == [("CNN", "", "budget")]
+
+
+def test_the_ratchet_fails_drift_within_the_budget(document, folder):
+    cell(document, "conv1").update(q_port=1.2)
+    cell(document, "bn1", "chained").update(rho_local=0.95)
+    assert found(document, folder) == [("CNN0", "conv1", "ratchet"), ("CNN0", "bn1", "ratchet")]
+
+
+def test_the_ratchet_passes_another_order_of_summation(document, folder):
+    cell(document, "conv1").update(q_port=1.0, rho_port=0.66)
+    cell(document, "conv1", "chained").update(rho_local=0.66)
+    assert found(document, folder) == []
+
+
+def test_the_ratchet_lets_a_figure_of_zero_rise_to_roundings_scale(document, folder):
+    from gate_documents import APPROVED
+
+    from parity.gate import baseline
+
+    lucky = document["models"][0]
+    for key in ("rho_port", "q_port"):
+        cell(document, "output")[key] = 0.0
+    baseline.write(folder, baseline.make(lucky, APPROVED))
+    cell(document, "output").update(rho_port=0.9, q_port=1.0)
+    assert found(document, folder) == []
+    cell(document, "output").update(q_port=1.1)
+    assert found(document, folder) == [("CNN0", "output", "ratchet")]
+
+
+def test_final_drift_may_rise_to_the_originals_own_noise_and_no_further(document, folder):
+    final = document["models"][0]["final"]
+    final["port_reference"] = 2e-7
+    assert found(document, folder) == []
+    final["port_reference"] = 2.1e-7
+    assert found(document, folder) == [("CNN0", "final", "ratchet")]
+
+
+@pytest.mark.parametrize("count", [20, 480, 500_000, 9_000_000])
+def test_the_factor_is_what_the_largest_of_many_errors_varies_by(count):
+    once_in_a_million = math.sqrt(2 * math.log(2 * count / 1e-6))
+    expected = math.sqrt(2 * math.log(2 * count))
+    assert factor(count) == pytest.approx(once_in_a_million / expected)
+    assert 1.3 < factor(count) < 2.3
+
+
+def test_the_ratchet_never_allows_less_than_the_baseline(folder):
+    from parity.gate import baseline
+
+    for layer in baseline.read(folder, "real", "CNN0")["layers"]:
+        assert allowed(layer, "isolated", "rho") >= layer["isolated"]["rho"]
+
+
+def test_findings_come_in_network_order(document, folder):
+    cell(document, "output").update(verdict="GROSS")
+    cell(document, "bn1").update(verdict="GROSS")
+    document["models"][0]["identity"]["stack"]["harness"]["numpy"] = "1.24.0"
+    assert found(document, folder) == [("CNN0", "", "identity"), ("CNN0", "bn1", "budget"), ("CNN0", "output", "budget")]
