@@ -156,8 +156,8 @@ UNKNOWN = {"bitwise_equal": False, "exact": False, "signed_zeros": 0, "rho_det_e
 
 def _of_reference(reference):
     if reference is None:  # the oracle's shape is not the original's: nothing is explained
-        unexplained = float("inf")
-        return {"rho_reference": unexplained, "q_reference": unexplained, "beyond_share_reference": 1.0, "rms_error_reference": NAN}
+        inf = float("inf")
+        return {"rho_reference": inf, "q_reference": inf, "beyond_share_reference": 1.0, "rms_error_reference": NAN}
     count = max(1, int(np.prod(reference.judge.view)))
     return {"rho_reference": reference.rho, "q_reference": reference.q, "beyond_share_reference": reference.beyond_share,
             "rms_error_reference": float(np.sqrt(reference.errors2 / count))}

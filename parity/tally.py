@@ -22,7 +22,7 @@ class Tally:
         self.regression = Regression(judge) if structure and judge.limits else None
 
     def add(self, block):
-        """Take in a block; returns value - o, float64, good until the next (a single 0 where a kind that rounds nothing agrees)."""
+        """Take in a block; returns value - o, float64, good until the next (one 0 where a kind that rounds nothing agrees)."""
         values = self.values[block.where]
         self.sizes2 += block.size2
         if block.bound2 is None and np.array_equal(values, block.o):
