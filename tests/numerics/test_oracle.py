@@ -28,8 +28,10 @@ def brute_conv(x, kernels, bias, pad, stride, image):
 
 
 @pytest.mark.parametrize(("size", "mode", "stride", "pad", "image"), [
-    ((3, 3), "same", (1, 1), (1, 1), (5, 7)), ((3, 3), "valid", (1, 1), (0, 0), (3, 5)), ((3, 5), "same", (2, 2), (1, 2), (3, 4)),
-    ((2, 4), "same", (1, 1), (1, 2), (5, 7)), ((3, 3), "valid", (2, 3), (0, 0), (2, 2)), ((1, 1), "same", (1, 1), (0, 0), (5, 7))])
+    ((3, 3), "same", (1, 1), (1, 1), (5, 7)), ((3, 3), "valid", (1, 1), (0, 0), (3, 5)),
+    ((3, 5), "same", (2, 2), (1, 2), (3, 4)),
+    ((2, 4), "same", (1, 1), (1, 2), (5, 7)), ((3, 3), "valid", (2, 3), (0, 0), (2, 2)),
+    ((1, 1), "same", (1, 1), (0, 0), (5, 7))])
 def test_convolution_agrees_with_exact_sums(rng, size, mode, stride, pad, image):
     params, x = f32.conv_params(rng, 3, 2, size), rng.standard_normal((2, 2, 5, 7)).astype("f4")
     layer = f32.layer("Convolution2D", **f32.CONV | {"border_mode": mode, "subsample": list(stride)})
@@ -61,10 +63,11 @@ def test_batch_normalization_speaks_each_dialect(rng, keras, stored, batch, axis
     x = rng.standard_normal((2, 4, 3, 4)).astype("f4") * 3 + 1
     p, eps, others = f32.norm_params(rng, 4), 0.01, tuple({0, 1, 2, 3} - {axis % 4})
     wide = {k: v.astype(float).reshape([4 if a == axis % 4 else 1 for a in range(4)]) for k, v in p.items()}
-    for mode, mean, spread in ((0, wide["running_mean"], stored(wide["running_std"], eps)),
-                               (2, x.astype(float).mean(others, keepdims=True), batch(x.astype(float).var(others, keepdims=True), eps))):
+    mean, variance = (getattr(x.astype(float), moment)(others, keepdims=True) for moment in ("mean", "var"))
+    formulas = {0: (wide["running_mean"], stored(wide["running_std"], eps)), 2: (mean, batch(variance, eps))}
+    for mode, (middle, spread) in formulas.items():
         layer = f32.layer("BatchNormalization", epsilon=eps, mode=mode, axis=axis, momentum=0.9)
-        expected = (x - mean) * wide["gamma"] / spread + wide["beta"]
+        expected = (x - middle) * wide["gamma"] / spread + wide["beta"]
         assert np.abs(value(layer, p, x, keras) - expected).max() < 1e-13
 
 

@@ -58,7 +58,8 @@ def test_missing_empty_foreign_and_cut_short(weights, tmp_path):
     with pytest.raises(CannotRun):
         read_params(tmp_path)
     whole = weights.read_bytes()
-    for content, says in ((b"", "empty"), (b"PK\x03\x04 not this" * 100, "HDF5"), (whole[:len(whole) // 2], "HDF5")):
+    for content, says in ((b"", "the weight file is empty"), (b"PK\x03\x04 not this" * 100, "not a whole HDF5"),
+                          (whole[:len(whole) // 2], "not a whole HDF5")):
         weights.write_bytes(content)
         with pytest.raises(CannotRun, match=says):
             read_params(weights)
