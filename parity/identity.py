@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import importlib.util
 import json
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,25 +32,39 @@ def identity(case, trace=None, port=None):
     mapping layer name -> {setting: value}; without it only the steps' names are known.
     Raises CannotRun for unreadable weights or a port that cannot be imported.
     """
-    return {"weights": {"sha256": sha256_of(case.weights), "tensors": _tensors(case.weights)},
-            "batch": [sha256_of(clip) for clip in case.clips],
-            "declared": list(case.model.layers),
-            "original": trace and _original(trace),
-            "definition": definition(DEFINITION.read_text(encoding="utf-8")),
-            "port": port and described(port, case),
-            "stack": {"original": _stack(STACKS[case.model.stack]), "harness": {name: version(name) for name in HARNESS}}}
+    return {
+        "weights": {"sha256": sha256_of(case.weights), "tensors": _tensors(case.weights)},
+        "batch": [sha256_of(clip) for clip in case.clips],
+        "declared": list(case.model.layers),
+        "original": trace and _original(trace),
+        "definition": definition(DEFINITION.read_text(encoding="utf-8")),
+        "port": port and described(port, case),
+        "stack": {"original": _stack(STACKS[case.model.stack]), "harness": {name: version(name) for name in HARNESS}},
+    }
 
 
 def _tensors(path):
     """{layer/suffix: [dtype, shape, sha256 over dtype, shape and bytes]} in the file's order."""
-    return {f"{layer}/{suffix}": [str(array.dtype), list(array.shape), array_sha256(array)]
-            for layer, arrays in read_params(path).items() for suffix, array in arrays.items()}
+    return {
+        f"{layer}/{suffix}": [str(array.dtype), list(array.shape), array_sha256(array)]
+        for layer, arrays in read_params(path).items()
+        for suffix, array in arrays.items()
+    }
 
 
 def _original(trace):
     """What Keras said of its layers: one row each, the configuration as a digest."""
-    return [{"name": layer.name, "kind": layer.kind, "shape": list(layer.shape), "dtype": str(layer.dtype),
-             "config": digest(layer.config), "inbound": list(layer.inbound)} for layer in trace.layers.values()]
+    return [
+        {
+            "name": layer.name,
+            "kind": layer.kind,
+            "shape": list(layer.shape),
+            "dtype": str(layer.dtype),
+            "config": digest(layer.config)[:16],
+            "inbound": list(layer.inbound),
+        }
+        for layer in trace.layers.values()
+    ]
 
 
 def _stack(stack):
@@ -82,10 +97,8 @@ def described(port, case):
         return json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = _describe(port, case, keras)
-    try:
+    with suppress(CannotRun):  # a cache that cannot be written only costs time
         atomic_write(kept, json.dumps(found))
-    except CannotRun:
-        pass  # a cache that cannot be written only costs time
     return found
 
 

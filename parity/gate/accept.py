@@ -32,7 +32,10 @@ def approve(document, folder, *, approved, models=None, layer=None, accept_worse
     unknown = [name for name in models or () if name not in records]
     if unknown or not records:
         raise CannotRun(f"the run has no model {unknown[0] if unknown else 'at all'}; run it first, or choose another --model")
-    return [_one(records[name], _old(folder, records[name], accept_worse), approved, layer, accept_worse) for name in models or records]
+    return [
+        _one(records[name], _old(folder, records[name], accept_worse), approved, layer, accept_worse)
+        for name in models or records
+    ]
 
 
 def _old(folder, record, accept_worse):
@@ -65,8 +68,11 @@ def _one(record, old, approved, layer, accept_worse):
 
 def _known(record, old, approved, layer, accept_worse):
     """Known differences: those which still are, and, on purpose and for a single layer, its own."""
-    still = [row for row in (old or {"known": []})["known"]
-             if (row["layer"], row["mode"], row["verdict"]) in broken_cells(record, row["layer"])]
+    still = [
+        row
+        for row in (old or {"known": []})["known"]
+        if (row["layer"], row["mode"], row["verdict"]) in broken_cells(record, row["layer"])
+    ]
     if not (layer and accept_worse):
         return still
     cells = broken_cells(record, layer)
@@ -79,8 +85,10 @@ def _refuse_broken(record, known, layer):
     found = [finding for finding in broken if layer in (None, finding.layer)]
     if found:
         first = found[0]
-        raise CannotRun(f"{first.place} breaks the budget ({first.text}), which no baseline can change; mend it, or accept this one "
-                        f"difference as known: --model {first.model} --layer {first.layer or 'NAME'} --accept-worse")
+        raise CannotRun(
+            f"{first.place} breaks the budget ({first.text}), which no baseline can change; mend it, or accept this one "
+            f"difference as known: --model {first.model} --layer {first.layer or 'NAME'} --accept-worse"
+        )
 
 
 def _refuse_worse(record, old, layer):
@@ -100,8 +108,11 @@ def _tightest(fresh, old):
 def _smaller(layer, was):
     if was is None or was["shape"] != layer["shape"]:
         return layer
-    kept = {mode: {**layer[mode], **{key: min(layer[mode][key], was[mode][key], key=number) for key in keys}}
-            for mode, keys in MODES.items() if layer[mode]["verdict"] == was[mode]["verdict"]}
+    kept = {
+        mode: {**layer[mode], **{key: min(layer[mode][key], was[mode][key], key=number) for key in keys}}
+        for mode, keys in MODES.items()
+        if layer[mode]["verdict"] == was[mode]["verdict"]
+    }
     return {**layer, **kept}
 
 
@@ -112,22 +123,33 @@ def _only(fresh, old, layer):
     if all(entry["name"] != layer for base in (fresh, old) for entry in base["layers"]):
         raise CannotRun(f"{fresh['model']}: neither the run nor the baseline has a layer {layer}; choose another --layer")
     new = {entry["name"]: entry for entry in fresh["layers"]}
-    layers = [new[entry["name"]] if entry["name"] == layer else entry for entry in old["layers"]
-              if entry["name"] != layer or layer in new]
-    return {**old, "layers": layers, "known": fresh["known"], "approved": fresh["approved"],
-            "identity": _identity_of(fresh["identity"], old["identity"], layer)}
+    layers = [
+        new[entry["name"]] if entry["name"] == layer else entry
+        for entry in old["layers"]
+        if entry["name"] != layer or layer in new
+    ]
+    return {
+        **old,
+        "layers": layers,
+        "known": fresh["known"],
+        "approved": fresh["approved"],
+        "identity": _identity_of(fresh["identity"], old["identity"], layer),
+    }
 
 
 def _identity_of(fresh, old, layer):
     """The old identity with one layer's tensors and rows from the new one; the order of layers and the stack stay."""
+
     def rows(key):
         if old[key] is None or fresh[key] is None:
             return old[key]
         new = {row["name"]: row for row in fresh[key]}
         return [new.get(row["name"], row) if row["name"] == layer else row for row in old[key]]
 
-    tensors = {name: fresh["weights"]["tensors"].get(name, form) if name.split("/")[0] == layer else form
-               for name, form in old["weights"]["tensors"].items()}
+    tensors = {
+        name: fresh["weights"]["tensors"].get(name, form) if name.split("/")[0] == layer else form
+        for name, form in old["weights"]["tensors"].items()
+    }
     whole = tensors == fresh["weights"]["tensors"]
     weights = {"tensors": tensors, "sha256": (fresh if whole else old)["weights"]["sha256"]}
     return {**old, "weights": weights, "original": rows("original"), "port": rows("port")}
@@ -147,4 +169,7 @@ def difference(folder, bases, lines_most=200):
 def received(document):
     """What the run would be as a baseline, for all its models: the failing gate leaves it beside its report."""
     nobody = {"at": document["created"], "by": None, "reason": None}
-    return {"format": baseline.FORMAT, "received": [baseline.make(record, nobody) for record in document["models"] if record.get("identity")]}
+    return {
+        "format": baseline.FORMAT,
+        "received": [baseline.make(record, nobody) for record in document["models"] if record.get("identity")],
+    }

@@ -23,9 +23,18 @@ def make(record, approved, known=()):
 
     approved : {at, by, reason}. known : accepted differences, {layer, mode, verdict, reason, by, at} each.
     """
-    return seal({"format": FORMAT, "model": record["name"], "data": record["data"], "approved": approved,
-                 "identity": record["identity"], "layers": [of_layer(layer) for layer in record["layers"]],
-                 "final": of_final(record["final"]), "known": sorted(known, key=lambda row: (row["layer"], row["mode"]))})
+    return seal(
+        {
+            "format": FORMAT,
+            "model": record["name"],
+            "data": record["data"],
+            "approved": approved,
+            "identity": record["identity"],
+            "layers": [of_layer(layer) for layer in record["layers"]],
+            "final": of_final(record["final"]),
+            "known": sorted(known, key=lambda row: (row["layer"], row["mode"])),
+        }
+    )
 
 
 def seal(base):
@@ -55,7 +64,9 @@ def read(folder, data, model):
     found = base.get("format") if isinstance(base, dict) else None
     if found != FORMAT:
         newer = isinstance(found, int) and found > FORMAT
-        raise CannotRun(f"{path}: baseline format {found}, this version reads {FORMAT}; {'update the project' if newer else _REMEDY}")
+        raise CannotRun(
+            f"{path}: baseline format {found}, this version reads {FORMAT}; {'update the project' if newer else _REMEDY}"
+        )
     for key, expected in (("model", model), ("data", data)):
         if base.get(key) != expected:
             raise CannotRun(f"{path}: is the baseline of {key} {base.get(key)}, not {expected}; {_REMEDY}")
@@ -72,7 +83,9 @@ def _parsed(path, data, model):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CannotRun(f"{path}: there is no baseline of {model} on {data} data; approve one with `parity gate accept --reason ...`") from error
+        raise CannotRun(
+            f"{path}: there is no baseline of {model} on {data} data; approve one with `parity gate accept --reason ...`"
+        ) from error
     except OSError as error:
         raise CannotRun(f"{path}: the baseline cannot be read ({error.strerror}); {_REMEDY}") from error
     except (ValueError, RecursionError) as error:

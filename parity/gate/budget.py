@@ -7,8 +7,10 @@ from parity import verdict
 from parity.gate.figures import number
 from parity.gate.finding import WHOLE, Finding
 
-RULES = {"isolated": {"rho_port": verdict.RHO_MOST, "q_port": verdict.Q_MOST, "rho_reference": verdict.RHO_MOST},
-         "chained": {"rho_local": verdict.RHO_MOST}}
+RULES = {
+    "isolated": {"rho_port": verdict.RHO_MOST, "q_port": verdict.Q_MOST, "rho_reference": verdict.RHO_MOST},
+    "chained": {"rho_local": verdict.RHO_MOST},
+}
 FINAL = ("final", "final", "over budget")  # the cell under which a final drift beyond its allowance is accepted
 
 
@@ -29,7 +31,7 @@ def budget(model, known=()):
 
 
 def broken_cells(model, layer):
-    """(layer, mode, verdict) of what breaks the budget at `layer` ("final" for the final scores): what can be accepted as known."""
+    """(layer, mode, verdict) of what breaks the budget at `layer`, "final" for the final scores: what can be known."""
     if layer == "final":
         return [FINAL] if _final(model) else []
     records = [record for record in model["layers"] if record["name"] == layer]

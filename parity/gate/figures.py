@@ -19,9 +19,14 @@ def rounded(value):
 
 def of_layer(record):
     """{name, shape, isolated {verdict, rho, q}, chained {verdict, rho}} of a layer's record in parity.json."""
-    return {"name": record["name"], "shape": record["shape"],
-            **{mode: {"verdict": record[mode]["verdict"], **{key: rounded(record[mode][name]) for key, name in keys.items()}}
-               for mode, keys in MODES.items()}}
+    return {
+        "name": record["name"],
+        "shape": record["shape"],
+        **{
+            mode: {"verdict": record[mode]["verdict"], **{key: rounded(record[mode][name]) for key, name in keys.items()}}
+            for mode, keys in MODES.items()
+        },
+    }
 
 
 def of_final(final):

@@ -34,7 +34,9 @@ def judge(document, folder, models=None):
     records = {record["name"]: record for record in document["models"]}
     missing = [name for name in models or () if name not in records]
     if missing:
-        raise CannotRun(f"the run has no model {missing[0]}; it has {', '.join(records) or 'none'}: run it, or choose another --model")
+        raise CannotRun(
+            f"the run has no model {missing[0]}; it has {', '.join(records) or 'none'}: run it, or choose another --model"
+        )
     chosen = [records[name] for name in models or records]
     bases = {record["name"]: baseline.read(folder, record["data"], record["name"]) for record in chosen}
     partial = document.get("selection") is not None
@@ -54,7 +56,11 @@ def judge_identity(identities, folder, data):
     for name, fresh in identities.items():
         findings += in_network_order(sameness(name, fresh, bases[name]["identity"]), fresh["declared"])
     blind = [name for name, fresh in identities.items() if fresh["original"] is None]
-    notes = [f"{', '.join(blind)}: no recorded trace is at hand, so the original's layers were judged by their source"] if blind else []
+    notes = (
+        [f"{', '.join(blind)}: no recorded trace is at hand, so the original's layers were judged by their source"]
+        if blind
+        else []
+    )
     return Outcome(findings, [], list(identities), len(identities), notes)
 
 
@@ -64,7 +70,9 @@ def _model(record, base, partial):
     if record.get("identity"):
         found += sameness(record["name"], record["identity"], base["identity"])
     else:
-        found.append(Finding(record["name"], WHOLE, "identity", "the run says nothing of its identity; run it anew with this version"))
+        found.append(
+            Finding(record["name"], WHOLE, "identity", "the run says nothing of its identity; run it anew with this version")
+        )
     return in_network_order(found, [layer["name"] for layer in record["layers"]])
 
 
@@ -80,14 +88,21 @@ def _entries(record, base, partial):
     for row in base["known"]:
         broken = broken_cells(record, row["layer"])
         if (row["layer"], row["mode"], row["verdict"]) not in broken and (row["layer"] in fresh or not partial):
-            yield Finding(record["name"], row["layer"], "baseline", f"its known difference ({row['mode']}: {row['verdict']}) is obsolete")
+            yield Finding(
+                record["name"], row["layer"], "baseline", f"its known difference ({row['mode']}: {row['verdict']}) is obsolete"
+            )
 
 
 def _not_run(document, folder, records):
     """Models which have a baseline for this run's data and were not run."""
-    return [Finding(name, WHOLE, "baseline", "has a baseline, but was not run")
-            for name in baseline.names(folder, document["data"]) if name not in records]
+    return [
+        Finding(name, WHOLE, "baseline", "has a baseline, but was not run")
+        for name in baseline.names(folder, document["data"])
+        if name not in records
+    ]
 
 
 def _compared(records):
-    return sum(layer[mode]["verdict"] != verdict.NOT_COMPARED for record in records for layer in record["layers"] for mode in RULES)
+    return sum(
+        layer[mode]["verdict"] != verdict.NOT_COMPARED for record in records for layer in record["layers"] for mode in RULES
+    )

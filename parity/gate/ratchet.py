@@ -35,8 +35,12 @@ def floors(isolated):
 def ratchet(model, base):
     """Findings of one model's record against its baseline. Layers only one of them has are the identity's affair."""
     kept = {record["name"]: record for record in base["layers"]}
-    found = [finding for layer in model["layers"] if layer["name"] in kept
-             for finding in _layer(model["name"], of_layer(layer), kept[layer["name"]])]
+    found = [
+        finding
+        for layer in model["layers"]
+        if layer["name"] in kept
+        for finding in _layer(model["name"], of_layer(layer), kept[layer["name"]])
+    ]
     return found + _final(model, base["final"])
 
 

@@ -10,9 +10,14 @@ def sameness(model, fresh, base):
 
     What `fresh` could not look at (the original's layers without a trace) is not compared, and its source stands in.
     """
-    found = [*_tensors(fresh["weights"], base["weights"]), *_rows("declared", _named(fresh["declared"]), _named(base["declared"])),
-             *_original(fresh, base), *_rows("the port", fresh["port"], base["port"]),
-             *_stack(fresh["stack"], base["stack"]), *_batch(fresh["batch"], base["batch"])]
+    found = [
+        *_tensors(fresh["weights"], base["weights"]),
+        *_rows("declared", _named(fresh["declared"]), _named(base["declared"])),
+        *_original(fresh, base),
+        *_rows("the port", fresh["port"], base["port"]),
+        *_stack(fresh["stack"], base["stack"]),
+        *_batch(fresh["batch"], base["batch"]),
+    ]
     return [Finding(model, layer, "identity", text) for layer, text in dict.fromkeys(found)]
 
 
@@ -33,7 +38,7 @@ def _tensors(fresh, base):
 
 
 def _change(ours, theirs):
-    for what, new, old in zip(("dtype", "shape"), ours, theirs):
+    for what, new, old in zip(("dtype", "shape"), ours[:2], theirs[:2], strict=True):
         if new != old:
             return f"has {what} {new}, was {old}"
     return f"has other values ({ours[2][:12]}, was {theirs[2][:12]})"
@@ -74,8 +79,8 @@ def _renamed(gone, new, old_order, new_order):
 
 def _moved(whose, ours, theirs):
     if ours != theirs:
-        at = next(place for place, (new, old) in enumerate(zip(ours, theirs)) if new != old)
-        yield ours[at], f"{whose}: {ours[at]} comes where {theirs[at]} was"
+        at = next(place for place, (new, old) in enumerate(zip(ours, theirs, strict=True)) if new != old)
+        yield theirs[at], f"{whose}: {ours[at]} comes where {theirs[at]} was"
 
 
 def _settings(ours, theirs):
@@ -87,9 +92,15 @@ def _settings(ours, theirs):
 
 
 def _flat(row):
-    nested = row.get("settings")
-    found = {key: value for key, value in row.items() if key not in ("name", "settings")}
-    return found | (nested if isinstance(nested, dict) else {"settings": nested} if "settings" in row else {})
+    """A row's entries by name; a setting inside another by both names."""
+    found = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            inside = _flat(value)
+            found |= inside if key == "settings" else {f"{key} {name}": held for name, held in inside.items()}
+        elif key != "name":
+            found[key] = value
+    return found
 
 
 def _shown(value):
@@ -109,6 +120,8 @@ def _batch(fresh, base):
     if len(fresh) != len(base):
         yield WHOLE, f"batch: {len(fresh)} clips, was {len(base)}"
     elif fresh != base:
-        changed = [place for place, (new, old) in enumerate(zip(fresh, base), 1) if new != old]
-        how = "the same clips in another order" if sorted(fresh) == sorted(base) else f"another clip at {changed[0]} of {len(base)}"
+        changed = [place for place, (new, old) in enumerate(zip(fresh, base, strict=True), 1) if new != old]
+        how = (
+            "the same clips in another order" if sorted(fresh) == sorted(base) else f"another clip at {changed[0]} of {len(base)}"
+        )
         yield WHOLE, f"batch: {how}"

@@ -26,7 +26,9 @@ def verdict_line(outcome, data):
 
 def terminal(outcome, data):
     """At most LINES_MOST lines: the verdict and first offender, every finding, known differences and notes."""
-    tail = [_line(f"known: {row['model']} / {row['layer']} {row['mode']} {row['verdict']}: {row['reason']}") for row in outcome.known]
+    tail = [
+        _line(f"known: {row['model']} / {row['layer']} {row['mode']} {row['verdict']}: {row['reason']}") for row in outcome.known
+    ]
     tail += [_line(f"note: {note}") for note in outcome.notes]
     tail = _cut(tail, LINES_MOST // 4, "notes")
     body = [_line(f"  {found.place:24} {found.limit:9} {found.text}") for found in outcome.findings]
@@ -40,19 +42,29 @@ def terminal(outcome, data):
 
 def _line(text):
     text = _visible(" ".join(text.rstrip().split("\n")))
-    return text if len(text) <= WIDTH else text[:WIDTH - 3] + "..."
+    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
 
 
 def _cut(lines, most, what):
-    return lines if len(lines) <= most else [*lines[:most - 1], f"  ... and {len(lines) - most + 1} more {what}, all in gate.json"]
+    return (
+        lines if len(lines) <= most else [*lines[: most - 1], f"  ... and {len(lines) - most + 1} more {what}, all in gate.json"]
+    )
 
 
 def junit(outcome, created):
     """JUnit: a suite per model, a case per limit, and one for whether anything was compared."""
     suites = ElementTree.Element("testsuites", name="parity gate")
     for model in dict.fromkeys([*outcome.models, *(found.model for found in outcome.findings)]):
-        suite = ElementTree.SubElement(suites, "testsuite", name=_visible(model), timestamp=created, tests=str(len(LIMITS)), errors="0",
-                                       skipped="0", failures=str(len({f.limit for f in outcome.findings if f.model == model})))
+        suite = ElementTree.SubElement(
+            suites,
+            "testsuite",
+            name=_visible(model),
+            timestamp=created,
+            tests=str(len(LIMITS)),
+            errors="0",
+            skipped="0",
+            failures=str(len({f.limit for f in outcome.findings if f.model == model})),
+        )
         for limit in LIMITS:
             _case(suite, model, limit, [found for found in outcome.findings if (found.model, found.limit) == (model, limit)])
     if not outcome.cells:
@@ -66,7 +78,9 @@ def junit(outcome, created):
 def _case(suite, model, limit, findings):
     case = ElementTree.SubElement(suite, "testcase", classname=f"parity.gate.{_visible(model)}", name=limit, time="0")
     if findings:
-        failure = ElementTree.SubElement(case, "failure", type=limit, message=_visible(f"{findings[0].place}: {findings[0].text}"))
+        failure = ElementTree.SubElement(
+            case, "failure", type=limit, message=_visible(f"{findings[0].place}: {findings[0].text}")
+        )
         failure.text = "\n".join(_visible(f"{found.place}: {found.text}") for found in findings)
 
 
@@ -95,19 +109,37 @@ def summary(outcome, data):
     lines = [f"### {_markdown(verdict_line(outcome, data))}", ""]
     if outcome.findings:
         lines += ["| where | limit | what |", "|---|---|---|"]
-        lines += [f"| {_markdown(found.place)} | {WORDS[found.limit]} | {_markdown(found.text)} |" for found in outcome.findings[:LINES_MOST]]
+        lines += [
+            f"| {_markdown(found.place)} | {WORDS[found.limit]} | {_markdown(found.text)} |"
+            for found in outcome.findings[:LINES_MOST]
+        ]
         lines += [f"\n… and {len(outcome.findings) - LINES_MOST} more"] * (len(outcome.findings) > LINES_MOST)
     for row in outcome.known:
-        lines.append(f"- known: {_markdown(row['model'])} / {_markdown(row['layer'])} {row['mode']} {row['verdict']}: {_markdown(row['reason'])}")
+        where = " / ".join(_markdown(row[key]) for key in ("model", "layer"))
+        lines.append(f"- known: {where} {row['mode']} {row['verdict']}: {_markdown(row['reason'])}")
     lines += [f"- note: {_markdown(note)}" for note in outcome.notes]
     return "\n".join(lines) + "\n"
 
 
 def as_json(outcome, data):
     """Everything the gate found, as text."""
-    return json.dumps({"format": 1, "passed": outcome.passed, "data": data, "models": outcome.models, "cells": outcome.cells,
-                       "findings": [found._asdict() for found in outcome.findings], "known": outcome.known, "notes": outcome.notes},
-                      indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {
+                "format": 1,
+                "passed": outcome.passed,
+                "data": data,
+                "models": outcome.models,
+                "cells": outcome.cells,
+                "findings": [found._asdict() for found in outcome.findings],
+                "known": outcome.known,
+                "notes": outcome.notes,
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def _markdown(text):

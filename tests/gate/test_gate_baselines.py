@@ -59,7 +59,10 @@ EDITED = {
     "a looser end": (lambda found: found["final"].update(noise=1.0), "entry of final was edited"),
     "an entry deleted": (lambda found: found["layers"].pop(2), "entry of pool1 is missing"),
     "a tensor": (lambda found: found["identity"]["weights"]["tensors"]["conv1/W"].__setitem__(2, "0" * 64), "edited by hand"),
-    "a known difference": (lambda found: found["known"].append({"layer": "conv1", "mode": "isolated", "verdict": "GROSS"}), "edited by hand"),
+    "a known difference": (
+        lambda found: found["known"].append({"layer": "conv1", "mode": "isolated", "verdict": "GROSS"}),
+        "edited by hand",
+    ),
     "another reason": (lambda found: found["approved"].update(by="nobody"), "edited by hand"),
 }
 
@@ -160,7 +163,10 @@ def test_a_broken_budget_is_accepted_one_difference_at_a_time_and_stays_listed(d
     accept(document, folder, models=["CNN0"], layer="conv1", accept_worse=True)
     outcome = judge(document, folder)
     assert outcome.passed, outcome.findings
-    assert [(row["layer"], row["mode"], row["reason"]) for row in outcome.known] == [("conv1", "chained", "second"), ("conv1", "isolated", "second")]
+    assert [(row["layer"], row["mode"], row["reason"]) for row in outcome.known] == [
+        ("conv1", "chained", "second"),
+        ("conv1", "isolated", "second"),
+    ]
 
 
 def test_a_known_difference_that_is_gone_is_obsolete(document, folder):

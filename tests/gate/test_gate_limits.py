@@ -21,14 +21,23 @@ def test_a_clean_run_passes_and_counts_its_cells(document, folder):
     assert outcome.passed and outcome.cells == 2 * 4 * 2 and outcome.notes == []
 
 
-@pytest.mark.parametrize("figures", [{"verdict": "FORMULA(unnamed)", "rho_port": 40.0}, {"verdict": "NOT COMPARED", "rho_port": None},
-                                     {"verdict": "INHERITED"}, {"verdict": "GROSS", "rho_port": "nan"}])
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"verdict": "FORMULA(unnamed)", "rho_port": 40.0},
+        {"verdict": "NOT COMPARED", "rho_port": None},
+        {"verdict": "INHERITED"},
+        {"verdict": "GROSS", "rho_port": "nan"},
+    ],
+)
 def test_the_budget_fails_a_verdict_that_does_not_hold(document, folder, figures):
     cell(document, "conv1").update(figures)
     assert ("CNN0", "conv1", "budget") in found(document, folder)
 
 
-@pytest.mark.parametrize("figure", [{"rho_port": 1.01}, {"q_port": 1.51}, {"rho_reference": 1.2}, {"rho_port": "nan"}, {"q_port": None}])
+@pytest.mark.parametrize(
+    "figure", [{"rho_port": 1.01}, {"q_port": 1.51}, {"rho_reference": 1.2}, {"rho_port": "nan"}, {"q_port": None}]
+)
 def test_the_budget_looks_at_figures_behind_the_word(document, folder, figure):
     cell(document, "bn1").update(figure)
     assert ("CNN0", "bn1", "budget") in found(document, folder)

@@ -1,0 +1,120 @@
+"""How a change is planted in a copy of the project: each function here returns one that is called with the copy's root."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from parity.cases import MODELS
+from parity.files import sha256_of
+
+
+def edit(file, old, new):
+    """Replace a piece of a source file. A piece that is not there once is an error: then nothing would have been tried."""
+
+    def plant(root):
+        path = root / file
+        source = path.read_text(encoding="utf-8")
+        if source.count(old) != 1:
+            raise ValueError(f"{file} holds {old!r} {source.count(old)} times; the change has to be planted elsewhere")
+        path.write_text(source.replace(old, new), encoding="utf-8")
+
+    return plant
+
+
+def rewrite(file, rewritten):
+    def plant(root):
+        path = root / file
+        path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+    return plant
+
+
+def data_file(relative, change):
+    """Change a data file, and its pinned digest with it."""
+
+    def plant(root):
+        path = root / "data" / relative
+        change(path)
+        pin(root, relative)
+
+    return plant
+
+
+def pin(root, relative):
+    """Write the digest of a data file into the copy's manifest."""
+    path = root / "fixtures" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["files"].setdefault(relative, {})["sha256"] = sha256_of(root / "data" / relative)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def tensor(model, name, change):
+    def edit_file(path):
+        with h5py.File(path, "r+") as file:
+            file[name][...] = change(file[name][...])
+
+    return data_file(MODELS[model].weights, edit_file)
+
+
+def next_float(array):
+    array.flat[array.size // 2] = np.nextafter(array.flat[array.size // 2], np.float32(np.inf))
+    return array
+
+
+def other_weights(root):
+    return data_file(MODELS["CNN0"].weights, lambda path: path.write_bytes((root / "data" / MODELS["CNN"].weights).read_bytes()))(
+        root
+    )
+
+
+def nudged_clip(path):
+    clip = np.load(path, allow_pickle=False)
+    np.save(path, next_float(clip))
+
+
+def version_of(name, version):
+    """Another version of an installed package, as the copy's own metadata has it."""
+
+    def plant(root):
+        folder = root / f"{name}-{version}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+
+    return plant
+
+
+def baseline_text(model, change):
+    return rewrite(f"baselines/real/{model}.json", change)
+
+
+def without_entry(text):
+    found = json.loads(text)
+    found["layers"] = [entry for entry in found["layers"] if entry["name"] != "conv3"]
+    return json.dumps(found)
+
+
+def looser(text):
+    found = json.loads(text)
+    next(entry for entry in found["layers"] if entry["name"] == "conv3")["isolated"]["q"] = 1.49
+    return json.dumps(found)
+
+
+def swapped(root):
+    ours, theirs = (root / f"baselines/real/{model}.json" for model in ("CNN0", "CNN"))
+    held = ours.read_text()
+    ours.write_text(theirs.read_text())
+    theirs.write_text(held)
+
+
+def between(text, start, end):
+    return text[text.index(start) : text.index(end)]
+
+
+def copy_of(project, root):
+    """Names of the folders a copy needs, as paths of `project` and of `root`."""
+    return [
+        (Path(project) / name, Path(root) / name)
+        for name in ("parity", "port", "reference", "reports", "fixtures", "requirements")
+    ]
