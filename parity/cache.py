@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +66,7 @@ class TraceCache:
         """Path of the trace `key`, or None. A found trace counts as used now, and is kept until this process ends."""
         path = self.folder / f"{key}.h5"
         try:
-            stream = open(path, "rb")
+            stream = open(path, "rb")  # noqa: SIM115 - held open on purpose
             fcntl.flock(stream, fcntl.LOCK_SH)
         except FileNotFoundError:
             return None
@@ -74,17 +74,15 @@ class TraceCache:
             stream.close()
             return self.find(key)
         self._held.setdefault(key, stream)
-        try:
+        with suppress(OSError):  # a read-only cache can still be read
             os.utime(path)
-        except OSError:
-            pass  # a read-only cache can still be read
         return path
 
     def try_lock(self, key):
         """The right to record `key`, released by closing it; None while another process has it."""
         path = self.folder / f"{key}.lock"
         with self._writable():
-            stream = open(path, "w")
+            stream = open(path, "w")  # noqa: SIM115 - held open on purpose
         if not try_flock(stream):
             stream.close()
             return None
@@ -100,8 +98,8 @@ class TraceCache:
         try:
             yield
         except OSError as error:
-            raise CannotRun(f"trace cache {self.folder}: cannot be written ({error.strerror}); free space, choose another folder with "
-                            "PARITY_CACHE, or lower PARITY_CACHE_LIMIT_GB") from error
+            raise CannotRun(f"trace cache {self.folder}: cannot be written ({error.strerror}); free space, choose another folder "
+                            "with PARITY_CACHE, or lower PARITY_CACHE_LIMIT_GB") from error
 
     def scratch(self, key):
         """An empty folder for recording `key`, under its lock; what a killed run left of the same key goes."""

@@ -12,6 +12,7 @@ from parity.errors import CannotRun
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = Path(os.environ.get("TOX_WORK_DIR") or ROOT / ".tox")
+_NO_PYTHON = ("could not find python interpreter", "No interpreter found", "Failed to inspect Python interpreter")
 TOX = ROOT / ".tools" / "bin" / "tox"
 
 
@@ -42,16 +43,18 @@ def _build(name):
     if not TOX.exists():
         raise CannotRun(f"{TOX}: not there, and {name} has to be built with it; run `make parity` once, which makes it")
     command = [TOX, "run", "-q", "--notest", "--workdir", WORK, "-e", name]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("TOX_")}
-    built = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("TOX_") and key != "PYTHONPATH"}
+    built = subprocess.run(command, cwd=ROOT, env={"UV_PYTHON_DOWNLOADS": "never", **inherited}, stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, check=False)
     if built.returncode == 0:
         return
     said = re.sub(r"\x1b\[[0-9;]*m", "", built.stdout + built.stderr)
-    if "could not find python interpreter" in said or "No interpreter found" in said:
+    if any(words in said for words in _NO_PYTHON):
         raise CannotRun(f"{name}: no Python 3.11 here, and Keras 1 with Theano runs on no later one; "
                         "install it (Debian: apt-get install python3.11 python3.11-venv python3.11-dev)")
     lines = [line for line in said.splitlines() if line.strip()] or ["no output"]
-    raise CannotRun(f"{name}: its environment could not be built; `.tools/bin/tox run -e {name}` ends with:\n" + "\n".join(lines[-12:]))
+    tail = "\n".join(f"  {line}" for line in lines[-12:])
+    raise CannotRun(f"{name}: its environment could not be built; `.tools/bin/tox run --notest -e {name}` ends with:\n{tail}")
 
 
 def check_compiler():
@@ -64,7 +67,9 @@ def check_headers(python):
     """Raise CannotRun where the Python behind the environment has no C headers."""
     asked = subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
                            capture_output=True, text=True, check=False)
+    if asked.returncode:
+        raise CannotRun(f"{python}: does not run; build it again (.tools/bin/tox run -r --notest -e {python.parent.parent.name})")
     header = Path(asked.stdout.strip()) / "Python.h"
-    if asked.returncode or not header.exists():
+    if not header.exists():
         raise CannotRun(f"{header}: not there, and Theano compiles against it; install the headers of that Python "
                         "(Debian: apt-get install python3.11-dev) or use a Python 3.11 that has them")

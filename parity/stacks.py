@@ -1,6 +1,5 @@
 """The originals' stacks and lanes, and the traces recorded with them: recalled from the cache or recorded now."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +8,6 @@ import numpy as np
 
 from parity import recorders
 from parity.cache import TraceCache, key_of
-from parity.environments import ROOT
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.trace import array_sha256, open_trace
@@ -90,7 +88,7 @@ def job(model, stack, lane, weights, batch):
 def check_batch(batch):
     """Raise CannotRun unless `batch` is float32 (B, 1, 96, 1366), B at least 1, and finite."""
     if batch.ndim != 4 or batch.shape[1:] != (1, 96, 1366) or batch.dtype != np.float32 or not len(batch):
-        raise CannotRun(f"the input is {batch.dtype} {batch.shape}, expected float32 (B, 1, 96, 1366): mel spectrograms in decibel")
+        raise CannotRun(f"the input is {batch.dtype} {batch.shape}, expected float32 (B, 1, 96, 1366): mel spectrograms, decibel")
     if not np.isfinite(batch).all():
         raise CannotRun("the input holds NaN or infinity; make the mel spectrogram again")
 

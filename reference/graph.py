@@ -1,12 +1,11 @@
-"""The original as one Theano function that returns every layer's output, and the stack it really runs on."""
+"""The original as one Theano function that returns every layer's output, and the stack it really runs on.
+
+Import `reference.legacy` and apply it first.
+"""
 
 import os
 import platform
 import time
-
-from reference import legacy
-
-legacy.apply()
 
 import h5py
 import keras
@@ -69,7 +68,7 @@ def compile_all(model):
 
     def run(batch):
         results = function(batch, _TEST_PHASE)
-        return results[:len(outputs)], dict(zip((layer.name for layer in dense), results[len(outputs):]))
+        return results[:len(outputs)], dict(zip((layer.name for layer in dense), results[len(outputs):], strict=True))
 
     return run
 
@@ -78,11 +77,11 @@ def layers(model, outputs, pre_activations):
     """What the trace holds of each layer, in network order; class and config are Keras's own words."""
     return [Layer(layer.name, type(layer).__name__, layer.get_config(),
                   [inbound.name for inbound in layer.inbound_nodes[0].inbound_layers], output, pre_activations.get(layer.name))
-            for layer, output in zip(model.layers, outputs)]
+            for layer, output in zip(model.layers, outputs, strict=True)]
 
 
 def timings(model, run, batch):
-    """The second call of plain `predict` and of all layers: seconds, CPU seconds, and whether their last outputs are the same bits."""
+    """Second call of plain `predict` and of all layers: seconds, CPU seconds, and whether both end in the same bits."""
     scores, predict = _second_call(lambda: model.predict(batch, batch_size=len(batch)))
     (outputs, _), all_layers = _second_call(lambda: run(batch))
     return {"predict": predict, "all_layers": all_layers, "bitwise_equal": bool(np.array_equal(scores, outputs[-1]))}

@@ -14,7 +14,7 @@ _MOVED_IN_SCIPY_1_8 = {
 
 
 def apply():
-    """Put every shim in place and import Theano. Call before anything else imports Theano or Keras; calling twice does no harm."""
+    """Put every shim in place and import Theano. Call before anything else imports Theano or Keras; twice does no harm."""
     inspect.getargspec = _getargspec
     _restore_collections()
     _alias_scipy()
@@ -44,7 +44,7 @@ def _alias_scipy():
 
 
 def _without_compiled_scan():
-    """Scan's generated C (theano/scan_module/c_code) does not compile against Python 3.11; None makes Theano take its Python loop."""
+    """Scan's C (theano/scan_module/c_code) does not compile against Python 3.11; None makes Theano take its Python loop."""
     sys.modules["theano.scan_module.scan_perform_ext"] = None
 
 

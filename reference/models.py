@@ -11,7 +11,20 @@ Its `trainable=False` on the convolution blocks concerns fine-tuning only and is
 
 from collections import namedtuple
 
-from keras.layers import ELU, GRU, BatchNormalization, Convolution2D, Dense, Dropout, Flatten, Input, MaxPooling2D, Permute, Reshape, ZeroPadding2D
+from keras.layers import (
+    ELU,
+    GRU,
+    BatchNormalization,
+    Convolution2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    MaxPooling2D,
+    Permute,
+    Reshape,
+    ZeroPadding2D,
+)
 from keras.models import Model
 
 INPUT_SHAPE = (1, 96, 1366)  # C, F, T: the mel spectrogram in decibel

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reference import legacy
 from reference.refused import Refused
 from reference.trace_file import array_sha256, write_trace
 
@@ -37,9 +38,10 @@ def main(arguments):
 
 
 def record(job, out):
-    """Run the original of `job` and write its trace to `out`. Raises Refused where the stack, weights or input are not as asked."""
+    """Run the original of `job` and write its trace to `out`. Raises Refused where stack, weights or input are not as asked."""
     say(stage="import")
-    from reference import graph  # takes seconds, and needs the flags of this job
+    legacy.apply()
+    from reference import graph  # takes seconds, and needs the shims
 
     batch = _read_batch(job["input"])
     observed = {**graph.observed_stack(), **_digests(job["weights"], batch)}
@@ -62,9 +64,10 @@ def record(job, out):
 
 def check(observed, expected):
     """Raise Refused, naming every difference, unless what runs is what was asked for."""
-    wrong = [f"{name} is {observed.get(name)!r}, asked for {value!r}" for name, value in expected.items() if observed.get(name) != value]
+    wrong = [f"{name} is {observed.get(name)!r}, asked for {value!r}"
+             for name, value in expected.items() if observed.get(name) != value]
     if wrong:
-        raise Refused(f"the recorder's stack is not the one asked for: {'; '.join(wrong)}; rebuild its environment (tox run -r -e ENV)")
+        raise Refused(f"what runs is not what was asked for: {'; '.join(wrong)}; rebuild its environment (tox run -r -e ENV)")
 
 
 def sources_sha256(folder=SOURCES):

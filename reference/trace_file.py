@@ -30,7 +30,7 @@ def array_sha256(array):
 
 
 def trace_digest(entries, provenance):
-    """sha256, hex, over the ordered entries [name, class, config, inbound, sha256, pre_activation sha256 or None] and the provenance."""
+    """sha256, hex, over provenance and ordered entries [name, class, config, inbound, sha256, pre_activation sha256 or None]."""
     return hashlib.sha256(json.dumps([FORMAT, entries, provenance]).encode()).hexdigest()
 
 
@@ -47,7 +47,7 @@ def write_trace(path, layers, provenance):
             _fill(file, layers, json.dumps(provenance, sort_keys=True))
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # h5py reports a failed flush as RuntimeError
-        raise Refused(f"{path}: cannot be written ({' '.join(str(error).split())}); free space or choose another folder") from error
+        raise Refused(f"{path}: cannot be written ({' '.join(str(error).split())}); free space or use another folder") from error
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)

@@ -5,7 +5,7 @@ import numpy as np
 
 from reference.refused import Refused
 
-_HINTS = {"bn_0_freq": "later commits of the original changed this layer's axis without new weights; take the file at the pinned commit"}
+_HINTS = {"bn_0_freq": "later commits of the original changed this axis without new weights; take the file at the pinned commit"}
 _OTHER_MODEL = "give the weights that belong to this model"
 
 
@@ -23,7 +23,7 @@ def read_weights(path, needed):
             _check_layers(path, {layer for layer, names in held.items() if names}, list(needed))
             return {layer: _layer(path, file[layer], layer, held[layer], wanted) for layer, wanted in needed.items()}
     except (OSError, RuntimeError, KeyError) as error:  # h5py raises all three for what is not there or cannot be decoded
-        raise Refused(f"{path}: cannot be read as a Keras weight file ({_flat(error)}); check the path or fetch it again") from error
+        raise Refused(f"{path}: no readable Keras weight file ({_flat(error)}); check the path or fetch it again") from error
 
 
 def _flat(error):
@@ -39,7 +39,7 @@ def _names(path, group, attribute):
 def _check_layers(path, held, needed):
     missing, extra = [name for name in needed if name not in held], sorted(held - set(needed))
     if missing or extra:
-        words = [f"has no layer {name}" for name in missing[:1]] + [f"has a layer {name} that the model has not" for name in extra[:1]]
+        words = [f"has no layer {name}" for name in missing[:1]] + [f"has a layer {name} too many" for name in extra[:1]]
         raise Refused(f"{path}: {' and '.join(words)}; {_OTHER_MODEL}")
 
 
@@ -50,9 +50,9 @@ def _layer(path, group, layer, names, wanted):
         raise Refused(f"{path}: {layer} has no dataset {missing[0]}; {_OTHER_MODEL}")
     extra = sorted({*names, *group} - set(wanted_names))
     if extra:
-        raise Refused(f"{path}: {layer} has a dataset {extra[0]} that the model has not; {_OTHER_MODEL}")
+        raise Refused(f"{path}: {layer} has a dataset {extra[0]} too many; {_OTHER_MODEL}")
     if names != wanted_names:  # Keras loads by position, so another order would load silently into the wrong places
-        raise Refused(f"{path}: {layer} lists {' '.join(names)}, expected the order {' '.join(wanted_names)}; save it with Keras 1.x")
+        raise Refused(f"{path}: {layer} lists {' '.join(names)}, expected {' '.join(wanted_names)}; save it with Keras 1.x")
     return [_array(path, group[name], layer, name, shape) for name, shape in wanted]
 
 
@@ -65,5 +65,5 @@ def _array(path, dataset, layer, name, shape):
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         where = ", ".join(map(str, bad[0]))
-        raise Refused(f"{path}: {name} holds {len(bad)} values that are NaN or infinite, the first at ({where}); take an undamaged file")
+        raise Refused(f"{path}: {name} holds NaN or infinity {len(bad)} times, first at ({where}); take an undamaged file")
     return array
