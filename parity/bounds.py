@@ -30,7 +30,8 @@ class Sums(Witness):
         self.floor = self.squares_share * np.square(self.conv.bias)[:, None] + (n * FLUSHED) ** 2
         self.sigma_share = SPREAD / lam
         self.certain_share = lam * np.sqrt(n / 2 + 2) / n  # as S^2 <= A^2 and Q <= A^2
-        self.limits = Limits(np.full(len(self.conv.bias), 2 * U), np.zeros(len(self.conv.bias)), self.conv.bias)
+        alike = max(0.5, 1 / (SPREAD * np.sqrt(n / 3 + 1)))  # sigmas: half, but no less than u|S|, the rounding of b added last
+        self.limits = Limits(np.full(len(self.conv.bias), 2 * U), np.zeros(len(self.conv.bias)), self.conv.bias, alike)
 
     def blocks(self):
         return self.conv.blocks(self.x.shape)
@@ -91,7 +92,8 @@ class Normalized(Witness):
     to a mean and a variance over N values in blocks of about sqrt(N); a float64 accumulator, Theano's, stays far below.
     sigma adds up the variances of what either order rounds, each (0.425 u)^2 of its square: three roundings of s and two
     of s(x - mu), s x, three of s mu, two of beta, and y. B/7 was too small on real traces (q 1.6): the roundings of s are the
-    same in a whole channel and do not average out.
+    same in a whole channel and do not average out. Nor does the last addition, which rounds beta alike onto the grid of a
+    whole binade of y, by up to u|y|: an offset is no finding below one sigma, which is no less than that.
     """
 
     def __init__(self, layer, params, x, keras):
@@ -99,13 +101,14 @@ class Normalized(Witness):
         self.axis_name = "channel" if self.axis == 1 else "time frame"
         self.x = np.ascontiguousarray(x).reshape(self.view)
         formula = oracle.normalization(layer, params, self.x, keras)
-        scale, mean, beta, variance = (None if p is None else p[:, None] for p in formula)
+        scale, mean, beta, variance, size = (None if p is None else p[:, None] for p in formula)
         self.scale, self.shift = scale, beta - scale * mean
-        of_mean, of_spread, sigma_mean, sigma_spread = self._statistics_errors(mean, variance, float(layer.config["epsilon"]))
+        errors = self._statistics_errors(mean, variance, size, float(layer.config["epsilon"]))
+        of_mean, of_spread, sigma_mean, sigma_spread = errors
         self.per_x, self.per_y = 4 * U * np.abs(scale), U + of_spread
         product, shift, moved = np.abs(scale * mean), np.abs(beta), np.abs(scale) * of_mean
         self.constant = U * (4 * product + 2 * shift) + moved + shift * of_spread + FLUSHED
-        self.limits = Limits((6 * U + of_spread).ravel(), (3 * U * (product + shift) + moved).ravel(), beta.ravel())
+        self.limits = Limits((6 * U + of_spread).ravel(), (3 * U * (product + shift) + moved).ravel(), beta.ravel(), 1.0)
         self.variance = self._variance(mean, beta, np.square(sigma_mean), np.square(sigma_spread))
 
     def _variance(self, mean, beta, of_mean, of_spread):
@@ -116,14 +119,13 @@ class Normalized(Witness):
                 scale2 * (np.square(mean) * (centred + 3 * rounding2) + of_mean)
                 + rounding2 * (2 * np.square(beta) + np.square(self.shift)) + FLUSHED**2)
 
-    def _statistics_errors(self, mean, variance, eps):
-        """Errors of the batch mean and, relative, of the batch spread: (worst, worst, sigma, sigma), each (C, 1)."""
+    def _statistics_errors(self, mean, variance, size, eps):
+        """Errors of the batch mean and, relative, of the batch spread: (worst, worst, sigma, sigma), (C, 1). size: mean |x|."""
         if variance is None:
             return (np.zeros_like(mean),) * 4
         count = self.view[0] * self.view[2]
         additions = 2 * np.sqrt(count)  # in a row, in blocked and row-wise float32 sums
         reduced = tail_factor(np.prod(self.shape)) * np.sqrt(additions)
-        size = sum(np.abs(part).sum(axis=-1, dtype=np.float64) for part in self.x)[:, None] / count  # mean |x|
         of_mean = U * (reduced * size + np.abs(mean))
         of_variance = U * variance * (reduced + 3) + of_mean**2
         sigma = SPREAD * U * np.sqrt(additions / 3)  # a random walk over one-sign partial sums

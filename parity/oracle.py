@@ -11,7 +11,7 @@ import numpy as np
 
 from parity.convolution import Convolution
 from parity.errors import CannotRun
-from parity.rounding import as_channels
+from parity.rounding import Scratch, as_channels, blocks
 
 ANY = object()
 _BASE = {"name": ANY, "trainable": ANY, "batch_input_shape": ANY, "input_dtype": ANY}
@@ -111,15 +111,32 @@ def channel_axis(layer, shape):
 
 
 def batch_statistics(x):
-    """Mean and (biased) variance per channel of x (before, C, after), float64, two passes, a clip at a time."""
-    count = x.shape[0] * x.shape[2]
-    mean = sum(part.sum(axis=-1, dtype=np.float64) for part in x) / count  # (C,)
-    centred = (np.subtract(part, mean[:, None], dtype=np.float64) for part in x)
-    return mean, sum(np.einsum("cp,cp->c", part, part) for part in centred) / count
+    """Per channel of x (before, C, after): mean, biased variance and mean magnitude, float64, in two passes."""
+    count, scratch = x.shape[0] * x.shape[2], Scratch()
+    total, magnitude, variance = np.zeros((3, x.shape[1]))
+    for where in blocks(x.shape):
+        wide = _wide(x[where], scratch)
+        total[where[1]] += np.einsum("acp->c", wide)
+        magnitude[where[1]] += np.einsum("acp->c", np.abs(wide, out=wide))
+    mean = total / count
+    for where in blocks(x.shape):
+        wide = _wide(x[where], scratch)
+        wide -= mean[where[1], None]
+        variance[where[1]] += np.einsum("acp,acp->c", wide, wide)
+    return mean, variance / count, magnitude / count
+
+
+def _wide(part, scratch):
+    wide = scratch.take("wide", part.shape)
+    np.copyto(wide, part)
+    return wide
 
 
 def normalization(layer, params, x, keras):
-    """(scale, mean, beta, variance or None), each (C,): the layer is scale*(x - mean) + beta. x is (before, C, after)."""
+    """(scale, mean, beta, variance, mean |x|), each (C,): the layer is scale*(x - mean) + beta. x is (before, C, after).
+
+    The last two are None where the layer uses its stored statistics.
+    """
     stored, batch = dialect(keras)
     for suffix in ("gamma", "beta", "running_mean", "running_std"):
         if parameter(layer, params, suffix).shape != (x.shape[1],):
@@ -127,14 +144,15 @@ def normalization(layer, params, x, keras):
     eps = float(layer.config["epsilon"])
     gamma, beta = parameter(layer, params, "gamma"), parameter(layer, params, "beta")
     if layer.config["mode"] == 2:
-        mean, variance = batch_statistics(x)
-        return gamma * batch(variance, eps), mean, beta, variance
-    return gamma * stored(parameter(layer, params, "running_std"), eps), parameter(layer, params, "running_mean"), beta, None
+        mean, variance, magnitude = batch_statistics(x)
+        return gamma * batch(variance, eps), mean, beta, variance, magnitude
+    mean, spread = parameter(layer, params, "running_mean"), parameter(layer, params, "running_std")
+    return gamma * stored(spread, eps), mean, beta, None, None
 
 
 def _batch_normalization(layer, params, x, keras):
     view = x.reshape(as_channels(x.shape, channel_axis(layer, x.shape)))
-    scale, mean, beta, _ = normalization(layer, params, view, keras)
+    scale, mean, beta, *_ = normalization(layer, params, view, keras)
     return ((view - mean[:, None]) * scale[:, None] + beta[:, None]).reshape(x.shape)
 
 

@@ -23,14 +23,26 @@ def tail_factor(elements):
 
 def squares(x):
     """Sum of the squares of an array, in float64."""
-    flat = x.reshape(-1).astype(np.float64, copy=False)
-    return float(np.dot(flat, flat))
+    flat = x.reshape(-1)
+    parts = (flat[start:start + BLOCK].astype(np.float64, copy=False) for start in range(0, flat.size, BLOCK))
+    return float(sum(np.dot(part, part) for part in parts))
 
 
 def as_channels(shape, axis):
     """(before, C, after): any tensor seen as three axes around its channel axis, without a copy."""
     before, after = shape[:axis], shape[axis + 1:]
     return int(np.prod(before, dtype=int)), shape[axis], int(np.prod(after, dtype=int))
+
+
+def blocks(view):
+    """Yield the slices of blocks of a (before, C, after) view, about BLOCK elements each; together they cover it once."""
+    steps, room = [], BLOCK
+    for size in reversed(view):
+        steps.append(max(1, min(size, room)))
+        room //= steps[-1]
+    ranges = [[slice(start, min(start + step, size)) for start in range(0, size, step)]
+              for size, step in zip(view, reversed(steps), strict=True)]
+    yield from itertools.product(*ranges)
 
 
 class Scratch:
@@ -72,19 +84,18 @@ class Block:
         """1/sigma^2, flat, for blocks with a sigma2."""
         return np.reciprocal(self.sigma2).ravel()
 
-    @cached_property
-    def size2(self):
-        """Sum of the squares of o."""
-        return squares(self.o)
-
 
 @dataclass
 class Limits:
-    """What parameters' own rounding does to a channel: gain (C,) relative, offset (C,) absolute, read at o = centre (C,)."""
+    """What rounding does to a whole channel: gain (C,) relative, offset (C,) absolute, read at o = centre (C,).
+
+    sigmas: to the offset come so many of the channel's median sigma.
+    """
 
     gain: np.ndarray
     offset: np.ndarray
     centre: np.ndarray
+    sigmas: float
 
 
 class Witness:
@@ -102,14 +113,8 @@ class Witness:
         self.view, self.scratch = as_channels(self.shape, axis), Scratch()
 
     def blocks(self):
-        """Yield the slices of every block; together they cover the view once."""
-        steps, room = [], BLOCK
-        for size in reversed(self.view):
-            steps.append(max(1, min(size, room)))
-            room //= steps[-1]
-        ranges = [[slice(start, min(start + step, size)) for start in range(0, size, step)]
-                  for size, step in zip(self.view, reversed(steps), strict=True)]
-        yield from itertools.product(*ranges)
+        """The slices of every block; together they cover the view once."""
+        return blocks(self.view)
 
     def value(self, where):
         """The oracle's float64 values there, without a bound; good until the next call."""

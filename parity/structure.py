@@ -2,18 +2,17 @@
 
 Per channel p - o = a + k (o - centre) + e is fitted with weights 1/B^2. Rounding errors average out over a channel, faults do
 not. t-values of clean channels reach 8.4, as residuals are heavy-tailed and correlated: |t| > 15 AND an effect beyond
-what rounded parameters can do are asked for, never a p-value alone.
+what rounded parameters can do are asked for, never a p-value alone. And in digital silence one patch, and so one rounding
+error, repeats a thousand times: what is found must also be found among values that differ.
 """
 
 import numpy as np
 
-from parity.rounding import Scratch
-
 T_LEAST = 15.0
 POSITIONS_LEAST = 8  # fewer than these in a channel fit nothing
 SPREAD_LEAST = 1e-9  # a channel whose o hardly varies (padding, silence) repeats one rounding error: nothing averages out
-OFFSET_IN_SIGMAS = 0.5  # beside the parameters' own rounding: beta or b is rounded alike onto the grid of a whole binade of sums
-MEDIAN_OF = 2**19  # elements whose sigma is kept for the channels' medians; smaller tensors keep them all
+POSITIONS_ENOUGH = 2**14  # per channel: of larger ones every n-th position is fitted
+SAME = 2.0**-36  # two float64 sums nearer than this share of the channel's largest come from the same terms
 
 
 def per_channel(first, second=None):
@@ -27,36 +26,45 @@ class Regression:
     """The weighted sums of one layer's regression, gathered block by block; judge: a bounds.Witness with limits."""
 
     def __init__(self, judge):
-        self.limits, self.sigma_share = judge.limits, judge.sigma_share
-        self.count = judge.view[0] * judge.view[2]
-        self.every = max(1, int(np.prod(judge.view)) // MEDIAN_OF)
+        self.judge, self.limits = judge, judge.limits
+        self.every = max(1, judge.view[0] * judge.view[2] // POSITIONS_ENOUGH) if judge.view[2] > 1 else 1
+        self.turn, self.count = 0, np.zeros(judge.view[1])
         self.oracle = np.zeros((3, judge.view[1]))  # sums of w, w o, w o^2
         self.error = np.zeros((3, judge.view[1]))  # sums of w d, w d o, w d^2
-        self.scratch, self.sigmas2 = Scratch(), {}  # first channel of a block -> what was kept of sigma^2
+        self.sigmas2 = {}  # first channel of a block -> sigma^2 of the fitted elements
 
-    def add(self, block, weighted_error):
-        """weighted_error: (p - o)/B^2; the sums of its product with p - o are added to `error[2]` by the caller."""
-        channel = block.where[1]
-        weighted = np.multiply(block.weights, block.o, out=self.scratch.take("weighted", block.o.shape))
-        self.oracle[0, channel] += per_channel(block.weights)
-        self.oracle[1, channel] += per_channel(weighted)
-        self.oracle[2, channel] += per_channel(weighted, block.o)
-        self.error[0, channel] += per_channel(weighted_error)
-        self.error[1, channel] += per_channel(weighted_error, block.o)
-        self.sigmas2.setdefault(channel.start or 0, []).append(self._sample(block))
+    def add(self, block, error):
+        """error: p - o over the block."""
+        kept, channel = self._next(), block.where[1]
+        o, error, bound2 = (np.ascontiguousarray(a[:, :, kept]) for a in (block.o, error, block.bound2))
+        self._add(channel, o, error, 1 / bound2)
+        sigma2 = bound2 * self.judge.sigma_share**2 if block.sigma2 is None else block.sigma2[:, :, kept]
+        self.sigmas2.setdefault(channel.start or 0, []).append(np.moveaxis(sigma2, 1, 0).reshape(o.shape[1], -1).copy())
 
-    def _sample(self, block):
-        """(channels, kept): sigma^2 at every n-th position of the block."""
-        every = (block.bound2 if block.sigma2 is None else block.sigma2)[:, :, ::self.every]
-        kept = np.moveaxis(every, 1, 0).reshape(every.shape[1], -1)
-        return kept * self.sigma_share**2 if block.sigma2 is None else kept.copy()
+    def _next(self):
+        """The positions of the next block to fit."""
+        self.turn += 1
+        return slice(self.turn * 7 % self.every, None, self.every)
 
-    def findings(self):
-        """{structured, channels with a gain or an offset, the strongest gain (relative) and offset, their limits and t}."""
-        offset, gain, t_offset, t_gain = self._fit()
+    def _add(self, channel, o, error, weights):
+        weighted, weighted_error = weights * o, weights * error
+        self.count[channel] += o.shape[0] * o.shape[2]
+        for sums, terms in ((self.oracle, ((weights,), (weighted,), (weighted, o))),
+                            (self.error, ((weighted_error,), (weighted_error, o), (weighted_error, error)))):
+            for row, factors in zip(sums, terms, strict=True):
+                row[channel] += per_channel(*factors)
+
+    def findings(self, values):
+        """{structured, channels with a gain or an offset, the strongest gain (relative) and offset, their limits and t}.
+
+        values: the output that was tallied, as the judge's view; needed again where something is found.
+        """
         limit = self._offset_limit()
-        gains = (np.abs(t_gain) > T_LEAST) & (np.abs(gain) > self.limits.gain)
-        offsets = (np.abs(t_offset) > T_LEAST) & (np.abs(offset) > limit)
+        gains, offsets = self._found(limit)
+        if gains.any() or offsets.any():
+            among_distinct = self._distinct(values, np.flatnonzero(gains | offsets))._found(limit)
+            gains, offsets = gains & among_distinct[0], offsets & among_distinct[1]
+        offset, gain, t_offset, t_gain = self._fit()
         strongest = int(np.argmax(np.abs(gain) / self.limits.gain))
         farthest = int(np.argmax(np.abs(offset) / np.maximum(limit, np.finfo(float).tiny)))
         return {"structured": bool(gains.any() or offsets.any()),
@@ -65,10 +73,31 @@ class Regression:
                 "gain_t": float(t_gain[strongest]), "offset": float(offset[farthest]), "offset_limit": float(limit[farthest]),
                 "offset_t": float(t_offset[farthest])}
 
+    def _found(self, limit):
+        offset, gain, t_offset, t_gain = self._fit()
+        return ((np.abs(t_gain) > T_LEAST) & (np.abs(gain) > self.limits.gain),
+                (np.abs(t_offset) > T_LEAST) & (np.abs(offset) > limit))
+
+    def _distinct(self, values, channels):
+        """A regression over the same positions of these channels, each value of the oracle once."""
+        again, parts = Regression(self.judge), {channel: [] for channel in channels}
+        for where in self.judge.blocks():
+            block, kept = self.judge.block(where), again._next()
+            first, stop, _ = where[1].indices(self.judge.view[1])
+            for channel in channels[(channels >= first) & (channels < stop)]:
+                at = np.s_[:, channel - first, kept]
+                parts[channel].append(np.stack([block.o[at], values[where][at], block.bound2[at]]).reshape(3, -1))
+        for channel, many in parts.items():
+            o, value, bound2 = np.concatenate(many, axis=1)
+            order = np.argsort(o, kind="stable")
+            keep = order[np.diff(o[order], prepend=-np.inf) > SAME * np.abs(o).max()]
+            again._add(slice(channel, channel + 1), *(a[keep].reshape(1, 1, -1) for a in (o, value - o, 1 / bound2)))
+        return again
+
     def _offset_limit(self):
         groups = (self.sigmas2[start] for start in sorted(self.sigmas2))
         medians = np.concatenate([np.median(np.concatenate(group, axis=1), axis=1) for group in groups])
-        return self.limits.offset + OFFSET_IN_SIGMAS * np.sqrt(medians)
+        return self.limits.offset + self.limits.sigmas * np.sqrt(medians)
 
     def _fit(self):
         """(offset, gain, t of the offset, t of the gain), each (C,); all 0 in channels that cannot be fitted."""
@@ -78,6 +107,6 @@ class Regression:
         fits = (determinant > SPREAD_LEAST * w * xx) & (self.count >= POSITIONS_LEAST)
         gain = np.where(fits, (w * xd - x * wd) / determinant, 0.0)
         offset = np.where(fits, (wd - gain * x) / w, 0.0)
-        variance = np.maximum(wdd - offset * wd - gain * xd, 0) / max(1, self.count - 2)
+        variance = np.maximum(wdd - offset * wd - gain * xd, 0) / np.maximum(1, self.count - 2)
         t_gain, t_offset = gain / np.sqrt(variance * w / determinant), offset / np.sqrt(variance * xx / determinant)
         return offset, gain, np.where(offset == 0, 0.0, t_offset), np.where(gain == 0, 0.0, t_gain)

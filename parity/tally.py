@@ -1,38 +1,42 @@
 """Sums over a layer's blocks: one array against the oracle, and two arrays against each other."""
 
+from functools import cached_property
+
 import numpy as np
 
 from parity.rounding import NOTHING, Scratch, squares
-from parity.structure import Regression, per_channel
+from parity.structure import Regression
 from parity.support import Support
 
 
 class Tally:
     """One implementation's distance from the oracle (a bounds.Witness); values: its output; structure: regress channels too.
 
-    worst2 is the largest ((value - o)/B)^2, errors2 the sum of (value - o)^2, scaled2 that of ((value - o)/sigma)^2, sizes2
-    that of o^2.
+    worst2 is the largest ((value - o)/B)^2, errors2 the sum of (value - o)^2, scaled2 that of ((value - o)/sigma)^2.
+    `finite` is False when the implementation or the oracle holds NaN or infinite values.
     """
 
     def __init__(self, judge, values, structure=False):
         self.judge, self.values = judge, np.ascontiguousarray(values).reshape(judge.view)
-        self.worst2 = self.errors2 = self.scaled2 = self.sizes2 = 0.0
-        self.bounded = 0
+        self.worst2 = self.errors2 = self.scaled2 = 0.0
+        self.bounded, self.finite = 0, True
         self.at, self.support, self.scratch = None, Support(judge), Scratch()
         self.regression = Regression(judge) if structure and judge.limits else None
 
     def add(self, block):
         """Take in a block; returns value - o, float64, good until the next (one 0 where a kind that rounds nothing agrees)."""
         values = self.values[block.where]
-        self.sizes2 += block.size2
         if block.bound2 is None and np.array_equal(values, block.o):
+            self.finite &= bool(np.isfinite(values.sum(dtype=np.float64)))
             return np.zeros(1)
         error = np.subtract(values, block.o, out=self.scratch.take("error", block.o.shape))
         weighted = np.multiply(error, block.weights, out=self.scratch.take("weighted", error.shape))
         if self.regression:
-            self.regression.add(block, weighted)
+            self.regression.add(block, error)
         weighted *= error  # ((value - o)/B)^2
-        self.errors2 += squares(error)
+        errors2 = squares(error)
+        self.errors2 += errors2
+        self.finite &= bool(np.isfinite(errors2))
         self._add_scaled(block, error, weighted)
         largest = weighted.max()
         if not largest <= 1:
@@ -42,16 +46,9 @@ class Tally:
         return error
 
     def _add_scaled(self, block, error, ratio2):
-        if self.regression:
-            sums = per_channel(ratio2)
-            self.regression.error[2, block.where[1]] += sums
-            total = sums.sum()
-        else:
-            total = ratio2.sum()
-        exact = block.exact_count
-        self.bounded += ratio2.size - exact
+        self.bounded += ratio2.size - block.exact_count
         if block.sigma2 is None:
-            self.scaled2 += total / self.judge.sigma_share**2
+            self.scaled2 += ratio2.sum() / self.judge.sigma_share**2
         else:
             error2 = np.square(error, out=self.scratch.take("error2", error.shape))
             self.scaled2 += float(np.dot(error2.ravel(), block.precision))
@@ -65,10 +62,10 @@ class Tally:
         self.at = {"index": [int(i) for i in np.unravel_index(flat, self.judge.shape)], "value": float(self.values[inside]),
                    "oracle": float(block.o[at]), "allowed": 0.0 if bound2 == NOTHING else float(np.sqrt(bound2))}
 
-    @property
-    def finite(self):
-        """Whether neither the implementation nor the oracle has NaN or infinite values."""
-        return bool(np.isfinite(self.errors2 + self.sizes2))
+    @cached_property
+    def size2(self):
+        """Sum of the squares of the values."""
+        return squares(self.values)
 
     @property
     def rho(self):

@@ -112,6 +112,35 @@ def test_structure_finds_a_gain_and_an_offset_under_the_bound(given):
     assert not compare(CONV, params, x, f32.conv(x, params, "pairwise"), expected)[0]["structured"]
 
 
+def test_silence_repeats_one_error_and_is_no_structure():
+    """Five sixths of the image are one patch: its rounding error is a whole channel's, and yet rounding."""
+    assert sum(compare_silence(seed, order) for seed in range(3) for order in ("forward", "pairwise", "blocked")) >= 6
+
+
+def compare_silence(seed, order):
+    """Whether the plain regression would have found something."""
+    rng = np.random.default_rng(seed)
+    params = f32.conv_params(rng, 32, 8)
+    x = (rng.standard_normal((2, 8, 24, 60)) * 3 + 1).astype(F)
+    x[:, :, :, 10:] = rng.standard_normal((1, 8, 1, 1)) * 3
+    expected = f32.conv(x, params, "reversed")
+    found, verdict = compare(CONV, params, x, f32.conv(x, params, order), expected)
+    assert verdict == "ROUNDING"
+    assert compare(CONV, params, x, expected * F(1 + 2.0**-20), expected)[1] == "FORMULA(unnamed)"
+    s = found["structure"]
+    return abs(s["offset"]) > s["offset_limit"] and abs(s["offset_t"]) > 15
+
+
+def test_a_large_channel_is_fitted_from_a_part_of_it(monkeypatch, given):
+    x, params, _ = given
+    expected = f32.conv(x, params, "blocked")
+    actual = expected * F(1 + 2.0**-20)
+    monkeypatch.setattr("parity.structure.POSITIONS_ENOUGH", 300)
+    part, verdict = compare(CONV, params, x, actual, expected)
+    assert verdict == "FORMULA(unnamed)" and len(part["structure"]["gain_channels"]) == 12
+    assert part["structure"]["gain"] == pytest.approx(2.0**-20, rel=0.2)
+
+
 def blocks_of(judged):
     return [judged.block(where).o.ravel().copy() for where in judged.blocks()]
 
