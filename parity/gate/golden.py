@@ -203,11 +203,14 @@ def _against_original(actual, row):
 
 
 def _against_oracle(judge, actual, entry):
-    """(limit, text) of a layer on its own input: the verdict rules, and the ratchet on the chain's rho."""
+    """(limit, text) of a layer on its own input: the verdict rules, and the ratchet on its rho and q."""
     measures = measure(actual, actual, judge)
     measures |= {"exact": judge.moves and measures["rho_port"] == 0, "rho_reference": 0.0}
     word, rho, q = verdict.judge(measures), measures["rho_port"], measures["q_port"]
     if not verdict.holds(word):
         yield "budget", f"chained: {word}; rho {rho:.3g} of {verdict.RHO_MOST:g}, q {q:.3g} of {verdict.Q_MOST:g}"
-    elif entry and word != verdict.EXACT and not rho <= (most := allowed(entry, "chained", "rho")):
-        yield "ratchet", f"chained: rho {rho:.3g}, was {number(entry['chained']['rho']):.3g} (at most {most:.3g})"
+        return
+    for mode, key, value in (("chained", "rho", rho), ("isolated", "q", q)) if entry and word != verdict.EXACT else ():
+        most = allowed(entry, mode, key)
+        if not value <= most:
+            yield "ratchet", f"chained: {key} {value:.3g}, was {number(entry[mode][key]):.3g} (at most {most:.3g})"

@@ -12,13 +12,14 @@ from pathlib import Path
 
 
 def judged(workers, arguments):
-    """(exit code, every drift figure, seconds, BLAS threads) of one gate; `workers` beside each other share the cores' threads."""
+    """(exit code, every drift figure, seconds, BLAS threads) of one gate; `workers` side by side share the cores."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         command = [sys.executable, "-m", "parity", "gate", "--workers", str(workers), "--out", folder, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - start
-        document = json.loads(Path(folder, "parity.json").read_text(encoding="utf-8")) if Path(folder, "parity.json").exists() else {}
+        written = Path(folder, "parity.json")
+        document = json.loads(written.read_text(encoding="utf-8")) if written.exists() else {}
         if done.returncode:
             print(done.stdout, done.stderr, file=sys.stderr)
         figures = [(model["layers"], model["final"], model["tags"]) for model in document.get("models", [])]
