@@ -17,7 +17,7 @@ NAN = float("nan")
 
 
 class Comparison:
-    """A port's output against the original's and the oracle. fault: why they cannot be compared, or ""."""
+    """A port's output against the original's and the oracle. fault: why they cannot be compared, or ""; copies: bit for bit."""
 
     def __init__(self, judge, actual, expected):
         self.judge, self.actual, self.expected = judge, np.asarray(actual), np.asarray(expected)
@@ -25,6 +25,7 @@ class Comparison:
         self.usable = not self.fault and judge.shape == self.expected.shape
         if self.usable:
             self.port, self.pair = Tally(judge, self.actual, structure=True), Pair(self.actual, self.expected, judge.view)
+            self.copies = _same(self.actual, self.expected)  # then one tally serves both
         self.inherited2 = self.local2 = 0.0
 
     def add(self, block):
@@ -103,13 +104,16 @@ def _same(one, other):
 def _gather(judge, isolated, chained, expected, truth):
     """One pass over the blocks; returns the isolated and the chained dict (None without a chain)."""
     explained = judge.shape == np.shape(expected)
-    reference = Tally(judge, expected) if explained else None
+    copies = isolated.usable and isolated.copies
+    reference = None if not explained else isolated.port if copies else Tally(judge, expected)
     sides = _truth_pairs(truth, chained or isolated, judge) if explained else {}
     with np.errstate(all="ignore"):  # NaN, inf and 0/0 are findings here, each reported
         for where in judge.blocks() if explained else ():
             block = judge.block(where)
             error = reference.add(block)
-            if isolated.usable:
+            if copies:
+                isolated.pair.add(where)
+            elif isolated.usable:
                 isolated.add(block)
             if chained and chained.usable:
                 chained.split(block if chained.judge is judge else chained.judge.beside(where, block), block, error)

@@ -11,7 +11,8 @@ import numpy as np
 T_LEAST = 15.0
 POSITIONS_LEAST = 8  # fewer than these in a channel fit nothing
 SPREAD_LEAST = 1e-9  # a channel whose o hardly varies (padding, silence) repeats one rounding error: nothing averages out
-POSITIONS_ENOUGH = 2**14  # per channel: of larger ones every n-th position is fitted
+POSITIONS_ENOUGH = 2**13  # per channel: of larger ones every n-th position is fitted
+SIGMAS_ENOUGH = 2**10  # per channel, for the median of its sigma
 SAME = 2.0**-36  # two float64 sums nearer than this share of the channel's largest come from the same terms
 
 
@@ -27,7 +28,8 @@ class Regression:
 
     def __init__(self, judge):
         self.judge, self.limits = judge, judge.limits
-        self.every = max(1, judge.view[0] * judge.view[2] // POSITIONS_ENOUGH) if judge.view[2] > 1 else 1
+        self.positions = judge.view[0] * judge.view[2]
+        self.every = max(1, self.positions // POSITIONS_ENOUGH) if judge.view[2] > 1 else 1
         self.turn, self.count = 0, np.zeros(judge.view[1])
         self.oracle = np.zeros((3, judge.view[1]))  # sums of w, w o, w o^2
         self.error = np.zeros((3, judge.view[1]))  # sums of w d, w d o, w d^2
@@ -38,7 +40,8 @@ class Regression:
         kept, channel = self._next(), block.where[1]
         o, error, bound2 = (np.ascontiguousarray(a[:, :, kept]) for a in (block.o, error, block.bound2))
         self._add(channel, o, error, 1 / bound2)
-        sigma2 = bound2 * self.judge.sigma_share**2 if block.sigma2 is None else block.sigma2[:, :, kept]
+        few = slice(None, None, max(1, min(self.positions, POSITIONS_ENOUGH) // SIGMAS_ENOUGH))
+        sigma2 = bound2[:, :, few] * self.judge.sigma_share**2 if block.sigma2 is None else block.sigma2[:, :, kept][:, :, few]
         self.sigmas2.setdefault(channel.start or 0, []).append(np.moveaxis(sigma2, 1, 0).reshape(o.shape[1], -1).copy())
 
     def _next(self):
