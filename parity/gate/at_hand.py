@@ -9,13 +9,13 @@ from parity.stacks import LANES, STACKS, job
 from parity.trace import open_trace
 
 
-def cached(case, lane, cache=None):
-    """The path of a recorded trace, or None."""
-    return (cache or _cache()).find(job(case.model.name, case.model.stack, lane, case.weights, batch(case.clips)).key)
-
-
-def _cache():
-    return TraceCache()
+def cached(case, lane):
+    """The path of a recorded trace, or None: a cache that cannot be opened holds none."""
+    wanted = job(case.model.name, case.model.stack, lane, case.weights, batch(case.clips))
+    try:
+        return TraceCache().find(wanted.key)
+    except CannotRun:
+        return None
 
 
 def can_run(case):
@@ -25,10 +25,7 @@ def can_run(case):
 
 def identity_of(case, port):
     """The case's identity with what is at hand; nothing is run."""
-    try:
-        path = cached(case, "reference")
-    except CannotRun:
-        path = None  # an unwritable cache hides its traces, no more
+    path = cached(case, "reference")
     if path is None:
         return identity(case, None, port)
     with open_trace(path) as trace:

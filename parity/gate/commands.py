@@ -142,8 +142,15 @@ def _publish(outcome, data, folder, out):
         for line in surfaces.annotations(outcome, folder, data):
             click.echo(line)
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with open(summary, "a", encoding="utf-8") as stream:
-                stream.write(surfaces.summary(outcome, data))
+            _append(summary, surfaces.summary(outcome, data))
+
+
+def _append(path, text):
+    try:
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise CannotRun(f"GITHUB_STEP_SUMMARY={path}: cannot be written ({error.strerror}); name a file that can") from error
 
 
 @gate.command()

@@ -88,7 +88,7 @@ def test_sampled_values_and_the_mean_are_held_to_the_originals(row):
 SPOILS = {
     "missing": (lambda path: path.unlink(), "there is no golden trace"),
     "cut": (lambda path: path.write_text(path.read_text()[:1000]), "cut short or damaged"),
-    "newer": (lambda path: path.write_text(path.read_text().replace('"format": 1', '"format": 2')), "another format or was edited"),
+    "newer": (lambda path: path.write_text(path.read_text().replace('"format": 1', '"format": 2')), "of another format"),
     "edited": (lambda path: path.write_text(path.read_text().replace('"error": ', '"error": 1')), "was edited"),
     "of other weights": (lambda path: resealed(path, weights="0" * 64), "of other weights"),
     "of other clips": (lambda path: resealed(path, batch=[]), "of other clips"),
