@@ -114,3 +114,12 @@ def test_the_same_input_gives_the_isolated_figures(given):
     isolated, found = compare_layer(NORM, bn, f32.KERAS, input_reference=x, expected=expected, actual_isolated=actual,
                                     input_chained=x.copy(), actual_chained=actual)
     assert found["rho_port"] == isolated["rho_port"] and found["inherited"] == 0 and found["amplification"] is None
+
+
+def test_the_isolated_output_again_is_no_answer_to_another_input(given):
+    x, _, _, bn = given
+    own = (x * F(2)).astype(F)
+    expected, actual = f32.norm(x, bn), f32.norm(x, bn, fused=True)
+    isolated, found = compare_layer(NORM, bn, f32.KERAS, input_reference=x, expected=expected, actual_isolated=actual,
+                                    input_chained=own, actual_chained=actual)
+    assert judge(isolated) == "ROUNDING" and judge(found, upstream_holds=False) == "GROSS"

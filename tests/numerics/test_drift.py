@@ -265,9 +265,10 @@ def test_what_cannot_be_compared_is_never_green(given, damage, says, kind):
     assert verdict == "INCOMPARABLE" and says in found["fault"]
 
 
-def test_nan_on_both_sides_is_not_green(given):
+@pytest.mark.parametrize("spoilt", [np.nan, np.inf])
+def test_nan_or_infinity_on_both_sides_is_not_green(given, spoilt):
     x = given[0].copy()
-    x[0, 0, 0, 0] = np.nan
+    x[0, 0, 0, 0] = spoilt
     found, verdict = compare(f32.layer("Dropout", p=0.1), {}, x, x.copy(), x)
     assert verdict == "INCOMPARABLE" and "1 of the port's" in found["fault"] and "the original's" in found["fault"]
 
