@@ -1,0 +1,45 @@
+"""Comparing one model's layers (oracle, bounds, drift) against the port's own forward pass, in one process."""
+
+import time
+
+from parity import cases, run, stacks
+from parity.clips import read_clips
+from parity.drift import compare_layer
+from parity.params import read_params
+from parity.trace import open_trace
+from parity.walk import walk
+
+LIMIT = 6
+
+
+def rows():
+    """One row per model: seconds of comparing its walked layers over seconds of walking the chain."""
+    for name in cases.DEFAULT_MODELS:
+        case = cases.case_for(name)
+        lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
+        comparing, forward = _times(case, lanes["reference"])
+        yield f"{name}: comparing over the port's forward pass", f"{comparing / forward:.1f}", LIMIT
+
+
+def _times(case, reference):
+    params, steps = read_params(case.weights), run.load_steps(run.PORT, case)
+    comparing = 0.0
+    with open_trace(reference) as trace:
+        keras = trace.provenance["keras"]
+        batch = trace.read("input_1")
+        _forward(steps, batch)  # the first pass pays for imports and memory
+        forward = min(_forward(steps, batch) for _ in range(3))
+        for step in walk(trace, steps):
+            start = time.perf_counter()
+            compare_layer(step.layer, params.get(step.layer.name, {}), keras, input_reference=step.given, expected=step.expected,
+                          actual_isolated=step.isolated.actual, input_chained=step.chained.given,
+                          actual_chained=step.chained.actual)
+            comparing += time.perf_counter() - start
+    return comparing, forward
+
+
+def _forward(steps, batch):
+    start = time.perf_counter()
+    for step in steps.values():
+        batch = step(batch)
+    return time.perf_counter() - start

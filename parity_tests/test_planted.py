@@ -1,0 +1,60 @@
+"""Break the port and the suite says so: three faults of real ports, each found at the right layer, no other layer blamed."""
+
+import chainer
+import chainer.links as L
+import numpy as np
+import pytest
+
+from parity import cases, stacks
+from parity.clips import read_clips
+from parity.compare import compare_case
+from parity.verdict import holds
+from port.models import load
+from port.proof import steps_of
+
+
+def _unflipped(case, chain, layer):
+    """The kernel as the file stores it: Chainer correlates where Theano convolves."""
+    kernel = chain[layer].W
+    kernel.array = np.ascontiguousarray(kernel.array[:, :, ::-1, ::-1])
+
+
+def _std_for_variance(case, chain, layer):
+    """The stored standard deviation taken for a variance, as every Keras from 1.0.7 on would."""
+    chain[layer].running_std = np.sqrt(chain[layer].running_std)
+
+
+def _stock_gru(case, chain, layer):
+    """Chainer's own GRU with the same matrices: a true sigmoid, and z and 1 - z the other way round."""
+    keras, size = chain[layer], chain[layer].out_size
+    stock = L.StatefulGRU(keras.W.shape[1], size)
+    for gate, (name, rows) in zip("zrh", (("z", slice(0, size)), ("r", slice(size, 2 * size)), ("", slice(2 * size, None)))):
+        suffix = f"_{name}" if name else ""
+        getattr(stock, f"W{suffix}").W.array, getattr(stock, f"W{suffix}").b.array = keras.W.array[rows], keras.b.array[rows]
+        getattr(stock, f"U{suffix}").W.array = keras.U.array[rows]
+
+    def forward(x):
+        stock.reset_state()
+        return chainer.functions.stack([stock(step) for step in chainer.functions.separate(x, axis=1)], axis=1)
+
+    return {layer: forward}
+
+
+FAULTS = [("CNN0", "conv3", _unflipped), ("CNN", "bn2", _std_for_variance), ("CRNN", "gru1", _stock_gru)]
+
+
+@pytest.mark.parametrize(("model", "layer", "plant"), FAULTS, ids=[f"{model}-{layer}{plant.__name__}" for model, layer, plant in FAULTS])
+def test_a_planted_fault_is_found_where_it_is(model, layer, plant):
+    case = cases.case_for(model)
+    lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
+    chain = load(model, case.weights, stacks.STACKS[case.model.stack].keras)
+    replaced = plant(case, chain, layer) or {}
+    found = compare_case(case, lanes, {**steps_of(chain), **steps_of(chain, replaced)})
+    alone = {record["name"]: record["isolated"]["verdict"] for record in found["layers"]}
+    together = {record["name"]: record["chained"]["verdict"] for record in found["layers"]}
+    after = list(alone)[list(alone).index(layer) + 1:]
+    assert found["first_divergence"] == layer
+    assert not holds(alone[layer]) and not holds(together[layer])
+    assert [name for name in alone if not holds(alone[name])] == [layer], "a layer whose input agrees is not blamed"
+    assert {together[name] for name in after} <= {"INHERITED"}
+    assert not found["final"]["holds"]
