@@ -59,9 +59,9 @@ def model_record(case, clips, lanes, found):
 
 
 def _tag_names(count):
-    from port.tags import TAGS
+    from port.tags import GENRES, TAGS
 
-    return TAGS[count]
+    return {len(names): names for names in (GENRES, TAGS)}[count]
 
 
 def _compare_all(cases, traces, port, layers, workers, progress):
