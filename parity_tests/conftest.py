@@ -12,10 +12,12 @@ CHOSEN = cases.select(os.environ.get("PARITY_MODEL", "").split(), os.environ.get
 def pytest_generate_tests(metafunc):
     """One test per declared cell, from the declared list and not from what happened to run."""
     models, layers = CHOSEN
+    if "record" not in metafunc.fixturenames:
+        return
     if "layer" in metafunc.fixturenames:
         pairs = [(model, layer) for model in models for layer in cases.MODELS[model].layers if not layers or layer in layers]
         metafunc.parametrize(("model", "layer"), pairs, ids=[f"{model}-{layer}" for model, layer in pairs])
-    elif "model" in metafunc.fixturenames:
+    else:
         metafunc.parametrize("model", models)
 
 

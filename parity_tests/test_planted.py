@@ -10,7 +10,7 @@ from parity.clips import read_clips
 from parity.compare import compare_case
 from parity.verdict import holds
 from port.models import load
-from port.proof import steps_of
+from port.proof import in_test_phase, steps_of
 
 
 def _unflipped(case, chain, layer):
@@ -28,7 +28,7 @@ def _stock_gru(case, chain, layer):
     """Chainer's own GRU with the same matrices: a true sigmoid, and z and 1 - z the other way round."""
     keras, size = chain[layer], chain[layer].out_size
     stock = L.StatefulGRU(keras.W.shape[1], size)
-    for gate, (name, rows) in zip("zrh", (("z", slice(0, size)), ("r", slice(size, 2 * size)), ("", slice(2 * size, None)))):
+    for name, rows in (("z", slice(0, size)), ("r", slice(size, 2 * size)), ("", slice(2 * size, None))):
         suffix = f"_{name}" if name else ""
         getattr(stock, f"W{suffix}").W.array, getattr(stock, f"W{suffix}").b.array = keras.W.array[rows], keras.b.array[rows]
         getattr(stock, f"U{suffix}").W.array = keras.U.array[rows]
@@ -37,7 +37,7 @@ def _stock_gru(case, chain, layer):
         stock.reset_state()
         return chainer.functions.stack([stock(step) for step in chainer.functions.separate(x, axis=1)], axis=1)
 
-    return {layer: forward}
+    return {layer: in_test_phase(forward)}
 
 
 FAULTS = [("CNN0", "conv3", _unflipped), ("CNN", "bn2", _std_for_variance), ("CRNN", "gru1", _stock_gru)]
@@ -49,7 +49,7 @@ def test_a_planted_fault_is_found_where_it_is(model, layer, plant):
     lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
     chain = load(model, case.weights, stacks.STACKS[case.model.stack].keras)
     replaced = plant(case, chain, layer) or {}
-    found = compare_case(case, lanes, {**steps_of(chain), **steps_of(chain, replaced)})
+    found = compare_case(case, lanes, {**steps_of(chain), **replaced})
     alone = {record["name"]: record["isolated"]["verdict"] for record in found["layers"]}
     together = {record["name"]: record["chained"]["verdict"] for record in found["layers"]}
     after = list(alone)[list(alone).index(layer) + 1:]
