@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("port_speed", "comparing", "recording", "whole_run")
+BENCHES = ("port_speed", "comparing", "recording", "whole_run", "gate")
 
 
 def main(names):

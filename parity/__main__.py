@@ -10,6 +10,7 @@ import click
 
 import parity
 from parity.errors import CannotRun
+from parity.gate.commands import gate
 
 JSON = "parity.json"
 OUT = Path("reports/out")
@@ -27,6 +28,8 @@ class Group(click.Group):
             return super().invoke(context)
         except (CannotRun, ReportError) as error:
             raise _Refusal(str(error)) from error
+        except KeyboardInterrupt as stop:
+            raise _Refusal("stopped by Ctrl-C; what was recorded so far is kept, and running it again goes on from there") from stop
 
 
 class _Refusal(click.ClickException):
@@ -157,6 +160,9 @@ def clear():
 
     removed, freed, kept = TraceCache().clear()
     click.echo(f"removed {removed} traces, {freed / 1e9:.2f} GB" + (f"; {kept} are in use and stay" if kept else ""))
+
+
+main.add_command(gate)
 
 
 def _command():

@@ -3,6 +3,7 @@
 import importlib
 import multiprocessing
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
@@ -13,7 +14,10 @@ from parity.document import document, model_verdict, worst_cell
 from parity.environment import environment, threads_per_worker
 from parity.errors import CannotRun
 from parity.files import sha256_of
+from parity.identity import identity
+from parity.params import read_params
 from parity.tags import tag_tables
+from parity.trace import open_trace
 
 PORT = "port.proof:steps"
 
@@ -25,10 +29,12 @@ def run(cases, *, port=PORT, layers=None, workers=2, command="", progress=None):
     layer name -> callable(float32 array) -> float32 array.
     layers : names to judge, None for all. workers : recorders, and comparing processes, side by side.
     """
+    for case in cases:
+        read_params(case.weights)  # a broken file is said before anything is started
     heard = {case.model.name: read_clips(case.clips) for case in cases}
     traces = stacks.traces({case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress)
     found = _compare_all(cases, traces, port, layers, workers, progress)
-    models = [model_record(case, heard[case.model.name], traces[case], found[case.model.name]) for case in cases]
+    models = [model_record(case, heard[case.model.name], traces[case], found[case.model.name], port) for case in cases]
     return document(models, environment=environment(threads_per_worker(min(workers, len(cases)))), command=command, port=port,
                     selection=list(layers) if layers else None)
 
@@ -46,14 +52,16 @@ def load_steps(port, case):
         raise CannotRun(str(error)) from error
 
 
-def model_record(case, clips, lanes, found):
+def model_record(case, clips, lanes, found, port):
     """One model's part of the document."""
     stack = stacks.describe(case.model.stack, lanes["reference"])
+    with open_trace(lanes["reference"]) as trace:
+        known = identity(case, trace, port)
     record = {"name": case.model.name, "verdict": None, "worst": None, "data": case.data,
               "weights": {"file": case.weights.name, "sha256": sha256_of(case.weights)}, "stack": stack,
               "clips": [{"name": name, "sha256": digest} for name, digest in zip(clips.names, clips.sha256, strict=True)],
               "batch_size": len(clips.names), "first_divergence": found["first_divergence"], "final": found["final"],
-              "oracle_truth": found["oracle_truth"], "layers": found["layers"],
+              "oracle_truth": found["oracle_truth"], "identity": known, "layers": found["layers"],
               "tags": tag_tables(clips.names, _tag_names(case.model.tags), found["scores"])}
     return {**record, "verdict": model_verdict(record), "worst": worst_cell(record)}
 
@@ -69,9 +77,14 @@ def _compare_all(cases, traces, port, layers, workers, progress):
     workers = min(workers, len(cases))
     os.environ["OPENBLAS_NUM_THREADS"] = str(threads_per_worker(workers))  # read by the children when they load NumPy
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         jobs = {pool.submit(_compare_one, case, traces[case], port, layers): case for case in cases}
-        return dict(_collect(jobs, progress))
+        try:
+            return dict(_collect(jobs, progress))
+        except BaseException:  # Ctrl-C or a model that cannot be compared: the others are not waited for
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
 
 
 def _collect(jobs, progress):

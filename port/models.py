@@ -64,7 +64,7 @@ def _cnn(mode):
     ]
 
 
-def _crnn(output, tags):
+def _crnn(dropout, output, tags):
     return [
         ("zeropadding2d_1", "ZeroPadding2D", {"padding": (0, 37)}),
         ("bn_0_freq", "BatchNormalization", {"size": 1440, "axis": 3}),
@@ -73,14 +73,14 @@ def _crnn(output, tags):
         ("reshape_1", "Reshape", {"target_shape": (15, 128)}),
         ("gru1", "GRU", {"in_size": 128, "out_size": 32, "return_sequences": True}),
         ("gru2", "GRU", {"in_size": 32, "out_size": 32}),
-        ("final_drop", "Dropout", {"ratio": 0.3}),
+        (dropout, "Dropout", {"ratio": 0.3}),
         (output, "Dense", {"in_size": 32, "out_size": len(tags)}),
     ]
 
 
 MODELS = {
-    "CRNN": Architecture("1.1.0", GENRES, _crnn("preds", GENRES)),
-    "CRNN50": Architecture("1.0.6", TAGS, _crnn("output", TAGS)),
+    "CRNN": Architecture("1.1.0", GENRES, _crnn("final_drop", "preds", GENRES)),
+    "CRNN50": Architecture("1.0.6", TAGS, _crnn("dropout_1", "output", TAGS)),
     "CNN0": Architecture("1.0.6", TAGS, _cnn(mode=2)),
     "CNN": Architecture("1.0.6", TAGS, _cnn(mode=0)),
 }
