@@ -19,6 +19,7 @@ from parity.errors import CannotRun
 from parity.trace import FORMAT, TraceError, open_trace
 
 DEFAULT_LIMIT_GB = 20.0
+_HELD = {}  # path -> open file under a shared lock, to the end of the process: nobody removes what a run uses
 
 
 class Entry(NamedTuple):
@@ -33,7 +34,7 @@ class Entry(NamedTuple):
 def default_folder():
     """PARITY_CACHE, else the user's cache folder by the XDG rule."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("PARITY_CACHE") or Path(home) / "music-tagger-parity" / "traces")
+    return Path(os.environ.get("PARITY_CACHE") or Path(home) / "music-tagger-parity" / "traces").expanduser()
 
 
 def limit_bytes():
@@ -58,7 +59,6 @@ class TraceCache:
 
     def __init__(self, folder=None):
         self.folder = Path(folder or default_folder())
-        self._held = {}  # key -> open file under a shared lock: nobody removes what this run uses
         with self._writable():
             self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -73,7 +73,7 @@ class TraceCache:
         if not _same_file(stream, path):  # removed between opening and locking
             stream.close()
             return self.find(key)
-        self._held.setdefault(key, stream)
+        _HELD.setdefault(path, stream)
         with suppress(OSError):  # a read-only cache can still be read
             os.utime(path)
         return path

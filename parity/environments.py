@@ -23,13 +23,22 @@ def python_of(stack):
     """
     check_compiler()
     python = WORK / stack.name / "bin" / "python"
-    WORK.mkdir(parents=True, exist_ok=True)
-    with open(WORK / f"{stack.name}.lock", "w") as lock:
+    with open_lock(WORK / f"{stack.name}.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once build it once
         if not is_built(stack):
             _build(stack.name)
     check_headers(python)
     return python
+
+
+def open_lock(path):
+    """An open file to put a flock on. Raises CannotRun where the work folder cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(path, "w")
+    except OSError as error:
+        raise CannotRun(f"{path}: cannot be written ({error.strerror}); the recorders' environments are kept there, "
+                        "so make that folder writable or free space") from error
 
 
 def is_built(stack):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity import recorders
+from parity import recorders, recording
 from parity.cache import TraceCache, key_of
 from parity.errors import CannotRun
 from parity.files import sha256_of
@@ -117,7 +117,7 @@ def record(jobs, *, workers=2, progress=None, cache=None):
     missing = {key: job for key, job in jobs.items() if paths[key] is None}
     if progress and len(missing) < len(jobs):
         progress.done("originals", f"{len(jobs) - len(missing)} of {len(jobs)} traces from the cache")
-    return {**paths, **recorders.record_all(missing, cache, workers=workers, progress=progress)}
+    return {**paths, **recording.record_all(missing, cache, workers=workers, progress=progress)}
 
 
 def timings(job):
@@ -126,7 +126,7 @@ def timings(job):
     Returns {"predict": {"wall_s", "cpu_s"}, "all_layers": {"wall_s", "cpu_s"}, "bitwise_equal": bool}.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return recorders.time_one(job, Path(folder))
+        return recording.time_one(job, Path(folder))
 
 
 def describe(name, trace_path):
