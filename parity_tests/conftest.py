@@ -22,14 +22,14 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="session")
-def records(request):
-    """The run's records by model name, for the models that were collected here."""
+def document(request):
+    """The run's document, for the models that were collected here."""
     wanted = {item.callspec.params.get("model") for item in request.session.items if hasattr(item, "callspec")}
     chosen = [cases.case_for(model) for model in CHOSEN[0] if model in wanted]
-    return {model["name"]: model for model in run.run(chosen, workers=2, command="pytest parity_tests")["models"]}
+    return run.run(chosen, workers=2, command="pytest parity_tests")
 
 
 @pytest.fixture
-def record(records, model):
+def record(document, model):
     """One model's record."""
-    return records[model]
+    return next(record for record in document["models"] if record["name"] == model)

@@ -1,8 +1,15 @@
 """The suite: every declared layer of the port against the original, alone and in the chain, and each model's end."""
 
+import re
+from pathlib import Path
+
+import pytest
+
+from reports.markdown import verdict_table
 from reports.message import cell_message
 
 HOLDS = ("EXACT", "ROUNDING")
+README = Path(__file__).parent.parent / "README.md"
 
 
 def _cell(record, layer, mode):
@@ -33,3 +40,17 @@ def test_model_matches_original_end_to_end(record):
 def test_oracle_is_the_original(record):
     """In float64 the oracle agrees with the original to 1e-12 of every tensor's largest magnitude."""
     assert record["oracle_truth"]["ratio"] <= 1, record["oracle_truth"]
+
+
+def test_readme_shows_this_verdict(real_data, document):
+    """The README's table has this run's models and verdicts, and its figures are of this run's size.
+
+    Which rounding errors occur differs by processor and BLAS, so a figure may be up to ten times another machine's.
+    """
+    if len(document["models"]) < 3:
+        pytest.skip("the README shows all models; this is a selection")
+    shown = README.read_text().split("<!-- verdict:begin -->\n")[1].split("<!-- verdict:end -->")[0]
+    for held, fresh in zip(shown.splitlines(), verdict_table(document).splitlines(), strict=True):
+        assert held.split("|")[1:3] == fresh.split("|")[1:3]
+        for old, new in zip(re.findall(r"\d\.\de-\d+", held), re.findall(r"\d\.\de-\d+", fresh), strict=True):
+            assert float(new) / 10 <= float(old) <= 10 * float(new), (held, fresh)
