@@ -50,7 +50,8 @@ def main():
 
 def _choice(function):
     for option in (click.option("--layer", "layers", multiple=True, help="Judge only this layer (repeatable)."),
-                   click.option("--model", "models", multiple=True, help="CRNN, CRNN50, CNN0 or CNN (repeatable); default: CRNN, CNN0, CNN.")):
+                   click.option("--model", "models", multiple=True,
+                                help="CRNN, CRNN50, CNN0 or CNN (repeatable); default: CRNN, CNN0, CNN.")):
         function = option(function)
     return function
 

@@ -25,7 +25,7 @@ def test_a_choice_is_kept_in_order_without_repeats():
     (("CRN",), (), "'CRN'; did you mean CRNN?"), ((), ("gru3",), "'gru3'; did you mean gru"), (("CNN0",), ("gru1",), "'gru1'"),
 ])
 def test_an_unknown_name_is_refused_with_the_nearest_known(models, layers, near):
-    with pytest.raises(CannotRun, match="no (model|layer) called") as refusal:
+    with pytest.raises(CannotRun, match=r"no (model|layer) called") as refusal:
         cases.select(models, layers)
     assert near in str(refusal.value)
 

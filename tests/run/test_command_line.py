@@ -33,7 +33,7 @@ def parity(*arguments, **environment):
 def refused(done, *words):
     """One sentence, exit 2, and the words that matter in it."""
     assert done.returncode == 2, (done.returncode, done.stderr)
-    *progress, said = done.stderr.strip().splitlines()
+    *_, said = done.stderr.strip().splitlines()
     assert "Traceback" not in done.stderr and said.startswith("parity: "), done.stderr
     for word in words:
         assert word in said, said
@@ -75,7 +75,8 @@ def _dtype(file):
 @pytest.mark.parametrize(("change", "words"), [(_nan, "conv3"), (_drop, "conv3"), (_extra, "conv9"), (_shape, "conv3"), (_dtype, "conv3")])
 def test_weights_that_do_not_fit(stand_ins, tmp_path, change, words):
     path = weights_with(stand_ins, tmp_path / "changed.h5", change)
-    refused(parity("run", "--model", "CNN0", "--weights", path, "--clips", stand_ins / "seeded-1.npy", "--out", tmp_path), "changed.h5", words)
+    clip = stand_ins / "seeded-1.npy"
+    refused(parity("run", "--model", "CNN0", "--weights", path, "--clips", clip, "--out", tmp_path), "changed.h5", words)
     assert not (tmp_path / "parity.json").exists()
 
 

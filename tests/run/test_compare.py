@@ -45,7 +45,8 @@ def recorded(tmp_path_factory):
     batch = random.normal(size=(2, 1, 8, 6)).astype(np.float32)
     lanes = {lane: folder / f"{lane}.h5" for lane in ("reference", "truth", "noise")}
     for lane, path in lanes.items():
-        write_trace(str(path), recording(batch.astype("f8" if lane == "truth" else "f4"), steps), {"keras": "1.0.6", "model": "TINY", "lane": lane})
+        wide = batch.astype("f8" if lane == "truth" else "f4")
+        write_trace(str(path), recording(wide, steps), {"keras": "1.0.6", "model": "TINY", "lane": lane})
     return Case(MODEL, folder / "weights.h5", (), "real"), lanes, steps
 
 
