@@ -1,9 +1,10 @@
 """Which layer made the drift at the end of the chain: exact, nothing linearised, and closing.
 
 a_k, g_k: what the original and the port give after layer k, each from its own chain; O_k: the oracle; S_k: all oracle layers
-after k. P_k = S_k(g_k) - S_{k-1}(g_{k-1}) is what the port's layer k alone adds at the end, R_k the original's, C_k = P_k - R_k,
-and the C_k add up to D, the difference at the end. S_{k-1}(g_{k-1}) is S_k(O_k(g_{k-1})): one path per layer and side is
-enough, and a layer that gives what the oracle gives, bit for bit, starts none and adds exactly 0.
+after k. P_k = S_k(g_k) - S_{k-1}(g_{k-1}) is what the port's layer k alone adds at the end, R_k the original's, and C_k =
+P_k - R_k add up to D, the difference at the end. S_{k-1}(g_{k-1}) is S_k(O_k(g_{k-1})): one path per layer and side is enough,
+a layer that gives what the oracle gives, bit for bit, starts none, and with the gap E_k = S_k(g_k) - S_k(a_k) C_k is
+E_k - E_{k-1}: while both sides are on one path, it is exactly 0.
 """
 
 import numpy as np
@@ -18,8 +19,8 @@ class Paths:
 
     def __init__(self):
         self.deviations = {"oracle": None}  # path -> deviation after the current layer; "oracle" is the oracle's own chain
-        self.path = {"port": "oracle", "reference": "oracle"}  # where each side's latest output continues
-        self.layers = []  # (name, {side: (path before the layer, path after it)})
+        self.port = self.reference = "oracle"  # the path on which each side's latest output continues
+        self.gaps = []  # (layer name, the port's path behind it, the original's)
 
     def carry(self, carrier):
         """Carry every path through one layer."""
@@ -27,22 +28,29 @@ class Paths:
 
     def join(self, carrier, given, actual):
         """After `carry`: start the paths of what both sides gave; given, actual: the port's own input and output, float32."""
-        before, name = dict(self.path), carrier.layer.name
+        name, left = carrier.layer.name, {self.port, self.reference}
         if carrier.error is not None and carrier.error.any():
-            self._start("reference", name, None)
+            self.reference = self._start(f"reference {name}", None)
         if np.array_equal(actual, carrier.expected):
-            self.path["port"] = self.path["reference"]
+            self.port = self.reference
         elif not moved(carrier.layer, given, actual):
-            self._start("port", name, np.subtract(actual, carrier.expected, dtype=np.float64).astype(np.float32))
-        self.layers.append((name, {side: (before[side], self.path[side]) for side in before}))
+            drift = np.subtract(actual, carrier.expected, dtype=np.float64)
+            self.port = self._start(f"port {name}", drift.astype(np.float32))
+        self.gaps.append((name, self.port, self.reference))
+        for path in left - {"oracle", self.port, self.reference} - self._apart():
+            del self.deviations[path]
 
     def abandon(self):
         """Keep the oracle's own chain only."""
         self.deviations = {"oracle": self.deviations["oracle"]}
 
-    def _start(self, side, name, deviation):
-        self.path[side] = f"{side} {name}"
-        self.deviations[self.path[side]] = deviation
+    def _start(self, path, deviation):
+        self.deviations[path] = deviation
+        return path
+
+    def _apart(self):
+        """The paths whose ends make up a gap."""
+        return {path for _, port, reference in self.gaps if port != reference for path in (port, reference)}
 
 
 def moved(layer, given, actual):
@@ -54,22 +62,20 @@ def attribute(paths, actual, expected):
     """Shares of the final drift, from paths that went through every layer.
 
     actual, expected: (B, N) the float32 ends of the port's and the original's chain.
-    Returns {layers: {name: {share, energy, port_error, reference_error}}, drift: |D|, closure: |sum C - D|/|D|}: share_k =
-    <C_k, D>/<D, D> adds up to 1 and is negative where a layer cancels others; energy_k = |C_k|^2/sum |C_j|^2; the errors are
-    |P_k| and |R_k|, in the ends' units. Where D is exactly 0, share and closure are None. Raises ArithmeticError where the
-    parts do not add up.
+    Returns {layers: {name: {share, energy}}, drift: |D|, closure: |sum C - D|/|D|}: share_k = <C_k, D>/<D, D> adds up to 1
+    and is negative where a layer cancels others; energy_k = |C_k|^2/sum |C_j|^2. Where D is exactly 0, share and closure are
+    None. Raises ArithmeticError where the parts do not add up.
     """
-    ends = {path: np.zeros(expected.shape) if end is None else end.astype(np.float64) for path, end in paths.deviations.items()}
+    ends = {path: 0.0 if end is None else end.astype(np.float64) for path, end in paths.deviations.items()}
     drift = np.subtract(actual, expected, dtype=np.float64)
-    ends[paths.path["port"]] = drift
-    parts = {name: {side: ends[after] - ends[before] for side, (before, after) in sides.items()} for name, sides in paths.layers}
-    added = {name: part["port"] - part["reference"] for name, part in parts.items()}
+    ends[paths.port], ends[paths.reference] = drift, np.zeros(drift.shape)  # in float64, both chains having ended
+    gaps = [np.zeros(drift.shape), *(ends[port] - ends[reference] if port != reference else np.zeros(drift.shape)
+                                     for _, port, reference in paths.gaps)]
+    added = dict(zip((name for name, _, _ in paths.gaps), np.diff(gaps, axis=0), strict=True))
     whole, energy = float(np.vdot(drift, drift)), sum(float(np.vdot(c, c)) for c in added.values())
     closure = closes(added.values(), drift)
     layers = {name: {"share": float(np.vdot(c, drift)) / whole if whole else None,
-                     "energy": float(np.vdot(c, c)) / energy if energy else 0.0,
-                     "port_error": float(np.linalg.norm(parts[name]["port"])),
-                     "reference_error": float(np.linalg.norm(parts[name]["reference"]))} for name, c in added.items()}
+                     "energy": float(np.vdot(c, c)) / energy if energy else 0.0} for name, c in added.items()}
     return {"layers": layers, "drift": whole**0.5, "closure": closure}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from parity.rounding import BLOCK
 
 SIGN = np.uint32(1 << 31)  # of a float32
-BUDGET = 4e9  # multiply-adds to spend on one part of the network
+BUDGET = 2e9  # multiply-adds to spend on one part of the network
 FEWEST, MOST = 2, 32  # samples of one part
 ELEMENT_COST = 24  # multiply-adds in the time an element-wise layer takes for one element
 

@@ -114,6 +114,9 @@ def test_layers_that_give_the_originals_bits_have_exactly_no_share():
     port = steps(PARAMS)
     port["bn2"] = Rounding(ROW["bn2"], PARAMS["bn2"], seed=4)
     layers = explain(port)["attribution"]["layers"]
+    paths = followed(port).paths.deviations
+    assert [path for path in paths if path.startswith("reference")] == [
+        "reference bn2", "reference elu_2", "reference gru1", "reference output"], "equal layers cost no path behind them"
     before = [row[0] for row in ROWS[:[row[0] for row in ROWS].index("bn2")]]
     assert {name: (layers[name]["share"], layers[name]["energy"]) for name in before} == dict.fromkeys(before, (0.0, 0.0))
     assert layers["bn2"]["energy"] > 0
