@@ -214,13 +214,17 @@ MOVES = {
 }
 
 
-def gru_steps(layer, params, x):
-    """Yield, per time step, the dict of everything a GRU computes (B, units): recurrent.py, GRU.step, h0 = 0."""
+def gru_steps(layer, params, x, before=None):
+    """Yield, per time step, the dict of everything a GRU computes (B, units): recurrent.py, GRU.step, h0 = 0.
+
+    before: states (B, T, units) to take before each step, in the order of the steps, instead of its own.
+    """
     p = {suffix: parameter(layer, params, suffix) for suffix in
          ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")}
     times = range(x.shape[1])
     h = np.zeros((len(x), p["U_z"].shape[0]))
-    for t in reversed(times) if layer.config.get("go_backwards") else times:
+    for step, t in enumerate(reversed(times) if layer.config.get("go_backwards") else times):
+        h = h if before is None else before[:, step].astype(np.float64)
         now = x[:, t].astype(np.float64)  # (B, inputs)
         a_z, a_r = (now @ p[f"W_{g}"] + p[f"b_{g}"] + h @ p[f"U_{g}"] for g in "zr")
         z, r = hard_sigmoid(a_z), hard_sigmoid(a_r)

@@ -16,7 +16,7 @@ def gru(layer, params, x):
     units = oracle.parameter(layer, params, "U_z").shape[0]
     covariance = np.zeros((len(x), units, units))
     for step in oracle.gru_steps(layer, params, x):
-        jacobian, local = _gru_step_errors(step)
+        jacobian, local = gru_step_errors(step)
         covariance = jacobian @ covariance @ jacobian.transpose(0, 2, 1)
         diagonal = np.einsum("bii->bi", covariance)  # a view of the diagonals, which the step's own errors join
         diagonal += local
@@ -30,7 +30,7 @@ def gru(layer, params, x):
     return judge
 
 
-def _gru_step_errors(s):
+def gru_step_errors(s):
     """One step's (B, units, units) Jacobian dh_t/dh_{t-1} and (B, units) variance of the errors made in it."""
     p, h, z, r, c = s["params"], s["h"], s["z"], s["r"], s["c"]
     u2 = U * U

@@ -32,17 +32,23 @@ class GRU(chainer.Link):
         h = chainer.Variable(np.zeros((x.shape[0], self.out_size), x.dtype))
         states = []
         for projection in F.separate(projections, axis=1):
-            h = _step(projection, h, U_zr, U_h)
+            h = step(projection, h, U_zr, U_h)
             states.append(h)
         return F.stack(states, axis=1) if self.return_sequences else h
 
 
-def _step(projection, h, U_zr, U_h):
-    # projection (B,3H), h (B,H) -> the next h (B,H); the reset gate acts before the product with U_h.
+def step(projection, h, U_zr, U_h):
+    # projection (B,3H), h (B,H) -> the next h (B,H).
+    z, _, candidate = gates(projection, h, U_zr, U_h)
+    return z * h + (1 - z) * candidate
+
+
+def gates(projection, h, U_zr, U_h):
+    """z, r and candidate, each (B,H), of one step from its projection (B,3H) and the state h (B,H) before it."""
     to_zr, to_candidate = F.split_axis(projection, [2 * h.shape[1]], axis=1)
     z, r = F.split_axis(F.hard_sigmoid(to_zr + F.linear(h, U_zr)), 2, axis=1)
-    candidate = F.tanh(to_candidate + F.linear(r * h, U_h))
-    return z * h + (1 - z) * candidate
+    candidate = F.tanh(to_candidate + F.linear(r * h, U_h))  # the reset gate acts before the product with U_h
+    return z, r, candidate
 
 
 def _per_gate(initializer, shape):
