@@ -1,0 +1,80 @@
+"""The measured worth of every fix in the port: what a stock step costs at its layer, at the end of the network, and in the tags.
+
+The port's chain is run with that one step replaced, or with all of a kind, from the original's recorded input of the first
+replaced layer on: before it the chain has nothing to do with the fix.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from parity.microscope.convolution import distance
+from parity.tags import TOP, jaccard, kendall_tau, ranking
+from parity.walk import network_order
+
+# Everything a porter gets who uses Chainer's links and the weights as they are.
+NAIVE = ("unflipped kernel", "Chainer's BatchNormalization", "Chainer's GRU")
+ALL = "stock Chainer throughout"
+
+
+class Trial(NamedTuple):
+    """Steps of one drift put in place of the port's: layer name -> callable(array) -> array, in network order."""
+
+    drift: str
+    replaced: dict
+
+    @property
+    def label(self):
+        """As progress shows it."""
+        return f"{self.drift}, {len(self.replaced)} layers" if len(self.replaced) > 1 else f"{self.drift} at {min(self.replaced)}"
+
+
+def trials(replacements):
+    """Each replacement alone, all of a drift at once, and all that stock Chainer does; {drift: {layer: step}} -> [Trial]."""
+    found = []
+    for drift, steps in replacements.items():
+        found += [Trial(drift, {name: step}) for name, step in steps.items()]
+        found += [Trial(drift, steps)] if len(steps) > 1 else []
+    naive = {name: step for drift in NAIVE for name, step in replacements.get(drift, {}).items()}
+    return [*found, Trial(ALL, naive)] if naive else found
+
+
+def worth(reference, steps, trial, names):
+    """What one Trial costs, as plain numbers.
+
+    reference: the open trace; steps: the port; names: the tags. Returns {drift, layers, start, at_layer, final, tags}:
+    at_layer: {layer: {max_abs, rms, relative} of step - original, on the original's input}, final: {max_abs, rms, finite} of the
+    scores, tags: [{expected, actual: top-1 tags, changed, k, jaccard, tau}], one for each clip.
+    """
+    order = network_order(reference)
+    start = min(trial.replaced, key=order.index)
+    given = reference.read(reference.layers[start].inbound[0])
+    at_layer = {name: _at_layer(reference, name, step) for name, step in trial.replaced.items()}
+    scores = through({**steps, **trial.replaced}, order[order.index(start):], given)
+    expected = reference.read(order[-1])
+    return {"drift": trial.drift, "layers": sorted(trial.replaced, key=order.index), "start": start, "at_layer": at_layer,
+            "final": {**distance(scores, expected), "finite": bool(np.isfinite(scores).all())},
+            "tags": [_tags(*clip, names) for clip in zip(expected, scores, strict=True)]}
+
+
+def through(steps, order, values):
+    """`values` through the steps named in `order`, the overflows of wrong formulas allowed."""
+    with np.errstate(all="ignore"):
+        for name in order:
+            values = steps[name](values)
+    return values
+
+
+def _at_layer(reference, name, step):
+    expected = reference.read(name)
+    with np.errstate(all="ignore"):
+        cost = distance(step(reference.read(reference.layers[name].inbound[0])), expected)
+    return {**cost, "relative": cost["rms"] / float(np.sqrt(np.mean(np.square(expected, dtype=np.float64))))}
+
+
+def _tags(expected, actual, names):
+    """One clip's scores (N,), ranked by either side."""
+    k = min(TOP, len(names) // 2) or 1  # as tags.tag_tables: with every tag in the top, none could leave it
+    first = [names[ranking(scores)[0]] for scores in (expected, actual)]
+    return {"expected": first[0], "actual": first[1], "changed": first[0] != first[1], "k": k,
+            "jaccard": jaccard(expected, actual, k), "tau": kendall_tau(expected, actual)}

@@ -1,0 +1,105 @@
+"""What stock Chainer computes where the port has a layer of its own: the measured worth of each of the port's fixes.
+
+Every step here is one a porter might write who copies the parameters by name and trusts Chainer's own links.
+"""
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+
+from port.functions.convolution import same_convolution_2d
+from port.links.batch_normalization import BatchNormalization
+from port.links.gru import GRU
+from port.links.layers import Convolution2D
+from port.models import load
+
+PUBLISHED_EPS = {"bn_0_freq": 1e-5}  # the published port's music-tagger-test.py; its other layers have Chainer's 2e-5
+
+
+def replacements(model, weights, keras=None):
+    """{drift: {layer: callable(ndarray) -> ndarray}} in network order, for the tagger of port.models.load.
+
+    A callable takes and gives what the port's step of that layer does, in the test phase.
+    """
+    links = load(model, weights, keras).steps()
+    return {drift: {name: make(name, link) for name, link in links.items() if type(link) is kind}
+            for drift, (kind, make) in DRIFTS.items()}
+
+
+def _unflipped(name, link):
+    """The kernel as the file has it, correlated: Theano would have flipped it."""
+    as_stored = np.ascontiguousarray(link.W.array[:, :, ::-1, ::-1])
+    return _quiet(lambda x: same_convolution_2d(x, as_stored, link.b.array))
+
+
+def _gru(sign_of_z):
+    def make(name, link):
+        """Chainer's GRU: a true sigmoid and h' = (1 - z) h + z candidate. sign_of_z -1 turns its z into Keras's 1 - z."""
+        stock = L.StatelessGRU(link.W.shape[1], link.out_size)
+        gates = zip((stock.W_z, stock.W_r, stock.W), (stock.U_z, stock.U_r, stock.U), (sign_of_z, 1, 1),
+                    *(np.split(parameter.array, 3) for parameter in (link.W, link.U, link.b)), strict=True)
+        for of_input, of_state, sign, W, U, b in gates:
+            of_input.W.array, of_state.W.array, of_input.b.array = sign * W, sign * U, sign * b
+        return _quiet(lambda x: _unroll(stock, x, link.out_size, link.return_sequences))
+
+    return make
+
+
+def _unroll(stock, x, units, return_sequences):
+    h, states = np.zeros((len(x), units), x.dtype), []
+    for t in range(x.shape[1]):
+        h = stock(h, x[:, t])
+        states.append(h)
+    return F.stack(states, axis=1) if return_sequences else h
+
+
+def _normalization(name, link):
+    """Chainer's batch normalisation: running_std taken for the variance it has; stored statistics in the test phase, always."""
+    stock = _filled(link, link.running_std, 2e-5)
+    return _quiet(stock)
+
+
+def _published_normalization(name, link):
+    """The published port's 1/sqrt(std^2 + eps), running_std squared where it is a standard deviation; mode 2 by Chainer's train phase."""
+    variance = np.square(link.running_std) if link.dialect.stored == "std" else link.running_std
+    return _quiet(_filled(link, variance, PUBLISHED_EPS.get(name, 2e-5)), train=link.mode == 2)
+
+
+def _filled(link, variance, eps):
+    axes = tuple(axis for axis in range(4) if axis != link.axis)
+    stock = L.BatchNormalization(len(variance), axis=axes, eps=eps)
+    stock.gamma.array, stock.beta.array = link.gamma.array, link.beta.array
+    stock.avg_mean, stock.avg_var = link.running_mean.copy(), variance.copy()
+    return stock
+
+
+def _quiet(step, train=False):
+    def call(x):
+        with chainer.using_config("train", train), chainer.no_backprop_mode():
+            return chainer.as_array(step(x))
+
+    return call
+
+
+# drift -> (the port's link that it replaces, what makes the step)
+DRIFTS = {
+    "unflipped kernel": (Convolution2D, _unflipped),
+    "Chainer's BatchNormalization": (BatchNormalization, _normalization),
+    "published BatchNormalization": (BatchNormalization, _published_normalization),
+    "Chainer's GRU": (GRU, _gru(1)),
+    "Chainer's GRU, z negated": (GRU, _gru(-1)),
+}
+
+
+def moving_averages(batches, decay=0.9):
+    """What Chainer's L.BatchNormalization holds after each batch of (updates,B,C,F,T) in the train phase.
+
+    Returns {"running_mean", "running_std", "divisor": (updates,C)}: its avg_mean, avg_var, and sqrt(avg_var + eps).
+    """
+    link, found = L.BatchNormalization(batches.shape[2], decay=decay), []
+    with chainer.using_config("train", True), chainer.no_backprop_mode():
+        for batch in batches:
+            link(batch)
+            found.append((link.avg_mean.copy(), link.avg_var.copy(), np.sqrt(link.avg_var + link.eps)))
+    return dict(zip(("running_mean", "running_std", "divisor"), map(np.stack, zip(*found, strict=True)), strict=True))

@@ -1,0 +1,93 @@
+"""One small network examined whole: every part is there, and the document is JSON."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from layers_at_hand import F, FloatGRU, Recorded, gru_params, layer
+
+import port.inside
+import port.models
+import port.proof
+import port.stock
+from parity import cases, microscope, stacks
+from parity.convolution import Convolution
+from parity.document import to_json
+from parity.microscope import command
+
+NAMES = ("jazz", "rock", "folk", "pop", "soul")
+
+
+def convolved(x, params):
+    """A 'same' convolution, rounded once."""
+    conv = Convolution(params["W"].astype(float), params["b"].astype(float), "same", (1, 1))
+    out = np.empty((len(x), len(params["W"]), x[0, 0].size))
+    for where in conv.blocks(x.shape):
+        out[where] = conv.sums(x, where)
+    return out.reshape(len(x), -1, *x.shape[2:]).astype(F)
+
+
+def normalized(x):
+    """Keras 1.1.0's mode 2, gamma 1 and beta 0."""
+    axes = (0, 2, 3)
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + F(1e-5))
+
+
+@pytest.fixture
+def net(monkeypatch):
+    """conv1 -> bn1 (mode 2) -> flat (2, 4, 7) -> gru1, of which the five units are the tags; recorded and ported alike."""
+    rng = np.random.default_rng(9)
+    params = {"conv1": {"W": rng.standard_normal((2, 1, 3, 3)).astype(F), "b": np.zeros(2, F)}, "gru1": gru_params(rng),
+              "bn1": {"gamma": np.ones(2, F), "beta": np.zeros(2, F), "running_mean": np.zeros(2, F), "running_std": np.ones(2, F)}}
+    gru = FloatGRU(params["gru1"])
+    steps = {"conv1": lambda x: convolved(x, params["conv1"]), "bn1": normalized, "flat": lambda x: x.reshape(2, 4, 7), "gru1": gru.last}
+    kinds = {"conv1": ("Convolution2D", {"border_mode": "same", "subsample": [1, 1]}), "gru1": ("GRU", {"return_sequences": False}),
+             "bn1": ("BatchNormalization", {"mode": 2, "axis": 1, "epsilon": 1e-5}), "flat": ("Reshape", {"target_shape": [4, 7]})}
+    x, before = rng.standard_normal((2, 1, 2, 7)).astype(F), "input_1"
+    outputs = {"input_1": (layer("InputLayer", "input_1"), x)}
+    for name, step in steps.items():
+        kind, config = kinds[name]
+        x = step(x)
+        outputs[name] = (layer(kind, name, [before], x.shape, **config), x)
+        before = name
+    turned = {**params["conv1"], "W": np.ascontiguousarray(params["conv1"]["W"][:, :, ::-1, ::-1])}
+    replacements = {"unflipped kernel": {"conv1": lambda x: convolved(x, turned)}, "Chainer's GRU": {"gru1": lambda x: -gru.last(x)}}
+    moments = {"gru1": gru.unrolled, "bn1": lambda x: {"mean": x.mean((0, 2, 3)), "variance": x.var((0, 2, 3))}}
+    for module, name, value in ((microscope, "open_trace", Recorded(outputs)), (microscope, "read_params", params),
+                                (port.proof, "steps", steps), (port.inside, "insides", moments),
+                                (port.stock, "replacements", replacements)):
+        monkeypatch.setattr(module, name, lambda *_, value=value: value)
+    monkeypatch.setitem(port.models.MODELS, "CRNN", SimpleNamespace(tags=NAMES))
+    return cases.Case(cases.MODELS["CRNN"], None, (), "seeded")
+
+
+def test_every_part_is_examined_and_timed(net):
+    stages = []
+    found = microscope.examine(net, None, lambda stage, share: stages.append((stage, share)))
+    assert list(found["gru"]) == ["gru1"] and list(found["batch_normalization"]) == ["bn1"] and list(found["convolution"]) == ["conv1"]
+    assert all(row["rho_port"] <= 1 for row in found["gru"]["gru1"]["free"] + found["gru"]["gru1"]["forced"])
+    assert found["convolution"]["conv1"]["visible"] and found["convolution"]["conv1"]["flipped"]["max_abs"] == 0
+    assert found["batch_normalization"]["bn1"]["batch"]["measured"]["port"]["mean_u"] < 8
+    assert found["clean"]["max_abs"] == 0
+    assert [(trial["drift"], trial["layers"]) for trial in found["worth"]] == [
+        ("unflipped kernel", ["conv1"]), ("Chainer's GRU", ["gru1"]), ("stock Chainer throughout", ["conv1", "gru1"])]
+    assert all(trial["final"]["max_abs"] > 1e-2 for trial in found["worth"])
+    assert set(found["seconds"]) == {"gru", "batch_normalization", "convolution", "worth"}
+    assert stages[0] == ("gru", 0.0) and 0 < stages[-1][1] < 1
+    assert json.loads(to_json(found))["name"] == "CRNN"
+
+
+def test_the_command_writes_one_document_and_a_line_for_each_trial(net, tmp_path, monkeypatch):
+    monkeypatch.setattr(cases, "case_for", lambda name: net)
+    monkeypatch.setattr(microscope, "read_clips", lambda clips: SimpleNamespace(batch=None))
+    monkeypatch.setattr(stacks, "traces", lambda batches, **_: {case: {"reference": None} for case in batches})
+    monkeypatch.setattr(microscope, "train_phase", lambda *_: [])
+    out = tmp_path / "microscope.json"
+    result = CliRunner().invoke(command.microscope, ["--model", "CRNN", "-o", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    written = json.loads(out.read_text())
+    assert written["format"] == 1 and [model["name"] for model in written["models"]] == ["CRNN"]
+    assert "CRNN\tunflipped kernel\tconv1\t" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["microscope.json"]

@@ -1,0 +1,57 @@
+"""What a flip changes, and that symmetric kernels are said to hide it."""
+
+import numpy as np
+import pytest
+from layers_at_hand import F, layer
+from scipy.signal import convolve2d, correlate2d
+
+from parity.microscope import convolution
+
+CONFIG = {"border_mode": "same", "subsample": [1, 1]}
+
+
+def run(x, params, turn=convolve2d):
+    """'same' convolution of x (B, C, H, W) in float64, rounded to float32 once."""
+    sums = [[sum(turn(image, kernel, mode="same") for image, kernel in zip(clip.astype(float), kernels.astype(float), strict=True))
+             for kernels in params["W"]] for clip in x]
+    return (np.array(sums) + params["b"][:, None, None]).astype(F)
+
+
+def look(kernels, **more):
+    rng = np.random.default_rng(5)
+    x, params = rng.standard_normal((2, 3, 12, 14)).astype(F), {"W": kernels, "b": rng.standard_normal(len(kernels)).astype(F)}
+    expected = run(x, params)
+    unflipped = run(x, params, correlate2d)
+    return convolution.examine(layer("Convolution2D", **CONFIG), params, x, expected, expected, "1.0.6", **more), unflipped, expected
+
+
+def test_symmetric_kernels_hide_the_flip():
+    kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
+    found, _, _ = look((kernels + kernels[:, :, ::-1, ::-1]) / 2)
+    assert found["asymmetry"] == {"whole": 0, "least": 0, "least_kernel": 0}
+    assert not found["visible"] and found["decidability"] < 1
+    assert "a flip could not be seen here" in found["message"]
+
+
+def test_other_kernels_show_it_by_what_it_costs():
+    kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
+    found, unflipped, expected = look(kernels)
+    assert found["visible"] and found["decidability"] > 1e4 and found["message"] is None
+    assert found["flipped"]["max_abs"] == 0
+    assert found["unflipped"]["max_abs"] == pytest.approx(np.abs(unflipped - expected).max(), rel=1e-5)
+
+
+def test_the_ports_own_unflipped_output_is_taken_where_it_is_given():
+    kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
+    _, _, expected = look(kernels)
+    found, _, _ = look(kernels, unflipped=expected + F(2))
+    assert found["unflipped"]["max_abs"] == pytest.approx(2, rel=1e-6)
+
+
+def test_asymmetry_is_two_where_the_flip_changes_every_sign():
+    odd = np.zeros((2, 1, 3, 3), F)
+    odd[:, :, 0, 0], odd[:, :, 2, 2] = 1, -1
+    odd[1, 0] = 1
+    assert convolution.asymmetry(odd[:1])["whole"] == pytest.approx(2)
+    assert convolution.asymmetry(odd)["least"] == 0 and convolution.asymmetry(odd)["least_kernel"] == 1
+    assert convolution.asymmetry(np.zeros((1, 1, 3, 3), F))["whole"] == 0
