@@ -14,7 +14,9 @@ from port.links.gru import GRU
 from port.links.layers import Convolution2D
 from port.models import load
 
-PUBLISHED_EPS = {"bn_0_freq": 1e-5}  # the published port's music-tagger-test.py; its other layers have Chainer's 2e-5
+# music-tagger-test.py of the published port (github.com/shun60s/music-tagging-chainer): (model has a standard deviation, layer) -> eps;
+# everywhere else it has Chainer's 2e-5.
+PUBLISHED_EPS = {("std", "bn_0_freq"): 1e-5}
 
 
 def replacements(model, weights, keras=None):
@@ -61,9 +63,18 @@ def _normalization(name, link):
 
 
 def _published_normalization(name, link):
-    """The published port's 1/sqrt(std^2 + eps), running_std squared where it is a standard deviation; mode 2 by Chainer's train phase."""
+    """The published port's 1/sqrt(std^2 + eps), running_std squared where it is a standard deviation; mode 2 by Chainer's train phase.
+
+    There it meets what Chainer's own convolution gives, channel-last memory (functions/connection/convolution_2d.py), over which
+    NumPy adds up a channel one by one in float32.
+    """
     variance = np.square(link.running_std) if link.dialect.stored == "std" else link.running_std
-    return _quiet(_filled(link, variance, PUBLISHED_EPS.get(name, 2e-5)), train=link.mode == 2)
+    stock = _filled(link, variance, PUBLISHED_EPS.get((link.dialect.stored, name), 2e-5))
+    return _quiet(lambda x: stock(_channel_last(x)), train=True) if link.mode == 2 else _quiet(stock)
+
+
+def _channel_last(x):
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1)).transpose(0, 3, 1, 2)
 
 
 def _filled(link, variance, eps):

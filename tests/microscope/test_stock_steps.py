@@ -77,3 +77,13 @@ def test_chainers_gru_has_a_true_sigmoid_and_z_the_other_way_round(weights):
     assert np.allclose(theirs(x), expected(False), atol=1e-5)
     assert np.allclose(negated(x), expected(True), atol=1e-5)
     assert both(weights, "CRNN", "Chainer's GRU", "gru2")[1](x[..., :32]).shape == (2, 32)
+
+
+def test_chainers_batch_statistics_lose_digits_over_its_convolutions_memory_order(weights):
+    x = (np.random.default_rng(4).standard_normal((2, 32, 48, 341)) + 3).astype(np.float32)
+    ours, theirs, link = both(weights, "CNN0", "published BatchNormalization", "bn1")
+    mean, variance = (getattr(x, moment)(axis=(0, 2, 3), dtype=np.float64)[:, None, None] for moment in ("mean", "var"))
+    gamma, beta = (parameter.array[:, None, None].astype(float) for parameter in (link.gamma, link.beta))
+    errors = [np.sqrt(np.mean(np.square(step(x) - ((x - mean) / np.sqrt(variance + eps) * gamma + beta))))
+              for step, eps in ((ours, 2e-6), (theirs, 2e-5))]
+    assert errors[1] > 10 * errors[0]
