@@ -1,76 +1,53 @@
-"""Audio file -> the mel spectrogram the taggers were trained on.
+"""Audio file -> the mel spectrograms the taggers were trained on.
 
 The rules of keunwoochoi/music-auto_tagging-keras, audio_processor.py (compute_melgram): the centre 29.12 s, zeros after
-a shorter clip, dB of the squared mel power. librosa's defaults moved since 2016, so each one is spelled out.
+a shorter clip. The 10-genre project, jsalbert/Music-Genre-Classification-with-Deep-Learning, also cuts a whole track
+into frames of that length.
 """
 
+import struct
 from pathlib import Path
 
 import numpy as np
 
-SAMPLE_RATE_HZ = 12000
-FFT_SAMPLES = 512
-HOP_SAMPLES = 256
-MEL_BANDS = 96
+from port.mel import HOP_SAMPLES, MEL_BANDS, SAMPLE_RATE_HZ, decibel_of
+from port.resampling import FRONT_ENDS
+from port.sentences import shown
+
 CLIP_SAMPLES = 349440  # 29.12 s
 CLIP_FRAMES = 1 + CLIP_SAMPLES // HOP_SAMPLES  # 1366
-DYNAMIC_RANGE_DB = 80.0  # nothing lies further below a clip's loudest value
-
-MEL = {
-    "sr": SAMPLE_RATE_HZ,
-    "n_fft": FFT_SAMPLES,
-    "hop_length": HOP_SAMPLES,
-    "win_length": FFT_SAMPLES,
-    "window": "hann",
-    "center": True,
-    "pad_mode": "reflect",  # the default of the time; constant since librosa 0.9
-    "power": 2.0,
-    "n_mels": MEL_BANDS,
-    "fmin": 0.0,
-    "fmax": SAMPLE_RATE_HZ / 2,
-    "htk": False,
-    "norm": "slaney",
-}
-RESAMPLER = "soxr_hq"
+BLOCK_SAMPLES = 1 << 18
+TODAY = "today"  # the front end of librosa's current defaults but for the padding
+UNKNOWN_BYTES = (0, 0xFFFFFFFF)  # what a program that writes a wav into a pipe says for its length
 
 
 class AudioError(ValueError):
     """Audio that cannot be read: one sentence with what, where and what to do."""
 
 
-def melgram(path):
+def melgram(path, front_end=TODAY):
     """Mel spectrogram of the centre 29.12 s of an audio file: float32 (1,1,96,1366), in dB of the squared mel power.
 
-    Raises AudioError where there is no sound to read.
+    front_end : a key of port.resampling.FRONT_ENDS. Raises AudioError where there is no sound to read.
     """
-    return melgram_of(centre(load_mono(path)))
+    return melgram_of(centre(load_mono(path, front_end)))
 
 
-def load_mono(path):
-    """Samples (n,) float32 at 12 kHz, the mean of all channels. Raises AudioError."""
+def load_mono(path, front_end=TODAY):
+    """Samples (n,) float32 at 12 kHz, the mean of all channels. Raises AudioError.
+
+    The file is read and resampled in blocks: an hour takes about 350 MB.
+    """
     import soundfile
 
     if not Path(path).is_file():
-        raise AudioError(f"{path} is not there; give an audio file (wav, flac, ogg, mp3)")
+        raise AudioError(f"{shown(path)} is not there; give an audio file (wav, flac, ogg, mp3)")
     try:
-        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)  # (n,channels)
+        with soundfile.SoundFile(path) as file:
+            _refuse_a_wav_cut_short(path)
+            return _at_12_khz(path, file, front_end)
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path} cannot be read as audio; give a wav, flac, ogg or mp3 file") from error
-    if not len(samples):
-        raise AudioError(f"{path} holds no sample; give a file with sound in it")
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{path} holds NaN or infinite samples; write it again from its source")
-    return _resampled(samples.mean(axis=1), rate_hz)
-
-
-def _resampled(samples, rate_hz):
-    if rate_hz == SAMPLE_RATE_HZ:
-        return samples
-    import librosa  # takes seconds to import, so only where it is needed
-
-    return librosa.resample(
-        samples, orig_sr=rate_hz, target_sr=SAMPLE_RATE_HZ, res_type=RESAMPLER, fix=True, scale=False, axis=-1
-    )
+        raise AudioError(f"{shown(path)} cannot be read as audio; give a wav, flac, ogg or mp3 file") from error
 
 
 def centre(samples):
@@ -82,10 +59,60 @@ def centre(samples):
     return samples[start : start + CLIP_SAMPLES]
 
 
+def frames(samples):
+    """samples (n,) -> list of clips (349440,), one after the other; what is left over at the end is dropped.
+
+    As the 10-genre project cuts (utils.py, compute_melgram_multiframe). A shorter track is one clip with zeros after.
+    """
+    if len(samples) < CLIP_SAMPLES:
+        return [centre(samples)]
+    return [samples[at : at + CLIP_SAMPLES] for at in range(0, len(samples) - CLIP_SAMPLES + 1, CLIP_SAMPLES)]
+
+
 def melgram_of(samples):
     """samples (349440,) float32 at 12 kHz -> (1,1,96,1366) float32, dB with reference 1.0 and a range of 80 dB."""
-    import librosa
+    if samples.shape != (CLIP_SAMPLES,):
+        raise ValueError(f"a clip has {CLIP_SAMPLES} samples at {SAMPLE_RATE_HZ} Hz, not shape {samples.shape}")
+    return decibel_of(samples).reshape(1, 1, MEL_BANDS, CLIP_FRAMES)
 
-    power = librosa.feature.melspectrogram(y=samples, **MEL)  # (F,T)
-    decibel = librosa.amplitude_to_db(power, ref=1.0, amin=1e-5, top_db=DYNAMIC_RANGE_DB)  # power in amplitude's place: squared
-    return decibel.astype(np.float32)[None, None]
+
+def _at_12_khz(path, file, front_end):
+    resampler = None if file.samplerate == SAMPLE_RATE_HZ else FRONT_ENDS[front_end](file.samplerate)
+    parts, taken = [], 0
+    for block in _mono_blocks(path, file):
+        parts.append(resampler.push(block) if resampler else block)
+        taken += len(block)
+    if not taken:
+        raise AudioError(f"{shown(path)} holds no sample; give a file with sound in it")
+    if resampler:
+        parts.append(resampler.push(np.zeros(0, np.float32), last=True))
+    whole = np.zeros(-(-taken * SAMPLE_RATE_HZ // file.samplerate), np.float32)  # librosa.resample(fix=True): rounded up
+    _copy_into(whole, parts)
+    return whole
+
+
+def _copy_into(whole, parts):
+    at = 0
+    for part in parts:
+        part = part[: len(whole) - at]
+        whole[at : at + len(part)] = part
+        at += len(part)
+
+
+def _mono_blocks(path, file):
+    while len(block := file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):  # (n,channels)
+        if not np.isfinite(block).all():
+            raise AudioError(f"{shown(path)} holds NaN or infinite samples; write it again from its source")
+        yield block.mean(axis=1)
+
+
+def _refuse_a_wav_cut_short(path):
+    # libsndfile reads such a file to its early end without a word.
+    with open(path, "rb") as stream:
+        head = stream.read(12)
+    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        return
+    (promised,) = struct.unpack("<I", head[4:8])
+    held = Path(path).stat().st_size - 8
+    if promised not in UNKNOWN_BYTES and held < promised:
+        raise AudioError(f"{shown(path)} is cut short: {held:,} of {promised:,} bytes are there; copy it again")

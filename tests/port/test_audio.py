@@ -1,5 +1,8 @@
 """The mel spectrogram's edge and length rules, on wav files made here."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -95,8 +98,51 @@ def test_bad_audio_is_one_sentence(tmp_path, wav):
 
 
 def test_importing_the_module_does_not_import_librosa():
-    import subprocess
-    import sys
-
     code = "import sys, port.audio; sys.exit('librosa' in sys.modules)"
     assert audio.CLIP_FRAMES == 1366 and subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_numbers_are_librosas(wav):
+    import librosa
+
+    from port import mel
+
+    samples = noise(CLIP_SAMPLES)[:, 0]
+    power = librosa.feature.melspectrogram(y=samples, sr=12000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect")
+    np.testing.assert_array_equal(mel._filters(), librosa.filters.mel(sr=12000, n_fft=512, n_mels=96))
+    np.testing.assert_allclose(mel.decibel_of(samples), librosa.amplitude_to_db(power, ref=1.0), rtol=0, atol=2e-4)
+
+
+def test_frames_follow_each_other_and_the_rest_is_dropped():
+    samples = np.arange(2 * CLIP_SAMPLES + 5)
+    first, second = audio.frames(samples)
+    np.testing.assert_array_equal(np.concatenate([first, second]), samples[: 2 * CLIP_SAMPLES])
+    assert len(audio.frames(samples[:100])) == 1 and len(audio.frames(samples[:100])[0]) == CLIP_SAMPLES
+
+
+def test_a_wav_cut_short_is_refused(wav):
+    path = wav(noise(5000))
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(AudioError, match="is cut short"):
+        melgram(path)
+
+
+def test_an_hour_needs_no_more_than_a_gibibyte(tmp_path):
+    path, rate_hz = tmp_path / "hour.wav", 44100
+    sound = noise(rate_hz, channels=2)
+    soundfile.write(path, sound, rate_hz, subtype="PCM_16")
+    data_bytes = 3600 * rate_hz * 2 * 2
+    with open(path, "r+b") as stream:  # the rest of the hour is a hole in the file: silence that takes no disk
+        stream.seek(4)
+        stream.write(np.uint32(data_bytes + 36).tobytes())
+        stream.seek(40)
+        stream.write(np.uint32(data_bytes).tobytes())
+        stream.truncate(data_bytes + 44)
+    code = f"""if True:
+        import resource, port.audio
+        samples = port.audio.load_mono({str(path)!r})
+        clips = [port.audio.melgram_of(clip) for clip in port.audio.frames(samples)]
+        print(len(samples), len(clips), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
+    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, capture_output=True).stdout
+    samples, clips, peak_kib = map(int, said.split())
+    assert (samples, clips) == (3600 * 12000, 123) and peak_kib < 1 << 20
