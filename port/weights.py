@@ -6,8 +6,6 @@ Every name, shape, dtype and value is checked before anything is used; what does
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,10 +14,12 @@ import h5py
 import numpy as np
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 
+from port.files import CannotWrite, write_atomically
 from port.links.batch_normalization import BatchNormalization
 from port.links.gru import GRU
 from port.links.layers import Convolution2D, SigmoidDense
 from port.models import MODELS, Tagger, architecture_of
+from port.published import candidates, in_keras_layout, looks_published
 
 NPZ_FORMAT = 1
 PROVENANCE = "provenance"  # the npz member that says where the others come from
@@ -83,9 +83,12 @@ def read_into(model, path, keras=None):
 
 def load_hdf5(path, model, keras=None):
     """A Tagger from a Keras 1.x weight file: float32 datasets /<layer>/<layer>_<suffix>."""
-    tagger, found = Tagger(model, keras), read_hdf5(path)
+    return _filled(path, Tagger(model, keras), read_hdf5(path))
+
+
+def _filled(path, tagger, found):
     targets = keras_arrays(tagger)
-    _check(path, model, found, targets, keras_arrays)
+    _check(path, tagger.model, found, targets, keras_arrays)
     for name, target in targets.items():
         target[...] = found[name]
     return tagger
@@ -124,12 +127,20 @@ def save_npz(path, tagger, **origin):
     members = _chainer_arrays(tagger) | {PROVENANCE: np.array(json.dumps(said, sort_keys=True))}
     buffer = io.BytesIO()
     np.savez(buffer, **members)
-    _write_atomically(Path(path), buffer.getvalue())
+    try:
+        write_atomically(path, buffer.getvalue())
+    except CannotWrite as error:
+        raise WeightsError(str(error)) from error
 
 
 def load_npz(path, model=None, keras=None):
-    """A Tagger from an npz of save_npz; `model` and `keras` default to what its provenance says."""
+    """A Tagger from an npz of save_npz; `model` and `keras` default to what its provenance says.
+
+    Also from a .model file of the published Chainer port, which names its model only by its shapes.
+    """
     arrays = read_npz(path)
+    if looks_published(arrays):
+        return _filled(path, Tagger(model := _published_model(path, arrays, model), keras), in_keras_layout(arrays, model))
     said = _provenance(path, arrays)
     model = model or said["model"]
     if model != said["model"]:
@@ -163,10 +174,42 @@ def convert(source, target, model, keras=None):
     return tagger
 
 
+def read_unnamed(path, model=None):
+    """A Tagger from a Keras HDF5, our npz or a published .model, its model recognised where it is not given."""
+    if model is None and _magic(path) == "HDF5":
+        model = recognised(read_hdf5(path))
+        if model is None:
+            raise WeightsError(f"{path} holds none of the models {', '.join(MODELS)}; give an intact file of their weights")
+    return read_into(model, path) if model else load_npz(path)
+
+
 def resembles(arrays, as_arrays=keras_arrays):
     """Names of the models whose names and shapes `arrays` has (CNN and CNN0 share theirs); [] if none."""
     shapes = {name: array.shape for name, array in arrays.items() if name != PROVENANCE}
     return [model for model in MODELS if {n: a.shape for n, a in as_arrays(Tagger(model)).items()} == shapes]
+
+
+def _published_model(path, arrays, model):
+    held = candidates(arrays)
+    if not held:
+        raise WeightsError(f"{path} has names of the published Chainer port but not all of them; fetch or copy it again")
+    if model is None:
+        return recognised(in_keras_layout(arrays, held[0]))
+    if model not in held:
+        raise _of_another_model(path, model, held)
+    return model
+
+
+def recognised(arrays, as_arrays=keras_arrays):
+    """The one model whose parameters `arrays` holds, or None. CNN0's and CNN's differ in their unused statistics only:
+
+    mode 2 never updates those of CNN0, so they are still the 0 and 1 they began with.
+    """
+    held = resembles(arrays, as_arrays)
+    if len(held) < 2:
+        return held[0] if held else None
+    mean = next(array for name, array in arrays.items() if name.startswith("bn1/") and name.endswith("running_mean"))
+    return "CNN" if mean.any() else "CNN0"
 
 
 def _chainer_arrays(tagger):
@@ -231,18 +274,3 @@ def _provenance(path, arrays):
     if not fits:
         raise WeightsError(f"{path} does not say which model it is for in this version's way; convert the weights again")
     return said
-
-
-def _write_atomically(path, data):
-    temporary = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be written ({error.strerror}); free space or choose another folder") from error
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
