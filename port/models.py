@@ -115,6 +115,16 @@ class Tagger(chainer.Chain):
         *before, last = self.layer_names
         return self[last].logits(self._through(x, before))
 
+    def tag(self, audio, *more, frames="centre", batch_size=8, front_end="today"):
+        """Tags of audio files as a pandas DataFrame: file, frame, rank, tag, score in [0, 1], percent of the frame's sum.
+
+        frames : "centre", the middle 29.12 s, or "all", every 29.12 s of a track and their mean. CNN0's scores depend on
+        the clips of their batch. front_end : "today" or "2016". Raises port.audio.AudioError for a file that cannot be read.
+        """
+        from port.tagging import table
+
+        return table(self, [audio, *more], frames=frames, batch_size=batch_size, front_end=front_end)
+
     def _through(self, x, names):
         dtype = self.conv1.W.dtype
         if x.shape[1:] != MEL_SHAPE or x.dtype != dtype:

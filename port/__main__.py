@@ -1,0 +1,118 @@
+"""The command line: `python -m port tag|melgram|convert|inspect|compare`.
+
+Exit codes: 0 everything done, 1 some files failed (or figures differ), 2 nothing could be done.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from port.sentences import shown
+
+FILE = click.Path(path_type=Path)
+MODELS = "CRNN, CRNN50, CNN0, CNN"
+NOTHING, SOME = 2, 1
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+def commands():
+    """Tag music with the Chainer port of the 2016 taggers CRNN (10 genres), CRNN50, CNN0 and CNN (50 tags).
+
+    Published weights are looked for below PARITY_DATA, then in the cache that `make fixtures` fills.
+    """
+
+
+def _of_network(command):
+    options = (
+        click.option("-m", "--model", default="CRNN", show_default=True, metavar="NAME", help=f"{MODELS}."),
+        click.option("--weights", type=FILE, help="Keras HDF5, converted npz, or .model of the published port."),
+        click.option("--seeded", type=FILE, metavar="FOLDER",
+                     help="Try the program on stand-ins: a folder of `python -m fixtures seeded`. Tags mean nothing."),
+        click.option("--frames", type=click.Choice(["centre", "all"]), default="centre", show_default=True,
+                     help="The middle 29.12 s, or every 29.12 s of the track and their mean."),
+        click.option("--front-end", type=click.Choice(["today", "2016"]), default="today", show_default=True,
+                     help="Resampler: soxr's, or resampy 0.2.2's as the published predictions had it."),
+        click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True,
+                     help="Clips the network takes at a time. CNN0's tags depend on it, the others' do not."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@commands.command()
+@click.argument("audio", nargs=-1, required=True, metavar="AUDIO...")
+@_of_network
+@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many tags per track.")
+@click.option("--percent/--score", "in_percent", default=True, help="In tables and pictures; json and csv have both.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--plot", type=FILE, metavar="FILE.svg", help="Also draw bars, a panel per track.")
+def tag(audio, model, weights, seeded, frames, front_end, batch_size, top, in_percent, form, plot):
+    """Tags of AUDIO: files, folders and patterns; wav, flac, ogg and mp3."""
+    from port import commands as steps
+
+    unit = "percent" if in_percent else "score"
+    tagger, source = steps.network(model, weights, seeded)
+    return steps.tag(tagger, source, audio, steps.Cut(frames, front_end, batch_size), top, unit, form, plot, bool(seeded))
+
+
+@commands.command()
+@click.argument("audio", type=FILE)
+@click.argument("out", type=FILE, metavar="OUT.npy")
+@click.option("--front-end", type=click.Choice(["today", "2016"]), default="today", show_default=True)
+def melgram(audio, out, front_end):
+    """Write the mel spectrogram of AUDIO's middle 29.12 s: float32 (1,1,96,1366), dB."""
+    from port import commands as steps
+
+    return steps.melgram(audio, out, front_end)
+
+
+@commands.command()
+@click.argument("source", type=FILE, metavar="IN.h5")
+@click.argument("target", type=FILE, metavar="OUT.npz")
+@click.option("-m", "--model", metavar="NAME", help=f"{MODELS}; recognised from the file where it is not given.")
+def convert(source, target, model):
+    """Convert Keras HDF5 weights (or a .model of the published port) to an npz of this port, with its provenance."""
+    from port import commands as steps
+
+    return steps.convert(source, target, model)
+
+
+@commands.command()
+@click.argument("file", type=FILE)
+def inspect(file):
+    """Print the parameters in a weight file: names, shapes, what running_std holds, whose Keras, sha256."""
+    from port import commands as steps
+
+    return steps.inspect(file)
+
+
+@commands.command()
+@click.argument("table", type=FILE, metavar="TABLE.json")
+@click.option("--front-end", type=click.Choice(["today", "2016"]), default="2016", show_default=True)
+@click.option("--limit", type=float, default=0.005, show_default=True, help="Percentage points a figure may be off.")
+def compare(table, front_end, limit):
+    """Tag the clips of a published table (fixtures/published.json) and print how far each figure is off."""
+    from port.comparing import compare as run
+
+    return run(table, front_end, limit)
+
+
+def main(arguments=None):
+    """Run a command; returns the exit code."""
+    try:
+        return commands(arguments, prog_name="python -m port", standalone_mode=False) or 0
+    except ValueError as error:  # AudioError, WeightsError, NotFound ..: each is one sentence
+        click.echo(f"port: {shown(error)}", err=True)
+        return NOTHING
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("port: stopped", err=True)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Audio files -> tag scores, in batches across files; one bad file never stops the others."""
+
+import itertools
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import chainer
+import numpy as np
+
+from port import audio
+
+BATCH_SIZE = 8
+WORKERS = 2  # files decoded at a time
+AHEAD = 4  # files decoded before they are needed
+MEAN = "mean"
+CUTS = {"centre": lambda samples: [audio.centre(samples)], "all": audio.frames}
+
+
+class Scored(NamedTuple):
+    """One track: scores (n,tags) float32 in [0, 1] of its frames in order, or the AudioError that says why there are none."""
+
+    path: object
+    scores: np.ndarray | None
+    error: Exception | None = None
+
+    def by_frame(self):
+        """[("centre", scores (tags,))], or for more frames [("0", ..), .., ("mean", ..)]."""
+        if len(self.scores) == 1:
+            return [("centre", self.scores[0])]
+        return [*((str(i), row) for i, row in enumerate(self.scores)), (MEAN, self.scores.mean(axis=0))]
+
+
+def percent_of(scores):
+    """scores (..,tags) -> their percentages of the row's sum, as the published port prints them."""
+    return 100 * scores / scores.sum(axis=-1, keepdims=True)
+
+
+def melgrams(path, frames="centre", front_end=audio.TODAY):
+    """All clips of an audio file as float32 (n,1,96,1366). Raises AudioError, also where there is nothing but silence."""
+    samples = audio.load_mono(path, front_end)
+    if not samples.any():
+        raise audio.AudioError(f"{audio.shown(path)} holds nothing but silence; tags of that would mean nothing")
+    return np.concatenate([audio.melgram_of(clip) for clip in CUTS[frames](samples)])
+
+
+def score_files(tagger, paths, frames="centre", batch_size=BATCH_SIZE, front_end=audio.TODAY):
+    """Yield a Scored for every path, in order, as soon as its last batch is through.
+
+    Files are decoded in threads while the network works; only the files of one batch and a few ahead are in memory.
+    A batch may hold clips of several tracks, which matters to CNN0 alone: it normalises with its batch's statistics.
+    """
+    decoded = _ahead(lambda path: (path, *_attempt(path, frames, front_end)), paths)
+    waiting = deque()  # [path, clips still without scores, scores so far, error]
+    for path, clips, error in decoded:
+        waiting.append([path, clips, [], error])
+        while sum(len(entry[1]) for entry in waiting) >= batch_size:
+            _score_batch(tagger, waiting, batch_size)
+            yield from _finished(waiting)
+        yield from _finished(waiting)
+    if waiting:
+        while any(len(entry[1]) for entry in waiting):
+            _score_batch(tagger, waiting, batch_size)
+        yield from _finished(waiting)
+
+
+def table(tagger, paths, **options):
+    """A pandas DataFrame of score_files(tagger, paths, **options), best tag first within a frame.
+
+    Columns: file (str), frame ("centre", or "0" .. and "mean"), rank (from 1), tag, score in [0, 1], percent of the frame's sum.
+    Raises the AudioError of the first file without scores.
+    """
+    import pandas
+
+    rows = []
+    for scored in score_files(tagger, paths, **options):
+        if scored.error:
+            raise scored.error
+        rows += ranked_rows(tagger.tags, scored)
+    return pandas.DataFrame(rows, columns=["file", "frame", "rank", "tag", "score", "percent"])
+
+
+def ranked_rows(tags, scored, top=None):
+    """Dicts of one track for the columns of `table`, the `top` best of each frame."""
+    return [
+        {"file": str(scored.path), "frame": frame, "rank": rank, "tag": tags[i], "score": float(scores[i]), "percent": float(share[i])}
+        for frame, scores in scored.by_frame()
+        for share in [percent_of(scores)]
+        for rank, i in enumerate(np.argsort(-scores, kind="stable")[:top], 1)
+    ]
+
+
+def predict(tagger, clips):
+    """clips (B,1,96,1366) float32 -> scores (B,tags) in the test phase, without gradients."""
+    with chainer.using_config("train", False), chainer.no_backprop_mode():
+        return tagger(clips).array
+
+
+def _attempt(path, frames, front_end):
+    try:
+        return melgrams(path, frames, front_end), None
+    except audio.AudioError as error:
+        return np.zeros((0,)), error
+
+
+def _score_batch(tagger, waiting, batch_size):
+    # Take the next clips, whosever they are, and hand each track its own scores back.
+    owners, parts, left = [], [], batch_size
+    for entry in waiting:
+        taken = entry[1][:left]
+        if len(taken):
+            entry[1] = entry[1][len(taken) :]
+            owners.append((entry[2], len(taken)))
+            parts.append(taken)
+            left -= len(taken)
+    scores = predict(tagger, np.concatenate(parts))
+    for held, count in owners:
+        held.append(scores[:count])
+        scores = scores[count:]
+
+
+def _finished(waiting):
+    while waiting and not len(waiting[0][1]):
+        path, _, scores, error = waiting.popleft()
+        yield Scored(path, np.concatenate(scores) if scores else None, error)
+
+
+def _ahead(function, items):
+    """map(function, items) in threads, at most AHEAD results before they are asked for."""
+    items = iter(items)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        running = deque(pool.submit(function, item) for item in itertools.islice(items, AHEAD))
+        while running:
+            result = running.popleft().result()
+            running.extend(pool.submit(function, item) for item in itertools.islice(items, 1))
+            yield result

@@ -1,0 +1,56 @@
+"""Stand-in weights and short recordings: what the tagger does with files does not depend on what it has learnt."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from fixtures import seeded
+from port.__main__ import main
+
+RATE_HZ = 12000
+
+
+@pytest.fixture(scope="session")
+def stand_ins(tmp_path_factory):
+    """A folder of `python -m fixtures seeded`."""
+    folder = tmp_path_factory.mktemp("stand-ins")
+    for model in ("CRNN", "CNN0", "CNN"):
+        seeded.weights(model, folder)
+    return folder
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """No published weights on this machine."""
+    monkeypatch.delenv("PARITY_DATA", raising=False)
+    monkeypatch.setenv("PARITY_FIXTURES", str(tmp_path / "no-cache"))
+
+
+@pytest.fixture
+def wav(tmp_path):
+    """(name, seconds, pitch, rate, channels, subtype) -> path of a tone in noise."""
+
+    def write(name="clip.wav", seconds=2.0, pitch_hz=440.0, rate_hz=RATE_HZ, channels=1, subtype="PCM_16"):
+        time_s = np.arange(int(seconds * rate_hz)) / rate_hz
+        noise = np.random.default_rng(int(pitch_hz)).normal(0, 0.02, (len(time_s), channels))
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.4 * np.sin(2 * np.pi * pitch_hz * time_s)[:, None] + noise, rate_hz, subtype=subtype)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run(capsys, stand_ins):
+    """Command line -> (exit code, stdout, stderr); tagging uses the stand-ins unless weights are named."""
+
+    def call(*arguments):
+        arguments = list(map(str, arguments))
+        if arguments[0] in ("tag", "evaluate") and not {"--weights", "--seeded"} & set(arguments):
+            arguments[1:1] = ["--seeded", str(stand_ins)]
+        code = main(arguments)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call

@@ -1,0 +1,48 @@
+"""The published predictions, kept true: all 60 figures within 0.005 points, in the published order."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from port import load_tagger
+from port.comparing import differences, read_table
+
+TABLE = Path(__file__).parents[2] / "fixtures" / "published.json"
+
+
+@pytest.mark.parametrize("model", ["CRNN", "CNN0", "CNN"])
+def test_the_front_end_of_2016_gives_the_published_figures(model, real_data):
+    table = read_table(TABLE)
+    rows = list(differences(table | {"models": {model: table["models"][model]}}, "2016"))
+    assert sum(row["figures"] for row in rows) == 20
+    assert all(row["difference"] <= 0.005 and row["same_order"] for row in rows), rows
+
+
+def test_todays_front_end_stays_below_one_point(real_data):
+    rows = list(differences(read_table(TABLE), "today"))
+    assert len(rows) == 6 and all(row["difference"] < 1 for row in rows), rows
+
+
+def test_mp3_and_wav_of_a_clip_have_the_same_top_5(real_data):
+    tagger = load_tagger("CNN")
+    for clip in ("thejazzpiano", "actionable"):
+        mp3, wav = (tagger.tag(real_data / f"audio/bensound-{clip}.{kind}") for kind in ("mp3", "wav"))
+        assert list(mp3.tag[:5]) == list(wav.tag[:5])
+        assert (mp3.set_index("tag").percent - wav.set_index("tag").percent).abs().max() < 0.1
+
+
+def test_a_figure_that_is_off_is_an_exit_code(real_data, tmp_path, run):
+    table = read_table(TABLE)
+    table["models"] = {"CRNN": table["models"]["CRNN"]}
+    table["models"]["CRNN"][0]["jazz"] += 0.006
+    (tmp_path / "off.json").write_text(json.dumps(table))
+    code, out, _ = run("compare", tmp_path / "off.json")
+    assert code == 1 and "(jazz)" in out and "not all within 0.005" in out
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"clips": ["a"], "models": {"CRNN": []}}'])
+def test_another_file_is_refused(text, tmp_path, run):
+    (tmp_path / "x.json").write_text(text)
+    code, _, err = run("compare", tmp_path / "x.json")
+    assert code == 2 and err.count("\n") == 1 and "fixtures/published.json" in err

@@ -1,0 +1,139 @@
+"""`python -m port tag`: formats, frames, batches, and what --seeded marks."""
+
+import csv
+import io
+import json
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from port.locate import WEIGHTS, weights_of
+from port.models import load
+from port.tags import GENRES
+
+# Float32 rounds each sum by 2^-24 of its size, at random: sqrt(terms) of the widest convolution, once per convolution.
+ROUNDING = {"CRNN": 4 * np.sqrt(9 * 128) * 2.0**-24, "CNN": 5 * np.sqrt(9 * 192) * 2.0**-24}
+
+
+def test_the_table_has_five_tags_per_line_and_says_the_weights_mean_nothing(run, wav):
+    code, out, err = run("tag", wav())
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[0] == "* top 10 tags of CRNN, percent of the sum *" and lines[1].startswith("MEANINGLESS")
+    assert lines[2].endswith("clip.wav") and [line.count(", ") for line in lines[3:]] == [4, 4]
+    tags = [cell.rsplit(" ", 1) for line in lines[3:] for cell in line.strip().split(", ")]
+    percents = [float(figure) for _, figure in tags]
+    assert {tag for tag, _ in tags} == set(GENRES) and percents == sorted(percents, reverse=True)
+    assert sum(percents) == pytest.approx(100, abs=0.01)
+
+
+def test_json_holds_scores_percents_and_failures(run, wav, tmp_path):
+    code, out, err = run("tag", "--format", "json", "--top", 3, wav(), tmp_path / "none.wav")
+    document = json.loads(out)
+    assert code == 1 and "none.wav is not there" in err and "none.wav is not there" in document["failed"][0]
+    assert document["meaningless"] is True and document["model"] == "CRNN"
+    (track,) = document["tracks"]
+    assert len(track["frames"][0]["tags"]) == 3 and set(track["frames"][0]["tags"][0]) == {"tag", "score", "percent"}
+
+
+def test_csv_holds_a_row_per_tag(run, wav):
+    path = wav('two, "quoted"\nlines 音楽.wav')
+    _, out, _ = run("tag", "--format", "csv", "--top", 4, path)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["rank"] for row in rows] == list("1234") and {row["file"] for row in rows} == {str(path)}
+    assert all(row["weights"].startswith("MEANINGLESS") for row in rows)
+
+
+def test_scores_in_place_of_percents(run, wav, stand_ins):
+    path = wav()
+    _, out, _ = run("tag", "--score", "--top", 1, path)
+    best = load("CRNN", stand_ins / "seeded-CRNN.h5").tag(path).iloc[0]
+    assert out.splitlines()[-1].strip() == f"{best.tag} {best.score:.3f}"
+
+
+def test_a_picture_has_a_panel_per_track_and_is_written_whole(run, wav, tmp_path):
+    picture = tmp_path / "bars.svg"
+    assert run("tag", "--plot", picture, wav("a & b <c>.wav"), wav("d.wav"))[0] == 0
+    texts = [node.text for node in ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text")]
+    assert any("a & b <c>.wav" in text for text in texts) and any("d.wav" in text for text in texts)
+    assert texts[0].startswith("MEANINGLESS") and set(GENRES) <= set(texts)
+    assert [path.name for path in tmp_path.iterdir() if "part" in path.suffix] == []
+
+
+def test_a_picture_of_another_kind_is_refused_before_any_work(run, wav, tmp_path):
+    code, out, err = run("tag", "--plot", tmp_path / "bars.bmp", wav())
+    assert (code, out) == (2, "") and err.count("\n") == 1 and ".svg" in err
+
+
+def test_a_whole_track_gives_each_frame_and_their_mean(stand_ins, wav):
+    path = wav(seconds=2 * 29.12 + 1)
+    table = load("CRNN", stand_ins / "seeded-CRNN.h5").tag(path, frames="all").pivot(index="tag", columns="frame", values="score")
+    assert list(table.columns) == ["0", "1", "mean"], "what is left over at the end is dropped"
+    np.testing.assert_allclose(table["mean"], (table["0"] + table["1"]) / 2, rtol=1e-6)
+    assert (table["0"] != table["1"]).any()
+
+
+def test_the_frames_of_a_track_are_those_of_its_pieces(stand_ins, wav, tmp_path):
+    import soundfile
+
+    path = wav(seconds=2 * 29.12)
+    soundfile.write(tmp_path / "second.wav", soundfile.read(path)[0][349440:], 12000, subtype="PCM_16")
+    tagger = load("CRNN", stand_ins / "seeded-CRNN.h5")
+    whole, piece = tagger.tag(path, frames="all"), tagger.tag(tmp_path / "second.wav")
+    np.testing.assert_allclose(whole[whole.frame == "1"].score, piece.score, rtol=0, atol=ROUNDING["CRNN"])
+
+
+def test_folders_patterns_and_files_each_once_and_in_order(run, wav, tmp_path):
+    for name in ("b.wav", "a/two words.wav", "a/quote's.wav"):
+        wav(name)
+    (tmp_path / "a" / "cover.jpg").write_bytes(b"no sound")
+    code, out, _ = run("tag", "--top", 1, "--format", "json", tmp_path, tmp_path / "*.wav", tmp_path / "b.wav")
+    names = [track["file"].removeprefix(f"{tmp_path}/") for track in json.loads(out)["tracks"]]
+    assert (code, names) == (0, ["a/quote's.wav", "a/two words.wav", "b.wav"])
+
+
+@pytest.mark.parametrize("model", ["CRNN", "CNN"])
+def test_batches_order_and_company_change_nothing_beyond_rounding(model, stand_ins, wav):
+    tagger = load(model, stand_ins / f"seeded-{model}.h5")
+    paths = [wav(f"{i}.wav", pitch_hz=200 * (i + 1)) for i in range(3)]
+    alone = {str(path): tagger.tag(path).set_index("tag").score for path in paths}
+    together = tagger.tag(*reversed(paths), batch_size=2)
+    for path, table in together.groupby("file"):
+        scores = table.set_index("tag").score
+        np.testing.assert_allclose(scores, alone[path][scores.index], rtol=0, atol=ROUNDING[model])
+    again = tagger.tag(*reversed(paths), batch_size=2)
+    assert again.equals(together), "the same files give the same bits"
+
+
+def test_cnn0_depends_on_its_batch_and_says_so(run, stand_ins, wav):
+    paths = [wav("1.wav", pitch_hz=200), wav("2.wav", pitch_hz=2000)]
+    tagger = load("CNN0", stand_ins / "seeded-CNN0.h5")
+    alone, together = tagger.tag(paths[0]), tagger.tag(*paths)
+    assert np.abs(alone.score.to_numpy() - together[together.file == str(paths[0])].score.to_numpy()).max() > 1e-4
+    code, _, err = run("tag", "-m", "CNN0", "--batch-size", 2, *paths)
+    assert code == 0 and err.count("\n") == 1 and "depend on the clips" in err and "--batch-size 2" in err
+
+
+def test_weights_are_found_in_the_data_folder_then_in_the_cache(monkeypatch, tmp_path):
+    for folder in ("data", "cache"):
+        (tmp_path / folder / "weights").mkdir(parents=True)
+        (tmp_path / folder / "weights" / WEIGHTS["CNN"]).touch()
+    monkeypatch.setenv("PARITY_FIXTURES", str(tmp_path / "cache"))
+    monkeypatch.delenv("PARITY_DATA", raising=False)
+    assert weights_of("CNN").is_relative_to(tmp_path / "cache")
+    monkeypatch.setenv("PARITY_DATA", str(tmp_path / "data"))
+    assert weights_of("CNN").is_relative_to(tmp_path / "data")
+
+
+def test_the_parity_run_looks_in_the_same_places(monkeypatch, tmp_path):
+    from fixtures import store
+
+    (tmp_path / "music-tagger-parity" / "fixtures" / "audio").mkdir(parents=True)
+    (tmp_path / "music-tagger-parity" / "fixtures" / "audio" / "x.wav").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("PARITY_DATA", raising=False)
+    monkeypatch.delenv("PARITY_FIXTURES", raising=False)
+    from port.locate import find
+
+    assert find("audio/x.wav") == store.find("audio/x.wav") == store.cache_folder() / "audio" / "x.wav"
