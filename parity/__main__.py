@@ -71,7 +71,8 @@ def _input(function):
 @_input
 @click.option("--port", default="port.proof:steps", show_default=True, metavar="MODULE:FUNCTION", help="The port to prove.")
 @click.option("--out", default=str(OUT), show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Where the outputs go.")
-def run(models, layers, weights, clips, more_clips, workers, port, out):
+@click.option("--explain/--no-explain", default=True, show_default=True, help="Attribute the final drift to the layers; adds a few seconds.")
+def run(models, layers, weights, clips, more_clips, workers, port, out, explain):
     """Run the originals and the port on the same input and compare every layer.
 
     Writes parity.json, parity.csv, junit.xml and parity.html.
@@ -84,7 +85,7 @@ def run(models, layers, weights, clips, more_clips, workers, port, out):
         raise CannotRun("--weights belongs to one model; say which with --model")
     chosen = [cases.case_for(name, weights, (*clips, *more_clips)) for name in names]
     with progress.shown() as shown:
-        document = job.run(chosen, port=port, layers=layers, workers=workers, command=_command(), progress=shown)
+        document = job.run(chosen, port=port, layers=layers, workers=workers, command=_command(), progress=shown, explain=explain)
     _publish(document, out)
     sys.exit(exit_code(document))
 

@@ -10,6 +10,7 @@ import numpy as np
 from parity import verdict
 from parity.bounds import BLOCK, witness
 from parity.drift import compare_layer
+from parity.explain import Explanation
 from parity.params import read_params
 from parity.tally import Pair
 from parity.trace import open_trace
@@ -33,13 +34,15 @@ def born_failed(name, kind="unknown", why="the run never reached this layer"):
             "cause": None, "closer": None, "closeness_bits": None}
 
 
-def compare_case(case, lanes, steps, *, layers=None, tick=lambda name: None):
+def compare_case(case, lanes, steps, *, layers=None, explain=True):
     """Compare every declared layer of `case` and return what a model's record is made of.
 
     lanes : paths of the traces `reference`, `truth` and `noise`.
     steps : the port, an ordered mapping layer name -> callable(float32 array) -> float32 array.
     layers : names to judge (the chain always runs whole); None means all.
-    Returns {layers, first_divergence, oracle_truth, final, scores}. Raises CannotRun for an unreadable trace or weight file.
+    explain : attribute the final drift to the layers, and find what rounding may do to the tags; needs every layer.
+    Returns {layers, first_divergence, oracle_truth, final, scores, attribution, logits}, the last two None without explanation.
+    Raises CannotRun for an unreadable trace or weight file.
     """
     with ExitStack() as opened:
         traces = {lane: opened.enter_context(open_trace(path)) for lane, path in lanes.items()}
@@ -47,21 +50,22 @@ def compare_case(case, lanes, steps, *, layers=None, tick=lambda name: None):
         params, keras = read_params(case.weights), reference.provenance["keras"]
         records = {name: born_failed(name) for name in _all_names(case, reference, steps)}
         oracle_truth, upstream = {"layer": None, "ratio": 0.0}, None
+        explanation = Explanation(reference, params, keras, steps) if explain and layers is None else None
         for step in walk(reference, steps):
             name = step.layer.name
-            tick(name)
             if layers is None or name in layers:
                 own = params.get(name, {})
-                upstream = _judge(records[name], step, own, keras, upstream)
+                upstream = _judge(records[name], step, own, keras, upstream, explanation)
                 _add_noise(records[name]["chained"], step.expected, traces["noise"].read(name))
                 _check_oracle(oracle_truth, witness(step.layer, own, traces["truth"].read(step.layer.inbound[0]), keras),
                               name, traces["truth"].read(name))
         _flag_strangers(records, case, reference, steps)
         final = _final(step, traces)
+        explained = _attribute(records, explanation)
     chosen = [record for name, record in records.items() if layers is None or name in layers]
     scores = None if step.chained.actual is None else {"expected": step.expected, "actual": step.chained.actual}
     return {"layers": chosen, "first_divergence": first_divergence(chosen), "oracle_truth": oracle_truth,
-            "final": final, "scores": scores}
+            "final": final, "scores": scores, **explained}
 
 
 def first_divergence(records):
@@ -75,16 +79,34 @@ def _all_names(case, reference, steps):
     return dict.fromkeys([*case.model.layers, *network_order(reference), *steps])
 
 
-def _judge(record, step, params, keras, upstream):
+def _judge(record, step, params, keras, upstream, explanation):
     """Fill a record; returns the first layer upstream, this one included, whose chained output is at fault."""
     layer = step.layer
     record.update(kind=layer.kind, shape=list(layer.shape), dtype=str(layer.dtype))
+    carrier = explanation and explanation.carrier(step)
     isolated, chained = compare_layer(layer, params, keras, input_reference=step.given, expected=step.expected,
                                       actual_isolated=step.isolated.actual, input_chained=step.chained.given,
-                                      actual_chained=step.chained.actual)
+                                      actual_chained=step.chained.actual, observe=carrier and carrier.observe)
+    closer = isolated.pop("closeness", {"closer": None, "bits": None, "interval": None})
+    record.update(closer=closer["closer"], closeness_bits=closer["bits"], closeness_interval=closer["interval"])
     _fill(record["isolated"], isolated, step.isolated, None)
     _fill(record["chained"], chained, step.chained, upstream)
+    if explanation:
+        explanation.follow(step, carrier, isolated["q_port"] if record["isolated"]["verdict"] == verdict.EXCESS else 1.0)
     return upstream or (None if verdict.holds(record["chained"]["verdict"]) else layer.name)
+
+
+def _attribute(records, explanation):
+    """Put each layer's share of the final drift into its record; returns what a model's record says of attribution and logits."""
+    if explanation is None:
+        return {"attribution": None, "logits": None}
+    found = explanation.findings()
+    parts = found["attribution"] or {"layers": {}, "drift": None, "closure": None}
+    for name, part in parts["layers"].items():
+        records[name]["chained"].update(share=part["share"], energy=part["energy"])
+    whole = {"space": found["space"], "message": found["message"], "drift": parts["drift"], "closure": parts["closure"],
+             "ends": found["ends"]}
+    return {"attribution": whole, "logits": found["logits"]}
 
 
 def _fill(cell, measures, side, upstream):

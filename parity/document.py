@@ -27,7 +27,8 @@ def model_verdict(record):
         return DRIFTS
     if not words or verdict.NOT_COMPARED in words:
         return INCOMPLETE
-    return HOLDS if record["final"]["holds"] and record["oracle_truth"]["ratio"] <= 1 else DRIFTS
+    ends = (record.get("attribution") or {}).get("ends") or {"holds": True}  # nothing was attributed
+    return HOLDS if record["final"]["holds"] and ends["holds"] and record["oracle_truth"]["ratio"] <= 1 else DRIFTS
 
 
 def worst_cell(record):

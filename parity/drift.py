@@ -8,6 +8,7 @@ to the oracle on that same input of its own: what it adds itself is told from wh
 import numpy as np
 
 from parity.bounds import witness, witness_beside
+from parity.closeness import closeness
 from parity.rounding import NOTHING, squares
 from parity.structure import per_channel
 from parity.tally import Pair, Tally
@@ -73,26 +74,27 @@ def measure(actual, expected, judge):
 
 
 def compare_layer(layer, params, keras, *, input_reference, expected, actual_isolated, input_chained=None,
-                  actual_chained=None, truth=None):
+                  actual_chained=None, truth=None, observe=None):
     """Isolated and chained measures of one layer: (dict, dict or None); the oracle on the original's input is computed once.
 
     input_reference, expected: the original's, from its trace; actual_isolated: the port's output on input_reference;
     input_chained, actual_chained: the port's own input and output in the chain; truth: the float64 lane's output.
+    observe: called with (witness, block, expected - o) for every block of the oracle on the original's input, or None.
     Raises CannotRun for what the oracle does not know.
     """
     judge = witness(layer, params, input_reference, keras)
     isolated = Comparison(judge, actual_isolated, expected)
     if actual_chained is None:
-        return _gather(judge, isolated, None, expected, truth)
+        return _gather(judge, isolated, None, expected, truth, observe)
     fault = mismatch(np.asarray(input_chained), np.asarray(input_reference))
     same = not fault and _same(input_chained, input_reference)
     if same and isolated.usable and _same(actual_chained, actual_isolated):
-        measures, _ = _gather(judge, isolated, None, expected, truth)
+        measures, _ = _gather(judge, isolated, None, expected, truth, observe)
         return measures, {**measures, **_handed(input_chained, input_reference, 0.0, ""), "local": isolated.pair.norm}
     chained = Comparison(judge if same or fault else witness_beside(judge, layer, params, input_chained, keras),
                          actual_chained, expected)
     chained.usable = chained.usable and not fault
-    isolated, measures = _gather(judge, isolated, chained, expected, truth)
+    isolated, measures = _gather(judge, isolated, chained, expected, truth, observe)
     measures |= _handed(input_chained, input_reference, measures["inherited"], fault)
     return isolated, measures
 
@@ -101,7 +103,7 @@ def _same(one, other):
     return one is other or np.array_equal(one, other)
 
 
-def _gather(judge, isolated, chained, expected, truth):
+def _gather(judge, isolated, chained, expected, truth, observe=None):
     """One pass over the blocks; returns the isolated and the chained dict (None without a chain)."""
     explained = judge.shape == np.shape(expected)
     copies = isolated.usable and isolated.copies
@@ -111,6 +113,8 @@ def _gather(judge, isolated, chained, expected, truth):
         for where in judge.blocks() if explained else ():
             block = judge.block(where)
             error = reference.add(block)
+            if observe:
+                observe(judge, block, error)
             if copies:
                 isolated.pair.add(where)
             elif isolated.usable:
@@ -120,6 +124,8 @@ def _gather(judge, isolated, chained, expected, truth):
             for pair in sides.values():
                 pair.add(where)
         reports = [report(each, reference) for each in (isolated, chained) if each]
+    if not reports[0]["fault"] and isolated.usable:
+        reports[0]["closeness"] = closeness(isolated.port.channels2, reference.channels2)
     for name, pair in sides.items():
         reports[-1] |= {f"{name}_to_truth_max": float(pair.largest), f"{name}_to_truth_rms": pair.rms}
     return reports[0], reports[1] if chained else None

@@ -7,7 +7,7 @@ import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-from parity import stacks
+from parity import stacks, verdict
 from parity.clips import read_clips
 from parity.compare import compare_case
 from parity.document import document, model_verdict, worst_cell
@@ -20,20 +20,21 @@ from parity.tags import tag_tables
 from parity.trace import open_trace
 
 PORT = "port.proof:steps"
+KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33)}  # glibc: reuse freed arrays, a tenth less time
 
 
-def run(cases, *, port=PORT, layers=None, workers=2, command="", progress=None):
+def run(cases, *, port=PORT, layers=None, workers=2, command="", progress=None, explain=True):
     """Prove `port` on every case; returns the document. Raises CannotRun where something needed is missing or broken.
 
     port : "module:function", called as function(model name, weights path, Keras version); returns an ordered mapping
     layer name -> callable(float32 array) -> float32 array.
-    layers : names to judge, None for all. workers : recorders, and comparing processes, side by side.
+    layers : names to judge, None for all. explain : see compare.compare_case. workers : recorders, and comparing processes, side by side.
     """
     for case in cases:
         read_params(case.weights)  # a broken file is said before anything is started
     heard = {case.model.name: read_clips(case.clips) for case in cases}
     traces = stacks.traces({case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress)
-    found = _compare_all(cases, traces, port, layers, workers, progress)
+    found = _compare_all(cases, traces, workers, progress, port=port, layers=layers, explain=explain)
     models = [model_record(case, heard[case.model.name], traces[case], found[case.model.name], port) for case in cases]
     return document(models, environment=environment(threads_per_worker(min(workers, len(cases)))), command=command, port=port,
                     selection=list(layers) if layers else None)
@@ -62,8 +63,15 @@ def model_record(case, clips, lanes, found, port):
               "clips": [{"name": name, "sha256": digest} for name, digest in zip(clips.names, clips.sha256, strict=True)],
               "batch_size": len(clips.names), "first_divergence": found["first_divergence"], "final": found["final"],
               "oracle_truth": found["oracle_truth"], "identity": known, "layers": found["layers"],
-              "tags": tag_tables(clips.names, _tag_names(case.model.tags), found["scores"])}
+              "attribution": found["attribution"],
+              "tags": tag_tables(clips.names, _tag_names(case.model.tags), found["scores"], found["logits"], _rounding_only(found))}
     return {**record, "verdict": model_verdict(record), "worst": worst_cell(record)}
+
+
+def _rounding_only(found):
+    """Whether every layer rounds at most more than usual, so that rounding may be the reason for a swap."""
+    allowed = {*verdict.HOLDS, verdict.EXCESS}
+    return all(layer[mode]["verdict"] in allowed for layer in found["layers"] for mode in ("isolated", "chained"))
 
 
 def _tag_names(count):
@@ -72,13 +80,13 @@ def _tag_names(count):
     return {len(names): names for names in (GENRES, TAGS)}[count]
 
 
-def _compare_all(cases, traces, port, layers, workers, progress):
+def _compare_all(cases, traces, workers, progress, **how):
     """Each case in a process of its own, `workers` side by side; the largest first, so that the cores end together."""
     workers = min(workers, len(cases))
-    os.environ["OPENBLAS_NUM_THREADS"] = str(threads_per_worker(workers))  # read by the children when they load NumPy
+    os.environ.update({"OPENBLAS_NUM_THREADS": str(threads_per_worker(workers)), **KEEP_PAGES})  # read by the children as they start
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-        jobs = {pool.submit(_compare_one, case, traces[case], port, layers): case for case in cases}
+        jobs = {pool.submit(_compare_one, case, traces[case], **how): case for case in cases}
         try:
             return dict(_collect(jobs, progress))
         except BaseException:  # Ctrl-C or a model that cannot be compared: the others are not waited for
@@ -98,5 +106,5 @@ def _collect(jobs, progress):
             progress.done(name, "compared")
 
 
-def _compare_one(case, lanes, port, layers):
-    return compare_case(case, lanes, load_steps(port, case), layers=layers)
+def _compare_one(case, lanes, *, port, layers, explain):
+    return compare_case(case, lanes, load_steps(port, case), layers=layers, explain=explain)

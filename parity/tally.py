@@ -5,20 +5,21 @@ from functools import cached_property
 import numpy as np
 
 from parity.rounding import NOTHING, Scratch, squares
-from parity.structure import Regression
+from parity.structure import Regression, per_channel
 from parity.support import Support
 
 
 class Tally:
     """One implementation's distance from the oracle (a bounds.Witness); values: its output; structure: regress channels too.
 
-    worst2 is the largest ((value - o)/B)^2, errors2 the sum of (value - o)^2, scaled2 that of ((value - o)/sigma)^2.
+    worst2 is the largest ((value - o)/B)^2, channels2 each channel's sum of (value - o)^2, scaled2 that of ((value - o)/sigma)^2.
     `finite` is False when the implementation or the oracle holds NaN or infinite values.
     """
 
     def __init__(self, judge, values, structure=False):
         self.judge, self.values = judge, np.ascontiguousarray(values).reshape(judge.view)
-        self.worst2 = self.errors2 = self.scaled2 = 0.0
+        self.worst2 = self.scaled2 = 0.0
+        self.channels2 = np.zeros(judge.view[1])
         self.bounded, self.finite = 0, True
         self.at, self.support, self.scratch = None, Support(judge), Scratch()
         self.regression = Regression(judge) if structure and judge.limits else None
@@ -34,9 +35,9 @@ class Tally:
         if self.regression:
             self.regression.add(block, error)
         weighted *= error  # ((value - o)/B)^2
-        errors2 = squares(error)
-        self.errors2 += errors2
-        self.finite &= bool(np.isfinite(errors2))
+        errors2 = per_channel(error, error)
+        self.channels2[block.where[1]] += errors2
+        self.finite &= bool(np.isfinite(errors2).all())
         self._add_scaled(block, error, weighted)
         largest = weighted.max()
         if not largest <= 1:
@@ -61,6 +62,11 @@ class Tally:
         bound2 = NOTHING if block.bound2 is None else block.bound2[at]
         self.at = {"index": [int(i) for i in np.unravel_index(flat, self.judge.shape)], "value": float(self.values[inside]),
                    "oracle": float(block.o[at]), "allowed": 0.0 if bound2 == NOTHING else float(np.sqrt(bound2))}
+
+    @property
+    def errors2(self):
+        """Sum of (value - o)^2."""
+        return float(self.channels2.sum())
 
     @cached_property
     def size2(self):

@@ -108,7 +108,7 @@ def _run(chosen, port, workers, out):
     from parity.gate.at_hand import identity_of
 
     with progress.shown() as shown:
-        document = job.run(chosen, port=port, workers=workers, command="parity gate", progress=shown)
+        document = job.run(chosen, port=port, workers=workers, command="parity gate", progress=shown, explain=False)
     for case, record in zip(chosen, document["models"], strict=True):
         record.setdefault("identity", identity_of(case, port))
     atomic_write(out / _JSON, to_json(document))

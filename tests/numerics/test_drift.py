@@ -309,5 +309,8 @@ def test_blocks_and_the_whole_give_the_same_figures(given, monkeypatch, kind, si
     for key, figure in whole.items():
         if isinstance(figure, float):
             assert pieces[key] == pytest.approx(figure, rel=1e-5), key  # the squares are summed in float32
+        elif key == "closeness":
+            figures = [figure["bits"], *figure["interval"]]
+            assert [pieces[key]["bits"], *pieces[key]["interval"]] == pytest.approx(figures, rel=1e-5)
         elif key != "structure":
             assert pieces[key] == figure, key
