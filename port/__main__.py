@@ -1,4 +1,4 @@
-"""The command line: `python -m port tag|melgram|convert|inspect|compare`.
+"""The command line: `python -m port tag|melgram|convert|inspect|compare|evaluate`.
 
 Exit codes: 0 everything done, 1 some files failed (or figures differ), 2 nothing could be done.
 """
@@ -97,6 +97,21 @@ def compare(table, front_end, limit):
     from port.comparing import compare as run
 
     return run(table, front_end, limit)
+
+
+@commands.command()
+@click.argument("folder", type=FILE, metavar="FOLDER_OF_GENRES")
+@_of_network
+@click.option("--results", type=FILE, metavar="FILE.csv",
+              help="Write each track's result here as it comes; a second run goes on where the first stopped.")
+@click.option("--plot", type=FILE, metavar="FILE.svg", help="Also draw the confusion matrix.")
+def evaluate(folder, model, weights, seeded, frames, front_end, batch_size, results, plot):
+    """Accuracy, confusion matrix and recall on FOLDER_OF_GENRES/<tag>/<audio files>; bad files are named and left out."""
+    from port import commands as steps
+    from port.evaluating import evaluate as run
+
+    tagger, source = steps.network(model, weights, seeded)
+    return run(tagger, source, folder, steps.Cut(frames, front_end, batch_size), results, plot, bool(seeded))
 
 
 def main(arguments=None):

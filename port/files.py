@@ -17,7 +17,7 @@ def write_atomically(path, data):
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name[:80], suffix=".part")
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data.encode() if isinstance(data, str) else data)
+            stream.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:

@@ -1,0 +1,88 @@
+"""`python -m port evaluate` on a synthesised folder of GTZAN's layout."""
+
+import csv
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from port.evaluating import confusion, report
+from port.models import load
+
+GENRES = ("blues", "jazz", "rock")
+
+
+@pytest.fixture
+def collection(wav, tmp_path):
+    """Three genres of two tracks, one of them bad."""
+    for i, genre in enumerate(GENRES):
+        for j in range(2):
+            wav(f"music/{genre}/{genre}.0000{j}.wav", pitch_hz=200 * (1 + 3 * i + j), seconds=1)
+    (tmp_path / "music" / "rock" / "rock.00001.wav").write_bytes(b"")
+    return tmp_path / "music"
+
+
+def rows_of(path):
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_track_gets_the_best_of_the_folders_tags(run, collection, stand_ins, tmp_path):
+    code, out, err = run("evaluate", collection, "--results", tmp_path / "r.csv", "--plot", tmp_path / "m.svg")
+    assert code == 1 and err.count("\n") == 1 and "rock.00001.wav" in err, "the bad file is named and not fatal"
+    rows, tagger = rows_of(tmp_path / "r.csv"), load("CRNN", stand_ins / "seeded-CRNN.h5")
+    assert len(rows) == 5 and {row["genre"] for row in rows} == set(GENRES)
+    for row in rows:
+        table = tagger.tag(collection / row["file"])
+        assert row["predicted"] == next(tag for tag in table.tag if tag in GENRES)
+    right = sum(row["genre"] == row["predicted"] for row in rows)
+    assert out.startswith("MEANINGLESS") and f"accuracy {right / 5:.4f} ({right} of 5 tracks)" in out
+    texts = [node.text for node in ElementTree.parse(tmp_path / "m.svg").iter("{http://www.w3.org/2000/svg}text")]
+    assert sum(int(text) for text in texts if text.isdigit()) == 5
+
+
+def test_a_second_run_goes_on_where_the_first_stopped(run, collection, tmp_path, monkeypatch):
+    results = tmp_path / "r.csv"
+    run("evaluate", collection, "--results", results)
+    whole = results.read_text()
+    results.write_text("".join(whole.splitlines(keepends=True)[:3]) + "jazz/jazz.000")  # a line that was being written
+    tagged = []
+    monkeypatch.setattr("port.evaluating.score_files", lambda tagger, paths, **cut: tagged.extend(paths) or _real(tagger, paths, **cut))
+    code, _, _ = run("evaluate", collection, "--results", results)
+    assert code == 1 and results.read_text() == whole and len(tagged) == 4
+
+
+def _real(tagger, paths, **cut):
+    from port.tagging import score_files
+
+    return score_files(tagger, paths, **cut)
+
+
+def test_results_of_other_options_are_not_mixed_in(run, collection, tmp_path):
+    run("evaluate", collection, "--results", tmp_path / "r.csv")
+    code, _, err = run("evaluate", "--front-end", "2016", collection, "--results", tmp_path / "r.csv")
+    assert code == 2 and "other weights or options" in err and err.count("\n") == 1
+
+
+def test_accuracy_and_recall_of_a_known_table():
+    pairs = [("blues", "blues")] * 3 + [("blues", "rock")] + [("rock", "rock")]
+    rows = [{"genre": genre, "predicted": predicted} for genre, predicted in pairs]
+    np.testing.assert_array_equal(confusion(rows, list(GENRES)), [[3, 0, 1], [0, 0, 0], [0, 0, 1]])
+    lines = report(rows, list(GENRES))
+    assert lines[0] == "accuracy 0.8000 (4 of 5 tracks)"
+    assert [line.split()[-1] for line in lines[2:]] == ["0.750", "-", "1.000"]
+
+
+def test_folders_that_are_no_tags_are_refused(run, collection, tmp_path):
+    (collection / "polka").mkdir()
+    cases = {collection: "polka is no tag", tmp_path / "none": "is not a folder", tmp_path / "music" / "jazz": "no folder per genre"}
+    for folder, said in cases.items():
+        code, _, err = run("evaluate", folder)
+        assert code == 2 and said in err and err.count("\n") == 1
+
+
+def test_a_folder_without_a_good_track_is_exit_code_2(run, tmp_path):
+    (tmp_path / "music" / "jazz").mkdir(parents=True)
+    (tmp_path / "music" / "jazz" / "x.wav").write_bytes(b"")
+    code, _, err = run("evaluate", tmp_path / "music")
+    assert code == 2 and "no track could be tagged" in err
