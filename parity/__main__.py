@@ -11,6 +11,7 @@ import click
 import parity
 from parity.errors import CannotRun
 from parity.gate.commands import gate
+from parity.microscope.command import microscope
 
 JSON = "parity.json"
 OUT = Path("reports/out")
@@ -165,6 +166,7 @@ def clear():
 
 
 main.add_command(gate)
+main.add_command(microscope)
 
 
 def _command():

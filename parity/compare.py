@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from parity import verdict
+from parity import microscope, verdict
 from parity.bounds import BLOCK, witness
 from parity.drift import compare_layer
 from parity.explain import Explanation
@@ -41,7 +41,8 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
     steps : the port, an ordered mapping layer name -> callable(float32 array) -> float32 array.
     layers : names to judge (the chain always runs whole); None means all.
     explain : attribute the final drift to the layers, and find what rounding may do to the tags; needs every layer.
-    Returns {layers, first_divergence, oracle_truth, final, scores, attribution, logits}, the last two None without explanation.
+    Returns {layers, first_divergence, oracle_truth, final, scores, attribution, logits, microscope}, the last three None
+    without explanation.
     Raises CannotRun for an unreadable trace or weight file.
     """
     with ExitStack() as opened:
@@ -61,7 +62,7 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
                               name, traces["truth"].read(name))
         _flag_strangers(records, case, reference, steps)
         final = _final(step, traces)
-        explained = _attribute(records, explanation)
+        explained = {**_attribute(records, explanation), "microscope": microscope.quick(reference, params, steps) if explain else None}
     chosen = [record for name, record in records.items() if layers is None or name in layers]
     scores = None if step.chained.actual is None else {"expected": step.expected, "actual": step.chained.actual}
     return {"layers": chosen, "first_divergence": first_divergence(chosen), "oracle_truth": oracle_truth,

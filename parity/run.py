@@ -63,7 +63,7 @@ def model_record(case, clips, lanes, found, port):
               "clips": [{"name": name, "sha256": digest} for name, digest in zip(clips.names, clips.sha256, strict=True)],
               "batch_size": len(clips.names), "first_divergence": found["first_divergence"], "final": found["final"],
               "oracle_truth": found["oracle_truth"], "identity": known, "layers": found["layers"],
-              "attribution": found["attribution"],
+              "attribution": found["attribution"], "microscope": found["microscope"],
               "tags": tag_tables(clips.names, _tag_names(case.model.tags), found["scores"], found["logits"], _rounding_only(found))}
     return {**record, "verdict": model_verdict(record), "worst": worst_cell(record)}
 
