@@ -1,0 +1,13 @@
+"""Why a layer differs: named variant formulas, each tested against the port's output under its own rounding bound (m6).
+
+A hypothesis explains an output when no element is farther from its float64 value than its bound and no structure is left
+under it. Nothing is named that was not tested; what would change this layer by less than a bound is listed as undecidable.
+"""
+
+from parity.hypotheses.explaining import cause, verdict_of
+from parity.hypotheses.fits import locate_tap
+from parity.hypotheses.observing import undecidable
+from parity.hypotheses.subject import Subject
+from parity.hypotheses.tables import names
+
+__all__ = ["Subject", "cause", "locate_tap", "names", "undecidable", "verdict_of"]

@@ -1,0 +1,134 @@
+"""Tests every hypothesis about a layer that fails, and says which of them explain it."""
+
+import numpy as np
+
+from parity.hypotheses import normalization
+from parity.hypotheses.fits import BOTH, fits
+from parity.hypotheses.observing import form, undecidable
+from parity.hypotheses.subject import Subject, pieces
+from parity.hypotheses.tables import COMBINED, base, made, registered
+from parity.tally import Tally
+from parity.verdict import OPERANDS, Q_MOST, RHO_MOST
+
+OPERAND_NAMES = ("operands of 11 bits (TF32 or float16)", "operands of 8 bits (bfloat16)")
+OPERAND_VERDICTS = dict(zip(OPERAND_NAMES, ("EXCESS(TF32/float16)", "EXCESS(bfloat16)"), strict=True))
+POSITIONS_ENOUGH = 2**15  # per channel, to estimate theta and R2
+
+
+def cause(layer, params, keras, *, given, expected, actual, u_in=None):
+    """Why a layer that fails fails: {hypothesis, survivors, undecidable, estimate, r2, theta, tested, form}.
+
+    layer: .name .kind .config; params: suffix -> array; given, expected: the original's input and output, float32;
+    actual: the port's output on that input, of any shape; u_in: of the measures. hypothesis is None where no tested one
+    explains it, or where the layer's own formula does. survivors: [{name, rho, q}], best first; undecidable: as of
+    `undecidable`; estimate: {what, value, se} or None; theta: {value, se}, how much of the hypothesis' effect is seen
+    (1 where it is true).
+    """
+    subject, actual = Subject(layer, params, given, keras), np.asarray(actual)
+    with np.errstate(all="ignore"):
+        clean = explains(base(subject), actual)
+        survivors, tested = ([], 0) if clean else _survivors(subject, actual)
+        best = survivors[0] if survivors else None
+        name = best["name"] if best else None if clean else _operands(u_in)
+        found = {"hypothesis": name, "survivors": [{key: each[key] for key in ("name", "rho", "q")} for each in survivors],
+                 "undecidable": undecidable(layer, params, keras, given=given, expected=expected, actual=actual)["undecidable"],
+                 "estimate": best and best["estimate"], "r2": None, "theta": None, "tested": tested}
+        if best and best["judge"].view == subject.witness.view:
+            found |= _effect(base(subject), best["judge"], actual)
+    return found | {"form": form(subject, actual)}
+
+
+def verdict_of(verdict, found):
+    """The verdict with its cause's name: FORMULA(<name>), or EXCESS(<format>) where only the operands' precision is known."""
+    name = found and found["hypothesis"]
+    return verdict if not name else OPERAND_VERDICTS.get(name, f"FORMULA({name})")
+
+
+def _operands(u_in):
+    """The operand precision that u_in reads, or None."""
+    ranges = zip(OPERAND_NAMES, OPERANDS, strict=True)
+    return next((name for name, (low, high) in ranges if u_in is not None and low <= u_in <= high), None)
+
+
+def _survivors(subject, actual):
+    """([{name, judge, rho, q, estimate}] best first, how many were tested). Fitted ones are asked when no other explains."""
+    found, tested = _all_that_explain(subject, registered(subject), actual)
+    if not found and subject.layer.kind in COMBINED:
+        found, more = _all_that_explain(subject, COMBINED[subject.layer.kind], actual)
+        tested += more
+    if not found and actual.shape == subject.witness.shape and np.isfinite(actual).all():
+        for fit in fits(subject.layer.kind):
+            for name, variant, estimate in fit(subject, subject.witness, actual):
+                tested += 1
+                _keep(found, name, made(subject, lambda s, v=variant: v), actual, estimate)
+            if found:
+                break
+    _estimate_eps(subject, found, actual)
+    return sorted(found, key=lambda each: (each["name"].startswith(BOTH), each["q"])), tested
+
+
+def _all_that_explain(subject, table, actual):
+    found, tested = [], 0
+    for name, maker in table.items():
+        judge = made(subject, maker)
+        tested += judge is not None
+        _keep(found, name, judge, actual, None)
+    return found, tested
+
+
+def _keep(found, name, judge, actual, estimate):
+    tally = judge and explains(judge, actual)
+    if tally:
+        found.append({"name": name, "judge": judge, "rho": tally.rho, "q": tally.q, "estimate": estimate})
+
+
+def explains(judge, actual):
+    """The Tally of an output that a hypothesis explains, else None. A few rows are tried first: one element refutes."""
+    if actual.shape != judge.shape:
+        return None
+    values = np.ascontiguousarray(actual).reshape(judge.view)
+    if not all(_within(judge.block(where), values[where]) for where in pieces(judge)):
+        return None
+    tally = Tally(judge, actual, structure=True)
+    for where in judge.blocks():
+        tally.add(judge.block(where))
+        if not tally.worst2 <= RHO_MOST:
+            return None
+    structured = tally.regression and tally.regression.findings(tally.values)["structured"]
+    return tally if tally.q <= Q_MOST and tally.finite and not structured else None
+
+
+def _within(block, values):
+    if block.bound2 is None:
+        return np.array_equal(values, block.o)
+    return bool((np.square(values - block.o) <= block.bound2).all())
+
+
+def _estimate_eps(subject, found, actual):
+    """Give survivors that state an eps the eps their formula would fit, with its standard error."""
+    wanting = [each for each in found if not each["estimate"] and normalization.eps_in(each["name"]) is not None]
+    if subject.layer.kind == "BatchNormalization" and wanting:
+        fits = normalization.fitted_eps(subject, actual)
+        for each in wanting:
+            eps = normalization.eps_in(each["name"])
+            name = next((n for n in fits if normalization.spread_name(subject, n, eps) == each["name"]), None)
+            each["estimate"] = name and {"what": f"eps of {name}", "value": fits[name][0], "se": fits[name][1]}
+
+
+def _effect(original, judge, actual):
+    """theta = sum w (p-o) d / sum w d^2 with d = o_h - o, w = 1/B^2, its error clustered by channel, and R2 with theta = 1."""
+    values, channels = np.ascontiguousarray(actual).reshape(judge.view), judge.view[1]
+    left, with_d, d2, total = np.zeros((4, channels))
+    every = max(1, judge.view[0] * judge.view[2] // POSITIONS_ENOUGH)
+    for where in original.blocks():
+        block = original.block(where)
+        cut = np.s_[:, :, ::every]
+        o, w, other = block.o[cut], 1.0 if block.bound2 is None else block.weights[cut], judge.block(where).o[cut]
+        d, error = other - o, values[where][cut] - o
+        for row, term in ((with_d, error * d), (d2, d * d), (total, error * error), (left, np.square(error - d))):
+            row[where[1]] += np.einsum("acp->c", w * term)
+    if not d2.sum() > 0:
+        return {}
+    theta = with_d.sum() / d2.sum()
+    se = np.sqrt(np.sum(np.square(with_d - theta * d2))) / d2.sum()
+    return {"theta": {"value": float(theta), "se": float(se)}, "r2": float(1 - left.sum() / total.sum())}

@@ -1,0 +1,56 @@
+"""What ports get wrong in any layer."""
+
+import numpy as np
+
+from parity.hypotheses.precision import FORMATS, STORED
+from parity.rounding import Moves
+
+
+def _identity(s):
+    return None if s.layer.kind in ("Dropout", "InputLayer") else Moves(s.x)
+
+
+def _time_axis(x):
+    """The last axis of an image (B, C, F, T), the second of a sequence (B, T, units); None where there is no time."""
+    return {4: 3, 3: 1}.get(x.ndim)
+
+
+def _in_time(change):
+    def make(s):
+        axis = _time_axis(s.x)
+        return None if axis is None else s.but(x=np.ascontiguousarray(change(s.x, axis)))
+
+    return make
+
+
+def _late(x, axis):
+    """One frame later: silence comes in at the start."""
+    first = np.zeros_like(x.take([0], axis=axis))
+    return np.concatenate([first, np.delete(x, -1, axis=axis)], axis=axis)
+
+
+def _early(x, axis):
+    return np.flip(_late(np.flip(x, axis), axis), axis)
+
+
+def _axis_reversed(axis):
+    return lambda s: s.but(x=np.ascontiguousarray(np.flip(s.x, axis))) if s.x.ndim == 4 and s.x.shape[axis] > 1 else None
+
+
+def _clips_rolled(s):
+    return s.but(x=np.roll(s.x, 1, axis=0)) if len(s.x) > 1 else None
+
+
+def _stored(rounded):
+    return lambda s: s.but(params={key: rounded(value) for key, value in s.params.items()}) if s.params else None
+
+
+TABLE = {
+    "layer skipped (its input passed on)": _identity,
+    "one time frame late": _in_time(_late),
+    "one time frame early": _in_time(_early),
+    "time reversed": _in_time(np.flip),
+    "mel bands reversed": _axis_reversed(2),
+    "clips in another order": _clips_rolled,
+    **{f"parameters stored as {name}": _stored(FORMATS[name]) for name in STORED},
+}

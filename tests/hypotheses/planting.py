@@ -1,0 +1,54 @@
+"""Small layers of every kind, and what a port with a given formula would have put out."""
+
+import numpy as np
+
+from parity.hypotheses import Subject
+from tests.numerics.float32_layers import CONV, F, conv_params, dense_params, gru_params, layer, norm_params
+
+
+def _image(rng, channels=8, rows=12, columns=40):
+    return rng.standard_normal((2, channels, rows, columns)).astype(F)
+
+
+def _norm(mode, epsilon, keras):
+    def make(rng):
+        return Subject(layer("BatchNormalization", mode=mode, axis=1, epsilon=epsilon), norm_params(rng, 8),
+                       _image(rng) * F(2) + F(0.5), keras)
+
+    return make
+
+
+def _gru(sequences):
+    def make(rng):
+        return Subject(layer("GRU", return_sequences=sequences, go_backwards=False), gru_params(rng),
+                       rng.standard_normal((2, 6, 10)).astype(F), "1.1.0")
+
+    return make
+
+
+SUBJECTS = {
+    "Convolution2D": lambda rng: Subject(layer("Convolution2D", **CONV), conv_params(rng, 8, 8), _image(rng), "1.1.0"),
+    "BatchNormalization stored 1.0.6": _norm(0, 1e-6, "1.0.6"),
+    "BatchNormalization stored 1.1.0": _norm(0, 1e-5, "1.1.0"),
+    "BatchNormalization batch 1.0.6": _norm(2, 1e-6, "1.0.6"),
+    "BatchNormalization batch 1.1.0": _norm(2, 1e-5, "1.1.0"),
+    "ELU": lambda rng: Subject(layer("ELU", alpha=1.0), {}, _image(rng), "1.1.0"),
+    "MaxPooling2D": lambda rng: Subject(layer("MaxPooling2D", pool_size=[2, 4], strides=[2, 4]), {}, _image(rng), "1.1.0"),
+    "ZeroPadding2D": lambda rng: Subject(layer("ZeroPadding2D", padding=[0, 3]), {}, _image(rng, 1), "1.1.0"),
+    "Permute": lambda rng: Subject(layer("Permute", dims=[3, 1, 2]), {}, _image(rng, 4, 4, 4), "1.1.0"),
+    "Reshape": lambda rng: Subject(layer("Reshape", target_shape=[15, 128]), {}, _image(rng, 15, 16, 8), "1.1.0"),
+    "Flatten": lambda rng: Subject(layer("Flatten"), {}, _image(rng, 4, 3, 5), "1.1.0"),
+    "Dropout": lambda rng: Subject(layer("Dropout", p=0.25), {}, _image(rng), "1.1.0"),
+    "GRU sequences": _gru(True),
+    "GRU last": _gru(False),
+    "Dense": lambda rng: Subject(layer("Dense", activation="sigmoid"), dense_params(rng, 16, 16),
+                                 rng.standard_normal((2, 16)).astype(F), "1.1.0"),
+}
+
+
+def output(judge):
+    """A witness' values, rounded to float32."""
+    out = np.empty(judge.view, np.float32)
+    for where in judge.blocks():
+        out[where] = judge.block(where).o
+    return out.reshape(judge.shape)
