@@ -1,0 +1,135 @@
+"""Every fault on trial, in processes side by side; what is found is kept after each one, so that a stopped run goes on."""
+
+import difflib
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+from parity import cases, stacks
+from parity.clips import read_clips
+from parity.environment import threads_per_worker
+from parity.errors import CannotRun
+from parity.faults import table
+from parity.faults.kept import code_digest, key_of, trace_digest
+from parity.faults.trial import heard, sound, tried
+
+FORMAT = 1
+ORDER = tuple(cases.MODELS)  # the slowest model first, so that the cores end together
+
+
+def select(models=(), layers=(), ids=()):
+    """The (faults, harmless reorderings) of those names; an empty choice means all. Raises CannotRun, listing the known names."""
+    names, layers = cases.select(models, layers)
+    known = {fault.id: fault for fault in (*table.FAULTS, *table.HARMLESS)}
+    unknown = [name for name in ids if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0)[0]
+        raise CannotRun(f"no fault called {unknown[0]!r}; did you mean {near}? Known: {', '.join(known)}")
+    chosen = [fault for fault in known.values() if fault.model in names and (not layers or fault.layer in layers)
+              and (not ids or fault.id in ids)]
+    if not chosen:
+        raise CannotRun("no fault is planted there; `parity faults --list` shows where they are")
+    return tuple(tuple(fault for fault in whole if fault in chosen) for whole in (table.FAULTS, table.HARMLESS))
+
+
+def run(faults, harmless, *, kept, workers=2, progress=None, selection=None):
+    """Try every fault and reordering; returns the document (reports/faults.schema.json).
+
+    kept : a kept.Kept. Raises CannotRun for what cannot be read or recorded, a port that does not hold, or an interruption.
+    """
+    chosen = sorted((*faults, *harmless), key=lambda fault: ORDER.index(fault.model))
+    there = {name: cases.case_for(name) for name in dict.fromkeys(fault.model for fault in chosen)}
+    traces = stacks.traces({case: read_clips(case.clips).batch for case in there.values()}, lanes=("reference",),
+                           workers=workers, progress=progress)
+    paths = {name: traces[case]["reference"] for name, case in there.items()}
+    records = _all_records(chosen, there, paths, kept, workers, progress)
+    found = document([records[fault] for fault in faults], [records[fault] for fault in harmless],
+                     data="seeded" if any(case.data == "seeded" for case in there.values()) else "real", selection=selection)
+    kept.forget()
+    return found
+
+
+def _all_records(chosen, there, paths, kept, workers, progress):
+    """{fault: record}: those kept, and the others from the processes."""
+    code, traces = code_digest(), {name: trace_digest(path) for name, path in paths.items()}
+    keys = {fault: key_of(fault, code, traces[fault.model]) for fault in chosen}
+    records = {fault: kept.find(keys[fault]) for fault in chosen}
+    missing = [fault for fault in chosen if records[fault] is None]
+    if progress and len(missing) < len(chosen):
+        progress.done("kept", f"{len(chosen) - len(missing)} of {len(chosen)} faults from a run that was stopped")
+    needed = dict.fromkeys(fault.model for fault in missing)
+    with _processes(workers, kept) as pool:
+        clean = dict(zip(needed, pool.map(sound, *zip(*((there[name], paths[name]) for name in needed), strict=True)),
+                         strict=True)) if needed else {}
+        jobs = {pool.submit(_try(fault), fault.id, there[fault.model], paths[fault.model], clean[fault.model]): fault
+                for fault in missing}
+        for count, job in enumerate(as_completed(jobs), start=1):
+            records[jobs[job]] = job.result()
+            kept.add(keys[jobs[job]], job.result())
+            if progress:
+                progress.update("faults", f"{count} of {len(missing)}: {jobs[job].id}", count / len(missing))
+    return records
+
+
+def _try(fault):
+    return _heard if fault in table.HARMLESS else _tried
+
+
+def _tried(name, *arguments):
+    return tried(_named(name), *arguments)
+
+
+def _heard(name, *arguments):
+    return heard(_named(name), *arguments)
+
+
+def _named(name):
+    """The fault of that id: plants are functions made on import, which no process can send to another."""
+    return next(fault for fault in (*table.FAULTS, *table.HARMLESS) if fault.id == name)
+
+
+@contextmanager
+def _processes(workers, kept):
+    """Worker processes; an interruption lets those at work end and drops the rest."""
+    pool = _pool(workers)
+    try:
+        yield pool
+    except KeyboardInterrupt as error:
+        raise CannotRun(f"stopped; what was found so far is in {kept.path}, and the same command goes on from there") from error
+    except BrokenProcessPool as error:
+        raise CannotRun("a process died, most likely for want of memory; try again with WORKERS=1, it goes on from here") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(workers):
+    os.environ["OPENBLAS_NUM_THREADS"] = str(threads_per_worker(workers))  # read by the children when they load NumPy
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
+
+
+def _leave_interrupts_to_the_parent():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def document(faults, harmless, *, data, selection=None):
+    """The records put together with their totals."""
+    decidable = [record for record in faults if not record["undecidable"]]
+    totals = {"faults": len(faults), "undecidable": len(faults) - len(decidable), "decidable": len(decidable),
+              **{word: sum(record[word] for record in decidable) for word in ("caught", "located", "named")},
+              "survivors": sum(survives(record) for record in faults), "harmless": len(harmless),
+              "quiet": sum(record["quiet"] for record in harmless)}
+    return {"format": FORMAT, "data": data, "selection": selection, "faults": faults, "harmless": harmless, "totals": totals}
+
+
+def survives(record):
+    """A fault that could have been seen and was not, or was seen at another layer."""
+    return not record["undecidable"] and not record["located"]
+
+
+def holds(found):
+    """Whether every decidable fault was caught where it is and every reordering was left alone."""
+    return found["totals"]["survivors"] == 0 and found["totals"]["quiet"] == found["totals"]["harmless"]

@@ -1,0 +1,102 @@
+"""The planted faults as text and as GitHub Markdown, drawn from faults.json alone."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from reports.document import ReportError
+from reports.figures import ABSENT, ratio, visible
+
+SCHEMA = Path(__file__).with_name("faults.schema.json")
+HEADINGS = ("Model", "Layer", "Fault", "Kind", "Verdict", "Found at", "Cause", "Outcome")
+REORDERING_HEADINGS = ("Model", "Layer", "Reordering", "Verdict", "Outcome")
+
+
+def read(path):
+    """The document in `path`. Raises ReportError where it is missing, cut short or not valid by faults.schema.json."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read ({error.strerror}); run make faults first") from error
+    except ValueError as error:
+        raise ReportError(f"{path}: is cut short or no JSON ({error}); write it anew (make faults)") from error
+    validate(document, path)
+    return document
+
+
+def validate(document, path="faults.json"):
+    """Raise ReportError naming the first place where `document` departs from its schema."""
+    first = min(_validator().iter_errors(document), key=lambda error: list(map(str, error.absolute_path)), default=None)
+    if first is not None:
+        place = " / ".join(map(str, first.absolute_path)) or "the document"
+        raise ReportError(f"{path}: {place}: {first.message[:120]}; write it anew (make faults)")
+
+
+@cache
+def _validator():
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def sentence(document):
+    """The totals in a sentence."""
+    t = document["totals"]
+    return (f"{t['faults']} faults planted ({document['data']} weights): {t['caught']} of {t['decidable']} decidable ones caught, "
+            f"{t['located']} located, {t['named']} named; {t['undecidable']} undecidable; {t['survivors']} survive. "
+            f"{t['quiet']} of {t['harmless']} harmless reorderings left alone.")
+
+
+def outcome(record):
+    """What became of a fault, in a word or two."""
+    if record["undecidable"]:
+        return f"undecidable (D = {ratio(record['observability'])})"
+    if not record["located"]:
+        return "SURVIVES" if not record["caught"] else "MISPLACED"
+    return "named" if record["named"] else "located"
+
+
+def rows(document):
+    """One row per fault, under HEADINGS."""
+    return [(record["model"], record["layer"], _fault_name(record), record["kind"], record["verdict"],
+             record["located_layer"] or ABSENT, (record["cause"] or {}).get("hypothesis") or ABSENT, outcome(record))
+            for record in document["faults"]]
+
+
+def reordering_rows(document):
+    """One row per harmless reordering, under REORDERING_HEADINGS."""
+    return [(record["model"], record["layer"], _fault_name(record), record["verdict"], "quiet" if record["quiet"] else "FALSE ALARM")
+            for record in document["harmless"]]
+
+
+def text(document):
+    """Plain text for a terminal: both tables, then the totals."""
+    tables = [_aligned(HEADINGS, rows(document)), _aligned(REORDERING_HEADINGS, reordering_rows(document))]
+    return "\n\n".join([*filter(None, tables), sentence(document)]) + "\n"
+
+
+def markdown(document):
+    """The same as GitHub Markdown. Holds no time, so the same verdicts give the same text."""
+    tables = [_piped(HEADINGS, rows(document)), _piped(REORDERING_HEADINGS, reordering_rows(document))]
+    return "\n\n".join([f"**{_plain(sentence(document))}**", *filter(None, tables)]) + "\n"
+
+
+def _fault_name(record):
+    return record["id"].removeprefix(f"{record['model']}-{record['layer']}-")
+
+
+def _aligned(headings, found):
+    table = [headings, *([visible(cell) for cell in row] for row in found)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    return "\n".join(lines) if found else ""
+
+
+def _piped(headings, found):
+    table = [headings, ["---"] * len(headings), *([_plain(cell) for cell in row] for row in found)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in table) if found else ""
+
+
+def _plain(cell):
+    """A cell without anything Markdown would obey."""
+    return "".join(f"&#{ord(c)};" if c in "|*_<>&[]`\\^~" else c for c in visible(cell))

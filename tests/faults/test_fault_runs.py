@@ -1,0 +1,162 @@
+"""A run of the faults: totals, exit codes, bad names, the document, and going on after an interruption."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from parity.__main__ import Group
+from parity.document import to_json
+from parity.errors import CannotRun
+from parity.faults import commands, run, table
+from parity.faults.kept import Kept, key_of
+from reports import faults as drawn
+from reports.document import ReportError
+
+CHOSEN = [fault for fault in table.FAULTS if fault.model == "CNN0"][:5]
+HARMLESS = list(table.HARMLESS[:1])
+
+
+def record(fault, **changes):
+    return {"id": fault.id, "model": fault.model, "layer": fault.layer, "kind": fault.kind, "expected_cause": fault.cause,
+            "verdict": "GROSS", "located_layer": fault.layer, "cause": {"hypothesis": fault.cause, "survivors": [], "estimate": None},
+            "caught": True, "located": True, "named": True, "undecidable": False, "observability": None, "message": None,
+            "seconds": 0.5, **changes}
+
+
+def quiet(fault, heard=True):
+    return {"id": fault.id, "model": fault.model, "layer": fault.layer, "verdict": "ROUNDING", "located_layer": None, "quiet": heard,
+            "message": None, "seconds": 0.5}
+
+
+def found(*changes, heard=True):
+    records = [record(fault, **change) for fault, change in zip(CHOSEN, [*changes, *[{}] * len(CHOSEN)], strict=False)]
+    return run.document(records, [quiet(HARMLESS[0], heard)], data="real")
+
+
+MISSED = {"verdict": "ROUNDING", "located_layer": None, "cause": None, "caught": False, "located": False, "named": False,
+          "observability": 2.5}
+MISPLACED = {"located_layer": "conv2", "located": False, "named": False}
+INVISIBLE = {**MISSED, "undecidable": True, "observability": 0.02}
+
+
+@pytest.mark.parametrize(("document", "holds", "survivors", "decidable"), [
+    (found(), True, 0, 5), (found(MISSED), False, 1, 5), (found(MISPLACED), False, 1, 5), (found(INVISIBLE), True, 0, 4),
+    (found({"named": False}), True, 0, 5), (found(heard=False), False, 0, 5),
+])
+def test_a_decidable_fault_that_is_missed_or_misplaced_survives(document, holds, survivors, decidable):
+    totals = document["totals"]
+    assert (run.holds(document), totals["survivors"], totals["decidable"]) == (holds, survivors, decidable)
+    assert totals["caught"] == decidable - (document["faults"][0]["observability"] == 2.5)
+
+
+@pytest.mark.parametrize(("document", "code"), [(found(), 0), (found(MISSED), 1), (found(heard=False), 1)])
+def test_a_survivor_makes_exit_code_1_and_the_document_is_whole(document, code, monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "run", lambda *chosen, **options: document)
+    result = CliRunner().invoke(commands.faults, ["--out", str(tmp_path), "--model", "CNN0"])
+    assert result.exit_code == code, result.output
+    assert drawn.read(tmp_path / "faults.json") == json.loads(to_json(document))
+    assert "| CNN0 | conv1 | unflipped |" in (tmp_path / "faults.md").read_text()
+    assert ("SURVIVES" in result.output) == (document is not None and document["totals"]["survivors"] == 1)
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--only", "CNN0-conv1-unfliped"], "no fault called 'CNN0-conv1-unfliped'; did you mean CNN0-conv1-unflipped? Known: CNN0-conv1"),
+    (["--model", "CNN9"], "no model called 'CNN9'"), (["--layer", "conv9"], "no layer called 'conv9'"),
+    (["--model", "CNN0", "--only", "CNN-bn1-eps-1e-5"], "no fault is planted there"),
+])
+def test_an_unknown_name_is_refused_with_the_known_ones(arguments, said, tmp_path):
+    result = CliRunner().invoke(Group(commands={"faults": commands.faults}), ["faults", *arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert said in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_list_names_every_fault_and_runs_none():
+    result = CliRunner().invoke(commands.faults, ["--list"])
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) == len(table.FAULTS) + len(table.HARMLESS)
+
+
+@pytest.fixture
+def in_one_thread(monkeypatch):
+    """No recorder and no processes; returns the list of what was tried, and a set of ids on which the user interrupts."""
+    tried, stopping = [], set()
+
+    def one(fault, case, path, clean):
+        time.sleep(0.02)  # so that each is kept before the next ends
+        if fault.id in stopping:
+            raise KeyboardInterrupt
+        tried.append(fault.id)
+        return quiet(fault) if fault in table.HARMLESS else record(fault)
+
+    case = SimpleNamespace(model=SimpleNamespace(name="CNN0"), data="real", clips=())
+    monkeypatch.setattr(run.cases, "case_for", lambda name: _Case(case))
+    monkeypatch.setattr(run.stacks, "traces", lambda batches, **_: {each: {"reference": "a trace"} for each in batches})
+    monkeypatch.setattr(run, "read_clips", lambda clips: SimpleNamespace(batch=None))
+    monkeypatch.setattr(run, "trace_digest", lambda path: "digest")
+    monkeypatch.setattr(run, "sound", lambda case, path: {})
+    monkeypatch.setattr(run, "_pool", lambda workers: ThreadPoolExecutor(1))
+    monkeypatch.setattr(run, "tried", one)
+    monkeypatch.setattr(run, "heard", one)
+    return tried, stopping
+
+
+class _Case:
+    def __init__(self, case):
+        self.model, self.data, self.clips = case.model, case.data, case.clips
+
+
+def test_an_interrupted_run_goes_on_where_it_was(in_one_thread, tmp_path):
+    tried, stopping = in_one_thread
+    path = tmp_path / "faults.kept.json"
+    stopping.add(CHOSEN[3].id)
+    with pytest.raises(CannotRun, match=r"stopped; what was found so far is in .*faults\.kept\.json"):
+        run.run(CHOSEN, HARMLESS[:1], kept=Kept(path))
+    kept = [entry["id"] for entry in json.loads(path.read_text()).values()]
+    assert kept, "nothing was kept"
+    stopping.clear()
+    tried.clear()
+    document = run.run(CHOSEN, HARMLESS[:1], kept=Kept(path))
+    assert sorted([*tried, *kept]) == sorted(fault.id for fault in (*CHOSEN, *HARMLESS[:1]))
+    assert [entry["id"] for entry in document["faults"]] == [fault.id for fault in CHOSEN]
+    assert not path.exists(), "a whole run leaves nothing to go on with"
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[1]", "null"])
+def test_a_side_file_that_cannot_be_read_is_an_empty_one(text, tmp_path):
+    path = tmp_path / "kept.json"
+    if text is not None:
+        path.write_text(text)
+    assert Kept(path).find("key") is None
+
+
+def test_what_is_kept_depends_on_the_fault_the_code_and_the_trace():
+    keys = {key_of(fault, code, trace) for fault in CHOSEN[:2] for code in ("a", "b") for trace in ("c", "d")}
+    assert len(keys) == 8
+
+
+@pytest.mark.parametrize("break_it", [
+    lambda document: document.pop("totals"), lambda document: document["faults"][0].pop("cause"),
+    lambda document: document["faults"][0].update(verdict="FINE"), lambda document: document.update(format=2),
+    lambda document: document["harmless"][0].update(quiet="yes"),
+])
+def test_a_document_that_departs_from_the_schema_is_refused(break_it):
+    document = found()
+    drawn.validate(document)
+    break_it(document)
+    with pytest.raises(ReportError, match=r"faults\.json: .*write it anew"):
+        drawn.validate(document)
+
+
+def test_the_schema_is_part_of_the_package():
+    assert Path(drawn.SCHEMA).is_file()
+
+
+def test_markdown_obeys_no_name():
+    document = found({"cause": {"hypothesis": "a|b*c", "survivors": [], "estimate": None}})
+    assert "a&#124;b&#42;c" in drawn.markdown(document)

@@ -1,0 +1,110 @@
+"""One fault on trial, on the end of CRNN: caught, located, named, or shown to be invisible."""
+
+import pytest
+from small_original import recorded
+
+from parity.errors import CannotRun
+from parity.faults import arrays, formulas, table, trial
+from parity.faults.plant import attribute, formula, own_weights, weight
+from parity.faults.table import Fault
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Every trial has the small original."""
+    monkeypatch.setattr(trial, "original", lambda case, path: recorded())
+
+
+@pytest.fixture(scope="module")
+def clean():
+    """What the sound port gives."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trial, "original", lambda case, path: recorded())
+        return trial.sound(None, None)
+
+
+def made(layer, plant, cause="a cause"):
+    return Fault("CRNN", layer, "made-up", "weights", plant, cause)
+
+
+def test_the_sound_port_holds_at_every_layer(clean):
+    assert list(clean) == ["gru1", "gru2", "final_drop", "preds"]
+    assert {word for word, _ in clean.values()} <= {"EXACT", "ROUNDING"}
+
+
+@pytest.mark.parametrize("fault", [fault for fault in table.FAULTS if fault.layer in ("gru1", "gru2")], ids=lambda fault: fault.id)
+def test_a_fault_of_the_recurrence_is_caught_and_located(clean, fault):
+    record = trial.tried(fault, None, None, clean)
+    assert (record["caught"], record["located_layer"], record["undecidable"]) == (True, fault.layer, False)
+
+
+@pytest.mark.parametrize("name", ["CRNN-gru1-reset-after", "CRNN-gru2-z-and-r-swapped", "CRNN-gru1-last-for-sequences"])
+def test_a_fault_of_the_recurrence_is_named(clean, name):
+    fault = next(fault for fault in table.FAULTS if fault.id == name)
+    record = trial.tried(fault, None, None, clean)
+    assert record["named"], record["cause"]
+
+
+@pytest.mark.parametrize("reordering", [one for one in table.HARMLESS if one.layer in ("gru1", "gru2", "preds")],
+                         ids=lambda one: one.id)
+def test_a_reordering_is_left_alone(clean, reordering):
+    record = trial.heard(reordering, None, None, clean)
+    assert (record["quiet"], record["located_layer"]) == (True, None)
+
+
+def test_a_fault_is_found_where_it_is_and_not_where_it_was_said_to_be(clean):
+    fault = made("gru1", lambda tagger, layer: own_weights(arrays.filled(0))(tagger, "gru2"))
+    record = trial.tried(fault, None, None, clean)
+    assert (record["caught"], record["located_layer"], record["located"]) == (True, "gru2", False)
+
+
+def test_a_fault_that_no_output_shows_is_undecidable_with_its_distance(clean):
+    fault = made("preds", weight("b", arrays.scaled(1 + 2**-23)))
+    record = trial.tried(fault, None, None, clean)
+    assert (record["caught"], record["undecidable"]) == (False, True)
+    assert 0 < record["observability"] < 1
+
+
+def test_a_fault_the_harness_misses_is_not_called_undecidable(clean, monkeypatch):
+    monkeypatch.setattr(trial.verdict, "holds", lambda word: True)
+    record = trial.tried(made("preds", weight("b", arrays.shifted(0.5))), None, None, clean)
+    assert (record["caught"], record["undecidable"]) == (False, False)
+    assert record["observability"] > 1
+
+
+def test_a_port_that_raises_is_caught_there_without_a_cause(clean):
+    def broken(link, x):
+        raise ValueError("no such kernel")
+
+    record = trial.tried(made("gru2", formula(broken)), None, None, clean)
+    assert (record["verdict"], record["located_layer"], record["cause"]) == ("NOT COMPARED", "gru2", None)
+    assert record["message"] == "ValueError: no such kernel"
+
+
+def test_another_shape_is_caught_and_said(clean):
+    record = trial.tried(made("gru1", attribute(return_sequences=False)), None, None, clean)
+    assert (record["verdict"], record["located_layer"]) == ("INCOMPARABLE", "gru1")
+    assert "shape (2, 32) instead of (2, 15, 32)" in record["message"]
+
+
+def test_a_port_that_does_not_hold_is_refused(monkeypatch):
+    broken = trial.steps_of(recorded().tagger())
+    broken["gru2"] = lambda x: formulas.gru(recorded().tagger()["gru2"], x, keep="1-z")
+    monkeypatch.setattr(trial, "steps_of", lambda tagger: broken)
+    with pytest.raises(CannotRun, match=r"CRNN gru2: the port is GROSS with no fault planted .* run `parity run` first"):
+        trial.sound(None, None)
+
+
+def test_a_trace_without_the_layer_a_fault_needs_is_refused(clean):
+    with pytest.raises(CannotRun, match=r"trace\.h5: the trace has no layer conv1, which the fault CRNN-conv1-made-up needs"):
+        trial.tried(made("conv1", attribute()), None, None, clean)
+
+
+@pytest.mark.parametrize(("expected", "hypothesis", "survivors", "named"), [
+    ("bias left out", "bias left out", [], True), ("bias left out", "bias left out and backwards in time", [], False),
+    ("bias left out", "another", ["bias left out"], True), ("gain of *", "gain of 3 channels", [], True),
+    ("bias left out", None, [], False),
+])
+def test_a_fault_is_named_by_its_cause_or_among_the_survivors(expected, hypothesis, survivors, named):
+    assert trial.named(expected, {"hypothesis": hypothesis, "survivors": survivors}) is named
+    assert not trial.named(expected, None)
