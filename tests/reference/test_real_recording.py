@@ -19,7 +19,8 @@ def recorded(tmp_path_factory):
     """{model: (job, path)}: each on one clip."""
     folder = tmp_path_factory.mktemp("recorded")
     batch = np.load(seeded.clips(1, folder)[0]).astype(np.float32)
-    jobs = {model: stacks.job(model, MODELS[model].stack, LANE, seeded.weights(model, folder), batch) for model in MODELS_RECORDED}
+    jobs = {model: stacks.job(model, MODELS[model].stack, LANE, seeded.weights(model, folder), batch)
+            for model in MODELS_RECORDED}
     paths = stacks.record(jobs.values(), workers=2, cache=TraceCache(folder / "traces"))
     return {model: (job, paths[job.key]) for model, job in jobs.items()}
 

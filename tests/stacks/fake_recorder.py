@@ -34,14 +34,25 @@ def trace(**changed):
     write_trace(out, [Layer("input_1", "InputLayer", {}, [], np.load(job["input"]), None)], provenance)
 
 
-def compile_slowly():
+def compile_slowly(trace_now=True):
     """Note when this recorder compiles, so that a test can see whether two did at once."""
     say(stage="import")
     note(job["lane"] + ".compiling", "in ")
     time.sleep(0.3)
     note(job["lane"] + ".compiling", "out ")
     say(stage="run")
-    time.sleep(0.3)
+    if trace_now:
+        trace()
+
+
+def wait_for_the_next_to_compile():
+    """Compile, then run only when another has begun to compile, which it cannot if this one keeps the lock while it runs."""
+    compile_slowly(trace_now=False)
+    deadline_s = time.monotonic() + 10
+    while (notes / "noise.compiling").read_text().count("in") < 3:
+        if time.monotonic() > deadline_s:
+            sys.exit("the others were kept out")
+        time.sleep(0.02)
     trace()
 
 
@@ -79,7 +90,7 @@ def die_in_one_lane_hang_in_the_others():
 
 
 MODES = {
-    "write": trace, "chat": chat, "compile": compile_slowly, "die": die, "hang": hang_with_a_child,
+    "write": trace, "chat": chat, "compile": compile_slowly, "overlap": wait_for_the_next_to_compile, "die": die, "hang": hang_with_a_child,
     "crash": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "refuse": lambda: (say(error="w.h5: conv1_W holds NaN; take another"), sys.exit(2)),
     "other keras": lambda: trace(keras="1.1.0"), "nothing": lambda: None, "half": half_a_trace,

@@ -156,15 +156,9 @@ def test_two_runs_at_once_record_once_and_both_get_the_trace(start_run, notes, c
 
 
 def test_two_recorders_never_compile_in_one_folder_at_once_but_run_at_once(cache, behave, make_job, notes):
-    behave("compile")
-    start_s = time.monotonic()
+    behave("overlap")
     stacks.record([make_job("noise", model) for model in ("CNN0", "CNN", "CRNN50")], workers=3, cache=cache)
-    elapsed_s = time.monotonic() - start_s
     assert (notes / "noise.compiling").read_text() == "in out in out in out "
-    assert elapsed_s >= 0.9
-    behave("compile")
-    stacks.record([make_job("truth"), make_job("reference")], workers=2, cache=cache)
-    assert (notes / "truth.compiling").read_text() == (notes / "reference.compiling").read_text() == "in out "
 
 
 def test_no_more_than_the_asked_number_run_and_the_longest_start_first(cache, behave, make_job, notes):

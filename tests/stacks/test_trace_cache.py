@@ -117,6 +117,34 @@ def test_a_lock_is_had_once_and_given_back_whole(cache):
     cache.unlock("a", cache.try_lock("a"))
 
 
+def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(cache, monkeypatch):
+    """Between opening the file and locking it, its last owner removes it: a lock on a nameless file would keep nobody out."""
+    path, real = cache.folder / "a.lock", module.try_flock
+
+    def removed_meanwhile(stream):
+        path.unlink()
+        monkeypatch.setattr(module, "try_flock", real)
+        return real(stream)
+
+    monkeypatch.setattr(module, "try_flock", removed_meanwhile)
+    lock = cache.try_lock("a")
+    assert lock is not None
+    assert os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    assert cache.try_lock("a") is None
+
+
+def test_a_trace_removed_while_it_is_being_found_is_not_found(cache, monkeypatch):
+    path = add(cache, "a")
+    real = module.fcntl.flock
+
+    def removed_meanwhile(stream, how):
+        path.unlink(missing_ok=True)
+        real(stream, how)
+
+    monkeypatch.setattr(module.fcntl, "flock", removed_meanwhile)
+    assert cache.find("a") is None
+
+
 def test_clearing_takes_what_killed_runs_left_but_not_a_recording_that_is_under_way(cache):
     cache.scratch("dead")
     cache.scratch("alive")
@@ -174,6 +202,7 @@ def test_the_key_sees_everything_that_can_change_a_number(cache, make_job, tmp_p
         make_job("truth", batch=BATCH), make_job("noise", batch=BATCH), make_job(model="CNN", batch=BATCH),
         make_job(stack="keras110", batch=BATCH), make_job(batch=BATCH[::-1]), make_job(batch=BATCH[:1]),
         make_job(batch=np.nextafter(BATCH, np.float32(9))),
+        base._replace(lane=stacks.LANES["truth"]), base._replace(batch=BATCH[:1]),
         *(base._replace(expect={**base.expect, name: "other"}) for name in base.expect),
     ]
     (tmp_path / "weights.h5").write_bytes(b"other weights")
