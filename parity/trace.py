@@ -15,7 +15,7 @@ import numpy as np
 from parity.errors import CannotRun
 
 FORMAT = 1
-_RECORD_AGAIN = "clear it from the trace cache (python -m parity data --clear) and record again"
+_RECORD_AGAIN = "clear it from the trace cache (python -m parity data clear) and record again"
 
 
 class TraceError(CannotRun):
