@@ -11,7 +11,6 @@ from parity.tally import Tally
 from parity.verdict import OPERANDS, Q_MOST, RHO_MOST
 
 OPERAND_NAMES = ("operands of 11 bits (TF32 or float16)", "operands of 8 bits (bfloat16)")
-OPERAND_VERDICTS = dict(zip(OPERAND_NAMES, ("EXCESS(TF32/float16)", "EXCESS(bfloat16)"), strict=True))
 POSITIONS_ENOUGH = 2**15  # per channel, to estimate theta and R2
 
 
@@ -19,7 +18,8 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
     """Why a layer that fails fails: {hypothesis, survivors, undecidable, estimate, r2, theta, tested, form}.
 
     layer: .name .kind .config; params: suffix -> array; given, expected: the original's input and output, float32;
-    actual: the port's output on that input, of any shape; u_in: of the measures. hypothesis is None where no tested one
+    actual: the port's output on that input, of any shape; u_in: of the measures, where the verdict is
+    EXCESS ROUNDING: it reads the operands' precision where no formula explains. hypothesis is None where no tested one
     explains it, or where the layer's own formula does. survivors: [{name, rho, q}], best first; undecidable: as of
     `undecidable`; estimate: {what, value, se} or None; theta: {value, se}, how much of the hypothesis' effect is seen
     (1 where it is true).
@@ -39,9 +39,8 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
 
 
 def verdict_of(verdict, found):
-    """The verdict with its cause's name: FORMULA(<name>), or EXCESS(<format>) where only the operands' precision is known."""
-    name = found and found["hypothesis"]
-    return verdict if not name else OPERAND_VERDICTS.get(name, f"FORMULA({name})")
+    """The verdict with its cause's name, FORMULA(<name>); as it was where no formula was found to explain the layer."""
+    return f"FORMULA({found['hypothesis']})" if found and found["survivors"] else verdict
 
 
 def _operands(u_in):
