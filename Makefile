@@ -14,7 +14,7 @@ selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER)
 export PARITY_MODEL := $(MODEL)
 export PARITY_LAYER := $(LAYER)
 
-.PHONY: parity test gate microscope fixtures bench lint help clean
+.PHONY: parity test gate faults microscope fixtures bench lint help clean
 .DELETE_ON_ERROR:
 
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
@@ -25,6 +25,9 @@ test: $(READY)  ## every test: the harness, the port, the recorder, the reports,
 
 gate: $(READY)  ## is this the network that was proved, and is it still as faithful as it was
 	@$(HARNESS) -m parity gate --workers $(WORKERS) $(foreach model,$(MODEL),--model $(model)) $(ARGS)
+
+faults: $(READY)  ## break the port in every known way: is each fault caught, located and named
+	@$(HARNESS) -m parity faults --workers $(WORKERS) $(selection) $(ARGS)
 
 microscope: $(READY)  ## GRU, batch normalisation and convolution in detail, and what stock Chainer would have cost
 	@$(HARNESS) -m parity microscope $(foreach model,$(MODEL),--model $(model)) $(ARGS)

@@ -1,4 +1,4 @@
-"""The command line: `python -m parity run|record|report|data`. Exit codes: 0 holds, 1 does not, 2 cannot run, 3 nothing compared."""
+"""The command line: `python -m parity COMMAND`. Exit codes: 0 holds, 1 does not, 2 cannot run, 3 nothing compared."""
 
 import datetime
 import os
@@ -10,6 +10,7 @@ import click
 
 import parity
 from parity.errors import CannotRun
+from parity.faults.commands import faults
 from parity.gate.commands import gate
 from parity.microscope.command import microscope
 
@@ -72,7 +73,7 @@ def _input(function):
 @_input
 @click.option("--port", default="port.proof:steps", show_default=True, metavar="MODULE:FUNCTION", help="The port to prove.")
 @click.option("--out", default=str(OUT), show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Where the outputs go.")
-@click.option("--explain/--no-explain", default=True, show_default=True, help="Attribute the final drift to the layers; adds a few seconds.")
+@click.option("--explain/--no-explain", default=True, show_default=True, help="Attribute the final drift to the layers.")
 def run(models, layers, weights, clips, more_clips, workers, port, out, explain):
     """Run the originals and the port on the same input and compare every layer.
 
@@ -165,6 +166,7 @@ def clear():
     click.echo(f"removed {removed} traces, {freed / 1e9:.2f} GB" + (f"; {kept} are in use and stay" if kept else ""))
 
 
+main.add_command(faults)
 main.add_command(gate)
 main.add_command(microscope)
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from parity import microscope, verdict
+from parity import hypotheses, microscope, verdict
 from parity.bounds import BLOCK, witness
 from parity.drift import compare_layer
 from parity.explain import Explanation
@@ -31,7 +31,7 @@ def born_failed(name, kind="unknown", why="the run never reached this layer"):
         return {"verdict": verdict.NOT_COMPARED, **dict.fromkeys(keys), "message": why}
 
     return {"name": name, "kind": kind, "shape": [], "dtype": "", "isolated": cell(ISOLATED), "chained": cell(CHAINED),
-            "cause": None, "closer": None, "closeness_bits": None}
+            "cause": None, "undecidable": None, "closer": None, "closeness_bits": None}
 
 
 def compare_case(case, lanes, steps, *, layers=None, explain=True):
@@ -50,7 +50,7 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
         reference = traces["reference"]
         params, keras = read_params(case.weights), reference.provenance["keras"]
         records = {name: born_failed(name) for name in _all_names(case, reference, steps)}
-        oracle_truth, upstream = {"layer": None, "ratio": 0.0}, None
+        oracle_truth, upstream, kept = {"layer": None, "ratio": 0.0}, None, {}
         explanation = Explanation(reference, params, keras, steps) if explain and layers is None else None
         for step in walk(reference, steps):
             name = step.layer.name
@@ -58,8 +58,8 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
                 own = params.get(name, {})
                 upstream = _judge(records[name], step, own, keras, upstream, explanation)
                 _add_noise(records[name]["chained"], step.expected, traces["noise"].read(name))
-                _check_oracle(oracle_truth, witness(step.layer, own, traces["truth"].read(step.layer.inbound[0]), keras),
-                              name, traces["truth"].read(name))
+                given = _recall(traces["truth"], step.layer.inbound[0], kept)
+                _check_oracle(oracle_truth, witness(step.layer, own, given, keras), name, _recall(traces["truth"], name, kept))
         _flag_strangers(records, case, reference, steps)
         final = _final(step, traces)
         explained = {**_attribute(records, explanation), "microscope": microscope.quick(reference, params, steps) if explain else None}
@@ -92,9 +92,25 @@ def _judge(record, step, params, keras, upstream, explanation):
     record.update(closer=closer["closer"], closeness_bits=closer["bits"], closeness_interval=closer["interval"])
     _fill(record["isolated"], isolated, step.isolated, None)
     _fill(record["chained"], chained, step.chained, upstream)
+    _name_cause(record, step, params, keras, explanation is not None)
     if explanation:
         explanation.follow(step, carrier, isolated["q_port"] if record["isolated"]["verdict"] == verdict.EXCESS else 1.0)
     return upstream or (None if verdict.holds(record["chained"]["verdict"]) else layer.name)
+
+
+def _name_cause(record, step, params, keras, explain):
+    """Test the hypotheses about a layer that does not hold; of one that does, list what it could not have shown."""
+    cell, facts = record["isolated"], {"given": step.given, "expected": step.expected, "actual": step.isolated.actual}
+    if step.isolated.actual is None or cell["verdict"] == verdict.SUSPECT:
+        return
+    if verdict.holds(cell["verdict"]):
+        record["undecidable"] = hypotheses.undecidable(step.layer, params, keras, **facts)["undecidable"] if explain else None
+        return
+    u_in = cell["u_in"] if cell["verdict"] == verdict.EXCESS else None
+    record["cause"] = hypotheses.cause(step.layer, params, keras, **facts, u_in=u_in)
+    for mode in ("isolated", "chained"):
+        if record[mode]["verdict"] in (verdict.FORMULA, verdict.GROSS):
+            record[mode]["verdict"] = hypotheses.verdict_of(record[mode]["verdict"], record["cause"])
 
 
 def _attribute(records, explanation):
@@ -128,6 +144,14 @@ def _add_noise(cell, expected, noise):
     for start in range(0, expected.size, BLOCK):
         drift.add((slice(None), slice(None), slice(start, start + BLOCK)))
     cell.update(noise_max_abs=float(drift.largest), noise_rms=drift.rms)
+
+
+def _recall(trace, name, kept):
+    """A layer's output; `kept` holds the last one read, which the next layer asks for as its input."""
+    if name not in kept:
+        kept.clear()
+        kept[name] = trace.read(name)
+    return kept[name]
 
 
 def _check_oracle(worst, judge, name, expected):

@@ -35,7 +35,7 @@ def worst_cell(record):
     """The cell of the gravest verdict and, among equals, of the largest share of rounding's allowance."""
     cells = [{"layer": layer["name"], "mode": mode, "verdict": layer[mode]["verdict"], "rho": layer[mode][rho]}
              for layer in record["layers"] for mode, rho in (("isolated", "rho_port"), ("chained", "rho_local"))]
-    return max(cells, key=lambda cell: (verdict.VERDICTS.index(cell["verdict"]), cell["rho"] or 0.0), default=None)
+    return max(cells, key=lambda cell: (verdict.severity(cell["verdict"]), cell["rho"] or 0.0), default=None)
 
 
 def to_json(found):

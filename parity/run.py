@@ -35,7 +35,7 @@ def run(cases, *, port=PORT, layers=None, workers=2, command="", progress=None, 
     heard = {case.model.name: read_clips(case.clips) for case in cases}
     traces = stacks.traces({case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress)
     found = _compare_all(cases, traces, workers, progress, port=port, layers=layers, explain=explain)
-    models = [model_record(case, heard[case.model.name], traces[case], found[case.model.name], port) for case in cases]
+    models = [model_record(case, heard[case.model.name], traces[case], found[case.model.name]) for case in cases]
     return document(models, environment=environment(threads_per_worker(min(workers, len(cases)))), command=command, port=port,
                     selection=list(layers) if layers else None)
 
@@ -53,16 +53,14 @@ def load_steps(port, case):
         raise CannotRun(str(error)) from error
 
 
-def model_record(case, clips, lanes, found, port):
+def model_record(case, clips, lanes, found):
     """One model's part of the document."""
     stack = stacks.describe(case.model.stack, lanes["reference"])
-    with open_trace(lanes["reference"]) as trace:
-        known = identity(case, trace, port)
     record = {"name": case.model.name, "verdict": None, "worst": None, "data": case.data,
               "weights": {"file": case.weights.name, "sha256": sha256_of(case.weights)}, "stack": stack,
               "clips": [{"name": name, "sha256": digest} for name, digest in zip(clips.names, clips.sha256, strict=True)],
               "batch_size": len(clips.names), "first_divergence": found["first_divergence"], "final": found["final"],
-              "oracle_truth": found["oracle_truth"], "identity": known, "layers": found["layers"],
+              "oracle_truth": found["oracle_truth"], "identity": found["identity"], "layers": found["layers"],
               "attribution": found["attribution"], "microscope": found["microscope"],
               "tags": tag_tables(clips.names, _tag_names(case.model.tags), found["scores"], found["logits"], _rounding_only(found))}
     return {**record, "verdict": model_verdict(record), "worst": worst_cell(record)}
@@ -107,4 +105,6 @@ def _collect(jobs, progress):
 
 
 def _compare_one(case, lanes, *, port, layers, explain):
-    return compare_case(case, lanes, load_steps(port, case), layers=layers, explain=explain)
+    found = compare_case(case, lanes, load_steps(port, case), layers=layers, explain=explain)
+    with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
+        return {**found, "identity": identity(case, trace, port)}

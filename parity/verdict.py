@@ -52,9 +52,14 @@ def judge(measures, upstream_holds=True):
     return verdict
 
 
+def severity(verdict):
+    """Place of a verdict in VERDICTS; a named formula is as grave as an unnamed one."""
+    return VERDICTS.index(FORMULA if verdict.startswith("FORMULA(") else verdict)
+
+
 def worst(verdicts):
     """The severest of some verdicts; NOT COMPARED of none."""
-    return max(verdicts, key=VERDICTS.index, default=NOT_COMPARED)
+    return max(verdicts, key=severity, default=NOT_COMPARED)
 
 
 def holds(verdict):

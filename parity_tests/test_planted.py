@@ -40,11 +40,15 @@ def _stock_gru(case, chain, layer):
     return {layer: in_test_phase(forward)}
 
 
-FAULTS = [("CNN0", "conv3", _unflipped), ("CNN", "bn2", _std_for_variance), ("CRNN", "gru1", _stock_gru)]
+FAULTS = [
+    ("CNN0", "conv3", _unflipped, "kernels not flipped"),
+    ("CNN", "bn2", _std_for_variance, "standard deviation taken for a variance (Keras 1.0.7), eps 1e-06"),
+    ("CRNN", "gru1", _stock_gru, "Chainer's own GRU (true sigmoid, z and 1 - z swapped)"),
+]
 
 
-@pytest.mark.parametrize(("model", "layer", "plant"), FAULTS, ids=[f"{model}-{layer}{plant.__name__}" for model, layer, plant in FAULTS])
-def test_a_planted_fault_is_found_where_it_is(model, layer, plant):
+@pytest.mark.parametrize(("model", "layer", "plant", "cause"), FAULTS, ids=[f"{fault[0]}-{fault[1]}" for fault in FAULTS])
+def test_a_planted_fault_is_found_where_it_is(model, layer, plant, cause):
     case = cases.case_for(model)
     lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
     chain = load(model, case.weights, stacks.STACKS[case.model.stack].keras)
@@ -54,6 +58,10 @@ def test_a_planted_fault_is_found_where_it_is(model, layer, plant):
     together = {record["name"]: record["chained"]["verdict"] for record in found["layers"]}
     after = list(alone)[list(alone).index(layer) + 1:]
     assert found["first_divergence"] == layer
+    blamed = next(record["cause"] for record in found["layers"] if record["name"] == layer)
+    assert cause in [survivor["name"] for survivor in blamed["survivors"]]
+    shares = {record["name"]: record["chained"]["share"] or 0.0 for record in found["layers"]}
+    assert max(shares, key=shares.get) == layer and shares[layer] > 0.95, "the planted layer made the final drift"
     assert not holds(alone[layer]) and not holds(together[layer])
     assert [name for name in alone if not holds(alone[name])] == [layer], "a layer whose input agrees is not blamed"
     assert {together[name] for name in after} <= {"INHERITED"}
