@@ -40,7 +40,8 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
     lanes : paths of the traces `reference`, `truth` and `noise`.
     steps : the port, an ordered mapping layer name -> callable(float32 array) -> float32 array.
     layers : names to judge (the chain always runs whole); None means all.
-    explain : attribute the final drift to the layers, and find what rounding may do to the tags; needs every layer.
+    explain : attribute the final drift to the layers, find what rounding may do to the tags, and the original's own noise at
+    every layer; attribution needs all of them.
     Returns {layers, first_divergence, oracle_truth, final, scores, attribution, logits, microscope}, the last three None
     without explanation.
     Raises CannotRun for an unreadable trace or weight file.
@@ -57,7 +58,8 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
             if layers is None or name in layers:
                 own = params.get(name, {})
                 upstream = _judge(records[name], step, own, keras, upstream, explanation)
-                _add_noise(records[name]["chained"], step.expected, traces["noise"].read(name))
+                if explain:
+                    _add_noise(records[name]["chained"], step.expected, traces["noise"].read(name))
                 given = _recall(traces["truth"], step.layer.inbound[0], kept)
                 _check_oracle(oracle_truth, witness(step.layer, own, given, keras), name, _recall(traces["truth"], name, kept))
         _flag_strangers(records, case, reference, steps)
