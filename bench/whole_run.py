@@ -26,5 +26,6 @@ def rows():
 
 def _seconds(clone, environment, *options):
     start = time.perf_counter()
-    subprocess.run(["make", "parity", *options], cwd=clone, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(["make", "parity", *options], cwd=clone, env=environment, check=True, **quiet)
     return time.perf_counter() - start
