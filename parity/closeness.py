@@ -25,12 +25,6 @@ def closeness(port2, reference2, seed=0):
     return {"bits": bits, "interval": [low, high], "closer": _closer(bits, low, high)}
 
 
-def win_rate(port_nearer, reference_nearer, count):
-    """Shares of elements where each side is strictly nearer to the oracle, and of ties."""
-    return {"port": port_nearer / count, "reference": reference_nearer / count,
-            "tie": (count - port_nearer - reference_nearer) / count}
-
-
 def _bits(port2, reference2):
     """0.5 log2(reference2/port2); 0 where both are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from parity import hypotheses, microscope, verdict
+from parity import hypotheses, verdict
 from parity.bounds import BLOCK, witness
 from parity.drift import compare_layer
 from parity.explain import Explanation
+from parity.microscope import examining
 from parity.params import read_params
 from parity.tally import Pair
 from parity.trace import open_trace
@@ -64,7 +65,7 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
                 _check_oracle(oracle_truth, witness(step.layer, own, given, keras), name, _recall(traces["truth"], name, kept))
         _flag_strangers(records, case, reference, steps)
         final = _final(step, traces)
-        explained = {**_attribute(records, explanation), "microscope": microscope.quick(reference, params, steps) if explain else None}
+        explained = {**_attribute(records, explanation), "microscope": examining.quick(reference, params, steps) if explain else None}
     chosen = [record for name, record in records.items() if layers is None or name in layers]
     scores = None if step.chained.actual is None else {"expected": step.expected, "actual": step.chained.actual}
     return {"layers": chosen, "first_divergence": first_divergence(chosen), "oracle_truth": oracle_truth,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from parity.verdict import reference_is_sane
 from reports.markdown import verdict_table
 from reports.message import cell_message
 
@@ -40,6 +41,21 @@ def test_model_matches_original_end_to_end(record):
 def test_oracle_is_the_original(record):
     """In float64 the oracle agrees with the original to 1e-12 of every tensor's largest magnitude."""
     assert record["oracle_truth"]["ratio"] <= 1, record["oracle_truth"]
+
+
+def test_the_original_is_explained_by_its_oracle(record, layer):
+    """The guard: the original itself keeps within its bound, with rounding neither absent nor excessive (q 0.05 to 1.2)."""
+    _, cell = _cell(record, layer, "isolated")
+    assert reference_is_sane(cell), (cell["rho_reference"], cell["q_reference"])
+
+
+@pytest.mark.parametrize(("name", "most"), [("CRNN", 6.5e-7), ("CNN0", 1.0e-6), ("CNN", 5.8e-6)])
+def test_the_drift_is_a_tenth_of_the_published_ports(real_data, document, name, most):
+    """On the published weights and clips; `most` is a tenth of what the port of 2018 was measured to be away."""
+    found = [model["final"]["port_reference"] for model in document["models"] if model["name"] == name]
+    if not found:
+        pytest.skip(f"{name} is not in this selection")
+    assert found[0] <= most
 
 
 def test_readme_shows_this_verdict(real_data, document):

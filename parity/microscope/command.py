@@ -19,9 +19,9 @@ def microscope(models, output):
     Writes microscope.json; judges nothing.
     """
     from parity import cases, progress
-    from parity import microscope as looking
     from parity.document import to_json
     from parity.files import atomic_write
+    from parity.microscope import examining as looking
 
     names, _ = cases.select(models, ())
     with progress.shown() as shown:

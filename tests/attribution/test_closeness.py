@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parity.closeness import closeness, win_rate
+from parity.closeness import closeness
 
 
 def errors(size, channels=64, seed=0):
@@ -44,7 +44,3 @@ def test_no_error_at_all():
     assert closeness(np.zeros(4), np.zeros(4)) == {"bits": 0.0, "interval": [0.0, 0.0], "closer": "equal"}
     assert closeness(np.zeros(4), np.ones(4)) == {"bits": np.inf, "interval": [np.inf, np.inf], "closer": "port"}
     assert closeness(np.ones(4), np.zeros(4))["closer"] == "reference"
-
-
-def test_win_rate_counts_ties_apart():
-    assert win_rate(5, 3, 10) == {"port": 0.5, "reference": 0.3, "tie": 0.2}

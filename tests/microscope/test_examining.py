@@ -12,10 +12,10 @@ import port.inside
 import port.models
 import port.proof
 import port.stock
-from parity import cases, microscope, stacks
+from parity import cases, stacks
 from parity.convolution import Convolution
 from parity.document import to_json
-from parity.microscope import command
+from parity.microscope import command, examining
 
 NAMES = ("jazz", "rock", "folk", "pop", "soul")
 
@@ -55,7 +55,7 @@ def net(monkeypatch):
     turned = {**params["conv1"], "W": np.ascontiguousarray(params["conv1"]["W"][:, :, ::-1, ::-1])}
     replacements = {"unflipped kernel": {"conv1": lambda x: convolved(x, turned)}, "Chainer's GRU": {"gru1": lambda x: -gru.last(x)}}
     moments = {"gru1": gru.unrolled, "bn1": lambda x: {"mean": x.mean((0, 2, 3)), "variance": x.var((0, 2, 3))}}
-    for module, name, value in ((microscope, "open_trace", Recorded(outputs)), (microscope, "read_params", params),
+    for module, name, value in ((examining, "open_trace", Recorded(outputs)), (examining, "read_params", params),
                                 (port.proof, "steps", steps), (port.inside, "insides", moments),
                                 (port.stock, "replacements", replacements)):
         monkeypatch.setattr(module, name, lambda *_, value=value: value)
@@ -65,7 +65,7 @@ def net(monkeypatch):
 
 def test_every_part_is_examined_and_timed(net):
     stages = []
-    found = microscope.examine(net, None, lambda stage, share: stages.append((stage, share)))
+    found = examining.examine(net, None, lambda stage, share: stages.append((stage, share)))
     assert list(found["gru"]) == ["gru1"] and list(found["batch_normalization"]) == ["bn1"] and list(found["convolution"]) == ["conv1"]
     assert all(row["rho_port"] <= 1 for row in found["gru"]["gru1"]["free"] + found["gru"]["gru1"]["forced"])
     assert found["convolution"]["conv1"]["visible"] and found["convolution"]["conv1"]["flipped"]["max_abs"] == 0
@@ -81,9 +81,9 @@ def test_every_part_is_examined_and_timed(net):
 
 def test_the_command_writes_one_document_and_a_line_for_each_trial(net, tmp_path, monkeypatch):
     monkeypatch.setattr(cases, "case_for", lambda name: net)
-    monkeypatch.setattr(microscope, "read_clips", lambda clips: SimpleNamespace(batch=None))
+    monkeypatch.setattr(examining, "read_clips", lambda clips: SimpleNamespace(batch=None))
     monkeypatch.setattr(stacks, "traces", lambda batches, **_: {case: {"reference": None} for case in batches})
-    monkeypatch.setattr(microscope, "train_phase", lambda *_: [])
+    monkeypatch.setattr(examining, "train_phase", lambda *_: [])
     out = tmp_path / "microscope.json"
     result = CliRunner().invoke(command.microscope, ["--model", "CRNN", "-o", str(out)], catch_exceptions=False)
     assert result.exit_code == 0

@@ -31,7 +31,7 @@ def test_the_unflipped_kernel_is_the_ports_on_an_input_turned_round(weights):
     ours, theirs, _ = both(weights, "CNN", "unflipped kernel", "conv1")
     x = np.random.default_rng(1).standard_normal((2, 1, 9, 11)).astype(np.float32)
     turned = ours(np.ascontiguousarray(x[..., ::-1, ::-1]))[..., ::-1, ::-1]
-    assert np.allclose(theirs(x), turned, atol=1e-5)
+    np.testing.assert_allclose(theirs(x), turned, rtol=1e-5, atol=1e-5)
     assert not np.allclose(theirs(x), ours(x), atol=1e-2)
 
 
@@ -41,7 +41,8 @@ def test_chainers_normalization_takes_the_stored_deviation_for_a_variance(weight
         _, theirs, link = both(weights, "CNN", drift, "bn1")
         mean, spread, gamma, beta = (a[:, None, None].astype(float) for a in
                                      (link.running_mean, link.running_std, link.gamma.array, link.beta.array))
-        assert np.allclose(theirs(x), (x - mean) / np.sqrt(spread**power + 2e-5) * gamma + beta, rtol=1e-4, atol=1e-4), drift
+        expected = (x - mean) / np.sqrt(spread**power + 2e-5) * gamma + beta
+        np.testing.assert_allclose(theirs(x), expected, rtol=1e-4, atol=1e-4, err_msg=drift)
 
 
 def test_keras_110_holds_a_variance_and_then_the_published_form_squares_nothing(weights):
@@ -55,7 +56,8 @@ def test_mode_2_is_lost_in_chainers_test_phase_and_kept_by_its_batch_statistics(
     ours, test_phase, link = both(weights, "CNN0", "Chainer's BatchNormalization", "bn1")
     stored = [link.running_mean.copy(), link.running_std.copy()]
     batch = both(weights, "CNN0", "published BatchNormalization", "bn1")[1]
-    assert np.allclose(batch(x), ours(x), atol=1e-4) and not np.allclose(test_phase(x), ours(x), atol=0.1)
+    np.testing.assert_allclose(batch(x), ours(x), rtol=1e-5, atol=1e-4)
+    assert not np.allclose(test_phase(x), ours(x), atol=0.1)
     assert all(np.array_equal(*pair) for pair in zip(stored, [link.running_mean, link.running_std], strict=True))
 
 
@@ -74,8 +76,8 @@ def test_chainers_gru_has_a_true_sigmoid_and_z_the_other_way_round(weights):
             states.append(h)
         return np.stack(states, axis=1)
 
-    assert np.allclose(theirs(x), expected(False), atol=1e-5)
-    assert np.allclose(negated(x), expected(True), atol=1e-5)
+    np.testing.assert_allclose(theirs(x), expected(False), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(negated(x), expected(True), rtol=1e-5, atol=1e-5)
     assert both(weights, "CRNN", "Chainer's GRU", "gru2")[1](x[..., :32]).shape == (2, 32)
 
 

@@ -50,7 +50,7 @@ def test_chainers_unbiased_variance_is_what_is_left_when_its_decay_is_keras_s():
     biased = emulated("1.1.0", given)["running_std"].astype(float)[:, large]
     kept = 0.99 ** np.arange(1, 21)[:, None]
     samples = training.SHAPE[0] * training.SHAPE[2] * training.SHAPE[3]
-    assert np.allclose((left - kept) / (biased - kept), samples / (samples - 1), rtol=1e-3)
+    np.testing.assert_allclose((left - kept) / (biased - kept), samples / (samples - 1), rtol=1e-3)
 
 
 def test_a_release_at_another_releases_rule_is_seen():

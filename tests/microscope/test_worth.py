@@ -5,8 +5,7 @@ import pytest
 from click.testing import CliRunner
 from layers_at_hand import F, FloatGRU, Recorded, gru_params, layer
 
-from parity import microscope
-from parity.microscope import stock
+from parity.microscope import examining, stock
 from parity.microscope.command import line
 
 NAMES = ("jazz", "rock", "folk")
@@ -67,10 +66,10 @@ def test_the_quick_look_needs_only_a_ports_gru_steps():
     reference = Recorded({"input_1": (layer("InputLayer", "input_1"), x),
                           "conv1": (layer("Convolution2D", "conv1", ["input_1"]), x),
                           "gru1": (layer("GRU", "gru1", ["conv1"], return_sequences=True), clean.sequence(x))})
-    found = microscope.quick(reference, params, {"gru1": FloatGRU(params["gru1"], disturb={3: 1e-4}).sequence})
+    found = examining.quick(reference, params, {"gru1": FloatGRU(params["gru1"], disturb={3: 1e-4}).sequence})
     assert [row["step"] for row in found["gru"]["gru1"]["free"] if row["rho_port"] > 1] == [3, 4, 5]
     assert found["convolution"]["conv1"]["whole"] == 0
-    assert microscope.quick(reference, params, {})["gru"] == {}
+    assert examining.quick(reference, params, {})["gru"] == {}
 
 
 def test_a_port_that_breaks_does_not_break_the_quick_look():
@@ -84,7 +83,7 @@ def test_a_port_that_breaks_does_not_break_the_quick_look():
         raise RuntimeError("no such gate")
 
     for step, why in ((broken, "the port's gru1 raised RuntimeError: no such gate"), (lambda x: sequence(x)[:, 1:], "instead of")):
-        assert why in microscope.quick(reference, params, {"gru1": step})["gru"]["gru1"]["message"]
+        assert why in examining.quick(reference, params, {"gru1": step})["gru"]["gru1"]["message"]
 
 
 def test_an_unknown_model_lists_the_known_ones(tmp_path):
