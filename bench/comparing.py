@@ -7,6 +7,7 @@ import time
 
 from threadpoolctl import threadpool_limits
 
+from bench.fast_run import forward_s
 from parity import cases, run, stacks
 from parity.clips import read_clips
 from parity.drift import compare_layer
@@ -33,8 +34,8 @@ def _times(case, reference):
     with open_trace(reference) as trace:
         keras = trace.provenance["keras"]
         batch = trace.read("input_1")
-        _forward(steps, batch)  # the first pass pays for imports and memory
-        forward = min(_forward(steps, batch) for _ in range(3))
+        forward_s(steps, batch)  # the first pass pays for imports and memory
+        forward = min(forward_s(steps, batch) for _ in range(3))
         for step in walk(trace, steps):
             start = time.perf_counter()
             compare_layer(step.layer, params.get(step.layer.name, {}), keras, input_reference=step.given, expected=step.expected,
@@ -42,10 +43,3 @@ def _times(case, reference):
                           actual_chained=step.chained.actual)
             comparing += time.perf_counter() - start
     return comparing, forward
-
-
-def _forward(steps, batch):
-    start = time.perf_counter()
-    for step in steps.values():
-        batch = step(batch)
-    return time.perf_counter() - start

@@ -1,0 +1,30 @@
+"""The port's forward pass against the original's compiled with fast_run, one thread each, one after the other in one run."""
+
+import time
+
+from threadpoolctl import threadpool_limits
+
+from parity import cases, run, stacks
+from parity.clips import read_clips
+
+LIMIT, RUNS = 1.3, 5
+
+
+def rows():
+    """One row per model: the port's median pass over the original's second `predict`, wall seconds."""
+    for name in cases.DEFAULT_MODELS:
+        case = cases.case_for(name)
+        batch = read_clips(case.clips).batch
+        original = stacks.timings(stacks.job(name, case.model.stack, "noise", case.weights, batch))["predict"]["wall_s"]
+        steps = run.load_steps(run.PORT, case)
+        with threadpool_limits(1):
+            port = sorted(forward_s(steps, batch) for _ in range(RUNS))[RUNS // 2]
+        yield f"{name}: the port's forward pass over Keras and Theano's fast_run", f"{port / original:.2f}", LIMIT
+
+
+def forward_s(steps, batch):
+    """Seconds of one pass of the port's steps, in order."""
+    start = time.perf_counter()
+    for step in steps.values():
+        batch = step(batch)
+    return time.perf_counter() - start
