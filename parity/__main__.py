@@ -132,9 +132,10 @@ def record(models, layers, weights, clips, more_clips, workers):
 def report(json, output):
     """Draw the HTML report anew from a parity.json alone."""
     from reports import html, publish
+    from reports.companions import beside
     from reports.document import read
 
-    page = html.page(read(json))
+    page = html.page(read(json), **beside(json))
     publish.write(output or json.with_name("parity.html"), page)
 
 

@@ -1,42 +1,21 @@
 """The planted faults as text and as GitHub Markdown, drawn from faults.json alone."""
 
-import json
-from functools import cache
-from pathlib import Path
-
-from reports.document import ReportError
+from reports import document as documents
 from reports.figures import ABSENT, ratio, visible
 
-SCHEMA = Path(__file__).with_name("faults.schema.json")
+FAULTS = documents.Kind("faults.json", "faults.schema.json", "make faults")
 HEADINGS = ("Model", "Layer", "Fault", "Kind", "Verdict", "Found at", "Cause", "Outcome")
 REORDERING_HEADINGS = ("Model", "Layer", "Reordering", "Verdict", "Outcome")
 
 
 def read(path):
     """The document in `path`. Raises ReportError where it is missing, cut short or not valid by faults.schema.json."""
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ReportError(f"{path}: cannot be read ({error.strerror}); run make faults first") from error
-    except ValueError as error:
-        raise ReportError(f"{path}: is cut short or no JSON ({error}); write it anew (make faults)") from error
-    validate(document, path)
-    return document
+    return documents.read(path, FAULTS)
 
 
-def validate(document, path="faults.json"):
+def validate(document, path=None):
     """Raise ReportError naming the first place where `document` departs from its schema."""
-    first = min(_validator().iter_errors(document), key=lambda error: list(map(str, error.absolute_path)), default=None)
-    if first is not None:
-        place = " / ".join(map(str, first.absolute_path)) or "the document"
-        raise ReportError(f"{path}: {place}: {first.message[:120]}; write it anew (make faults)")
-
-
-@cache
-def _validator():
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    documents.validate(document, path, FAULTS)
 
 
 def sentence(document):

@@ -40,9 +40,14 @@ CHAINED = (
 WORDS = {"port": "the port", "reference": "the original", "equal": "neither"}
 
 
-def page(document):
-    """parity.html as text. Works from disk, without a network or JavaScript; hostile text in names is shown as text."""
-    return _environment().get_template("parity.html.j2").render(document=document, embedded=_embedded(document))
+def page(document, *, microscope=None, faults=None, investigation=None):
+    """parity.html as text. Works from disk, without a network or JavaScript; hostile text in names is shown as text.
+
+    microscope, faults, investigation: the documents that lay beside parity.json (reports.companions), None where there is none.
+    """
+    template = _environment().get_template("parity.html.j2")
+    return template.render(document=document, microscope=microscope, faults=faults, investigation=investigation,
+                           embedded=_embedded(document))
 
 
 def anchor(model, layer=None):

@@ -5,21 +5,25 @@ import tempfile
 from pathlib import Path
 
 from reports import html, junit, markdown, table, terminal
+from reports.companions import beside
 from reports.document import ReportError, read
 
-FILES = {"parity.csv": table.csv, "junit.xml": junit.junit, "parity.html": html.page}
+FILES = {"parity.csv": table.csv, "junit.xml": junit.junit}
+PAGE = "parity.html"
 
 
 def everything(path, folder, stream=None):
-    """Read the document at `path`, write FILES into `folder`, print the run to `stream` (standard output by default).
+    """Read the document at `path`, write FILES and PAGE into `folder`, print the run to `stream` (standard output by default).
+
+    The page also shows what lies beside the document at `path` (reports.companions).
 
     Where GITHUB_STEP_SUMMARY names a file, the Markdown summary is added to it. Returns the document. All texts are made
     before the first file is written. Raises ReportError where the document is refused or a file cannot be written.
     """
     document = read(path)
-    texts = {Path(folder) / name: draw(document) for name, draw in FILES.items()}
-    for target, text in texts.items():
-        write(target, text)
+    texts = {**{name: draw(document) for name, draw in FILES.items()}, PAGE: html.page(document, **beside(path))}
+    for name, text in texts.items():
+        write(Path(folder) / name, text)
     terminal.show(document, stream)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         _append(summary, markdown.markdown(document))

@@ -3,7 +3,6 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +14,7 @@ from parity.errors import CannotRun
 from parity.faults import commands, run, table
 from parity.faults.kept import Kept, key_of
 from reports import faults as drawn
-from reports.document import ReportError
+from reports.document import FOLDER, ReportError
 
 CHOSEN = [fault for fault in table.FAULTS if fault.model == "CNN0"][:5]
 HARMLESS = list(table.HARMLESS[:1])
@@ -154,7 +153,7 @@ def test_a_document_that_departs_from_the_schema_is_refused(break_it):
 
 
 def test_the_schema_is_part_of_the_package():
-    assert Path(drawn.SCHEMA).is_file()
+    assert (FOLDER / drawn.FAULTS.schema).is_file()
 
 
 def test_markdown_obeys_no_name():

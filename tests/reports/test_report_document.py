@@ -9,7 +9,7 @@ from reports import document
 from reports.document import ReportError
 from tests.reports import factory
 
-SCHEMA = json.loads(document.SCHEMA.read_text(encoding="utf-8"))
+SCHEMA = json.loads((document.FOLDER / document.PARITY.schema).read_text(encoding="utf-8"))
 
 
 def _required():

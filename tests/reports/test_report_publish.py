@@ -31,7 +31,7 @@ def test_everything_is_written_and_shown(written, tmp_path):
 def test_same_json_same_files(written, tmp_path):
     for folder in ("a", "b"):
         publish.everything(written, tmp_path / folder, io.StringIO())
-    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in publish.FILES)
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in (*publish.FILES, publish.PAGE))
 
 
 def test_step_summary_is_added_to(written, tmp_path, monkeypatch):
@@ -44,11 +44,11 @@ def test_step_summary_is_added_to(written, tmp_path, monkeypatch):
 
 def test_a_bad_document_leaves_the_old_report(written, tmp_path):
     publish.everything(written, tmp_path / "out", io.StringIO())
-    before = {name: (tmp_path / "out" / name).read_bytes() for name in publish.FILES}
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in (*publish.FILES, publish.PAGE)}
     written.write_text(written.read_text()[:500])
     with pytest.raises(ReportError, match="cut short"):
         publish.everything(written, tmp_path / "out", io.StringIO())
-    assert before == {name: (tmp_path / "out" / name).read_bytes() for name in publish.FILES}
+    assert before == {name: (tmp_path / "out" / name).read_bytes() for name in (*publish.FILES, publish.PAGE)}
 
 
 def test_an_unwritable_folder_gets_its_sentence(written, tmp_path):
