@@ -52,25 +52,25 @@ def timeout_s():
 class Recorder:
     """One running recorder. `folder` holds all it reads and writes; `compile_lock` is closed once it has compiled.
 
-    Raises CannotRun where it cannot be started.
+    more: what else its job file says. Raises CannotRun where it cannot be started.
     """
 
-    def __init__(self, job, folder, command, *, time_only=False, compile_lock=None):
+    def __init__(self, job, folder, command, *, time_only=False, compile_lock=None, more=None):
         self.job, self.folder, self.started_s = job, folder, time.monotonic()
         self.out, self.log = folder / "trace.h5", folder / "stderr.log"
         self.timings, self._error, self._pending, self._compile_lock = None, None, b"", compile_lock
         try:
-            self.process = self._launch(command, time_only)
+            self.process = self._launch(command, {"time": time_only, **(more or {})})
         except OSError as error:
             raise CannotRun(f"{job.label}: the recorder could not be started in {folder} ({error.strerror}); "
                             "free space, or choose another folder with PARITY_CACHE") from error
         os.set_blocking(self.process.stdout.fileno(), False)
 
-    def _launch(self, command, time_only):
+    def _launch(self, command, more):
         job, folder = self.job, self.folder
         np.save(folder / "input.npy", job.batch)
         asked = {"model": job.model, "lane": job.lane.name, "weights": str(job.weights), "input": str(folder / "input.npy"),
-                 "expect": job.expect, "time": time_only}
+                 "expect": job.expect, **more}
         (folder / "job.json").write_text(json.dumps(asked))
         with open(self.log, "wb") as log:
             return subprocess.Popen([*command, folder / "job.json", self.out], cwd=ROOT, env=_environment(job, folder),

@@ -71,12 +71,12 @@ class _Shift:
                 self._done(key, path, "recorded by another run")
                 self.waiting.remove(key)
                 return
-            compile_lock = leave.enter_context(_compile_lock(job))
-            if not try_flock(compile_lock):
+            lock_to_compile = leave.enter_context(compile_lock(job))
+            if not try_flock(lock_to_compile):
                 return
             folder = self.cache.scratch(key)
             leave.callback(shutil.rmtree, folder, ignore_errors=True)
-            recorder = recorders.Recorder(job, folder, self.commands[job.stack], compile_lock=compile_lock)
+            recorder = recorders.Recorder(job, folder, self.commands[job.stack], compile_lock=lock_to_compile)
             leave.callback(recorder.kill)
             self.running[key] = recorder, leave.pop_all()
         self.waiting.remove(key)
@@ -100,7 +100,7 @@ def _cost(job):
     return _MODEL_COST.get(job.model, 1.0) * _LANE_COST.get(job.lane.name, 1.0) * len(job.batch)
 
 
-def _compile_lock(job):
+def compile_lock(job):
     """An open file whose flock is the right to compile in the job's folder."""
     folder = recorders.compiledir(job)
     return open_lock(folder.parent / f"{folder.name}.lock")

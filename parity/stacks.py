@@ -45,7 +45,7 @@ LANES = {lane.name: lane for lane in (
     Lane("truth", "float64", "None"),  # the same formulas, nine more digits
     Lane("noise", "float32", "fast_run"),  # the same original after Theano's rewriting: how much it differs from itself
 )}
-_SETTINGS = {"backend": "theano", "image_dim_ordering": "th", "epsilon": 1e-07, "threads": "1"}
+SETTINGS = {"backend": "theano", "image_dim_ordering": "th", "epsilon": 1e-07, "threads": "1"}
 
 
 class Job(NamedTuple):
@@ -79,7 +79,7 @@ def job(model, stack, lane, weights, batch):
         weights_sha256 = sha256_of(weights)
     except OSError as error:
         raise CannotRun(f"{weights}: the weights cannot be read ({error.strerror}); check the path") from error
-    expect = {**stack.packages, "python": stack.python, **_SETTINGS, "floatx": lane.floatx, "floatX": lane.floatx,
+    expect = {**stack.packages, "python": stack.python, **SETTINGS, "floatx": lane.floatx, "floatX": lane.floatx,
               "optimizer": lane.optimizer, "recorder_sha256": recorders.sources_sha256(),
               "weights_sha256": weights_sha256, "input_sha256": array_sha256(batch)}
     return Job(model, stack, lane, weights, batch, expect)

@@ -1,0 +1,209 @@
+"""The original and the port on many batches: what questions measure on.
+
+The original runs live (`python -m reference.batches`, one process for all batches of a question); its answer is kept in the
+cache folder by content, as traces are.
+"""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from parity import recorders, recording, stacks
+from parity.cache import default_folder, key_of, try_flock
+from parity.errors import CannotRun
+from parity.files import sha256_of
+from parity.trace import array_sha256
+
+LOGITS = "{}:logits"  # the name under which a Dense's sums before its activation are kept
+_POLL_S = 0.05
+
+
+class Run(NamedTuple):
+    """One call. outputs: {layer: float32 (B, ...)}, with "<last layer>:logits" beside the last layer.
+
+    arriving: {BatchNormalization layer: (mean, variance)}, float64 (n,) along that layer's axis, over the whole batch, of its input.
+    parameters_sha256: (before, after) the call, of every parameter and persistent value; others_sha256: of all else that stays
+    between calls, which in the original are the generators of its dropouts and in the port is nothing.
+    """
+
+    outputs: dict
+    arriving: dict
+    parameters_sha256: tuple
+    others_sha256: tuple = ("", "")
+
+
+class Subject(NamedTuple):
+    """What is investigated. cases: {model: cases.Case}; clips: {name: float32 (1, 1, 96, 1366), decibel}.
+
+    audio: {clip name: path}, where there is any; data: "real" or "seeded"; progress: of parity.progress, or None.
+    """
+
+    cases: dict
+    clips: dict
+    audio: dict
+    data: str
+    progress: object = None
+
+
+def original(case, batches, *, keep=None, optimizer="fast_run", stack=None, most=None, progress=None):
+    """{label: Run} of the live original of `case`, called on one batch after the other in the order given, in one process.
+
+    batches: {label: (B, 1, 96, 1366) float32, decibel}; keep: names of layers, by default the last one; optimizer: Theano's;
+    stack: a name of stacks.STACKS, by default the case's; most: keep only so many values of each clip's output, at equal
+    distances, (B, most). Raises CannotRun where it cannot be run, or the input is of another shape or dtype, or not finite.
+    """
+    for batch in batches.values():
+        stacks.check_batch(batch)
+    job = _job(case, stack or case.model.stack, optimizer, batches)
+    more = {"batches": _rows(batches), "keep": list(keep or case.model.layers[-1:]), "most": most}
+    weights_sha256 = _weights_sha256(job.weights)
+    key = key_of({"model": job.model, "program": _program(), "weights": weights_sha256, "clips": array_sha256(job.batch), **more,
+                  **job.expect})
+    path = default_folder() / "investigations" / f"{key}.h5"
+    if not path.exists():
+        _record(job, more, path, progress)
+    return _read(path, case.model.layers[-1])
+
+
+def _job(case, stack, optimizer, batches):
+    """A Job on the distinct clips of all batches."""
+    stack = stacks.STACKS[stack]
+    lane = next((lane for lane in stacks.LANES.values() if (lane.floatx, lane.optimizer) == ("float32", optimizer)),
+                stacks.Lane(optimizer, "float32", optimizer))
+    expect = {**stack.packages, "python": stack.python, **stacks.SETTINGS, "floatx": lane.floatx, "floatX": lane.floatx,
+              "optimizer": lane.optimizer}
+    clips = {array_sha256(clip): clip for batch in batches.values() for clip in batch}
+    return stacks.Job(case.model.name, stack, lane, Path(case.weights).absolute(), np.stack(list(clips.values())), expect)
+
+
+def _rows(batches):
+    """[[label, [which of the distinct clips, ...]], ...], clips numbered as they first occur."""
+    number = {}
+    return [[label, [number.setdefault(array_sha256(clip), len(number)) for clip in batch]] for label, batch in batches.items()]
+
+
+def _program():
+    """{file: sha256} of everything under reference/."""
+    files = [*recorders.RECORDER.rglob("*.py"), recorders.RECORDER / "keras.json"]
+    return {str(path.relative_to(recorders.RECORDER)): sha256_of(path) for path in sorted(files)}
+
+
+def _weights_sha256(path):
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise CannotRun(f"{path}: the weights cannot be read ({error.strerror}); check the path") from error
+
+
+def _record(job, more, path, progress):
+    python = recorders.command_of(job.stack)[0]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, suffix=".part"))
+    except OSError as error:
+        raise CannotRun(f"{path.parent}: cannot be written ({error.strerror}); choose another folder with PARITY_CACHE") from error
+    try:
+        with recording.compile_lock(job) as lock:
+            while not try_flock(lock):
+                time.sleep(_POLL_S)
+            recorder = recorders.Recorder(job, folder, [python, "-W", "ignore", "-m", "reference.batches"], compile_lock=lock, more=more)
+            try:
+                while not recorder.poll(progress):
+                    time.sleep(_POLL_S)
+                recorder.finish()
+            finally:
+                recorder.kill()
+        recorder.out.replace(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(path, last):
+    try:
+        with h5py.File(path, "r") as file:
+            groups = [file[str(at)] for at in range(len(file))]
+            return {group.attrs["label"]: _run(group, last) for group in groups}
+    except (OSError, KeyError) as error:
+        raise CannotRun(f"{path}: the recorded calls cannot be read; remove that file and run again") from error
+
+
+def _run(group, last):
+    outputs = {name: array[()] for name, array in group["outputs"].items()}
+    if "logits" in group:
+        outputs[LOGITS.format(last)] = group["logits"][()]
+    arriving = {name: tuple(array[()]) for name, array in group["arriving"].items()}
+    marks = [tuple(group.attrs[f"{what}_{when}"] for when in ("before", "after")) for what in ("parameters", "others")]
+    return Run(outputs, arriving, *marks)
+
+
+def ported(case, batches, *, keep=None, keras=None, most=None):
+    """The same of the port, in this process and not kept: {label: Run}. keras: the release whose formulas to use, by default the stack's.
+
+    Raises CannotRun where the weights do not fit.
+    """
+    from port.models import load
+
+    try:
+        tagger = load(case.model.name, case.weights, keras or stacks.STACKS[case.model.stack].keras)
+    except (OSError, ValueError) as error:
+        raise CannotRun(str(error)) from error
+    return called(tagger, batches, keep=keep, most=most)
+
+
+def called(tagger, batches, *, keep=None, most=None):
+    """As `ported`, of a port.models.Tagger at hand."""
+    from port import proof
+
+    steps, axes = proof.steps_of(tagger), {}
+    for name, link in tagger.steps().items():
+        if hasattr(link, "running_mean"):
+            axes[name] = link.axis
+    found = {}
+    for label, batch in batches.items():
+        before = parameters_sha256(tagger)
+        outputs, arriving = _through(steps, axes, batch, keep or list(steps)[-1:], most)
+        found[label] = Run(outputs, arriving, (before, parameters_sha256(tagger)))
+    return found
+
+
+def _through(steps, axes, values, keep, most):
+    outputs, arriving, last = {}, {}, list(steps)[-1]
+    for name, step in steps.items():
+        if name in axes:
+            arriving[name] = statistics(values, axes[name])
+        if name == last and name in keep:
+            outputs[LOGITS.format(name)] = steps[name].logits(values)
+        values = step(values)
+        if name in keep:
+            outputs[name] = thinned(values, most)
+    return outputs, arriving
+
+
+def parameters_sha256(chain):
+    """sha256, hex, of every parameter and persistent value of a chainer.Link, with their names."""
+    import chainer
+
+    held = chainer.serializers.DictionarySerializer()
+    held.save(chain)
+    return key_of({name: array_sha256(np.asarray(value)) for name, value in held.target.items()})
+
+
+def statistics(values, axis):
+    """(mean, variance), float64 (n,): two-pass, biased, over every axis but `axis` of `values`."""
+    others = tuple(at for at in range(values.ndim) if at != axis % values.ndim)
+    mean = values.mean(axis=others, dtype=np.float64, keepdims=True)
+    variance = sum(np.square(clip[None] - mean).sum(axis=others) for clip in values) / (values.size // values.shape[axis])
+    return mean.reshape(-1), variance
+
+
+def thinned(values, most):
+    """(B, ...) -> (B, most): values of each clip at equal distances; all, in their shape, where there are no more or most is None."""
+    of_clip = values.size // len(values)
+    if most is None or of_clip <= most:
+        return values
+    return np.ascontiguousarray(values.reshape(len(values), -1)[:, np.arange(most) * of_clip // most])

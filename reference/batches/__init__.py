@@ -1,0 +1,1 @@
+"""The original on many batches, one after the other, in one process."""

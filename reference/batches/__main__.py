@@ -1,0 +1,54 @@
+"""`python -m reference.batches JOB.json OUT.h5`: run one original on many batches, one call after the other, by one function.
+
+JOB.json: {"model": "CNN0", "weights": path, "input": path of a float32 npy (clips, 1, 96, 1366), decibel,
+           "batches": [[label, [clip, ...]], ...] in the order of the calls, "keep": [layer, ...], "most": values kept of each clip
+           and layer or null for all, "expect": {name: value, ...} which has to match what really runs}
+OUT.h5: /<number of the call>, attributes label, parameters_before, parameters_after, others_before, others_after: sha256 of every
+parameter and persistent value, and of all else that the function keeps between calls (dropout's generators); groups
+  outputs/<layer>             what was kept, float32: the output, or (B, most) of its values at equal distances
+  logits                      what the last Dense hands to its activation, where its layer is kept
+  arriving/<normalisation>    (2, n) float64: mean and variance, along that layer's axis, of what arrives at it from the whole batch
+Lines on stdout and exit codes as of `python -m reference.record`.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from reference import legacy
+from reference.record import check, say
+from reference.refused import Refused
+
+
+def main(arguments):
+    """Run what `arguments` = [JOB.json, OUT.h5] ask; returns the exit code."""
+    if len(arguments) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        _run(json.loads(Path(arguments[0]).read_text()), arguments[1])
+    except Refused as refusal:
+        say(error=str(refusal))
+        return 2
+    return 0
+
+
+def _run(job, out):
+    say(stage="import")
+    legacy.apply()
+    from reference import graph  # takes seconds, and needs the shims
+    from reference.batches import calls
+
+    check(graph.observed_stack(), job["expect"])
+    clips = calls.read_clips(job)
+    say(stage="load")
+    model = graph.load(job["model"], job["weights"])
+    say(stage="build")
+    function = calls.Function(model, job["keep"])
+    say(stage="run")
+    calls.write_all(function, clips, job, out, lambda at, of: say(stage=f"batch {at} of {of}"))
+    say(stage="done")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
