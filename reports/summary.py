@@ -1,5 +1,6 @@
 """What a whole run says: its cells, counts, sentences and one line of figures per model. Everything is drawn from these."""
 
+import math
 from typing import NamedTuple
 
 from reports import figures
@@ -52,6 +53,30 @@ def cells_of(model):
 def offenders(model):
     """The cells that do not hold, by their own fault; the first offender first, in network order."""
     return [cell for cell in cells_of(model) if not cell.holds and cell.verdict != "INHERITED"]
+
+
+def fails(layer):
+    """Whether either cell of a layer does not hold, by its own fault or an earlier layer's."""
+    return not all(passes(layer[mode]["verdict"]) for mode in MODES)
+
+
+def found_by(model, layer):
+    """What the page's filter finds a layer by: names, kind, verdicts, cause, and `fail` or `holds`."""
+    verdicts = dict.fromkeys(layer[mode]["verdict"] for mode in MODES)
+    cause = (layer["cause"] or {}).get("hypothesis") or ""
+    return " ".join(filter(None, [model["name"], layer["name"], layer["kind"], *verdicts, cause, "fail" if fails(layer) else "holds"]))
+
+
+def worst_first(model):
+    """{layer name: its place, 0 for the worst}: by the graver verdict of its cells, then by the allowance used, then network order."""
+    ordered = sorted(model["layers"], key=_badness, reverse=True)
+    return {layer["name"]: place for place, layer in enumerate(ordered)}
+
+
+def _badness(layer):
+    words = [layer[mode]["verdict"].partition("(")[0] for mode in MODES]
+    used = [figures.number(layer[mode][key]) for mode, key in zip(MODES, ("rho_port", "rho_local"), strict=True)]
+    return max(map(list(CELLS).index, words)), max(0.0 if rho is None or math.isnan(rho) else rho for rho in used)
 
 
 def counts(document):
