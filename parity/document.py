@@ -16,7 +16,7 @@ def document(models, *, environment, command, port, selection=None):
     words = [model["verdict"] for model in models]
     whole = DRIFTS if DRIFTS in words else INCOMPLETE if INCOMPLETE in words or not words else HOLDS
     data = "seeded" if any(model["data"] == "seeded" for model in models) else "real"
-    return {"format": FORMAT, "verdict": whole, "data": data, "created": _now(), "command": command, "port": port,
+    return {"format": FORMAT, "verdict": whole, "data": data, "created": now(), "command": command, "port": port,
             "selection": selection, "environment": environment, "models": models}
 
 
@@ -55,7 +55,7 @@ def _plain(value):
     return value
 
 
-def _now():
+def now():
     """UTC; SOURCE_DATE_EPOCH fixes it where the same input has to give the same bytes."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
