@@ -10,6 +10,7 @@ import numpy as np
 from parity import hypotheses, verdict
 from parity.bounds import BLOCK, witness
 from parity.drift import compare_layer
+from parity.evidence import Evidence
 from parity.explain import Explanation
 from parity.microscope import examining
 from parity.params import read_params
@@ -32,7 +33,7 @@ def born_failed(name, kind="unknown", why="the run never reached this layer"):
         return {"verdict": verdict.NOT_COMPARED, **dict.fromkeys(keys), "message": why}
 
     return {"name": name, "kind": kind, "shape": [], "dtype": "", "isolated": cell(ISOLATED), "chained": cell(CHAINED),
-            "cause": None, "undecidable": None, "closer": None, "closeness_bits": None}
+            "cause": None, "undecidable": None, "evidence": None, "closer": None, "closeness_bits": None}
 
 
 def compare_case(case, lanes, steps, *, layers=None, explain=True):
@@ -58,7 +59,7 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
             name = step.layer.name
             if layers is None or name in layers:
                 own = params.get(name, {})
-                upstream = _judge(records[name], step, own, keras, upstream, explanation)
+                upstream = _judge(records[name], step, own, keras, upstream, explanation, Evidence() if explain else None)
                 if explain:
                     _add_noise(records[name]["chained"], step.expected, traces["noise"].read(name))
                 given = _recall(traces["truth"], step.layer.inbound[0], kept)
@@ -83,16 +84,18 @@ def _all_names(case, reference, steps):
     return dict.fromkeys([*case.model.layers, *network_order(reference), *steps])
 
 
-def _judge(record, step, params, keras, upstream, explanation):
+def _judge(record, step, params, keras, upstream, explanation, evidence):
     """Fill a record; returns the first layer upstream, this one included, whose chained output is at fault."""
     layer = step.layer
     record.update(kind=layer.kind, shape=list(layer.shape), dtype=str(layer.dtype))
     carrier = explanation and explanation.carrier(step)
     isolated, chained = compare_layer(layer, params, keras, input_reference=step.given, expected=step.expected,
                                       actual_isolated=step.isolated.actual, input_chained=step.chained.given,
-                                      actual_chained=step.chained.actual, observe=carrier and carrier.observe)
+                                      actual_chained=step.chained.actual, observe=carrier and carrier.observe,
+                                      evidence=evidence)
     closer = isolated.pop("closeness", {"closer": None, "bits": None, "interval": None})
     record.update(closer=closer["closer"], closeness_bits=closer["bits"], closeness_interval=closer["interval"])
+    record["evidence"] = evidence and evidence.record()
     _fill(record["isolated"], isolated, step.isolated, None)
     _fill(record["chained"], chained, step.chained, upstream)
     _name_cause(record, step, params, keras, explanation is not None)

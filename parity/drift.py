@@ -74,27 +74,27 @@ def measure(actual, expected, judge):
 
 
 def compare_layer(layer, params, keras, *, input_reference, expected, actual_isolated, input_chained=None,
-                  actual_chained=None, truth=None, observe=None):
+                  actual_chained=None, truth=None, observe=None, evidence=None):
     """Isolated and chained measures of one layer: (dict, dict or None); the oracle on the original's input is computed once.
 
     input_reference, expected: the original's, from its trace; actual_isolated: the port's output on input_reference;
     input_chained, actual_chained: the port's own input and output in the chain; truth: the float64 lane's output.
     observe: called with (witness, block, expected - o) for every block of the oracle on the original's input, or None.
-    Raises CannotRun for what the oracle does not know.
+    evidence: an evidence.Evidence to fill, or None. Raises CannotRun for what the oracle does not know.
     """
     judge = witness(layer, params, input_reference, keras)
     isolated = Comparison(judge, actual_isolated, expected)
     if actual_chained is None:
-        return _gather(judge, isolated, None, expected, truth, observe)
+        return _gather(judge, isolated, None, expected, truth, observe, evidence)
     fault = mismatch(np.asarray(input_chained), np.asarray(input_reference))
     same = not fault and _same(input_chained, input_reference)
     if same and isolated.usable and _same(actual_chained, actual_isolated):
-        measures, _ = _gather(judge, isolated, None, expected, truth, observe)
+        measures, _ = _gather(judge, isolated, None, expected, truth, observe, evidence)
         return measures, {**measures, **_handed(input_chained, input_reference, 0.0, ""), "local": isolated.pair.norm}
     chained = Comparison(judge if same or fault else witness_beside(judge, layer, params, input_chained, keras),
                          actual_chained, expected)
     chained.usable = chained.usable and not fault
-    isolated, measures = _gather(judge, isolated, chained, expected, truth, observe)
+    isolated, measures = _gather(judge, isolated, chained, expected, truth, observe, evidence)
     measures |= _handed(input_chained, input_reference, measures["inherited"], fault)
     return isolated, measures
 
@@ -103,12 +103,14 @@ def _same(one, other):
     return one is other or np.array_equal(one, other)
 
 
-def _gather(judge, isolated, chained, expected, truth, observe=None):
+def _gather(judge, isolated, chained, expected, truth, observe=None, evidence=None):
     """One pass over the blocks; returns the isolated and the chained dict (None without a chain)."""
     explained = judge.shape == np.shape(expected)
     copies = isolated.usable and isolated.copies
     reference = None if not explained else isolated.port if copies else Tally(judge, expected)
     sides = _truth_pairs(truth, chained or isolated, judge) if explained else {}
+    if evidence and isolated.usable:
+        evidence.watch(isolated, reference, chained)
     with np.errstate(all="ignore"):  # NaN, inf and 0/0 are findings here, each reported
         for where in judge.blocks() if explained else ():
             block = judge.block(where)

@@ -23,6 +23,7 @@ class Tally:
         self.bounded, self.finite = 0, True
         self.at, self.support, self.scratch = None, Support(judge), Scratch()
         self.regression = Regression(judge) if structure and judge.limits else None
+        self.residuals = None  # or an evidence.Residuals
 
     def add(self, block):
         """Take in a block; returns value - o, float64, good until the next (one 0 where a kind that rounds nothing agrees)."""
@@ -39,6 +40,8 @@ class Tally:
         self.channels2[block.where[1]] += errors2
         self.finite &= bool(np.isfinite(errors2).all())
         self._add_scaled(block, error, weighted)
+        if self.residuals:
+            self.residuals.add(block, error, weighted)
         largest = weighted.max()
         if not largest <= 1:
             self.support.add(block, ~(weighted <= 1))
@@ -97,6 +100,7 @@ class Pair:
     def __init__(self, actual, expected, view):
         self.actual, self.expected = (np.ascontiguousarray(a).reshape(view) for a in (actual, expected))
         self.largest = self.differences2 = 0.0
+        self.peaks = None  # or an evidence.Peaks
         self.equal, self.signed_zeros, self.count = 0, 0, max(1, self.actual.size)
 
     def add(self, where):
@@ -110,6 +114,8 @@ class Pair:
         difference = actual - expected  # of two near float32 numbers, exact
         self.largest = np.fmax(self.largest, max(difference.max(), -difference.min()))
         self.differences2 += squares(difference)
+        if self.peaks:
+            self.peaks.add(where, difference)
 
     @property
     def norm(self):
