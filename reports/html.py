@@ -1,7 +1,9 @@
 """parity.html: one self-contained page, drawn from the document alone and byte-identical for the same document."""
 
 import json
+from base64 import b64encode
 from functools import cache, partial
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
@@ -37,6 +39,12 @@ CHAINED = (
     ("original's own noise", "noise_max_abs", figures.drift),
     ("own noise, rms", "noise_rms", figures.drift),
 )
+# (id and template, title in the list of contents) of what follows the networks, in reading order.
+SECTIONS = (
+    ("gru", "GRU"), ("normalisation", "batch normalisation"), ("convolution", "convolution"), ("worth", "worth of each fix"),
+    ("tags", "tags"), ("faults", "planted faults"), ("investigation", "investigation"), ("provenance", "provenance"),
+    ("glossary", "glossary"),
+)
 WORDS = {"port": "the port", "reference": "the original", "equal": "neither"}
 
 
@@ -45,9 +53,31 @@ def page(document, *, microscope=None, faults=None, investigation=None):
 
     microscope, faults, investigation: the documents that lay beside parity.json (reports.companions), None where there is none.
     """
-    template = _environment().get_template("parity.html.j2")
-    return template.render(document=document, microscope=microscope, faults=faults, investigation=investigation,
-                           embedded=_embedded(document))
+    shown = {"document": document, "microscope": microscope, "faults": faults, "investigation": investigation}
+    return draw("parity.html.j2", document, "parity.json", sections=_sections(shown), **shown)
+
+
+def draw(template, embedded, json_name, **shown):
+    """A whole page from a template that extends base.html.j2; `embedded` is the JSON inside it, saved as `json_name`."""
+    known = {"embedded": _embedded(embedded), "json_name": json_name, "script": _script()}
+    return _environment().get_template(template).render(known, **shown)
+
+
+def _sections(shown):
+    """(id, title, markup) of every section after the networks that has something to say."""
+    from markupsafe import Markup
+
+    environment = _environment()
+    drawn = ((name, title, environment.get_template(f"sections/{name}.html.j2").render(shown)) for name, title in SECTIONS
+             if f"sections/{name}.html.j2" in environment.list_templates())
+    return [(name, title, Markup(text.strip())) for name, title, text in drawn if text.strip()]
+
+
+@cache
+def _script():
+    """The one script of the page, and the digest by which the page's policy lets it run."""
+    text = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return {"text": text, "sha256": b64encode(sha256(text.encode()).digest()).decode()}
 
 
 def anchor(model, layer=None):
@@ -91,4 +121,6 @@ def _environment():
         describe=verdicts.describe, passes=verdicts.passes, cell_verdicts=verdicts.CELLS, modes=verdicts.MODES,
         cell_message=message.cell_message, message=message, isolated_rows=ISOLATED, chained_rows=CHAINED, words=WORDS,
     )
+    macros = vars(environment.get_template("parts.html.j2").module)
+    environment.globals.update({name: macro for name, macro in macros.items() if not name.startswith("_")})
     return environment

@@ -134,6 +134,13 @@ def stacks(document):
     return list(dict.fromkeys(original(model) + f" on Theano {model['stack']['theano']}" for model in document["models"]))
 
 
+def versions(document):
+    """What the port ran on: `Chainer 7.8.1, NumPy 1.23.5, Python 3.11.7`; what is not known is left out."""
+    environment = document["environment"]
+    known = ((name, environment[name.lower()]) for name in ("Chainer", "NumPy", "Python"))
+    return ", ".join(f"{name} {version}" for name, version in known if version)
+
+
 def original(model):
     """What the port is measured against: `Keras 1.1.0`."""
     return f"Keras {model['stack']['keras']}"

@@ -2,6 +2,8 @@
 
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 
@@ -12,7 +14,7 @@ from reports.summary import DATA, FINAL, cells, verdict_sentence
 from tests.reports import factory
 
 EVERY = pytest.mark.parametrize("make", factory.EVERY.values(), ids=factory.EVERY)
-VOID = {"meta", "link", "br", "hr", "img"}
+VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 class Page(HTMLParser):
@@ -20,10 +22,12 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.text, self.ids, self.links, self.tags, self.json, self.attributes, self.open = "", [], [], [], "", [], []
+        self.text, self.ids, self.links, self.tags, self.attributes, self.open = "", [], [], [], [], []
+        self.scripts = []
         self.feed(text)
         self.close()
         assert self.open == []
+        self.json, self.script = self.scripts
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
@@ -38,7 +42,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         if self.open[-1:] == ["script"]:
-            self.json += data
+            self.scripts.append(data)
         elif self.open[-1:] != ["style"]:
             self.text += data
 
@@ -59,7 +63,10 @@ def test_page_is_well_formed_with_unique_ids_and_no_dead_link(make):
 @EVERY
 def test_page_asks_for_nothing(make):
     page = Page(html.page(make()))
-    assert page.tags.count("script") == 1 and ("type", "application/json") in page.attributes
+    digest = b64encode(sha256(page.script.encode()).digest()).decode()
+    policy = next(value for name, value in page.attributes if name == "content" and "default-src" in value)
+    assert policy.startswith(f"default-src 'none'; script-src 'sha256-{digest}'; ")
+    assert page.tags.count("script") == 2 and ("type", "application/json") in page.attributes
     assert all(link.startswith(("#", "data:")) for link in page.links)
     assert not any(name == "src" or name.startswith("on") for name, _ in page.attributes)
     style = re.search(r"<style>(.*?)</style>", html.page(make()), re.S).group(1)
