@@ -14,7 +14,7 @@ selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER)
 export PARITY_MODEL := $(MODEL)
 export PARITY_LAYER := $(LAYER)
 
-.PHONY: parity test gate faults microscope fixtures bench lint help clean
+.PHONY: parity test gate faults microscope investigate fixtures bench lint help clean
 .DELETE_ON_ERROR:
 
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
@@ -31,6 +31,9 @@ faults: $(READY)  ## break the port in every known way: is each fault caught, lo
 
 microscope: $(READY)  ## GRU, batch normalisation and convolution in detail, and what stock Chainer would have cost
 	@$(HARNESS) -m parity microscope $(foreach model,$(MODEL),--model $(model)) $(ARGS)
+
+investigate: $(READY)  ## why the CNN's results look unstable: experiments on the original and on the port
+	@$(HARNESS) -m parity investigate $(foreach model,$(MODEL),--model $(model)) $(ARGS)
 
 fixtures: $(READY)  ## fetch the published weights and clips from their pinned addresses into your cache
 	@$(HARNESS) -m fixtures fetch $(ARGS)

@@ -1,4 +1,4 @@
-"""investigation.json: the questions, what was found, and a conclusion of at most 200 words (schema in reports/investigation.schema.json)."""
+"""investigation.json: questions, findings, and a conclusion of at most 200 words (schema in reports/investigation.schema.json)."""
 
 from itertools import zip_longest
 

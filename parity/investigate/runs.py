@@ -17,6 +17,7 @@ from parity import recorders, recording, stacks
 from parity.cache import default_folder, key_of, try_flock
 from parity.errors import CannotRun
 from parity.files import sha256_of
+from parity.investigate.kept import program
 from parity.trace import array_sha256
 
 LOGITS = "{}:logits"  # the name under which a Dense's sums before its activation are kept
@@ -62,7 +63,7 @@ def original(case, batches, *, keep=None, optimizer="fast_run", stack=None, most
     job = _job(case, stack or case.model.stack, optimizer, batches)
     more = {"batches": _rows(batches), "keep": list(keep or case.model.layers[-1:]), "most": most}
     weights_sha256 = _weights_sha256(job.weights)
-    key = key_of({"model": job.model, "program": _program(), "weights": weights_sha256, "clips": array_sha256(job.batch), **more,
+    key = key_of({"model": job.model, "program": program(), "weights": weights_sha256, "clips": array_sha256(job.batch), **more,
                   **job.expect})
     path = default_folder() / "investigations" / f"{key}.h5"
     if not path.exists():
@@ -85,12 +86,6 @@ def _rows(batches):
     """[[label, [which of the distinct clips, ...]], ...], clips numbered as they first occur."""
     number = {}
     return [[label, [number.setdefault(array_sha256(clip), len(number)) for clip in batch]] for label, batch in batches.items()]
-
-
-def _program():
-    """{file: sha256} of everything under reference/."""
-    files = [*recorders.RECORDER.rglob("*.py"), recorders.RECORDER / "keras.json"]
-    return {str(path.relative_to(recorders.RECORDER)): sha256_of(path) for path in sorted(files)}
 
 
 def _weights_sha256(path):

@@ -1,0 +1,98 @@
+"""By how much a stored mel spectrogram was cut later than the one made here: to the sample of the source, and its fraction."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from parity.investigate.front_end_variants import HOP_SAMPLES, SAMPLE_RATE_HZ, decibel, spectrogram
+
+REACH_FRAMES = 128  # as far as is looked, either way: 2.7 s
+STEPS_SAMPLES = (64, 16, 4, 1)
+BESIDE = 4  # tried on either side of each step's best
+ABOVE_FLOOR_DB = 1.0
+
+
+class Alignment(NamedTuple):
+    """late: samples of the source, whole; exact and give: where the curve's two arms meet and how sure that is, in samples.
+
+    curve: {late: median |residual| in dB} around the best.
+    """
+
+    late: int
+    exact: float
+    give: float
+    curve: dict
+
+
+def align(track, stored, front_end):
+    """The Alignment of a Track to `stored` (96, 1366), decibel, by the FrontEnd given but for its `late`."""
+    rough = _rough_frames(track, stored, front_end)
+    at_12_khz = _fine_samples(track, stored, front_end, rough * HOP_SAMPLES)
+    nearest, beside = round(at_12_khz * track.rate_hz / SAMPLE_RATE_HZ), 1 + -(-track.rate_hz // SAMPLE_RATE_HZ)
+    return curve_around(track, stored, front_end, nearest, beside)
+
+
+def curve_around(track, stored, front_end, nearest, beside=BESIDE):
+    """The Alignment among nearest - beside .. nearest + beside samples of the source."""
+    curve = {late: residual_db(spectrogram(track, front_end._replace(late=late)), stored)
+             for late in range(nearest - beside, nearest + beside + 1)}
+    return _met(curve)
+
+
+def residual_db(actual, expected):
+    """Median |residual| after the best straight line, over the cells that are well above both floors.
+
+    A line, so that another gain, reference or power does not hide the shift; the median, so that few bad cells do not.
+    """
+    clear = (actual > actual.min() + ABOVE_FLOOR_DB) & (expected > expected.min() + ABOVE_FLOOR_DB)
+    if not clear.any():
+        return np.inf
+    x, y = actual[clear] - actual[clear].mean(), expected[clear] - expected[clear].mean()
+    residual = y - x * (x @ y / (x @ x or 1.0))
+    return float(np.median(np.abs(residual - np.median(residual))))
+
+
+def _rough_frames(track, stored, front_end):
+    """Whole frames, by correlation along the whole track."""
+    from port.audio import centre
+
+    samples = track.at_12_khz(front_end._replace(late=0))
+    start = max(0, len(samples) - len(centre(samples))) // 2
+    before = REACH_FRAMES * HOP_SAMPLES - start % HOP_SAMPLES
+    whole = decibel(np.pad(samples, (before, REACH_FRAMES * HOP_SAMPLES + max(0, len(centre(samples)) - len(samples)))), front_end)
+    first = (start + before) // HOP_SAMPLES
+    reach = range(-min(REACH_FRAMES, first), min(REACH_FRAMES, whole.shape[1] - first - stored.shape[1]) + 1)
+    return max(reach, key=lambda frames: _correlation(whole[:, first + frames : first + frames + stored.shape[1]], stored))
+
+
+def _correlation(actual, expected):
+    x, y = actual - actual.mean(), expected - expected.mean()
+    return float((x * y).sum() / (np.sqrt((x * x).sum() * (y * y).sum()) or 1.0))
+
+
+def _fine_samples(track, stored, front_end, best):
+    """Samples at 12 kHz, in ever smaller steps around whole frames."""
+    from port.audio import centre
+
+    samples = track.at_12_khz(front_end._replace(late=0))
+    known = {}
+
+    def residual(late):
+        if late not in known:
+            moved = samples[late:] if late >= 0 else np.pad(samples, (-late, 0))[: len(samples)]
+            known[late] = residual_db(decibel(centre(np.pad(moved, (0, len(samples) - len(moved)))), front_end), stored)
+        return known[late]
+
+    for step in STEPS_SAMPLES:
+        best = min(range(best - BESIDE * step, best + BESIDE * step + 1, step), key=residual)
+    return best
+
+
+def _met(curve):
+    """Alignment of a V-shaped curve: where its arms, equally steep, would meet."""
+    best = min(curve, key=curve.get)
+    left, right = curve.get(best - 1, np.inf), curve.get(best + 1, np.inf)
+    slope = (left + right) / 2 - curve[best]
+    if not np.isfinite(slope) or slope <= 0:
+        return Alignment(best, float(best), float("inf"), curve)
+    return Alignment(best, best + (left - right) / (2 * (slope + curve[best])), min(1.0, curve[best] / (slope + curve[best])), curve)
