@@ -128,16 +128,23 @@ def record(models, layers, weights, clips, more_clips, workers):
 
 
 @main.command()
-@click.argument("json", default=str(OUT / JSON), type=click.Path(dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The page; default: parity.html beside the JSON.")
-def report(json, output):
-    """Draw the HTML report anew from a parity.json alone."""
-    from reports import html, publish
-    from reports.companions import beside
-    from reports.document import read
+@click.argument("jsons", nargs=-1, metavar="[JSON] [LATER_JSON]", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="The page; default: parity.html, or compared.html, beside the last JSON.")
+def report(jsons, output):
+    """Draw the HTML report anew from a parity.json alone, and from what lies beside it.
 
-    page = html.page(read(json), **beside(json))
-    publish.write(output or json.with_name("parity.html"), page)
+    Of two it shows what changed from the first to the second: verdicts, drift of each layer, weights, stacks.
+    """
+    from reports import publish
+
+    if len(jsons) > 2:
+        raise click.UsageError("one JSON is drawn, two are compared; more cannot be")
+    if len(jsons) == 2:
+        publish.comparison(*jsons, output or jsons[1].with_name("compared.html"))
+    else:
+        json = jsons[0] if jsons else OUT / JSON
+        publish.page(json, output or json.with_name("parity.html"))
 
 
 @main.group()

@@ -68,6 +68,18 @@ def allowance(rho):
     return "< 1 %" if 0 < rho < 0.005 else f"{100 * rho:.0f} %"
 
 
+def times(value):
+    """A ratio of two figures of the same kind: `1.3 times`, `=` where they are equal."""
+    if value == 1:
+        return "="
+    return _text(value, lambda x: f"{x:.0f}" if 100 <= x < 1e4 else f"{x:.2g}" if 0.1 <= x < 100 else f"{x:.1e}", " times")
+
+
+def counted(number, noun):
+    """`1 layer`, `2 layers`."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
 def pair(actual, expected):
     """Two values with as many digits (5 to 9) as it takes to see their difference."""
     actual, expected = number(actual), number(expected)

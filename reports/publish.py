@@ -4,12 +4,27 @@ import os
 import tempfile
 from pathlib import Path
 
-from reports import html, junit, markdown, table, terminal
+from reports import compared, html, junit, markdown, table, terminal
 from reports.companions import beside
 from reports.document import ReportError, read
 
 FILES = {"parity.csv": table.csv, "junit.xml": junit.junit}
 PAGE = "parity.html"
+
+
+def page(path, target):
+    """Draw the document at `path`, and what lies beside it, as the page `target`. Raises ReportError as `everything` does."""
+    write(target, html.page(read(path), **beside(path)))
+
+
+def comparison(before, after, target, stream=None):
+    """Draw what changed between the documents at two paths as the page `target`, and print the gist to `stream`.
+
+    Raises ReportError as `everything` does.
+    """
+    found = compared.compare(read(before), read(after))
+    write(target, compared.page(found))
+    terminal.say(compared.text(found), stream)
 
 
 def everything(path, folder, stream=None):

@@ -17,8 +17,14 @@ def show(document, stream=None, blocks=3):
     if getattr(stream, "isatty", lambda: False)():
         _show_table(document, stream, blocks)
     else:
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        stream.write(text(document, blocks).encode(encoding, "backslashreplace").decode(encoding))
+        say(text(document, blocks), stream)
+
+
+def say(lines, stream=None):
+    """Write text to `stream` (standard output by default); what its encoding cannot hold is written out."""
+    stream = stream or sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(lines.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def text(document, blocks=3):

@@ -1,0 +1,173 @@
+"""Two runs compared: every kind of change is found, named and told once, and the same file twice changes nothing."""
+
+import copy
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from parity.__main__ import main
+from reports import compared, publish
+from reports.document import ReportError
+from tests.reports import factory
+from tests.reports.test_report_page import Page
+
+EVERY = pytest.mark.parametrize("make", factory.EVERY.values(), ids=factory.EVERY)
+
+
+def changed(*steps, to):
+    """A clean run in which the value at `steps` is another."""
+    later = copy.deepcopy(factory.document())
+    record = later
+    for step in steps[:-1]:
+        record = record[step]
+    record[steps[-1]] = to
+    return later
+
+
+def layer_of(found):
+    """The one layer that changed."""
+    layers = [layer for model in found["models"] for layer in model["layers"]]
+    assert len(layers) == 1, layers
+    return layers[0]
+
+
+@EVERY
+def test_the_same_run_twice_changes_nothing(make):
+    found = compared.compare(make(), make())
+    assert compared.is_same(found) and compared.sentence(found).startswith("nothing changed: ")
+    assert compared.text(found).count("\n") == 1
+
+
+@pytest.mark.parametrize("steps", [("created",), ("command",), ("models", 0, "seconds")], ids=str)
+def test_when_and_how_long_is_no_difference(steps):
+    value = {"seconds": 99.9}.get(steps[-1], "2031-01-01T00:00:00Z")
+    assert compared.is_same(compared.compare(factory.document(), changed(*steps, to=value)))
+
+
+SETTINGS = {
+    "weights of CRNN": (("models", 0, "weights"), {"file": "other.h5", "sha256": "0" * 64}, "other.h5 000000000000"),
+    "stack of CNN0": (("models", 1, "stack", "keras"), "1.2.2", "Keras 1.2.2"),
+    "clips of CNN": (("models", 2, "clips"), [], ""),
+    "blas": (("environment", "blas"), "OpenBLAS 0.3.21", "OpenBLAS 0.3.21"),
+    "threads": (("environment", "threads"), None, None),
+    "port": (("port",), "mine:steps", "mine:steps"),
+    "data": (("data",), "seeded", "seeded stand-ins: NOT the published weights"),
+}
+
+
+@pytest.mark.parametrize(("what", "steps", "value", "told"), [(what, *row) for what, row in SETTINGS.items()], ids=SETTINGS)
+def test_a_changed_setting_is_named(what, steps, value, told):
+    found = compared.compare(factory.document(), changed(*steps, to=value))
+    row, = found["settings"]
+    assert row["what"] == what and (told in row["after"] if told else row["after"] == told)
+    assert "1 setting changed" in compared.sentence(found) and f"{what}: " in compared.text(found)
+    assert what in Page(compared.page(found)).text
+
+
+def test_a_changed_verdict_and_its_ratio():
+    later = changed("models", 1, "layers", 1, "isolated", to=factory.isolated("GROSS", rho_port=0.4237 * 300))
+    found = compared.compare(factory.document(), later)
+    layer = layer_of(found)
+    assert layer["name"] == "conv1" and layer["isolated"]["verdict"] == ["ROUNDING", "GROSS"]
+    assert layer["isolated"]["ratio"] == pytest.approx(300) and layer["chained"]["ratio"] == 1 and layer["also"] == []
+    assert "1 verdict changed (1 worse); figures changed in 1 of 18 layers" in compared.sentence(found)
+    assert "CNN0 / conv1: isolated ROUNDING -> GROSS, 42 % -> 127 times (300 times); chained ROUNDING" in compared.text(found)
+
+
+def test_the_drift_ratio_of_a_layer_whose_verdict_stays():
+    found = compared.compare(factory.document(), changed("models", 0, "layers", 3, "chained", "max_abs", to=3.1e-7))
+    assert layer_of(found)["chained"]["ratio"] == pytest.approx(0.5)
+    assert "0 verdicts changed; figures changed in 1 of 18 layers" in compared.sentence(found)
+    assert "0.5 times" in Page(compared.page(found)).text
+
+
+def test_figures_that_are_not_shown_are_named():
+    found = compared.compare(factory.document(), changed("models", 0, "layers", 3, "isolated", "q_port", to=0.9))
+    assert layer_of(found)["also"] == ["q, port (isolated)"]
+    assert "q, port (isolated)" in Page(compared.page(found)).text
+
+
+def test_the_final_drift_is_compared():
+    found = compared.compare(factory.document(), changed("models", 0, "final", "port_reference", to=2.02e-7))
+    assert [(row["label"], row["ratio"]) for row in found["models"][0]["final"]] == [("port to original", 2.0)]
+    assert not compared.is_same(found)
+
+
+def test_models_and_layers_that_only_one_run_has():
+    found = compared.compare(factory.document(), factory.one_model())
+    assert [(model["name"], model["verdict"][1]) for model in found["models"]] == [("CNN", "HOLDS"), ("CRNN", None), ("CNN0", None)]
+    assert all(layer["isolated"]["verdict"][1] is None for model in found["models"][1:] for layer in model["layers"])
+    assert "no such name" in Page(compared.page(found)).text
+    assert not compared.is_same(compared.compare(factory.one_model(), factory.document()))
+
+
+@pytest.mark.parametrize(("before", "after", "says"), [
+    ("ROUNDING", "GROSS", "worse"), ("GROSS", "EXACT", "better"), ("FORMULA(a)", "FORMULA(b)", "other"), ("EXACT", "EXACT", ""),
+    ("HOLDS", "DRIFTS", "worse"), ("INCOMPLETE", "HOLDS", "better"), (None, "EXACT", ""),
+])
+def test_which_way_a_verdict_turned(before, after, says):
+    assert compared.turn(before, after) == says
+
+
+@pytest.mark.parametrize(("before", "after", "ratio"), [
+    (2.0, 1.0, 0.5), (0.0, 0.0, 1.0), (0.0, 1.0, "inf"), ("inf", 1.0, None), ("nan", "nan", None), (None, 1.0, None),
+])
+def test_ratios(before, after, ratio):
+    found = compared.compare(changed("models", 0, "final", "port_reference", to=before),
+                             changed("models", 0, "final", "port_reference", to=after))
+    assert [row["ratio"] for row in found["models"][0]["final"]] == ([] if before == after else [ratio])
+
+
+def test_worse_layers_come_first():
+    later = factory.failing()
+    later["models"][0]["layers"][0]["chained"]["max_abs"] *= 1000
+    names = [layer["name"] for layer in compared.compare(factory.document(), later)["models"][0]["layers"]]
+    assert set(names[:3]) == {"gru1", "gru2", "output"} and names[3:] == ["bn_0_freq"]
+
+
+@EVERY
+def test_the_page_is_whole_and_asks_for_nothing(make):
+    found = compared.compare(factory.document(), make())
+    source = compared.page(found)
+    page = Page(source)
+    assert source == compared.page(compared.compare(factory.document(), make()))
+    assert len(set(page.ids)) == len(page.ids) and {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    assert all(link.startswith(("#", "data:")) for link in page.links) and json.loads(page.json) == found
+    assert "<script>alert" not in source and "\x1b" not in source and "\x1b" not in compared.text(found)
+
+
+@pytest.fixture
+def two(tmp_path):
+    paths = tmp_path / "before.json", tmp_path / "after.json"
+    for path, run in zip(paths, (factory.document(), factory.failing()), strict=True):
+        path.write_text(json.dumps(run))
+    return paths
+
+
+def test_the_command_writes_a_page_and_tells_the_gist(two):
+    shown = CliRunner().invoke(main, ["report", *map(str, two)])
+    assert shown.exit_code == 0 and shown.stdout.startswith("HOLDS before, DRIFTS after; ")
+    assert two[1].with_name("compared.html").read_text() == compared.page(compared.compare(factory.document(), factory.failing()))
+
+
+def test_a_long_comparison_is_short_on_the_terminal(two):
+    stream = io.StringIO()
+    publish.comparison(*two, two[0].with_name("page.html"), stream)
+    assert len(stream.getvalue().splitlines()) <= 14 and "CRNN / gru1" in stream.getvalue()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_bad_document_leaves_the_old_comparison(two, which):
+    target = two[0].with_name("page.html")
+    target.write_text("old")
+    two[which].write_text(two[which].read_text()[:300])
+    with pytest.raises(ReportError, match=rf"{two[which].name}: is cut short"):
+        publish.comparison(*two, target, io.StringIO())
+    refused = CliRunner().invoke(main, ["report", *map(str, two), "-o", str(target)])
+    assert refused.exit_code == 2 and target.read_text() == "old"
+
+
+def test_three_documents_are_too_many(two):
+    assert CliRunner().invoke(main, ["report", *map(str, two), str(two[0])]).exit_code == 2
