@@ -1,15 +1,18 @@
 """The documents that may lie beside parity.json: what the microscope, the planted faults and the investigation found."""
 
+from functools import partial
 from pathlib import Path
 
+from reports import faults, investigation
 from reports.document import Kind, read
-from reports.faults import FAULTS
 
-# name in the templates -> the file's kind
+MICROSCOPE = Kind("microscope.json", "microscope.schema.json", "make microscope")
+
+# name in the templates -> the file's kind and its reader
 COMPANIONS = {
-    "microscope": Kind("microscope.json", "microscope.schema.json", "make microscope"),
-    "faults": FAULTS,
-    "investigation": Kind("investigation.json", "investigation.schema.json", "make investigate"),
+    "microscope": (MICROSCOPE, partial(read, kind=MICROSCOPE)),
+    "faults": (faults.FAULTS, faults.read),
+    "investigation": (investigation.INVESTIGATION, investigation.read),
 }
 
 
@@ -19,4 +22,5 @@ def beside(path):
     Raises ReportError where one is there and cannot be used.
     """
     folder = Path(path).parent
-    return {name: read(folder / kind.file, kind) if (folder / kind.file).exists() else None for name, kind in COMPANIONS.items()}
+    return {name: read_it(folder / kind.file) if (folder / kind.file).exists() else None
+            for name, (kind, read_it) in COMPANIONS.items()}

@@ -1,39 +1,33 @@
 """The investigation's findings, read from investigation.json alone, and as text."""
 
-import json
 import textwrap
-from functools import cache
-from pathlib import Path
 
+from reports import document as documents
 from reports.document import ReportError
 from reports.figures import visible
 
-SCHEMA = Path(__file__).with_name("investigation.schema.json")
+INVESTIGATION = documents.Kind("investigation.json", "investigation.schema.json", "make investigate")
 MOST_WORDS = 200
 WIDTH = 120
 
 
 def read(path):
     """The document in `path`. Raises ReportError where it is missing, cut short or not valid by investigation.schema.json."""
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ReportError(f"{path}: cannot be read ({error.strerror}); run make investigate first") from error
-    except ValueError as error:
-        raise ReportError(f"{path}: is cut short or no JSON ({error}); write it anew (make investigate)") from error
-    validate(document, path)
+    document = documents.read(path, INVESTIGATION)
+    _refuse_faults(document, path)
     return document
 
 
-def validate(document, path="investigation.json"):
+def validate(document, path=None):
     """Raise ReportError naming the first place where `document` departs from its schema, or says more than it has found."""
-    first = min(_validator().iter_errors(document), key=lambda error: list(map(str, error.absolute_path)), default=None)
-    if first is not None:
-        place = " / ".join(map(str, first.absolute_path)) or "the document"
-        raise ReportError(f"{path}: {place}: {first.message[:120]}; write it anew (make investigate)")
+    documents.validate(document, path, INVESTIGATION)
+    _refuse_faults(document, path or INVESTIGATION.file)
+
+
+def _refuse_faults(document, path):
     fault = next(_faults(document), None)
     if fault:
-        raise ReportError(f"{path}: {fault}; write it anew (make investigate)")
+        raise ReportError(f"{path}: {fault}; write it anew ({INVESTIGATION.command})")
 
 
 def _faults(document):
@@ -57,13 +51,6 @@ def _faults_of(table):
                 for at, row in enumerate(table["rows"]) if len(row) != len(columns))
     yield from (f"its chart draws {name!r}, which is no column"
                 for name in (chart["x"], *chart["y"], chart["series"]) if name is not None and name not in columns)
-
-
-@cache
-def _validator():
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
 def text(document):
