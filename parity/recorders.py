@@ -19,7 +19,7 @@ from parity.errors import CannotRun
 RECORDER = ROOT / "reference"
 DEFAULT_TIMEOUT_S = 900.0
 _LOG_TAIL_LINES = 15
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # threads change summation order
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # threads change summation order
 # Shares of one recording's time, measured with everything compiled before.
 _STAGE_SHARE = {"import": 0.0, "load": 0.15, "build": 0.2, "run": 0.4, "time": 0.4, "write": 0.9, "done": 1.0}
 
@@ -135,7 +135,7 @@ def _environment(job, home):
     flags = {"floatX": job.lane.floatx, "optimizer": job.lane.optimizer, "device": "cpu", "blas.ldflags": "",
              "base_compiledir": compiledir(job), "compile.wait": 1}
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH") if key in os.environ}
-    return {**kept, **_ONE_THREAD, "HOME": str(home), "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1",
+    return {**kept, **dict.fromkeys(_THREADS, job.expect.get("threads", "1")), "HOME": str(home), "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1",
             "THEANO_FLAGS": ",".join(f"{key}={value}" for key, value in flags.items())}
 
 

@@ -7,6 +7,7 @@ cache folder by content, as traces are.
 import shutil
 import tempfile
 import time
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from parity.trace import array_sha256
 
 LOGITS = "{}:logits"  # the name under which a Dense's sums before its activation are kept
 _POLL_S = 0.05
+_ENDED = object()
 
 
 class Run(NamedTuple):
@@ -51,33 +53,54 @@ class Subject(NamedTuple):
     progress: object = None
 
 
-def original(case, batches, *, keep=None, optimizer="fast_run", stack=None, most=None, progress=None):
+def original(case, batches, **options):
     """{label: Run} of the live original of `case`, called on one batch after the other in the order given, in one process.
 
-    batches: {label: (B, 1, 96, 1366) float32, decibel}; keep: names of layers, by default the last one; optimizer: Theano's;
-    stack: a name of stacks.STACKS, by default the case's; most: keep only so many values of each clip's output, at equal
-    distances, (B, most). Raises CannotRun where it cannot be run, or the input is of another shape or dtype, or not finite.
+    batches: {label: (B, 1, 96, 1366) float32, decibel}. Options: keep: names of layers, by default the last one; optimizer:
+    Theano's, by default fast_run; stack: a name of stacks.STACKS, by default the case's; most: keep only so many values of each
+    clip's output, at equal distances, (B, most); threads: of BLAS and OpenMP, by default 1; progress: of parity.progress.
+    Raises CannotRun where it cannot be run, or the input is of another shape or dtype, or not finite.
     """
+    return originals({None: {"case": case, "batches": batches, **options}})[None]
+
+
+def originals(wanted, workers=2):
+    """{name: what `original` returns} for {name: its arguments}: those not in the cache run `workers` side by side."""
+    paths, waiting = {}, []
+    for name, asked in wanted.items():
+        paths[name], calls = _asked(**asked)
+        waiting += [] if paths[name].exists() else [calls]
+    with ExitStack() as leave:
+        for calls in waiting:
+            leave.callback(calls.close)
+        running = waiting[:workers]
+        while running:
+            running = [calls for calls in running if next(calls, _ENDED) is not _ENDED]
+            waiting = [calls for calls in waiting if calls.gi_frame]
+            running += [calls for calls in waiting if calls not in running][:workers - len(running)]
+            time.sleep(_POLL_S)
+    return {name: _read(path, wanted[name]["case"].model.layers[-1]) for name, path in paths.items()}
+
+
+def _asked(case, batches, keep=None, optimizer="fast_run", stack=None, most=None, threads=1, progress=None):
+    """(where the answer is kept, the calls that make it: a generator, which works on at each step and undoes all when closed)."""
     for batch in batches.values():
         stacks.check_batch(batch)
-    job = _job(case, stack or case.model.stack, optimizer, batches)
+    job = _job(case, stack or case.model.stack, optimizer, batches, threads)
     more = {"batches": _rows(batches), "keep": list(keep or case.model.layers[-1:]), "most": most}
-    weights_sha256 = _weights_sha256(job.weights)
-    key = key_of({"model": job.model, "program": program(), "weights": weights_sha256, "clips": array_sha256(job.batch), **more,
-                  **job.expect})
+    key = key_of({"model": job.model, "program": program(), "weights": _weights_sha256(job.weights), "clips": array_sha256(job.batch),
+                  **more, **job.expect})
     path = default_folder() / "investigations" / f"{key}.h5"
-    if not path.exists():
-        _record(job, more, path, progress)
-    return _read(path, case.model.layers[-1])
+    return path, _calls(job, more, path, progress)
 
 
-def _job(case, stack, optimizer, batches):
+def _job(case, stack, optimizer, batches, threads):
     """A Job on the distinct clips of all batches."""
     stack = stacks.STACKS[stack]
     lane = next((lane for lane in stacks.LANES.values() if (lane.floatx, lane.optimizer) == ("float32", optimizer)),
                 stacks.Lane(optimizer, "float32", optimizer))
     expect = {**stack.packages, "python": stack.python, **stacks.SETTINGS, "floatx": lane.floatx, "floatX": lane.floatx,
-              "optimizer": lane.optimizer}
+              "optimizer": lane.optimizer, "threads": str(threads)}
     clips = {array_sha256(clip): clip for batch in batches.values() for clip in batch}
     return stacks.Job(case.model.name, stack, lane, Path(case.weights).absolute(), np.stack(list(clips.values())), expect)
 
@@ -95,25 +118,31 @@ def _weights_sha256(path):
         raise CannotRun(f"{path}: the weights cannot be read ({error.strerror}); check the path") from error
 
 
-def _record(job, more, path, progress):
+def _calls(job, more, path, progress):
+    """Run the recorder and move its answer to `path`; yields while there is something to wait for."""
     python = recorders.command_of(job.stack)[0]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=path.parent, suffix=".part"))
-    except OSError as error:
-        raise CannotRun(f"{path.parent}: cannot be written ({error.strerror}); choose another folder with PARITY_CACHE") from error
-    try:
-        with recording.compile_lock(job) as lock:
-            while not try_flock(lock):
-                time.sleep(_POLL_S)
-            recorder = recorders.Recorder(job, folder, [python, "-W", "ignore", "-m", "reference.batches"], compile_lock=lock, more=more)
-            try:
-                while not recorder.poll(progress):
-                    time.sleep(_POLL_S)
-                recorder.finish()
-            finally:
-                recorder.kill()
+    with ExitStack() as leave:
+        folder = leave.enter_context(_scratch(path.parent))
+        lock = leave.enter_context(recording.compile_lock(job))
+        while not try_flock(lock):
+            yield
+        recorder = recorders.Recorder(job, folder, [python, "-W", "ignore", "-m", "reference.batches"], compile_lock=lock, more=more)
+        leave.callback(recorder.kill)
+        while not recorder.poll(progress):
+            yield
+        recorder.finish()
         recorder.out.replace(path)
+
+
+@contextmanager
+def _scratch(parent):
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, suffix=".part"))
+    except OSError as error:
+        raise CannotRun(f"{parent}: cannot be written ({error.strerror}); choose another folder with PARITY_CACHE") from error
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -202,3 +231,8 @@ def thinned(values, most):
     if most is None or of_clip <= most:
         return values
     return np.ascontiguousarray(values.reshape(len(values), -1)[:, np.arange(most) * of_clip // most])
+
+
+def per_channel(values, at):
+    """Mean of each channel of clip `at` of an output (B, C, F, T): float64 (C,)."""
+    return values[at].astype(np.float64).mean(axis=(1, 2))
