@@ -81,12 +81,22 @@ class Convolution:
         return self._dot(self.matrix, self.bias, self.patches(x, where).astype(np.float64))
 
     def magnitudes(self, x, where):
-        """(1, K, positions): sum |w x| + |b|, the A of the deterministic bound."""
-        return self._dot(np.abs(self.matrix), np.abs(self.bias), np.abs(self.patches(x, where).astype(np.float64))).copy()
+        """(1, K, positions): sum |w x| + |b|, the A of the deterministic bound; at least that, where x is float32."""
+        return self._positive(np.abs, x, where)
 
     def square_sums(self, x, where):
-        """(1, K, positions): sum (w x)^2 + b^2 in float64."""
-        return self._dot(self.squares, np.square(self.bias), np.square(self.patches(x, where).astype(np.float64))).copy()
+        """(1, K, positions): sum (w x)^2 + b^2; at least that, where x is float32."""
+        return self._positive(np.square, x, where)
+
+    def _positive(self, form, x, where):
+        """sum form(w) form(x) + form(b), of positive terms: float32, half the cost, errs by (terms + 4) u of it, which is added."""
+        matrix, bias, patches = form(self.matrix), form(self.bias), self.patches(x, where)
+        if patches.dtype == np.float32:
+            sums = np.matmul(matrix.astype(np.float32), form(patches), dtype=np.float32).astype(np.float64)
+            sums *= 1 + 2 * (self.terms + 4) * U
+            if np.isfinite(sums).all():
+                return (sums + bias[:, None])[None]
+        return self._dot(matrix, bias, form(patches.astype(np.float64))).copy()
 
     def sums_and_squares(self, x, where, fast):
         """The sums, and sum (w x)^2 without the bias; with `fast` the squares are summed in float32, from below.

@@ -11,7 +11,7 @@ from parity.tally import Tally
 from parity.verdict import OPERANDS, Q_MOST, RHO_MOST
 
 OPERAND_NAMES = ("operands of 11 bits (TF32 or float16)", "operands of 8 bits (bfloat16)")
-POSITIONS_ENOUGH = 2**15  # per channel, to estimate theta and R2
+POSITIONS_ENOUGH = 2**13  # per channel, to estimate theta and R2
 
 
 def cause(layer, params, keras, *, given, expected, actual, u_in=None):
@@ -118,10 +118,8 @@ def _effect(original, judge, actual):
     """theta = sum w (p-o) d / sum w d^2 with d = o_h - o, w = 1/B^2, its error clustered by channel, and R2 with theta = 1."""
     values, channels = np.ascontiguousarray(actual).reshape(judge.view), judge.view[1]
     left, with_d, d2, total = np.zeros((4, channels))
-    every = max(1, judge.view[0] * judge.view[2] // POSITIONS_ENOUGH)
-    for where in original.blocks():
+    for where, cut in _some(original, channels):
         block = original.block(where)
-        cut = np.s_[:, :, ::every]
         o, w, other = block.o[cut], 1.0 if block.bound2 is None else block.weights[cut], judge.block(where).o[cut]
         d, error = other - o, values[where][cut] - o
         for row, term in ((with_d, error * d), (d2, d * d), (total, error * error), (left, np.square(error - d))):
@@ -131,3 +129,13 @@ def _effect(original, judge, actual):
     theta = with_d.sum() / d2.sum()
     se = np.sqrt(np.sum(np.square(with_d - theta * d2))) / d2.sum()
     return {"theta": {"value": float(theta), "se": float(se)}, "r2": float(1 - left.sum() / total.sum())}
+
+
+def _some(original, channels):
+    """(block, part of it) with about POSITIONS_ENOUGH positions per channel: every n-th block and the last, where all have
+    every channel.
+    """
+    every, wheres = max(1, original.view[0] * original.view[2] // POSITIONS_ENOUGH), list(original.blocks())
+    if all(where[1].indices(channels) == (0, channels, 1) for where in wheres):
+        return [(wheres[at], np.s_[:]) for at in sorted({*range(0, len(wheres), every), len(wheres) - 1})]
+    return [(where, np.s_[:, :, ::every]) for where in wheres]
