@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from reports import figures, message, summary, verdicts
+from reports import cards, charts, figures, message, sections, summary, verdicts
 from reports.glossary import GLOSSARY
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -117,9 +117,10 @@ def _environment():
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )
     environment.globals.update(
-        anchor=anchor, facts=facts, bar_width=bar_width, figures=figures, summary=summary, glossary=GLOSSARY,
+        anchor=anchor, facts=facts, bar_width=bar_width, figures=figures, summary=summary, tags=tags, glossary=GLOSSARY,
         describe=verdicts.describe, passes=verdicts.passes, cell_verdicts=verdicts.CELLS, modes=verdicts.MODES,
         cell_message=message.cell_message, message=message, isolated_rows=ISOLATED, chained_rows=CHAINED, words=WORDS,
+        cards=cards, charts=charts, drawn=sections,
     )
     macros = vars(environment.get_template("parts.html.j2").module)
     environment.globals.update({name: macro for name, macro in macros.items() if not name.startswith("_")})

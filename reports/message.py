@@ -20,7 +20,7 @@ HEADLINES = {
 def cell_message(model, layer, mode):
     """The block about one cell, no final newline; `model` and `layer` are records of parity.json, mode isolated or chained."""
     cell = layer[mode]
-    lines = [_headline(model, layer, mode), *_body(model, layer, mode, cell), _reproduce(model, layer)]
+    lines = [_headline(model, layer, mode), *_body(model, layer, mode, cell), f"reproduce: {reproduce(model, layer)}"]
     return "\n  ".join(visible(line) for line in lines)
 
 
@@ -126,5 +126,6 @@ def _effect(structure, effect):
     return f"{effect} {which}, strongest {figures.drift(strongest)} (allowed {figures.drift(limit)}, t {t})"
 
 
-def _reproduce(model, layer):
-    return f"reproduce: make parity MODEL={shlex.quote(model['name'])} LAYER={shlex.quote(layer['name'])}"
+def reproduce(model, layer):
+    """The command that compares one layer again."""
+    return f"make parity MODEL={shlex.quote(model['name'])} LAYER={shlex.quote(layer['name'])}"

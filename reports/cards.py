@@ -1,0 +1,104 @@
+"""What a layer's card says beside its figures: pictures of its evidence, and which causes are possible, excluded or undecidable."""
+
+from typing import NamedTuple
+
+from reports import figures, heatmap, small_charts
+from reports.summary import fails
+
+EFFECTS = ("gain", "offset")
+
+
+class Picture(NamedTuple):
+    """Something to look at: markup, and a caption as text."""
+
+    markup: str
+    caption: str
+
+
+def pictures(model, layer):
+    """The Pictures of a layer's evidence: the spread of its residuals, then each channel's gain and offset; [] where there are none."""
+    found, name = layer.get("evidence") or {}, f"{model['name']} / {layer['name']}"
+    spread = small_charts.spread(found.get("residuals"), f"{name}: shares of error / sigma, logarithmic")
+    channels = [_of_channels(name, found["channels"], effect) for effect in EFFECTS] if found.get("channels") else []
+    return [picture for picture in (Picture(spread, spread_caption(layer)), *channels) if picture.markup]
+
+
+def spread_caption(layer):
+    """How much of the spread lies outside the picture, and what was counted."""
+    residuals = (layer.get("evidence") or {}).get("residuals")
+    if not residuals:
+        return ""
+    counted = next(filter(None, residuals.values()))
+    beyond = [f"{_who(side, residuals)} {count} of {of}" for side, (count, of) in small_charts.tails(residuals).items()]
+    part = f"; one element in {counted['every']} was counted" if counted["every"] > 1 else ""
+    certain = f"; {counted['certain']} more may not differ at all" if counted["certain"] else ""
+    return f"Distance from the oracle in expected errors. Beyond 5: {', '.join(beyond)}{part}{certain}."
+
+
+def _who(side, residuals):
+    return "port and original" if residuals["port"] is None else side
+
+
+def _of_channels(name, channels, effect):
+    axis, every, shares = channels["axis"], channels["every"], small_charts.channel_shares(channels, effect)
+    label = f"{name}: {effect} of each {axis} as a share of what rounding may do"
+    strongest = max(range(len(shares)), key=lambda at: abs(shares[at]))
+    at = strongest * every
+    which = f"{axis} {at}" if every == 1 else f"{axis}s {at} to {at + every - 1}; the strongest of every {every}"
+    return Picture(small_charts.channels(shares, channels["count"], axis, label),
+                   f"Shared {effect} of each {axis}, of what rounding may do: at most {figures.percent(abs(shares[strongest]))}, {which}.")
+
+
+def heat_map(model, layer):
+    """{source, width, height, alternative, caption, least, largest, gradient} of the layer's map, or None."""
+    found = (layer.get("evidence") or {}).get("map")
+    if not found:
+        return None
+    across, up = heatmap.axes(layer)
+    rows, columns = found["block"]
+    width, height = heatmap.size(found)
+    return {"source": heatmap.image(found), "width": width, "height": height, "gradient": heatmap.legend(),
+            "alternative": f"{model['name']} / {layer['name']}: {heatmap.alternative(layer, found)}",
+            "caption": f"|port − original|, {found['mode']}, largest over clips and channels in blocks of {rows} {up}s by {columns} "
+                       f"{across}s; {up} 0 is below; empty where nothing differs.",
+            "least": figures.drift(found["least"]), "largest": figures.drift(found["largest"])}
+
+
+def survivors(layer):
+    """Every hypothesis that explains the layer, best first, as text."""
+    return [_survivor(each) for each in (layer["cause"] or {}).get("survivors", ())]
+
+
+def _survivor(each):
+    if isinstance(each, str):
+        return each
+    return f"{each['name']} (rho {figures.ratio(each.get('rho'))}, q {figures.ratio(each.get('q'))})"
+
+
+def undecidable(layer):
+    """Every hypothesis that this layer on this input could not have shown, with the largest effect it would have had, as text."""
+    found = (layer["cause"] or {}).get("undecidable") or layer.get("undecidable") or ()
+    return [each if isinstance(each, str) else f"{each['name']} ({figures.percent(each.get('D'))} of the allowance)" for each in found]
+
+
+def estimate(layer):
+    """What a parameter would have to be, fitted on the output alone; "" where nothing was fitted."""
+    found = (layer["cause"] or {}).get("estimate")
+    if not isinstance(found, dict) or "value" not in found:
+        return ""
+    error = f" ± {figures.drift(found['se'])}" if found.get("se") is not None else ""
+    return f"{found.get('what', 'estimate')} {figures.drift(found['value'])}{error}"
+
+
+def cause(layer):
+    """A layer's cause in a few words for the table: the hypothesis, or how many are possible; a dash where it holds."""
+    found = layer["cause"]
+    if not found:
+        return "no formula tested explains it" if layer["isolated"]["verdict"] in ("FORMULA(unnamed)", "GROSS") else figures.ABSENT
+    more = len(found.get("survivors") or ()) - 1
+    return (found["hypothesis"] or "no formula tested explains it") + (f" (or {more} more)" if more > 0 else "")
+
+
+def is_open(layer):
+    """Whether a card stands open: where its layer fails."""
+    return fails(layer)

@@ -1,0 +1,162 @@
+"""The report's charts: declared with Altair, drawn by vl-convert when the page is built, coloured by the page's own variables.
+
+Every series has a colour, a dash and a shape of its own, so that none is told by colour alone. On a logarithmic axis what is
+exactly zero stands at the axis's foot, marked "0".
+"""
+
+import math
+from functools import partial
+
+from reports import figures
+from reports.drawing import small
+
+COLOURS = ("var(--link)", "var(--missing)", "var(--good)", "var(--soft)", "var(--bad)")
+DASHES = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [4, 5])
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
+INK, SOFT, LINE = "var(--ink)", "var(--soft)", "var(--line)"
+FONT = 12
+LABEL_PIXELS = 170  # of a name on an axis; longer ones are cut with an ellipsis
+STEP, WIDTH_LEAST, WIDTH_MOST = 25, 560, 1600  # of a chart with a place per name, in pixels
+
+
+def lines(points, *, label, x, y, log=True, order=None, unit=None, height=220, loose=()):
+    """A line chart as inline SVG; "" where there is nothing to draw.
+
+    points: (x, y, series); x a name or a number, y a number, a word for one that is not finite, or None, both left out.
+    label: what the chart shows, for those who do not see it; x, y: titles of the axes; order: the names on the x axis, None where
+    it is of numbers; unit: of y; loose: series whose points are not joined.
+    """
+    return _draw(partial(_lines, loose=loose), points, label, x, y, log, order, unit, height)
+
+
+def bars(points, *, label, x, y, log=False, order=None, unit=None, height=220):
+    """A bar chart, one bar per series beside the other; everything else as in `lines`."""
+    return _draw(_bars, points, label, x, y, log, order, unit, height)
+
+
+def _draw(marks, points, label, x, y, log, order, unit, height):
+    rows, foot = _rows(points, log)
+    if not rows:
+        return ""
+    names = list(dict.fromkeys(row["series"] for row in rows))
+    if order is not None:
+        order = [_name(name) for name in order]
+    chart = marks(rows, names, _x(rows, x, order), _y(rows, f"{y}, {unit}" if unit else y, log, foot))
+    width = WIDTH_LEAST if order is None else min(WIDTH_MOST, max(WIDTH_LEAST, STEP * len(order)))
+    return svg(chart.properties(width=width, height=height), label)
+
+
+def svg(chart, label):
+    """An Altair chart as one inline <svg>, the same bytes for the same chart."""
+    from markupsafe import Markup
+    from vl_convert import vegalite_to_svg
+
+    width, height, inside = small(vegalite_to_svg(chart.configure(**_look()).to_json(indent=None)))
+    frame = Markup('<svg class="chart" role="img" viewBox="0 0 {w:.0f} {h:.0f}" width="{w:.0f}" height="{h:.0f}" aria-label="{label}">')
+    return frame.format(w=width, h=height, label=figures.visible(label)) + Markup(inside) + Markup("</svg>")
+
+
+def _rows(points, log):
+    """(rows for Vega, the value that stands for zero on a logarithmic axis or None); what has no finite y is left out."""
+    numbers = [(where, figures.number(y), series) for where, y, series in points]
+    known = [(where, y, series) for where, y, series in numbers if y is not None and math.isfinite(y)]
+    sizes = [abs(y) for _, y, _ in known if y]
+    foot = (10.0 ** (math.floor(math.log10(min(sizes))) - 1) if sizes else 1.0) if log and any(not y for _, y, _ in known) else None
+    return [{"x": where if isinstance(where, (int, float)) else _name(where), "y": (abs(y) or foot) if log else y,
+             "series": _name(series)} for where, y, series in known], foot
+
+
+def _name(text):
+    return figures.visible(text)
+
+
+def _x(rows, title, order):
+    import altair as alt
+
+    if order is None:
+        whole = all(float(row["x"]).is_integer() for row in rows)
+        return alt.X("x:Q", title=title, scale=alt.Scale(zero=False, nice=False, padding=12),
+                     axis=alt.Axis(grid=False, **({"tickMinStep": 1, "format": "d"} if whole else {})))
+    angle = 0 if max(map(len, order)) * len(order) < 75 else -50
+    return alt.X("x:N", title=title, sort=None, scale=alt.Scale(domain=order),
+                 axis=alt.Axis(grid=False, ticks=False, labelPadding=6, labelAngle=angle, labelLimit=LABEL_PIXELS,
+                               labelOverlap=len(order) > WIDTH_MOST // STEP))
+
+
+def _y(rows, title, log, foot):
+    import altair as alt
+
+    if not log:
+        return alt.Y("y:Q", title=title, axis=alt.Axis(tickCount=5))
+    low, high = (math.log10(edge(row["y"] for row in rows)) for edge in (min, max))
+    low, high = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
+    every = -(-(high - low) // 7)
+    ticks = [10.0**power for power in range(low, high + 1) if not (power - high) % every]
+    ticks = sorted({*ticks, *([foot] if foot else [])})
+    shown = f"datum.value < {2 * foot!r} ? '0' : " if foot else ""
+    return alt.Y("y:Q", title=title, scale=alt.Scale(type="log", domain=[10.0**low, 10.0**high], nice=False),
+                 axis=alt.Axis(values=ticks, labelExpr=f"{shown}format(datum.value, '.0e')"))
+
+
+def _series(names):
+    """What tells the series apart; no legend for a single one."""
+    import altair as alt
+
+    shown = alt.Legend(orient="top", symbolSize=60, labelLimit=340, columns=2) if len(names) > 1 else None
+
+    def of(channel, looks, legend):
+        scale = alt.Scale(domain=names, range=[looks[at % len(looks)] for at in range(len(names))])
+        return channel("series:N", title=None, scale=scale, legend=legend)
+
+    return {"color": of(alt.Color, COLOURS, shown), "strokeDash": of(alt.StrokeDash, DASHES, None), "shape": of(alt.Shape, SHAPES, shown)}
+
+
+def _lines(rows, names, x, y, loose):
+    import altair as alt
+
+    look, data, joined = _series(names), alt.Data(values=rows), alt.Data(values=[row for row in rows if row["series"] not in loose])
+    path = alt.Chart(joined).mark_line(strokeWidth=1.5).encode(x=x, y=y, color=look["color"], strokeDash=look["strokeDash"])
+    marks = alt.Chart(data).mark_point(filled=True, opacity=1, size=22).encode(x=x, y=y, color=look["color"], shape=look["shape"])
+    return path + marks
+
+
+def _bars(rows, names, x, y):
+    import altair as alt
+
+    beside = {"xOffset": alt.XOffset("series:N", scale=alt.Scale(domain=names))} if len(names) > 1 else {}
+    return alt.Chart(alt.Data(values=rows)).mark_bar().encode(x=x, y=y, color=_series(names)["color"], **beside)
+
+
+def _look():
+    """Vega's configuration: the page's colours, no frame, no background."""
+    text = {"labelColor": INK, "titleColor": SOFT, "labelFontSize": FONT, "titleFontSize": FONT, "titleFontWeight": "normal",
+            "labelFontWeight": "normal"}
+    return {"background": "transparent", "view": {"stroke": None}, "font": "sans-serif", "legend": text,
+            "axis": {**text, "domainColor": SOFT, "tickColor": SOFT, "gridColor": LINE}, "customFormatTypes": False}
+
+
+# --- the charts of parity.json ---
+
+ALLOWED = "rounding allows the layer alone, where it is worst"
+DRIFT = (
+    ("port to original, largest", lambda layer: layer["chained"]["max_abs"]),
+    ("original's own noise, largest", lambda layer: layer["chained"].get("noise_max_abs")),
+    ("port to original, rms", lambda layer: layer["chained"]["rms"]),
+    (ALLOWED, lambda layer: layer["isolated"].get("worst_allowed")),
+)
+
+
+def drift(model):
+    """Drift through the network, layer by layer, beside the original's own noise and what rounding allows."""
+    layers = model["layers"]
+    points = [(layer["name"], read(layer), series) for series, read in DRIFT for layer in layers]
+    return lines(points, label=f"drift through {model['name']}, layer by layer", x=None, y="absolute difference",
+                 order=[layer["name"] for layer in layers], loose=(ALLOWED,))
+
+
+def shares(model):
+    """Each layer's share of the final drift, in percent, for layers that have any."""
+    found = [(layer["name"], figures.number(layer["chained"].get("share"))) for layer in model["layers"]]
+    points = [(name, 100 * share, "share") for name, share in found if share]
+    return bars(points, label=f"shares of {model['name']}'s final drift by layer", x=None, y="share of the final drift", unit="%",
+                order=[name for name, _, _ in points], height=150)
