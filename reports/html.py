@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from reports import cards, charts, figures, message, sections, summary, verdicts
+from reports import cards, charts, figures, message, sections, summary, tags, verdicts
 from reports.glossary import GLOSSARY
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -55,16 +55,16 @@
     if (target.closest("[hidden]")) setFilter("");
     for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     target.scrollIntoView();
-    if (target.matches("[data-find]")) target.querySelector("a").focus({ preventScroll: true });
   }
 
   // --- moving about ---
 
+  // Where the next step starts: what has the focus, else what the address names, else the top of the window.
   function neighbour(stops, by) {
-    const here = document.activeElement;
-    const isBefore = here === document.body
-      ? (stop) => stop.getBoundingClientRect().top < 1
-      : (stop) => stop.contains(here) || here.compareDocumentPosition(stop) & Node.DOCUMENT_POSITION_PRECEDING;
+    const here = document.activeElement === document.body ? document.querySelector(":target") : document.activeElement;
+    const isBefore = here
+      ? (stop) => stop.contains(here) || here.compareDocumentPosition(stop) & Node.DOCUMENT_POSITION_PRECEDING
+      : (stop) => stop.getBoundingClientRect().top < 1;
     const last = stops.findLastIndex(isBefore);
     return last >= 0 && by < 0 && !stops[last].contains(here) ? last : last + by;
   }
