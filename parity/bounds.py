@@ -21,6 +21,8 @@ class Sums(Witness):
     SIMAX 34, 2013).
     """
 
+    weighs_taps = True
+
     def __init__(self, layer, params, x):
         self.x, self.conv = np.ascontiguousarray(x), oracle.convolution(layer, params, x.shape[1])
         super().__init__(self.conv.output_shape(x.shape), 1)
@@ -63,6 +65,7 @@ class SumsBeside(Sums):
     """
 
     SLACK = 0.01
+    weighs_taps = False  # they are, beside the original's own input
 
     def __init__(self, layer, params, x, original):
         super().__init__(layer, params, x)

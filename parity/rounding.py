@@ -107,6 +107,7 @@ class Witness:
     certain_share = 1.0  # B/B_det at most; None: only known by computing B_det
     axis_name = "channel"
     one_sided = False  # a kind with a bound on one side of zero and none on the other
+    weighs_taps = False  # a kind whose single weights are looked at, by parity.taps
 
     def __init__(self, shape, axis):
         self.shape, self.axis = tuple(shape), axis

@@ -1,4 +1,4 @@
-"""What hides under the bound: a gain or an offset that a whole channel shares (m5).
+"""What hides under the bound: a gain or an offset that a whole channel shares, or one weight that is off (m5, parity.taps).
 
 Per channel p - o = a + k (o - centre) + e is fitted with weights 1/B^2. Rounding errors average out over a channel, faults do
 not. t-values of clean channels reach 8.4, as residuals are heavy-tailed and correlated: |t| > 15 AND an effect beyond
@@ -7,6 +7,8 @@ error, repeats a thousand times: what is found must also be found among values t
 """
 
 import numpy as np
+
+from parity.taps import Taps
 
 T_LEAST = 15.0
 POSITIONS_LEAST = 8  # fewer than these in a channel fit nothing
@@ -34,9 +36,14 @@ class Regression:
         self.oracle = np.zeros((3, judge.view[1]))  # sums of w, w o, w o^2
         self.error = np.zeros((3, judge.view[1]))  # sums of w d, w d o, w d^2
         self.sigmas2 = {}  # first channel of a block -> sigma^2 of the fitted elements
+        self.taps = Taps(judge) if judge.weighs_taps else None
 
     def add(self, block, error):
         """error: p - o over the block."""
+        if self.taps and not (np.square(error) <= block.bound2).all():
+            self.taps = None  # a layer that fails anyway
+        if self.taps:
+            self.taps.add(block, error)
         kept, channel = self._next(), block.where[1]
         o, error, bound2 = (np.ascontiguousarray(a[:, :, kept]) for a in (block.o, error, block.bound2))
         self._add(channel, o, error, 1 / bound2)
@@ -58,7 +65,7 @@ class Regression:
                 row[channel] += per_channel(*factors)
 
     def findings(self, values):
-        """{structured, channels with a gain or an offset, the strongest gain (relative) and offset, their limits and t}.
+        """{structured, channels with a gain or an offset, the strongest gain (relative) and offset, their limits and t, tap}.
 
         values: the output that was tallied, as the judge's view; needed again where something is found.
         """
@@ -67,10 +74,11 @@ class Regression:
         if gains.any() or offsets.any():
             among_distinct = self._distinct(values, np.flatnonzero(gains | offsets))._found(limit)
             gains, offsets = gains & among_distinct[0], offsets & among_distinct[1]
+        tap = self.taps.finding(values) if self.taps else None
         offset, gain, t_offset, t_gain = self._fit()
         strongest = int(np.argmax(np.abs(gain) / self.limits.gain))
         farthest = int(np.argmax(np.abs(offset) / np.maximum(limit, np.finfo(float).tiny)))
-        return {"structured": bool(gains.any() or offsets.any()),
+        return {"structured": bool(gains.any() or offsets.any() or tap), "tap": tap,
                 "gain_channels": np.flatnonzero(gains).tolist(), "offset_channels": np.flatnonzero(offsets).tolist(),
                 "gain": float(gain[strongest]), "gain_limit": float(self.limits.gain[strongest]),
                 "gain_t": float(t_gain[strongest]), "offset": float(offset[farthest]), "offset_limit": float(limit[farthest]),

@@ -111,8 +111,17 @@ def structured(cell):
 
 
 def structure_text(cell):
-    """The gains and offsets that whole channels share: how many, which, the strongest against its limit."""
-    return "; ".join(filter(None, (_effect(cell["structure"], effect) for effect in ("gain", "offset"))))
+    """The gains and offsets that whole channels share: how many, which, the strongest against its limit; and a weight that is off."""
+    return "; ".join(filter(None, (*(_effect(cell["structure"], effect) for effect in ("gain", "offset")), _tap(cell["structure"]))))
+
+
+def _tap(structure):
+    tap = structure.get("tap")
+    if not tap:
+        return ""
+    kernel, channel, row, column = tap["at"]
+    return (f"one weight off (filter {kernel}, channel {channel}, row {row}, column {column}) by {figures.drift(tap['change'])}, "
+            f"t {figures.ratio(tap['t'])}")
 
 
 def _effect(structure, effect):

@@ -6,12 +6,11 @@ from parity.hypotheses import convolution, normalization
 from parity.hypotheses.elementwise import _leaky as leaky
 from parity.hypotheses.subject import Adjusted, Mapped, pieces
 from parity.rounding import NOTHING, Moves
+from parity.taps import Taps
 
 SUSPECTS_MOST = 4  # channels fitted one by one; more than that are no fault of single filters
 BOTH = "gain and offset"  # named last: it explains whatever either does
-T_LEAST = 10.0  # of a tap; rounding alone reaches 4 to 8 (numerics.md, sections 2 and 8)
 POSITIONS_ENOUGH = 2**15  # per channel, to fit a line
-TAP_TERMS = 4e9  # products per search: of larger layers every n-th block is read
 
 
 def channel_map(judge, actual):
@@ -131,42 +130,36 @@ def locate_tap(subject, actual):
     """The kernel tap whose change best explains a Convolution2D's residual, over all channels, or None.
 
     actual: the port's output on the subject's input. Returns {what, at: [filter, channel, row, column] as the weight file
-    has it, value: the change, relative, se, t}. se is clustered by block of rows.
+    has it, value: the change, relative (None for a weight of 0), se, t}; t in units of the layer's typical one (parity.taps).
     """
-    judge, conv = subject.witness, subject.witness.conv
-    values, found = np.ascontiguousarray(actual).reshape(judge.view), list(judge.blocks())
-    every = max(1, int(judge.view[1] * conv.terms * judge.view[0] * judge.view[2] / TAP_TERMS))
-    found = found[::every]
-    sums = np.zeros((3, judge.view[1], conv.terms - 1))  # w e x, (w e x)^2, w x^2
-    for where in found:
-        weighted, x, w = _residual(judge, values, where)
-        for row, (left, right) in zip(sums, ((weighted, x), (np.square(weighted), np.square(x)), (w, np.square(x))), strict=True):
-            row += left @ right.T
-    with np.errstate(all="ignore"):
-        gain2, t = np.nan_to_num(sums[0] ** 2 / sums[2]), np.abs(sums[0]) / np.sqrt(sums[1])
-    kernel, tap = np.unravel_index(np.argmax(gain2), gain2.shape)
-    change = sums[0, kernel, tap] / sums[2, kernel, tap]
-    if not t[kernel, tap] >= T_LEAST:
+    judge, taps = subject.witness, Taps(subject.witness)
+    values = np.ascontiguousarray(actual).reshape(judge.view)
+    for where in judge.blocks():
+        block = judge.block(where)
+        taps.add(block, values[where] - block.o)
+    found = taps.finding(values)
+    if not found:
         return None
-    scores = np.array([_tap_score(judge, values, where, kernel, tap, change) for where in found])
-    _, channels, rows, columns = subject.params["W"].shape
-    channel, row, column = np.unravel_index(tap, (channels, rows, columns))
-    at = [int(i) for i in (kernel, channel, rows - 1 - row, columns - 1 - column)]
-    return {"what": f"change of tap {at} (filter, channel, row, column)", "at": at, "value": float(change),
-            "relative": float(change / conv.matrix[kernel, tap]) if conv.matrix[kernel, tap] else None,
-            "se": float(np.sqrt(np.sum(scores**2)) / sums[2, kernel, tap]), "t": float(t[kernel, tap])}
+    change, se = _measured(judge, values, found["filter"], found["tap"])
+    weight = judge.conv.matrix[found["filter"], found["tap"]]
+    return {"what": f"change of tap {found['at']} (filter, channel, row, column)", "at": found["at"], "value": change,
+            "relative": change / float(weight) if weight else None, "se": se, "t": found["t"]}
 
 
-def _residual(judge, values, where):
-    """(w e, patches, w) of a block; e has each channel's weighted mean taken off, which an offset would leave."""
-    block = judge.block(where)
-    w, e = block.weights[0], (values[where] - block.o)[0]
-    return w * e, judge.conv.patches(judge.x, where).astype(np.float64), w.copy()
-
-
-def _tap_score(judge, values, where, kernel, tap, change):
-    weighted, x, w = _residual(judge, values, where)
-    return np.sum((weighted[kernel] - w[kernel] * change * x[tap]) * x[tap])
+def _measured(judge, values, kernel, tap):
+    """(change of that weight, its standard error): weighted by 1/B^2, with an intercept; the error is clustered by row."""
+    rows = []
+    for where in judge.blocks():
+        block, x = judge.block(where), judge.conv.patches(judge.x, where)[tap].astype(np.float64)
+        d, w = (values[where] - block.o)[0, kernel], block.weights[0, kernel]
+        starts = np.arange(0, len(x), judge.shape[3])  # a block holds whole rows or a piece of one
+        rows.append(np.add.reduceat([w, w * x, w * x * x, w * d, w * x * d], starts, axis=1))
+    w, wx, wxx, wd, wxd = np.concatenate(rows, axis=1)
+    mean, level = wx.sum() / w.sum(), wd.sum() / w.sum()
+    spread = wxx.sum() - mean * wx.sum()
+    change = (wxd.sum() - mean * wd.sum()) / spread
+    scores = wxd - mean * wd - (level - change * mean) * (wx - mean * w) - change * (wxx - mean * wx)
+    return float(change), float(np.sqrt(np.sum(scores**2)) / spread)
 
 
 def one_tap(subject, judge, actual):
