@@ -37,7 +37,8 @@ def _required():
 def _full():
     """A valid document in which every record that may be null is there."""
     whole = factory.failing()
-    whole["models"][0]["layers"][3]["isolated"]["structure"] = {"structured": True}
+    whole["models"][0]["layers"][3]["isolated"]["structure"] = {
+        "structured": True, "tap": {"at": [7, 9, 1, 2], "change": 2.4e-5, "relative": 2e-5, "t": 39.3, "scale": 2.0}}
     return whole
 
 
