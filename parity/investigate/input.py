@@ -1,0 +1,115 @@
+"""Does the input match what the weights were trained on, and which correction of it would?
+
+What arrives at every normalisation is held against what that normalisation stored in training, for the decibels as they are and for
+each candidate correction. Constants that a candidate needs are fitted to the other clips, never to the clip that is scored.
+"""
+
+import numpy as np
+
+from parity import stacks
+from parity.errors import CannotRun
+from parity.investigate import input_findings, runs, stored
+from parity.investigate.input_candidates import ASIS, FITTED, candidates
+from parity.investigate.input_tags import agreement
+from parity.microscope.training import momentum
+from parity.rounding import U
+
+# What training on a correction leaves at 0 in the stored means: the average over all frames, or every single one.
+CENTRED = {"clip": np.mean, "band": np.mean, "frame": lambda mean: mean[np.argmax(np.abs(mean))]}
+
+
+def ask(subject):
+    """The findings on every model of `subject`, a runs.Subject.
+
+    Silent clips are left out. Raises CannotRun where no other clip is there, or the original cannot be run.
+    """
+    clips = {name: x for name, x in subject.clips.items() if np.ptp(x)}
+    if not clips:
+        raise CannotRun("there is no clip with any sound to put in; name at least one mel spectrogram (.npy) or audio file")
+    found = {name: look_at(case, clips, progress=subject.progress) for name, case in subject.cases.items()}
+    findings = [input_findings.fits(name, seen, subject.data) for name, seen in found.items()]
+    corrected = {name: seen for name, seen in found.items() if seen["original"]["selected"] != ASIS}
+    findings += [input_findings.constants(corrected, subject.data)] if corrected else []
+    return findings + ([agreement(found, subject.data)] if "CNN" in corrected and "CNN0" in found else [])
+
+
+def look_at(case, clips, *, sides=("original", "port"), progress=None):
+    """What each side shows of one model: {side: judge's answer}, with scores {candidate: {layer: (clips, n)}} and tags.
+
+    clips: {name: (1, 1, 96, 1366) float32, decibel}.
+    """
+    keras, remembered = stacks.STACKS[case.model.stack].keras, stored.stored(case.weights)
+    if stored.FREQUENCY not in remembered:
+        raise CannotRun(f"{case.weights}: its {stored.FREQUENCY} holds what it began with, so nothing of the training input; "
+                        "give trained weights")
+    given = candidates(clips, remembered, keras)
+    batches = grouped(given, alone=len(remembered) > 1)
+    measured = {"original": lambda: runs.original(case, batches, progress=progress), "port": lambda: runs.ported(case, batches)}
+    found, centred, least = {}, centres(remembered), rounding(remembered, keras)
+    ruled_out = {name for name, value in centred.items() if not abs(value) <= least}
+    for side in sides:
+        seen = measured[side]()
+        distances = {name: _distances(name, by_clip, clips, seen, remembered, keras) for name, by_clip in given.items()}
+        found[side] = {**judge(distances, ruled_out), "distances": distances, "tags": tags(given, seen)}
+    return {**found, "layers": list(remembered), "centres": centred, "rounding": least, "ruled_out": ruled_out, "clips": list(clips)}
+
+
+def grouped(given, alone):
+    """{label: batch}: each clip in a batch of its own, or, where batch mates matter to the network, all clips together."""
+    if alone:
+        return {f"{name}|{clip}": x for name, by_clip in given.items() for clip, x in by_clip.items()}
+    return {name: np.concatenate(list(by_clip.values())) for name, by_clip in given.items()}
+
+
+def _distances(name, by_clip, clips, seen, remembered, keras):
+    """{layer: (clips, n)}: nats a value; NaN for frames that are silent in the decibels, which no candidate can be judged by."""
+    rows = {layer: [] for layer in remembered}
+    for clip, x in by_clip.items():
+        run = seen.get(f"{name}|{clip}")
+        arriving = run.arriving if run else {stored.FREQUENCY: runs.statistics(x, 3)}
+        for layer, row in rows.items():
+            mean, variance = (values[stored.inside(layer, len(values))] for values in arriving[layer])
+            row.append(stored.nats((mean, variance), remembered[layer], keras))
+        rows[stored.FREQUENCY][-1][np.ptp(clips[clip], axis=2).ravel() == 0] = np.nan
+    return {layer: np.stack(row) for layer, row in rows.items()}
+
+
+def tags(given, seen):
+    """{correction: (scores, logits)}, each (clips, tags) float32."""
+    def of(name, by_clip, wanted):
+        labels = [name] if name in seen else [f"{name}|{clip}" for clip in by_clip]
+        return np.concatenate([values for label in labels for key, values in seen[label].outputs.items() if wanted(key)])
+
+    last = {wanted: (lambda key, wanted=wanted: key.endswith(":logits") == wanted) for wanted in (False, True)}
+    return {name: (of(name, by_clip, last[False]), of(name, by_clip, last[True])) for name, by_clip in given.items()}
+
+
+def centres(remembered):
+    """{correction that centres its input: what its training would leave at exactly 0 in the stored means}."""
+    return {name: float(of(remembered[stored.FREQUENCY].mean)) for name, of in CENTRED.items()}
+
+
+def rounding(remembered, keras):
+    """The most that float32 leaves of an exact 0 there: moving averages of momentum m, each update off by u(|M| + 1) twice."""
+    largest = np.abs(remembered[stored.FREQUENCY].mean).max()
+    return float(2 * U * (largest + 1) / (1 - momentum(keras)))
+
+
+def judge(distances, ruled_out=()):
+    """Which correction brings what arrives closest to what is stored, and how sure that is.
+
+    distances: {correction: {layer: (clips, n)}}, nats a value; ruled_out: corrections that the file says were not used in training.
+    Returns {selected, closest, applied: names, score: {correction: nats}, margin: {correction: (low, high)} above the selected, tied:
+    names, wins: share of the draws, differs: whether decibels as they are fit worse, None where that cannot be told}. closest: whatever
+    the file says; applied: the closest that needs no constants, None where one layer alone is all the evidence.
+    """
+    scores = {name: stored.score(by_layer) for name, by_layer in distances.items()}
+    order = sorted(scores, key=scores.get)
+    allowed = [name for name in order if name not in ruled_out]
+    selected, draws = allowed[0], stored.resampled(distances)
+    margin = {name: stored.interval(draws[name] - draws[selected]) for name in order}
+    nearest = np.argmin([draws[name] for name in allowed], axis=0)
+    return {"selected": selected, "closest": order[0], "score": scores, "margin": margin, "wins": float(np.mean(nearest == 0)),
+            "applied": next(name for name in order if name not in FITTED) if len(distances[ASIS]) > 1 else None,
+            "tied": [name for name in allowed[1:] if margin[name][0] <= 0],
+            "differs": False if selected == ASIS else True if margin[ASIS][0] > 0 else None}

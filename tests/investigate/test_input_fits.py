@@ -1,0 +1,170 @@
+"""The question of the input can be answered either way: networks trained on other inputs, and measurements made up."""
+
+import functools
+
+import numpy as np
+import pytest
+import trained_networks
+
+import port.corrections
+from parity import cases
+from parity.errors import CannotRun
+from parity.investigate import input as asking
+from parity.investigate import input_findings, input_tags, runs, stored
+
+FEW = ("none", "clip", "half", "loudest")
+
+
+PLANTED = {  # what the network was trained on -> what has to be selected
+    "none": (lambda x: x, "none", False),
+    "clip": (lambda x: port.corrections.correct("clip", x), "clip", True),
+    "offset": (lambda x: x + np.float32(60), "offset", True),
+    "offset and gain": (lambda x: (x + 17) / np.float32(19), "offset and gain", True),
+    "half": (lambda x: x / np.float32(2), "half", True),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_corrections():
+    """Fewer candidates: what is planted must win among those that resemble it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(port.corrections, "CORRECTIONS", {name: port.corrections.CORRECTIONS[name] for name in FEW})
+        yield
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory):
+    """What was planted -> what look_at saw of it, the port's side in the original's place too."""
+    @functools.cache
+    def look(planted):
+        case = trained_networks.trained(tmp_path_factory.mktemp("planted"), "CNN", PLANTED[planted][0])
+        found = asking.look_at(case, trained_networks.clips(), sides=("port",))
+        return {**found, "original": found["port"]}
+
+    return look
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_what_a_network_was_trained_on_is_selected(planted, looked):
+    _, selected, differs = PLANTED[planted]
+    found = looked(planted)
+    assert found["port"]["selected"] == selected
+    assert found["port"]["differs"] is differs
+    assert ("clip" in found["ruled_out"]) == (planted != "clip")
+    assert found["layers"] == ["bn_0_freq", "bn1", "bn2", "bn3", "bn4", "bn5"]
+
+
+def test_layers_that_training_never_updated_carry_no_evidence(tmp_path):
+    case = trained_networks.trained(tmp_path, "CNN0", lambda x: x)
+    found = asking.look_at(case, trained_networks.clips(), sides=("port",))
+    assert found["layers"] == ["bn_0_freq"]
+    assert found["port"]["selected"] == "none"
+    assert found["port"]["applied"] is None
+
+
+def test_padded_frames_carry_no_evidence(tmp_path):
+    case = cases.Case(cases.MODELS["CRNN"], trained_networks.seeded.weights("CRNN", tmp_path), (), "seeded")
+    assert {layer: len(each.mean) for layer, each in stored.stored(case.weights).items()} == {
+        "bn_0_freq": 1366, "bn1": 64, "bn2": 128, "bn3": 128, "bn4": 128}
+
+
+def test_a_file_never_trained_is_refused(tmp_path):
+    case = trained_networks.trained(tmp_path, "CNN", lambda x: x)
+    trained_networks.write_statistics(case.weights, {"bn_0_freq": (np.zeros(1366, np.float32), np.ones(1366, np.float32))})
+    with pytest.raises(CannotRun, match="its bn_0_freq holds what it began with"):
+        asking.look_at(case, trained_networks.clips(), sides=("port",))
+
+
+@pytest.mark.parametrize("clips", [{}, {"silence": np.full((1, 1, 96, 1366), -100, np.float32)}])
+def test_without_sound_there_is_one_sentence(clips):
+    with pytest.raises(CannotRun, match="there is no clip with any sound to put in; name at least one"):
+        asking.ask(runs.Subject({}, clips, {}, "seeded"))
+
+
+def distances(**of):
+    """{correction: {layer: (2 clips, 200 channels)}} around the given nats, a tenth of them apart."""
+    spread = np.random.default_rng(0).uniform(-0.1, 0.1, (2, 200))
+    return {name: {"bn_0_freq": nats * (1 + spread)} for name, nats in of.items()}
+
+
+def test_the_verdict_turns_over_with_the_distances():
+    assert asking.judge(distances(none=5.0, clip=0.1))["differs"] is True
+    assert asking.judge(distances(none=0.1, clip=5.0))["differs"] is False
+
+
+def test_too_close_to_call_is_not_decidable():
+    rng = np.random.default_rng(1)
+    noisy = {name: {"bn1": rng.uniform(0, 2, (2, 30))} for name in ("none", "clip")}
+    low = min(noisy, key=lambda name: noisy[name]["bn1"].mean())
+    noisy[low], noisy["none" if low == "clip" else "clip"] = noisy["clip"], noisy["none"]
+    noisy["none"]["bn1"] += noisy["clip"]["bn1"].mean() - noisy["none"]["bn1"].mean() + 0.001
+    found = asking.judge(noisy)
+    assert (found["selected"], found["differs"], found["tied"]) == ("clip", None, ["none"])
+
+
+def test_what_the_file_rules_out_is_not_selected_but_said():
+    found = asking.judge(distances(none=5.0, clip=0.1, gain=0.2), ruled_out={"clip"})
+    assert (found["selected"], found["closest"]) == ("gain", "clip")
+
+
+def test_silent_frames_count_for_nothing():
+    silent = distances(none=1.0)
+    silent["none"]["bn_0_freq"][:, :50] = np.nan
+    assert stored.score(silent["none"]) == pytest.approx(1.0, rel=0.02)
+    assert np.isfinite(stored.resampled(silent)["none"]).all()
+
+
+def test_nats_are_the_divergence_of_two_normal_distributions():
+    remembered = stored.Stored(np.array([1.0, 0.0]), np.array([2.0, 1.0]))  # deviations, as Keras 1.0.6 keeps them
+    found = stored.nats((np.array([3.0, 0.0]), np.array([4.0, np.e**2])), remembered, "1.0.6")
+    assert found == pytest.approx([0.5, (np.e**2 - 1 - 2) / 2], rel=1e-4)
+    held = stored.Stored(remembered.mean, remembered.spread**2)  # variances, as 1.1.0 keeps them
+    assert stored.nats((np.array([3.0, 0.0]), np.array([4.0, np.e**2])), held, "1.1.0") == pytest.approx(found, rel=1e-4)
+
+
+def test_one_clip_leaves_no_other_to_fit_constants_to():
+    one = trained_networks.clips((1,))
+    given = asking.candidates(one, {"bn_0_freq": stored.Stored(np.zeros(1366), np.ones(1366))}, "1.0.6")
+    assert not given.keys() & asking.FITTED.keys()
+
+
+def test_constants_are_fitted_to_the_other_clips():
+    heard = trained_networks.clips((1, 2, 3))
+    remembered = {"bn_0_freq": stored.Stored(np.full(1366, 5.0), np.full(1366, 3.0))}
+    given = asking.candidates(heard, remembered, "1.0.6")
+    for name, moments in (("offset and gain", (5.0, 3.0)), ("offset", (5.0, None)), ("gain", (None, None))):
+        x, y = heard["clip 1"], given[name]["clip 1"]
+        gain, offset = np.polyfit(x.ravel(), y.ravel(), 1)
+        others = np.concatenate([heard["clip 2"], heard["clip 3"]]).astype(np.float64) * gain + offset
+        assert np.hypot(others.mean(), others.std()) == pytest.approx(np.hypot(5, 3), rel=1e-3) or name == "offset"
+        for value, wanted in zip((others.mean(), others.std()), moments, strict=True):
+            assert wanted is None or value == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize(("before", "after", "verdict"), [([0.1, 0.2], [0.5, 0.6], True), ([0.5, 0.6], [0.1, 0.2], False),
+                                                          ([0.5, 0.2], [0.1, 0.6], None)])
+def test_agreement_with_the_other_model_can_go_either_way(before, after, verdict):
+    assert input_tags.judge_agreement(before, after) is verdict
+
+
+@pytest.mark.parametrize(("shares", "verdict"), [([5e3, 1e4], True), ([0.1, 0.3], False), ([0.1, 1e4], None)])
+def test_the_constants_can_go_either_way(shares, verdict):
+    assert input_findings.judge_constants(shares) is verdict
+
+
+def test_a_finding_says_what_was_planted(looked):
+    other = input_findings.fits("CNN", looked("clip"), "real")
+    assert other.verdict == "proved"
+    assert "CNN was not trained on what it gets" in other.claim
+    assert "'clip'" in other.advice
+    same = input_findings.fits("CNN", looked("none"), "real")
+    assert same.verdict == "refuted"
+    assert "CNN gets what it was trained on" in same.claim
+    assert same.advice == "Keep the decibels."
+
+
+def test_a_port_that_selects_another_correction_leaves_it_open(looked):
+    found = looked("none")
+    finding = input_findings.fits("CNN", {**found, "port": {**found["port"], "selected": "half"}}, "real")
+    assert finding.verdict == "not decidable"
+    assert finding.claim.endswith("The port selects 'half' instead.")
