@@ -29,10 +29,11 @@ def spread_caption(layer):
     if not residuals:
         return ""
     counted = next(filter(None, residuals.values()))
+    looks = "" if residuals["port"] is None else "port filled, original dashed, "
     beyond = [f"{_who(side, residuals)} {count} of {of}" for side, (count, of) in small_charts.tails(residuals).items()]
     part = f"; one element in {counted['every']} was counted" if counted["every"] > 1 else ""
     certain = f"; {counted['certain']} more may not differ at all" if counted["certain"] else ""
-    return f"Distance from the oracle in expected errors. Beyond 5: {', '.join(beyond)}{part}{certain}."
+    return f"Distance from the oracle in expected errors: {looks}a normal distribution dotted. Beyond 5: {', '.join(beyond)}{part}{certain}."
 
 
 def _who(side, residuals):

@@ -11,7 +11,7 @@ LEVELS = "0123456789abcdef"  # as parity.json has them: 0 nothing, 1 to f from t
 ANCHORS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 # (upwards, across) of a tensor's last two axes, by how many it has
 AXES = {4: ("mel band", "time frame"), 3: ("time step", "unit")}
-SCALE = 5  # pixels on the page for a block
+SCALE = 4.375  # CSS pixels on the page for a block: 64 make the width of the pictures beside it
 
 
 def colours():
@@ -34,8 +34,8 @@ def image(found):
 
 
 def size(found):
-    """(width, height) on the page, in CSS pixels."""
-    return SCALE * len(found["rows"][0]), SCALE * len(found["rows"])
+    """(width, height) on the page, in whole CSS pixels."""
+    return round(SCALE * len(found["rows"][0])), round(SCALE * len(found["rows"]))
 
 
 def axes(layer):

@@ -73,7 +73,7 @@ def training_chart(phase, average):
     """Moving averages of the train phase: distance from that Keras after each update, one line for each side."""
     points = [(row["update"], side[average], name) for row in phase["updates"] for name, side in row["sides"].items()]
     return charts.lines(points, label=f"Keras {phase['keras']}: {AVERAGES[average]} after each update", x="update",
-                        y=f"{AVERAGES[average]}, from Keras {phase['keras']}", height=150)
+                        y="largest difference", height=150)
 
 
 # --- convolution ---
@@ -102,10 +102,17 @@ def flip_chart(model):
 # --- the worth of each fix ---
 
 
-def worth_rows(model):
+def worth_tables(model):
+    """(title, rows) of the trials at all layers of a kind, and of those at one layer where all were tried as well."""
+    whole = {trial["drift"]: trial for trial in model["worth"]}  # the last of a drift is at all of its layers
+    single = [trial for trial in model["worth"] if whole[trial["drift"]] is not trial]
+    return [("at all layers of a kind", worth_rows(model, whole.values())), ("layer by layer", worth_rows(model, single))]
+
+
+def worth_rows(model, trials):
     """(drift, where, largest difference there, at the end, times the port's own, tags) of every trial."""
     clean = figures.number(model["clean"]["max_abs"])
-    ends = [(trial, trial["final"]["max_abs"]) for trial in model["worth"]]
+    ends = [(trial, trial["final"]["max_abs"]) for trial in trials]
     return [(trial["drift"], _where(trial), _largest(trial), end, _times(end, clean), trial["tags"]) for trial, end in ends]
 
 
@@ -122,6 +129,12 @@ def _size(value):
     return -1.0 if number is None or number != number else abs(number)
 
 
+def magnitude(value):
+    """A difference of any size: `3.8e-06`, `0.575`, `644`."""
+    number = figures.number(value)
+    return figures.drift(value) if number is None or not 0.01 <= abs(number) < 1e5 else f"{number:.3g}"
+
+
 def _times(value, clean):
     value = figures.number(value)
     return None if value is None or not clean else value / clean
@@ -132,8 +145,8 @@ def worth_chart(model):
     whole = {trial["drift"]: trial for trial in model["worth"]}  # the last of a drift is at all of its layers
     costs = {"the port": model["clean"], **{drift: trial["final"] for drift, trial in whole.items()}}
     points = [(name, cost["max_abs"], "scores") for name, cost in costs.items()]
-    return charts.lines(points, label=f"{model['name']}: what stock Chainer costs at the end", x=None, y="largest difference of scores",
-                        order=list(costs), height=170, loose=("scores",))
+    return charts.bars(points, label=f"{model['name']}: what stock Chainer costs at the end", x=None, y="largest difference of scores",
+                       order=list(costs), height=170, log=True)
 
 
 def tags_text(tags):
@@ -161,38 +174,14 @@ def tag_chart(model):
                         y="logit, port − original", unit="sd", log=False, height=130, loose=series)
 
 
-def rank_change(row):
-    """The port's rank with a mark where it is another than the original's."""
-    expected, actual = row.get("rank_expected"), row.get("rank_actual")
-    if expected is None or actual is None or expected == actual:
-        return figures.count(actual)
-    return f"{'▲' if actual < expected else '▼'} {actual}"
-
-
-def stability_text(clip):
-    """Whether rounding could change the set of the first tags, in a clause; "" where that was not measured."""
-    found = figures.number(clip["stability"]) if not isinstance(clip["stability"], dict) else None
-    if found is None:
-        return ""
-    if found > 1:
-        return f"rounding cannot change the top {clip.get('k', 10)}: the margin is {figures.ratio(found)} times what it can bridge"
-    return f"rounding may change the top {clip.get('k', 10)}: the margin is {figures.percent(found)} of what it can bridge"
-
-
-def swap_text(swap):
-    """One pair that changed places, and whether rounding explains it."""
-    why = {True: "explained by rounding", False: "not explained by rounding", None: "not known whether by rounding"}[swap.get("explained")]
-    return f"{' and '.join(swap['pair'])}: {why}" if isinstance(swap, dict) else str(swap)
-
-
 # --- planted faults ---
 
 
 def fault_counts(document):
-    """(kind, planted, caught, located, named, undecidable) by kind of fault."""
+    """(kind, [planted, caught, located, named, undecidable]) for each kind of fault."""
     kinds = dict.fromkeys(record["kind"] for record in document["faults"])
     of_kind = {kind: [record for record in document["faults"] if record["kind"] == kind] for kind in kinds}
-    return [(kind, len(found), *(sum(record[key] for record in found) for key in FATES)) for kind, found in of_kind.items()]
+    return [(kind, [len(found), *(sum(record[key] for record in found) for key in FATES)]) for kind, found in of_kind.items()]
 
 
 FATES = ("caught", "located", "named", "undecidable")

@@ -7,7 +7,7 @@ import math
 
 from reports import figures
 
-WIDTH, HEIGHT = 320, 104  # of a picture
+WIDTH, HEIGHT = 280, 104  # of a picture
 LEFT, RIGHT, TOP, BOTTOM = 40, 4, 6, 20  # its margins, for labels
 REACH = 5  # sigmas on either side of the spread, as parity.json has it
 DECADES = 6  # of shares of the elements, below 1
@@ -118,9 +118,10 @@ def _picture(label, paths, ticks, rungs, title):
     drawn = [f'<path class="grid" d="{_rules(y for y, _ in rungs)}"/>', *(f'<path class="{look}" d="{data}"/>' for look, data in paths if data)]
     texts = [f'<text x="{_n(x)}" y="{foot + 14}" text-anchor="{_anchor(x)}">{text}</text>' for x, text in ticks]
     texts += [f'<text x="{LEFT - 4}" y="{_n(y + 4)}" text-anchor="end">{text}</text>' for y, text in rungs]
-    under = Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(_n(_across(.75, 1)), foot + 14, figures.visible(title))
+    said = Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(_n(_across(.75, 1)), foot + 14, figures.visible(title))
     frame = Markup('<svg class="small" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-label="{label}">{inside}</svg>')
-    return frame.format(w=WIDTH, h=HEIGHT, label=figures.visible(label), inside=Markup("".join(drawn + texts)) + under)
+    return frame.format(w=WIDTH, h=HEIGHT, label=figures.visible(label),
+                        inside=Markup("".join(drawn + texts)) + said)
 
 
 def _rules(heights):
