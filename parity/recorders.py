@@ -135,7 +135,8 @@ def _environment(job, home):
     flags = {"floatX": job.lane.floatx, "optimizer": job.lane.optimizer, "device": "cpu", "blas.ldflags": "",
              "base_compiledir": compiledir(job), "compile.wait": 1}
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH") if key in os.environ}
-    return {**kept, **dict.fromkeys(_THREADS, job.expect.get("threads", "1")), "HOME": str(home), "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1",
+    threads = dict.fromkeys(_THREADS, job.expect.get("threads", "1"))
+    return {**kept, **threads, "HOME": str(home), "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1",
             "THEANO_FLAGS": ",".join(f"{key}={value}" for key, value in flags.items())}
 
 

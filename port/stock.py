@@ -22,7 +22,8 @@ PUBLISHED_EPS = {("std", "bn_0_freq"): 1e-5}
 def replacements(model, weights, keras=None):
     """{drift: {layer: callable(ndarray) -> ndarray}} in network order, for the tagger of port.models.load.
 
-    A callable takes and gives what the port's step of that layer does, in the test phase.
+    A callable takes and gives what the port's step of that layer does, in the test phase; its attribute `link` is the stock
+    link behind it, None where it has none.
     """
     links = load(model, weights, keras).steps()
     return {drift: {name: make(name, link) for name, link in links.items() if type(link) is kind}
@@ -43,7 +44,7 @@ def _gru(sign_of_z):
                     *(np.split(parameter.array, 3) for parameter in (link.W, link.U, link.b)), strict=True)
         for of_input, of_state, sign, W, U, b in gates:
             of_input.W.array, of_state.W.array, of_input.b.array = sign * W, sign * U, sign * b
-        return _quiet(lambda x: _unroll(stock, x, link.out_size, link.return_sequences))
+        return _quiet(lambda x: _unroll(stock, x, link.out_size, link.return_sequences), link=stock)
 
     return make
 
@@ -59,7 +60,7 @@ def _unroll(stock, x, units, return_sequences):
 def _normalization(name, link):
     """Chainer's batch normalisation: running_std taken for the variance it has; stored statistics in the test phase, always."""
     stock = _filled(link, link.running_std, 2e-5)
-    return _quiet(stock)
+    return _quiet(stock, link=stock)
 
 
 def _published_normalization(name, link):
@@ -70,7 +71,7 @@ def _published_normalization(name, link):
     """
     variance = np.square(link.running_std) if link.dialect.stored == "std" else link.running_std
     stock = _filled(link, variance, PUBLISHED_EPS.get((link.dialect.stored, name), 2e-5))
-    return _quiet(lambda x: stock(_channel_last(x)), train=True) if link.mode == 2 else _quiet(stock)
+    return _quiet(lambda x: stock(_channel_last(x)), train=True, link=stock) if link.mode == 2 else _quiet(stock, link=stock)
 
 
 def _channel_last(x):
@@ -85,11 +86,12 @@ def _filled(link, variance, eps):
     return stock
 
 
-def _quiet(step, train=False):
+def _quiet(step, train=False, link=None):
     def call(x):
         with chainer.using_config("train", train), chainer.no_backprop_mode():
             return chainer.as_array(step(x))
 
+    call.link = link  # what may remember something between calls
     return call
 
 

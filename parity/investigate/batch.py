@@ -22,7 +22,7 @@ PINNED = ("Always give CNN0 the same batch, or freeze its statistics (`python -m
 class Measured(NamedTuple):
     """One model: batches (tuples of clip names), everyone: the largest of them, runs: {side: {batch: Run}}, and what they are judged by.
 
-    allowed: {clip: 2 lam sd of each logit}; last: the last layer; names: the tags.
+    allowed: {clip: 2 lam sd of each logit}; layers: in network order; names: the tags.
     """
 
     model: str
@@ -31,12 +31,12 @@ class Measured(NamedTuple):
     base: tuple
     runs: dict
     allowed: dict
-    last: str
+    layers: tuple
     names: tuple
 
     def logits(self, side, batch, clip):
         """The logits (N,) of a clip in a batch."""
-        return self.runs[side][batch].outputs[runs.LOGITS.format(self.last)][batch.index(clip)]
+        return self.runs[side][batch].outputs[runs.LOGITS.format(self.layers[-1])][batch.index(clip)]
 
     def beside_others(self):
         """(clip, batch) of every clip looked at, in every batch of more than one."""
@@ -88,7 +88,7 @@ def _measured(subject, name, plan, base, original, asked):
     most = np.max(list(rows.values()), axis=0)
     of_side = {"original": original, "port": runs.ported(**asked)}
     return Measured(name, batches, everyone, base, {side: {batch: of_side[side][" + ".join(batch)] for batch in batches} for side in SIDES},
-                    {clip: rows.get(clip, most) for clip in base}, asked["case"].model.layers[-1], _tags(asked["case"]))
+                    {clip: rows.get(clip, most) for clip in base}, asked["case"].model.layers, _tags(asked["case"]))
 
 
 def _tags(case):
@@ -104,6 +104,16 @@ def moved(measured, side):
         alone, here = measured.logits(side, (clip,), clip), measured.logits(side, batch, clip)
         found.append((clip, batch, change(measured.names, alone, here), share_of_rounding(here, alone, measured.allowed[clip])))
     return found
+
+
+def unmoved(measured):
+    """Largest share of rounding's allowance by which the original's logits differ between batches of equal statistics."""
+    first, shares = {}, []
+    for clip, batch in [(clip, (clip,)) for clip in measured.base] + measured.beside_others():
+        logits = measured.logits("original", batch, clip)
+        same = first.setdefault((clip, frozenset(batch)), logits)
+        shares.append(share_of_rounding(logits, same, measured.allowed[clip]))
+    return max(shares)
 
 
 def judge_dependence(shares):
@@ -122,13 +132,16 @@ def dependence(measured, subject):
     of = by_side["original"]
     flips, score = sum(row[2]["flipped"] for row in of), max(row[2]["score"] for row in of)
     shared, share = min(row[2]["jaccard"] for row in of), max(row[3] for row in of)
-    figures = (f"the top tag is another in {flips} of {len(of)} cases, a score moves by up to {score:.3f}, as little as {shared:.2f} of the "
-               f"top {of[0][2]['k']} is shared, and the logits move by {share:.3g} times what rounding can do")
+    layers = layers_table(measured)
+    explained = f" The batch mates explain {layers.rows[-1][1]:.0%} of the logits' variance." if layers.rows else ""
+    figures = (f"the top tag is another in {flips} of {len(of)} cases, a score moves by up to {score:.3f}, as little as {shared:.2f} of "
+               f"the top {of[0][2]['k']} is shared, and the logits move by {share:.3g} times what rounding can do")
     does = "depends" if said == PROVED else "does not depend"
     return Finding(
-        f"batch-{measured.model}", f"What {measured.model} says of a clip depends on the other clips of its batch: beside others, {figures}.",
+        f"batch-{measured.model}", f"What {measured.model} says of a clip depends on the other clips of its batch: beside others, "
+        f"{figures}.{explained} Beside itself, or with the others in another order, it moves by at most {unmoved(measured):.2g} of it.",
         said, {"what": "largest change of a score by the batch", "value": score, "unit": "of 1"},
-        PINNED if said == PROVED else "Nothing: any batch will do.", scope(subject.data), [tags_table(measured), layers_table(measured)],
+        PINNED if said == PROVED else "Nothing: any batch will do.", scope(subject.data), [tags_table(measured), layers],
         f"{measured.model}'s answer {does} on its batch mates: the top tag changes in {flips} of {len(of)} cases, scores by up to "
         f"{score:.2f}.")
 
@@ -160,8 +173,8 @@ def in_both(everything, subject):
     said, worst = judge_both(shares), max(shares)
     whose = "the original's own, not a fault of the port" if said == PROVED else "not the original's alone"
     return Finding(
-        "batch-whose", f"The dependence is the original's own: in {len(shares)} cases of a clip in a batch the port's logits differ from the "
-        f"original's by at most {worst:.2g} of what rounding can do.", said,
+        "batch-whose", f"The dependence is the original's own: in {len(shares)} cases of a clip in a batch the port's logits differ from "
+        f"the original's by at most {worst:.2g} of what rounding can do.", said,
         {"what": "largest difference of port and original, as a share of what rounding can do", "value": worst, "unit": ""},
         "Do not look for it in the port." if said == PROVED else "Run `make parity` with these clips: the port differs from the original.",
         scope(subject.data), [], f"This is {whose}: in every batch they differ by at most {worst:.2g} of rounding's allowance.")
@@ -177,12 +190,12 @@ def of_one(measured, subject):
     """The finding on what the last normalisation does to a clip that is alone."""
     statistics, last = statistics_table(measured, subject.cases[measured.model])
     levels = {side: signal_left(measured, side, lambda run, at: runs.per_channel(run.outputs[last], at)) for side in SIDES}
-    ends = {side: signal_left(measured, side, lambda run, at: run.outputs[runs.LOGITS.format(measured.last)][at]) for side in SIDES}
+    ends = {side: signal_left(measured, side, lambda run, at: run.outputs[runs.LOGITS.format(measured.layers[-1])][at]) for side in SIDES}
     said, values = judge_of_one(levels), statistics.rows[-1][2]
     return Finding(
-        f"batch-of-one-{measured.model}", f"Alone, a clip loses at {last} what tells it from others: each statistic is made of its own {values} "
-        f"values, {levels['original']:.2g} of the variance of its channels' levels between {len(measured.everyone)} clips is left there, and "
-        f"{ends['original']:.2f} of the variance between them at the logits.", said,
+        f"batch-of-one-{measured.model}", f"Alone, a clip loses at {last} what tells it from others: each statistic is made of its own "
+        f"{values} values; of the variance between {len(measured.everyone)} clips {levels['original']:.2g} is left in the levels of its "
+        f"channels, and {ends['original']:.2f} in the logits.", said,
         {"what": f"variance between clips left at the logits in batches of one, against a batch of {len(measured.everyone)}",
          "value": ends["original"], "unit": "of 1"},
         "Never tag one clip alone with batch statistics; freeze them (`python -m port calibrate`)." if said == PROVED else "Nothing.",

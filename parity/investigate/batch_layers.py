@@ -8,20 +8,14 @@ from parity.investigate.finding import Table
 
 def layers_table(measured):
     """Share of each layer's variance that the batch mates explain, in the original and in the port."""
-    order = next(iter(measured.runs["original"].values())).outputs
+    kept = next(iter(measured.runs["original"].values())).outputs
+    order = [name for name in (*measured.layers, runs.LOGITS.format(measured.layers[-1])) if name in kept]
     rows = [[layer, *(mates_share(measured, side, layer) for side in ("original", "port"))]
-            for layer in _in_order(measured, order)] if len(measured.base) > 1 else []
+            for layer in order] if len(measured.base) > 1 else []
     return Table(f"batch-layers-{measured.model}", f"{measured.model}: variance of each layer's output that the batch mates explain",
                  ["layer", "original", "port"], rows,
                  "Of the variance over clips and batches, per value, the share within a clip; 0: the clip alone decides.",
                  {"kind": "bars", "x": "layer", "y": ["original", "port"], "series": None, "log": False})
-
-
-def _in_order(measured, layers):
-    from port.models import MODELS
-
-    known = [name for model in MODELS.values() for name, *_ in model.layers]
-    return sorted(layers, key=lambda name: (name.endswith(":logits"), known.index(name.split(":")[0])))
 
 
 def mates_share(measured, side, layer):

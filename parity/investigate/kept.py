@@ -16,8 +16,9 @@ def recalled(what, depends_on, make):
     path = default_folder() / "investigations" / f"{key}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # missing or damaged: all in it can be had again
-        found = to_json(make())
+    except (OSError, ValueError):
+        pass  # missing or damaged: all in it can be had again
+    found = to_json(make())
     atomic_write(path, found)
     return json.loads(found)
 

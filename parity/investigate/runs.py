@@ -79,7 +79,7 @@ def originals(wanted, workers=2):
             waiting = [calls for calls in waiting if calls.gi_frame]
             running += [calls for calls in waiting if calls not in running][:workers - len(running)]
             time.sleep(_POLL_S)
-    return {name: _read(path, wanted[name]["case"].model.layers[-1]) for name, path in paths.items()}
+    return {name: _read(path, wanted[name]["case"].model.layers) for name, path in paths.items()}
 
 
 def _asked(case, batches, keep=None, optimizer="fast_run", stack=None, most=None, threads=1, progress=None):
@@ -147,19 +147,19 @@ def _scratch(parent):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(path, last):
+def _read(path, layers):
     try:
         with h5py.File(path, "r") as file:
             groups = [file[str(at)] for at in range(len(file))]
-            return {group.attrs["label"]: _run(group, last) for group in groups}
+            return {group.attrs["label"]: _run(group, layers) for group in groups}
     except (OSError, KeyError) as error:
         raise CannotRun(f"{path}: the recorded calls cannot be read; remove that file and run again") from error
 
 
-def _run(group, last):
-    outputs = {name: array[()] for name, array in group["outputs"].items()}
+def _run(group, layers):
+    outputs = {name: group["outputs"][name][()] for name in layers if name in group["outputs"]}
     if "logits" in group:
-        outputs[LOGITS.format(last)] = group["logits"][()]
+        outputs[LOGITS.format(layers[-1])] = group["logits"][()]
     arriving = {name: tuple(array[()]) for name, array in group["arriving"].items()}
     marks = [tuple(group.attrs[f"{what}_{when}"] for when in ("before", "after")) for what in ("parameters", "others")]
     return Run(outputs, arriving, *marks)
@@ -183,15 +183,17 @@ def called(tagger, batches, *, keep=None, most=None):
     """As `ported`, of a port.models.Tagger at hand."""
     from port import proof
 
-    steps, axes = proof.steps_of(tagger), {}
-    for name, link in tagger.steps().items():
-        if hasattr(link, "running_mean"):
-            axes[name] = link.axis
+    axes = {name: link.axis for name, link in tagger.steps().items() if hasattr(link, "running_mean")}
+    return through(proof.steps_of(tagger), batches, axes=axes, remembered=lambda: parameters_sha256(tagger), keep=keep, most=most)
+
+
+def through(steps, batches, *, axes, remembered, keep=None, most=None):
+    """The same of any port. steps: in order, the last with `logits`; axes: {normalisation: axis}; remembered() -> parameters_sha256."""
     found = {}
     for label, batch in batches.items():
-        before = parameters_sha256(tagger)
+        before = remembered()
         outputs, arriving = _through(steps, axes, batch, keep or list(steps)[-1:], most)
-        found[label] = Run(outputs, arriving, (before, parameters_sha256(tagger)))
+        found[label] = Run(outputs, arriving, (before, remembered()))
     return found
 
 
@@ -200,11 +202,11 @@ def _through(steps, axes, values, keep, most):
     for name, step in steps.items():
         if name in axes:
             arriving[name] = statistics(values, axes[name])
-        if name == last and name in keep:
-            outputs[LOGITS.format(name)] = steps[name].logits(values)
-        values = step(values)
+        before, values = values, step(values)
         if name in keep:
             outputs[name] = thinned(values, most)
+    if last in keep:
+        outputs[LOGITS.format(last)] = steps[last].logits(before)
     return outputs, arriving
 
 
