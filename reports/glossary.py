@@ -17,6 +17,12 @@ GLOSSARY = (
     ("bitwise", "share of elements equal in every bit"),
     ("inherited, made here", "the part of a chained drift that came in with the input, and the part that the layer added"),
     ("amplification", "how much the layer enlarged (above 1) or damped (below 1) the drift of its input"),
+    ("share of the final drift", "the part of the drift at the model's logits that this layer made; all layers together make 100 %,"
+     " and a layer that cancels others' drift has a share below 0"),
+    ("nearer the truth", "which of port and original is nearer to the float64 oracle, and by how many bits"),
+    ("cause, survivors, undecidable", "the named formula that explains a layer that does not hold, all others that explain it as well,"
+     " and those that this layer and this input could not have shown"),
+    ("planted fault, kill table", "a port broken on purpose; the harness has to catch it, find its layer and name its cause"),
     ("own noise", "the original against itself: compiled by Theano's optimizer (fast_run) against not compiled"),
     ("seeded stand-ins", "weights and clips generated from a fixed seed, with the published shapes but not the published values"),
 )

@@ -1,5 +1,6 @@
 """Makes what may lie beside parity.json: microscope.json, faults.json, investigation.json. Figures are plausible, not measured."""
 
+MADE = {"created": "2024-05-06T07:08:09Z", "environment": {"parity": "0.1.0", "numpy": "1.23.5"}}
 STATE = {"max_abs": 6.0e-8, "rms": 1.3e-8}
 
 
@@ -47,27 +48,52 @@ def microscope():
         return {"name": name, "data": "real", "gru": gru, "batch_normalization": {"bn_0_freq": _normalization(mode)},
                 "convolution": {"conv1": _convolution()}, "clean": STATE, "worth": worth}
 
-    return {"format": 1, "command": "parity microscope", "train_phase": [_training("1.0.6"), _training("1.1.0")],
+    return {"format": 1, "data": "real", **MADE, "command": "parity microscope", "train_phase": [_training("1.0.6"), _training("1.1.0")],
             "models": [model("CRNN", {"gru1": _gru()}, 0), model("CNN0", {}, 2), model("CNN", {}, 0)]}
+
+
+def _share(layer, share=0.98):
+    return {"space": "logits", "share": share, "energy": 0.97, "blamed_layer": layer, "blamed_share": share, "above_rounding": 5e4,
+            "drift": 0.3, "sound_drift": 2.1e-6, "final": 0.12, "sound_final": 6.0e-8, "message": None}
+
+
+def blame(layer="conv1", **changes):
+    """Whose the drift at the end is."""
+    return {"space": "logits", "share": 0.99, "energy": 0.998, "blamed_layer": layer, "blamed_share": 0.99, "above_rounding": 36.0,
+            "drift": 4e-3, "sound_drift": 2e-5, "final": 5.4e-5, "sound_final": 2.4e-7, "message": None, **changes}
+
+
+def improvement():
+    """The published port's formulas, found out at one layer."""
+    found = {"layer": "bn1", "verdict": "FORMULA(unnamed)", "share": 0.78, "energy": 0.92,
+             "cause": {"hypothesis": "eps under the root", "survivors": ["eps under the root"], "estimate": None}}
+    return {"id": "CNN-published-port", "model": "CNN", "what": "the published port's batch normalisation", "layers": [found],
+            "holds": ["bn2"], "space": "logits", "drift": 5.6e-3, "sound_drift": 1.8e-5, "final": 5.8e-5, "sound_final": 2.4e-7,
+            "message": None}
 
 
 def _fault(name, layer="conv1", **changes):
     return {"id": f"CNN0-{layer}-{name}", "model": "CNN0", "layer": layer, "kind": "weights", "expected_cause": name, "verdict": "GROSS",
             "located_layer": layer, "cause": {"hypothesis": name, "survivors": [name], "estimate": None}, "caught": True, "located": True,
-            "named": True, "undecidable": False, "observability": None, "message": None, "seconds": 1.5, **changes}
+            "named": True, "undecidable": False, "observability": None, "message": None, "changed_layers": [layer],
+            "attribution": blame(layer), "apart": None, "attributed": True, "seconds": 1.5, **changes}
 
 
 def faults(count=3):
-    """`count` named faults, one missed, one undecidable, one misplaced; a quiet reordering and a false alarm."""
+    """`count` named faults, one missed, one undecidable, one misplaced; a quiet reordering and a false alarm; an improvement."""
     missed = {"verdict": "ROUNDING", "located_layer": None, "cause": None, "caught": False, "located": False, "named": False}
-    planted = [*(_fault(f"named-{at}") for at in range(count)), _fault("missed", **missed, observability=2.5),
-               _fault("invisible", **missed, observability=0.02, undecidable=True),
-               _fault("misplaced", located_layer="bn1", located=False, named=False)]
+    planted = [*(_fault(f"named-{at}") for at in range(count)),
+               _fault("missed", **missed, observability=2.5, apart="below rounding", attributed=None),
+               _fault("invisible", **missed, observability=0.02, undecidable=True, attribution=blame("output", above_rounding=0.3),
+                      apart="below rounding", attributed=None),
+               _fault("misplaced", located_layer="bn1", located=False, named=False, attribution=blame("bn1"), attributed=False)]
     harmless = [{"id": f"CNN0-conv1-{name}", "model": "CNN0", "layer": "conv1", "verdict": verdict, "located_layer": None, "quiet": quiet,
                  "message": None, "seconds": 1.0} for name, verdict, quiet in (("blocked", "ROUNDING", True), ("folded", "GROSS", False))]
     totals = {"faults": count + 3, "undecidable": 1, "decidable": count + 2, "caught": count + 1, "located": count, "named": count,
-              "survivors": 2, "harmless": 2, "quiet": 1}
-    return {"format": 1, "data": "real", "selection": None, "faults": planted, "harmless": harmless, "totals": totals}
+              "survivors": 2, "harmless": 2, "quiet": 1, "attributable": count + 1, "attributed": count + 1, "several_layers": 0,
+              "no_end": 0, "below_rounding": 2}
+    return {"format": 1, "data": "real", "created": "2024-05-06T07:08:09Z", "command": "parity faults", "environment": None,
+            "selection": None, "faults": planted, "harmless": harmless, "improved": [improvement()], "totals": totals}
 
 
 def _finding(name, verdict, chart):

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reports import figures, html
+from reports import figures, html, provenance
 from reports.summary import DATA, FINAL, cells, verdict_sentence
 from tests.reports import factory
 
@@ -140,6 +140,16 @@ def test_environment_and_command_are_told():
     text = Page(html.page(factory.document())).text
     assert all(str(value) in text for value in factory.document()["environment"].values())
     assert "make parity DATA=data" in text and "optimizer=None,floatX=float32" in text
+
+
+def test_published_files_are_told_by_their_sha256():
+    published = next(entry for entry in json.loads(provenance.MANIFEST.read_text())["files"].values())
+    model = factory.model(weights={"file": "renamed.h5", "sha256": published["sha256"]})
+    text = Page(html.page(factory.document([model]))).text
+    assert f"{published['source_path']}; licence: {published['licence']}" in text
+    assert text.count("given to this run; none of the published files") == 2, "the clips"
+    assert "made from a fixed seed" in Page(html.page(factory.seeded())).text
+    assert all(command in text for _, command in provenance.MADE_BY)
 
 
 def test_flags_as_a_mapping():

@@ -1,0 +1,225 @@
+"""The report in a real browser: opens quietly, fits, prints, and does what its keys and addresses say."""
+
+import json
+import re
+
+import pytest
+from browser_pages import PAGES
+
+from reports.summary import offenders
+from tests.reports import factory
+
+EVERY = pytest.mark.parametrize("name", PAGES)
+LOOKS = pytest.mark.parametrize(("js", "dark", "width"), [(True, False, 1280), (False, True, 360)], ids=["scripted", "bare-dark-narrow"])
+FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+FOCUSED = "document.activeElement.closest('[data-find]')?.dataset.find ?? document.activeElement.id"
+
+
+@EVERY
+@LOOKS
+def test_it_opens_without_complaint_and_fits(opened, name, js, dark, width):
+    page = opened(name, js=js, dark=dark, width=width)
+    assert page.title().endswith("· parity") and page.locator("h1").is_visible()
+    assert page.evaluate(FITS), "the page is wider than its window"
+    assert page.locator("#page\\:tools").is_visible() == js
+
+
+@pytest.mark.parametrize("js", [True, False], ids=["scripted", "bare"])
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+@pytest.mark.parametrize("width", [360, 640, 1280])
+def test_a_failing_run_fits_however_it_is_read(opened, js, dark, width):
+    page = opened("companioned", js=js, dark=dark, width=width, scale=2 if width == 640 else 1)  # 640: 1280 at 200 % zoom
+    assert page.evaluate(FITS)
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", paper)[:3])) < 200) == dark
+
+
+def test_larger_letters_fit_too(opened):
+    page = opened("companioned", width=1280)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate(FITS)
+
+
+def test_without_a_script_every_verdict_figure_and_cause_can_be_read(opened):
+    page = opened("failing", js=False)
+    text = page.locator("main").inner_text()
+    for model in factory.failing()["models"]:
+        assert all(layer["name"] in text for layer in model["layers"])
+    assert text.count("FORMULA(reset-after)") >= 2 and "reset gate applied after the matrix product" in text and "209" in text
+    assert page.locator(".card").first.is_visible()
+
+
+def test_slash_filters_and_the_address_keeps_it(opened):
+    page = opened("failing")
+    page.keyboard.press("/")
+    assert page.evaluate(FOCUSED) == "page:filter"
+    page.keyboard.type("fail")
+    failing = sum(any(layer[mode]["verdict"] not in ("EXACT", "ROUNDING") for mode in ("isolated", "chained"))
+                  for model in factory.failing()["models"] for layer in model["layers"])
+    assert page.locator(".card:visible").count() == failing == page.locator("tr[data-find]:visible").count()
+    assert page.locator("#page\\:said").inner_text() == f"{failing} of 18 layers"
+    assert page.url.endswith("#?q=fail")
+    page.keyboard.press("Escape")
+    assert page.locator(".card:visible").count() == 18 and "#" not in page.url
+
+
+@pytest.mark.parametrize(("query", "names"), [
+    ("CRNN gru", ["CRNN-gru1", "CRNN-gru2"]), ("cnn0 convolution2d", ["CNN0-conv1"]), ("inherited", ["CRNN-gru2", "CRNN-output"]),
+    ("reset gate", ["CRNN-gru1"]), ("nothing of the kind", []),
+])
+def test_a_filter_in_the_address(opened, query, names):
+    page = opened("failing", "#?" + f"q={query.replace(' ', '+')}")
+    shown = page.locator(".card:visible").evaluate_all("cards => cards.map(card => card.id)")
+    assert [name for name in shown if not query.startswith("cnn0") or name.startswith("CNN0")] == names
+    assert page.locator("#page\\:filter").input_value() == query
+    assert (page.locator("#page\\:said").inner_text() == "none of 18 layers") == (not names)
+
+
+def test_a_hidden_target_ends_the_filter(opened):
+    page = opened("failing", "#?q=gru1")
+    assert not page.locator("#CNN-conv1").is_visible()
+    page.evaluate("location.hash = 'CNN-conv1'")
+    page.wait_for_function("!document.getElementById('CNN-conv1').hidden")
+    assert page.locator("#page\\:filter").input_value() == ""
+
+
+@pytest.mark.parametrize("js", [True, False], ids=["scripted", "bare"])
+def test_a_deep_link_shows_its_card(opened, js):
+    page = opened("document", "#CNN-gru1", js=js)
+    top, bottom = page.locator("#CNN-gru1").evaluate("card => [card.getBoundingClientRect().top, innerHeight]")
+    assert 0 <= top < bottom
+
+
+def test_j_and_k_walk_over_rows_and_cards(opened):
+    page = opened("failing")
+    walked = []
+    for key in "jjjkj":
+        page.keyboard.press(key)
+        walked.append(page.evaluate(FOCUSED).split()[1])
+    assert walked == ["bn_0_freq", "conv1", "pool1", "conv1", "pool1"]
+    for _ in range(20):
+        page.keyboard.press("j")
+    assert page.url.endswith("#CRNN-output") or "#C" in page.url or page.evaluate("document.activeElement.closest('.card, tr')")
+    page.keyboard.press("Control+k")
+    assert page.evaluate("document.activeElement.matches('a')")
+
+
+def test_j_from_a_card_goes_to_the_next_card(opened):
+    page = opened("failing", "#CRNN-gru1")
+    page.keyboard.press("j")
+    assert page.url.endswith("#CRNN-gru2") and page.evaluate(FOCUSED).startswith("CRNN gru2")
+    page.keyboard.press("k")
+    page.keyboard.press("k")
+    assert page.url.endswith("#CRNN-pool1")
+
+
+def test_n_goes_round_the_failures(opened):
+    page = opened("failing")
+    visited = []
+    for _ in range(5):
+        page.keyboard.press("n")
+        visited.append(page.url.partition("#")[2])
+    guilty = [cell.layer["name"] for model in factory.failing()["models"] for cell in offenders(model)]
+    assert visited == ["CRNN-gru1", "CRNN-gru2", "CRNN-output", "CNN0-conv1", "CRNN-gru1"] and {"gru1", "conv1"} == set(guilty)
+    top, bottom = page.locator("#CRNN-gru1").evaluate("card => [card.getBoundingClientRect().top, innerHeight]")
+    assert 0 <= top < bottom
+
+
+def test_n_says_where_nothing_fails(opened):
+    page = opened("document")
+    page.keyboard.press("n")
+    assert page.locator("#page\\:said").inner_text() == "no failure here" and not page.locator("#page\\:next").is_visible()
+
+
+def test_question_mark_opens_the_keys_and_escape_closes_them(opened):
+    page = opened("document")
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    page.keyboard.press("j")
+    assert page.evaluate("document.querySelector('dialog').contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("dialog").is_visible()
+    page.locator("#page\\:keys").click()
+    page.get_by_role("button", name="close").click()
+    assert not page.get_by_role("dialog").is_visible()
+
+
+def test_worst_first_and_back(opened):
+    page = opened("failing")
+    names = "rows => rows.map(row => row.querySelector('bdi').textContent)"
+    rows = page.locator("section[aria-labelledby=CRNN] tr[data-worst]")
+    network = rows.evaluate_all(names)
+    page.locator("#page\\:order").click()
+    assert rows.evaluate_all(names)[:3] == ["gru1", "gru2", "output"] and page.url.endswith("#?order=worst")
+    page.reload()
+    assert rows.evaluate_all(names)[0] == "gru1" and page.locator("#page\\:order").get_attribute("aria-pressed") == "true"
+    page.locator("#page\\:order").click()
+    assert rows.evaluate_all(names) == network == [kind[0] for kind in factory.KINDS]
+
+
+@pytest.mark.parametrize("name", ["hostile", "failing"])
+def test_the_json_comes_back_out_of_the_page(opened, name):
+    page = opened(name)
+    with page.expect_download() as download:
+        page.locator("#page\\:download").click()
+    assert download.value.suggested_filename == "parity.json"
+    assert json.loads(download.value.path().read_text(encoding="utf-8")) == factory.EVERY[name]()
+
+
+def test_hostile_names_are_text(opened):
+    page = opened("hostile")
+    assert all(name in page.locator("main").inner_text() for name in factory.HOSTILE[:3])
+    for at, name in enumerate(factory.HOSTILE):
+        assert page.locator(".card").nth(at).locator("bdi").first.inner_text().startswith(name[:1].replace("\u202e", "\\")
+                                                                                           .replace("\x1b", "\\"))
+
+
+@pytest.mark.parametrize("js", [True, False], ids=["scripted", "bare"])
+def test_on_paper_everything_is_open_and_no_card_is_cut(opened, js):
+    page = opened("companioned", js=js)
+    pdf = page.pdf(format="A4", print_background=True)
+    assert pdf.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", pdf)) > 3
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 718, "height": 1047})  # A4 less margins of a centimetre
+    if js:
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.locator("details:not([open])").count() == 0
+    cards = page.locator(".card").evaluate_all(
+        "cards => cards.map(card => [card.id, getComputedStyle(card).breakInside, card.offsetHeight, card.scrollWidth - card.clientWidth])")
+    assert [card for card in cards if card[1] != "avoid" or card[2] > 1047 or card[3] > 0] == []
+    assert not page.locator("nav").is_visible() and not page.locator("#page\\:tools").is_visible()
+    assert page.evaluate(FITS)
+
+
+def test_after_printing_the_details_are_as_they_were(opened):
+    page = opened("companioned")
+    before = page.locator("details[open]").count()
+    page.evaluate("dispatchEvent(new Event('beforeprint')); dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == before
+
+
+@pytest.mark.parametrize("name", ["many_layers", "many_clips"])
+def test_a_long_run_opens_at_once(opened, page_file, name):
+    assert page_file(name).stat().st_size < 2_000_000
+    loaded = "performance.getEntriesByType('navigation')[0].loadEventEnd"
+    assert min(opened(name).evaluate(loaded) for _ in range(3)) < 2000
+
+
+CONTRAST = {"runOnly": ["color-contrast"]}  # of all rules the one that the dark colours can break
+
+
+@pytest.mark.parametrize(("name", "options"), [("companioned", {}), ("incomplete", {}), ("comparison", {}), ("seeded", CONTRAST)])
+def test_nothing_stands_in_the_way_of_anyone(opened, axe, name, options):
+    page = opened(name)
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    page.evaluate(axe)
+    assert grave(page, options) == []
+    page.emulate_media(color_scheme="dark")
+    assert grave(page, CONTRAST) == []
+
+
+def grave(page, options):
+    """The serious and critical findings of an audit, with up to three places each."""
+    found = page.evaluate("options => axe.run(document, {...options, resultTypes: ['violations']})", options)["violations"]
+    return [f"{each['impact']} {each['id']}: {each['help']}: {node['html'][:120]}" for each in found
+            if each["impact"] in ("serious", "critical") for node in each["nodes"][:3]]
