@@ -4,6 +4,7 @@ WORKERS  ?= 2
 DATA     ?= $(PARITY_DATA)
 HARNESS  := .tox/harness/bin/python
 READY    := .tox/harness.ready
+AXE      := tests/browser/node_modules/.package-lock.json
 
 export UV_PYTHON_DOWNLOADS := never
 export NUMBA_CACHE_DIR     := $(CURDIR)/.tox/numba
@@ -20,7 +21,7 @@ export PARITY_LAYER := $(LAYER)
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
 	@$(HARNESS) -m parity run --workers $(WORKERS) $(selection) $(ARGS)
 
-test: $(READY)  ## every test: the harness, the port, the recorder, the reports, and every declared layer
+test: $(READY) $(AXE)  ## every test: the harness, the port, the recorder, the reports, and every declared layer
 	@$(HARNESS) -m pytest -n $(WORKERS) $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
 
 gate: $(READY)  ## is this the network that was proved, and is it still as faithful as it was
@@ -55,6 +56,11 @@ help:  ## show this
 $(READY): requirements/harness.txt requirements/build.txt tox.ini .tools/ready
 	@.tools/bin/tox run -q --notest -e harness >&2
 	@touch $@
+
+# Of the tests alone: what audits the report in a browser. Without npm, or without a network, that one audit is left out.
+$(AXE): tests/browser/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix tests/browser \
+		|| echo "make: npm could not fetch axe-core; the report's accessibility audit is left out" >&2; fi
 
 .tools/ready: requirements/tools.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here; install Python 3.11 with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 2; }

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("port_speed", "fast_run", "comparing", "recording", "whole_run", "gate", "tagging")
+BENCHES = ("port_speed", "fast_run", "comparing", "recording", "whole_run", "gate", "tagging", "report")
 
 
 def main(names):

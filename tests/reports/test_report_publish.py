@@ -73,9 +73,18 @@ def _imported(statements):
     return set(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split())
 
 
-def test_core_needs_no_drawing_library():
-    loaded = _imported("import reports.publish, reports.message")
-    assert not loaded & {"pandas", "jinja2", "rich", "jsonschema", "markupsafe", "numpy"}
+DRAWING = {"altair", "vl_convert", "PIL", "jinja2", "markupsafe", "pandas", "rich", "jsonschema", "matplotlib"}
+
+
+@pytest.mark.parametrize("core", ["parity.__main__", "parity.run, parity.compare, parity.document", "reports.publish, reports.terminal"])
+def test_core_needs_no_drawing_library(core):
+    assert not _imported(f"import {core}") & DRAWING
+
+
+def test_json_summary_and_junit_need_no_drawing_library():
+    loaded = _imported("from tests.reports import factory\nfrom reports import junit, markdown, terminal\nd = factory.failing()\n"
+                       "junit.junit(d), markdown.markdown(d), terminal.text(d)")
+    assert not loaded & DRAWING
 
 
 def test_reports_know_only_the_json():
