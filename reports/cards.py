@@ -33,7 +33,8 @@ def spread_caption(layer):
     beyond = [f"{_who(side, residuals)} {count} of {of}" for side, (count, of) in small_charts.tails(residuals).items()]
     part = f"; one element in {counted['every']} was counted" if counted["every"] > 1 else ""
     certain = f"; {counted['certain']} more may not differ at all" if counted["certain"] else ""
-    return f"Distance from the oracle in expected errors: {looks}a normal distribution dotted. Beyond 5: {', '.join(beyond)}{part}{certain}."
+    return (f"Distance from the oracle in expected errors: {looks}a normal distribution dotted. Beyond 5: {', '.join(beyond)}"
+            f"{part}{certain}.")
 
 
 def _who(side, residuals):
@@ -55,14 +56,18 @@ def heat_map(model, layer):
     found = (layer.get("evidence") or {}).get("map")
     if not found:
         return None
-    across, up = heatmap.axes(layer)
-    rows, columns = found["block"]
     width, height = heatmap.size(found)
     return {"source": heatmap.image(found), "width": width, "height": height, "gradient": heatmap.legend(),
             "alternative": f"{model['name']} / {layer['name']}: {heatmap.alternative(layer, found)}",
-            "caption": f"|port − original|, {found['mode']}, largest over clips and channels in blocks of {rows} {up}s by {columns} "
-                       f"{across}s; {up} 0 is below; empty where nothing differs.",
-            "least": figures.drift(found["least"]), "largest": figures.drift(found["largest"])}
+            "caption": _map_caption(layer, found), "least": figures.drift(found["least"]), "largest": figures.drift(found["largest"])}
+
+
+def _map_caption(layer, found):
+    across, up = heatmap.axes(layer)
+    over = "clips and channels" if len(layer["shape"]) > 3 else "clips"
+    blocks = [figures.counted(size, axis) for size, axis in zip(found["block"], (up, across), strict=True)]
+    place = f"at each {up} and {across}" if found["block"] == [1, 1] else f"in blocks of {' by '.join(blocks)}"
+    return f"|port − original|, {found['mode']}, largest over {over} {place}; {up} 0 is below; empty where nothing differs."
 
 
 def survivors(layer):

@@ -5,37 +5,44 @@ exactly zero stands at the axis's foot, marked "0".
 """
 
 import math
-from functools import partial
+from functools import lru_cache
 
 from reports import figures
 from reports.drawing import small
 
 COLOURS = ("var(--link)", "var(--missing)", "var(--good)", "var(--soft)", "var(--bad)")
 DASHES = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [4, 5])
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
+# Vega's names of the shapes, and how the legend draws them
+SHAPES = {"circle": "M11,5a3,3,0,1,1,6,0a3,3,0,1,1,-6,0", "square": "M11,2h6v6h-6Z", "triangle-up": "M14,1.5l4,7h-8Z",
+          "diamond": "M14,1l4,4l-4,4l-4,-4Z", "cross": "M12.5,1h3v2.5h2.5v3h-2.5v2.5h-3v-2.5h-2.5v-3h2.5Z"}
 INK, SOFT, LINE = "var(--ink)", "var(--soft)", "var(--line)"
 CHECKED = False
+KEPT = 256  # charts
+TINY, HUGE = 1e-300, 1e300  # what is smaller stands as 0, what is larger is left out: no axis has room for it
 FONT = 13  # as measured; the page draws 11.5 (charts.css), which leaves room for fonts wider than vl-convert's
 LABEL_PIXELS = 230  # of a name on an axis; longer ones are cut with an ellipsis
 STEP, WIDTH_LEAST, WIDTH_MOST = 32, 480, 1600  # of a chart with a place per name, in pixels
 
 
 def lines(points, *, label, x, y, log=True, order=None, unit=None, height=220, loose=()):
-    """A line chart as inline SVG; "" where there is nothing to draw.
+    """A line chart as inline SVG, its legend before it; "" where there is nothing to draw.
 
     points: (x, y, series); x a name or a number, y a number, a word for one that is not finite, or None, both left out.
     label: what the chart shows, for those who do not see it; x, y: titles of the axes; order: the names on the x axis, None where
     it is of numbers; unit: of y; loose: series whose points are not joined.
     """
-    return _draw(partial(_lines, loose=loose), points, label, x, y, log, order, unit, height)
+    order = None if order is None else tuple(order)
+    return _draw("lines", tuple(points), label, x, f"{y}, {unit}" if unit else y, log, order, height, tuple(loose))
 
 
-def bars(points, *, label, x, y, log=False, order=None, unit=None, height=220):
+def bars(points, *, label, x, y, order, log=False, unit=None, height=220):
     """A bar chart, one bar per series beside the other; everything else as in `lines`."""
-    return _draw(_bars, points, label, x, y, log, order, unit, height)
+    return _draw("bars", tuple(points), label, x, f"{y}, {unit}" if unit else y, log, tuple(order), height, ())
 
 
-def _draw(marks, points, label, x, y, log, order, unit, height):
+@lru_cache(maxsize=KEPT)
+def _draw(kind, points, label, x, y, log, order, height, loose):
+    """The legend and the chart; those drawn before are kept, as two runs that are compared have many in common."""
     rows, foot = _rows(points, log)
     if not rows:
         return ""
@@ -44,8 +51,8 @@ def _draw(marks, points, label, x, y, log, order, unit, height):
         order = [_name(name) for name in order]
     width = WIDTH_LEAST if order is None else min(WIDTH_MOST, max(WIDTH_LEAST, STEP * len(order)))
     with unchecked():
-        chart = marks(rows, names, _x(rows, x, order), _y(rows, f"{y}, {unit}" if unit else y, log, foot))
-        return svg(chart.properties(width=width, height=height), label)
+        chart = MARKS[kind](rows, names, _x(rows, x, order), _y(rows, y, log, foot), loose)
+        return _legend(names, loose, kind == "bars") + svg(chart.properties(width=width, height=height), label)
 
 
 def unchecked():
@@ -60,7 +67,7 @@ def svg(chart, label):
     from markupsafe import Markup
     from vl_convert import vegalite_to_svg
 
-    width, height, inside = small(vegalite_to_svg(chart.configure(**_look()).to_dict(validate=CHECKED)))
+    width, height, inside = small(vegalite_to_svg(chart.configure(**_theme()).to_dict(validate=CHECKED)))
     frame = Markup('<svg class="chart" role="img" viewBox="0 0 {w:.0f} {h:.0f}" width="{w:.0f}" height="{h:.0f}" aria-label="{label}">')
     return frame.format(w=width, h=height, label=figures.visible(label)) + Markup(inside) + Markup("</svg>")
 
@@ -68,11 +75,13 @@ def svg(chart, label):
 def _rows(points, log):
     """(rows for Vega, the value that stands for zero on a logarithmic axis or None); what has no finite y is left out."""
     numbers = [(where, figures.number(y), series) for where, y, series in points]
-    known = [(where, y, series) for where, y, series in numbers if y is not None and math.isfinite(y)]
-    sizes = [abs(y) for _, y, _ in known if y]
-    foot = (10.0 ** (math.floor(math.log10(min(sizes))) - 1) if sizes else 1.0) if log and any(not y for _, y, _ in known) else None
-    return [{"x": where if isinstance(where, (int, float)) else _name(where), "y": (abs(y) or foot) if log else y,
-             "series": _name(series)} for where, y, series in known], foot
+    known = [(where, y, series) for where, y, series in numbers if y is not None and abs(y) < HUGE]
+    sizes = [abs(y) for _, y, _ in known if abs(y) > TINY]
+    foot = None
+    if log and len(sizes) < len(known):
+        foot = 10.0 ** (math.floor(math.log10(min(sizes))) - 1) if sizes else 1.0
+    return [{"x": where if isinstance(where, (int, float)) else _name(where), "series": _name(series),
+             "y": y if not log else abs(y) if abs(y) > TINY else foot} for where, y, series in known], foot
 
 
 def _name(text):
@@ -107,44 +116,69 @@ def _y(rows, title, log, foot):
                  axis=alt.Axis(values=ticks, labelExpr=f"{shown}format(datum.value, '.0e')"))
 
 
-def _series(names):
-    """What tells the series apart; no legend for a single one."""
+def _look(at, looks):
+    """The colour, dash or shape of the series at that place; from the sixth on a colour comes back with another dash and shape."""
+    return looks[(at + (0 if looks is COLOURS else at // len(COLOURS))) % len(looks)]
+
+
+def _told_apart(names):
+    """The encodings that tell series apart. They have no legend of Vega's, which takes as long as all the rest: see `_legend`."""
     import altair as alt
 
-    shown = alt.Legend(orient="top", symbolSize=60, labelLimit=340, columns=2) if len(names) > 1 else None
+    def of(channel, looks):
+        scale = alt.Scale(domain=names, range=[_look(at, looks) for at in range(len(names))])
+        return channel("series:N", title=None, scale=scale, legend=None)
 
-    def of(channel, looks, legend):
-        scale = alt.Scale(domain=names, range=[looks[at % len(looks)] for at in range(len(names))])
-        return channel("series:N", title=None, scale=scale, legend=legend)
+    return {"color": of(alt.Color, COLOURS), "shape": of(alt.Shape, tuple(SHAPES)), "strokeDash": of(alt.StrokeDash, DASHES)}
 
-    return {"color": of(alt.Color, COLOURS, shown), "strokeDash": of(alt.StrokeDash, DASHES, None), "shape": of(alt.Shape, SHAPES, shown)}
+
+def _legend(names, loose, is_bars):
+    """What the series look like, as HTML that wraps where the page is narrow; nothing for a single one."""
+    from markupsafe import Markup
+
+    if len(names) < 2:
+        return Markup("")
+    key = Markup('<span><svg class="key" viewBox="0 0 28 10" width="28" height="10" aria-hidden="true">{}</svg> <bdi>{}</bdi></span> ')
+    keys = [key.format(Markup(_key(at, name in loose, is_bars)), name) for at, name in enumerate(names)]
+    return Markup('<p class="legend">{}</p>').format(Markup("").join(keys))
+
+
+def _key(at, is_loose, is_bar):
+    colour, dash = _look(at, COLOURS), " ".join(map(str, _look(at, DASHES)))
+    if is_bar:
+        return f'<path fill="{colour}" d="M6,0h16v10h-16Z"/>'
+    line = "" if is_loose else f'<path stroke="{colour}" stroke-width="1.5" stroke-dasharray="{dash}" d="M0,5h28"/>'
+    return f'{line}<path fill="{colour}" d="{SHAPES[_look(at, tuple(SHAPES))]}"/>'
 
 
 def _lines(rows, names, x, y, loose):
     import altair as alt
 
-    look, joined = _series(names), [{**row, "joined": row["series"] not in loose} for row in rows]
+    look, joined = _told_apart(names), [{**row, "joined": row["series"] not in loose} for row in rows]
     path = alt.Chart().mark_line(strokeWidth=1.5).encode(x=x, y=y, color=look["color"], strokeDash=look["strokeDash"])
     marks = alt.Chart().mark_point(filled=True, opacity=1, size=22).encode(x=x, y=y, color=look["color"], shape=look["shape"])
     return alt.layer(path.transform_filter("datum.joined"), marks, data=alt.Data(values=joined))
 
 
-def _bars(rows, names, x, y):
+def _bars(rows, names, x, y, loose):
     import altair as alt
 
     more = {"xOffset": alt.XOffset("series:N", scale=alt.Scale(domain=names))} if len(names) > 1 else {}
     low = y.to_dict().get("scale", {}).get("domain", [None])[0]
     if low is not None:  # a logarithmic axis has no zero for a bar to stand on
         more["y2"] = alt.Y2Datum(low)
-    return alt.Chart(alt.Data(values=rows)).mark_bar().encode(x=x, y=y, color=_series(names)["color"], **more)
+    return alt.Chart(alt.Data(values=rows)).mark_bar().encode(x=x, y=y, color=_told_apart(names)["color"], **more)
 
 
-def _look():
+def _theme():
     """Vega's configuration: the page's colours, no frame, no background."""
-    text = {"labelColor": INK, "titleColor": SOFT, "labelFontSize": FONT, "titleFontSize": FONT, "titleFontWeight": "normal", "titlePadding": 9,
-            "labelFontWeight": "normal"}
-    return {"background": "transparent", "view": {"stroke": None}, "font": "sans-serif", "legend": text,
+    text = {"labelColor": INK, "titleColor": SOFT, "labelFontSize": FONT, "titleFontSize": FONT, "titleFontWeight": "normal",
+            "labelFontWeight": "normal", "titlePadding": 9}
+    return {"background": "transparent", "view": {"stroke": None}, "font": "sans-serif",
             "axis": {**text, "domainColor": SOFT, "tickColor": SOFT, "gridColor": LINE}}
+
+
+MARKS = {"lines": _lines, "bars": _bars}
 
 
 # --- the charts of parity.json ---

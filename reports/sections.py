@@ -174,6 +174,12 @@ def tag_chart(model):
                         y="logit, port − original", unit="sd", log=False, height=130, loose=series)
 
 
+def ends_text(model):
+    """How much of what rounding explains the farthest logit of any tag uses, to end a sentence."""
+    ratio = ((model.get("attribution") or {}).get("ends") or {}).get("ratio")
+    return "." if ratio is None else f". The farthest of all tags uses {figures.allowance(ratio)} of what rounding explains."
+
+
 # --- planted faults ---
 
 
@@ -185,8 +191,13 @@ def fault_counts(document):
 
 
 FATES = ("caught", "located", "named", "undecidable")
-fault_headings, fault_rows, reordering_rows, fault_sentence = faults.HEADINGS, faults.rows, faults.reordering_rows, faults.sentence
-reordering_headings = faults.REORDERING_HEADINGS
+fault_sentence = faults.sentence
+
+
+def fault_tables(document):
+    """(title, headings, rows) of what was planted and of what was only reordered."""
+    return [("every planted fault", faults.HEADINGS, faults.rows(document)),
+            ("every harmless reordering", faults.REORDERING_HEADINGS, faults.reordering_rows(document))]
 
 
 # --- investigation ---
@@ -203,8 +214,8 @@ def evidence_chart(table):
     numeric = chart["kind"] == "lines" and all(isinstance(x, (int, float)) and not isinstance(x, bool) for x, _, _ in points)
     draw = {"lines": charts.lines, "bars": charts.bars}[chart["kind"]]
     points = points if numeric else [(cell(x), y, series) for x, y, series in points]
-    return draw(points, label=table["title"], x=chart["x"], y=", ".join(chart["y"]), log=chart["log"],
-                order=None if numeric else list(dict.fromkeys(x for x, _, _ in points)), height=190)
+    return draw(points, label=table["title"], x=chart["x"], y=", ".join(chart["y"]), log=chart["log"], height=190,
+                order=None if numeric else list(dict.fromkeys(x for x, _, _ in points)))
 
 
 def _series(chart, row, y, at):

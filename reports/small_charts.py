@@ -115,10 +115,12 @@ def _picture(label, paths, ticks, rungs, title):
     from markupsafe import Markup
 
     foot = HEIGHT - BOTTOM
-    drawn = [f'<path class="grid" d="{_rules(y for y, _ in rungs)}"/>', *(f'<path class="{look}" d="{data}"/>' for look, data in paths if data)]
+    paths = [("grid", _rules(y for y, _ in rungs)), *paths]
+    drawn = [f'<path class="{look}" d="{data}"/>' for look, data in paths if data]
     texts = [f'<text x="{_n(x)}" y="{foot + 14}" text-anchor="{_anchor(x)}">{text}</text>' for x, text in ticks]
     texts += [f'<text x="{LEFT - 4}" y="{_n(y + 4)}" text-anchor="end">{text}</text>' for y, text in rungs]
-    said = Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(_n(_across(.75, 1)), foot + 14, figures.visible(title))
+    said = Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>')
+    said = said.format(_n(_across(.75, 1)), foot + 14, figures.visible(title))
     frame = Markup('<svg class="small" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-label="{label}">{inside}</svg>')
     return frame.format(w=WIDTH, h=HEIGHT, label=figures.visible(label),
                         inside=Markup("".join(drawn + texts)) + said)
