@@ -69,14 +69,22 @@ def attribute(paths, actual, expected):
     ends = {path: 0.0 if end is None else end.astype(np.float64) for path, end in paths.deviations.items()}
     drift = np.subtract(actual, expected, dtype=np.float64)
     ends[paths.port], ends[paths.reference] = drift, np.zeros(drift.shape)  # in float64, both chains having ended
-    gaps = [np.zeros(drift.shape), *(ends[port] - ends[reference] if port != reference else np.zeros(drift.shape)
-                                     for _, port, reference in paths.gaps)]
-    added = dict(zip((name for name, _, _ in paths.gaps), np.diff(gaps, axis=0), strict=True))
-    whole, energy = float(np.vdot(drift, drift)), sum(float(np.vdot(c, c)) for c in added.values())
-    closure = closes(added.values(), drift)
+    return shares(added({name: ends[port] - ends[reference] if port != reference else np.zeros(drift.shape)
+                         for name, port, reference in paths.gaps}), drift)
+
+
+def added(gaps):
+    """{layer: C_k} from {layer: E_k}, in network order."""
+    ends = list(gaps.values())
+    return dict(zip(gaps, np.diff([np.zeros(ends[0].shape), *ends], axis=0), strict=True))
+
+
+def shares(parts, drift):
+    """What `attribute` returns, from {layer: C_k} and D, each (B, N) float64."""
+    whole, energy = float(np.vdot(drift, drift)), sum(float(np.vdot(c, c)) for c in parts.values())
     layers = {name: {"share": float(np.vdot(c, drift)) / whole if whole else None,
-                     "energy": float(np.vdot(c, c)) / energy if energy else 0.0} for name, c in added.items()}
-    return {"layers": layers, "drift": whole**0.5, "closure": closure}
+                     "energy": float(np.vdot(c, c)) / energy if energy else 0.0} for name, c in parts.items()}
+    return {"layers": layers, "drift": whole**0.5, "closure": closes(parts.values(), drift)}
 
 
 def closes(parts, drift):

@@ -62,6 +62,16 @@ class Carrier:
             self.observe(judge, block, np.subtract(recorded[where], block.o, dtype=np.float64))
         return self
 
+    def errors(self):
+        """As `run`, without sigma: half the work, for a caller that only carries."""
+        judge = witness(self.layer, self.params, self.given, self.keras)
+        recorded = self.expected.reshape(judge.view)
+        for where in judge.blocks():
+            error = np.subtract(judge.value(where), recorded[where], dtype=np.float64)
+            if not judge.moves or error.any():
+                self._room("error", judge)[where] = error
+        return self
+
     def carry(self, deviation):
         """O(given + deviation) - expected, float32, or None for zero. The deviation's memory may be used for it."""
         if deviation is None:
@@ -135,17 +145,25 @@ def _elu(carrier, d):
     for where in judge.blocks():
         part, negative = out[where], np.minimum(a[where], 0)
         positive = np.maximum(part, -a[where]) + negative
-        part -= positive
-        part *= 1 + part / 2 if max(part.max(), -part.min()) < SMALL else _expm1_ratio(part)
-        part *= np.exp(negative, out=negative)
+        part -= positive  # min(a+d, 0) - min(a, 0)
+        _exp_change(negative, part)
         part *= alpha
         part += positive
     return d
 
 
-def _expm1_ratio(x):
-    """expm1(x)/x, 1 at 0."""
-    return np.divide(np.expm1(x), x, out=np.ones_like(x), where=x != 0)
+def _exp_change(x, d):
+    """d becomes e^(x+d) - e^x = e^x expm1(d), for x and x + d up to 0; x may be overwritten."""
+    largest = d.max()
+    if largest > 1:  # expm1 may overflow, and where d is large nothing cancels
+        before, far = np.exp(x), np.exp(np.minimum(x + d, 0))
+        np.copyto(d, np.where(d > 1, far - before, before * np.expm1(np.minimum(d, 1))))
+        return
+    if max(largest, -d.min()) < SMALL:
+        d *= 1 + d / 2
+    else:
+        np.expm1(d, out=d)
+    d *= np.exp(x, out=x)
 
 
 def _pool(carrier, d):

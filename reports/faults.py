@@ -1,10 +1,11 @@
 """The planted faults as text and as GitHub Markdown, drawn from faults.json alone."""
 
 from reports import document as documents
-from reports.figures import ABSENT, ratio, visible
+from reports.figures import ABSENT, drift, percent, ratio, visible
 
 FAULTS = documents.Kind("faults.json", "faults.schema.json", "make faults")
-HEADINGS = ("Model", "Layer", "Fault", "Kind", "Verdict", "Found at", "Cause", "Outcome")
+HEADINGS = ("Model", "Layer", "Fault", "Kind", "Verdict", "Found at", "Cause", "Outcome", "Blamed at the end")
+IMPROVED_HEADINGS = ("Model", "Layer", "Verdict", "Cause", "Share of the drift", "Scores off, published formulas", "Scores off, ours")
 REORDERING_HEADINGS = ("Model", "Layer", "Reordering", "Verdict", "Outcome")
 
 
@@ -23,6 +24,9 @@ def sentence(document):
     t = document["totals"]
     return (f"{t['faults']} faults planted ({document['data']} weights): {t['caught']} of {t['decidable']} decidable ones caught, "
             f"{t['located']} located, {t['named']} named; {t['undecidable']} undecidable; {t['survivors']} survive. "
+            f"Largest share of the final drift at the planted layer: {t['attributed']} of {t['attributable']}; apart stand "
+            f"{t['below_rounding']} below rounding at the end, {t['no_end']} that do not reach it, "
+            f"{t['several_layers']} at several layers. "
             f"{t['quiet']} of {t['harmless']} harmless reorderings left alone.")
 
 
@@ -35,10 +39,18 @@ def outcome(record):
     return "named" if record["named"] else "located"
 
 
+def blamed(record):
+    """The layer with the largest share of the final drift and that share, or why there is none to be blamed."""
+    share = record["attribution"]
+    if record["apart"]:
+        return record["apart"] + (f" ({ratio(share['above_rounding'])})" if record["apart"] == "below rounding" else "")
+    return f"{'' if record['attributed'] else 'WRONG: '}{share['blamed_layer']} {percent(share['blamed_share'])}"
+
+
 def rows(document):
     """One row per fault, under HEADINGS."""
     return [(record["model"], record["layer"], _fault_name(record), record["kind"], record["verdict"],
-             record["located_layer"] or ABSENT, (record["cause"] or {}).get("hypothesis") or ABSENT, outcome(record))
+             record["located_layer"] or ABSENT, (record["cause"] or {}).get("hypothesis") or ABSENT, outcome(record), blamed(record))
             for record in document["faults"]]
 
 
@@ -48,16 +60,26 @@ def reordering_rows(document):
             for record in document["harmless"]]
 
 
+def improved_rows(document):
+    """One row per layer at which the published port's formulas are found out, under IMPROVED_HEADINGS."""
+    return [(record["model"], layer["layer"], layer["verdict"], (layer["cause"] or {}).get("hypothesis") or ABSENT,
+             percent(layer["share"]), drift(record["final"]), drift(record["sound_final"]))
+            for record in document["improved"] for layer in record["layers"]]
+
+
+def _tables(document, form):
+    return filter(None, (form(HEADINGS, rows(document)), form(REORDERING_HEADINGS, reordering_rows(document)),
+                         form(IMPROVED_HEADINGS, improved_rows(document))))
+
+
 def text(document):
-    """Plain text for a terminal: both tables, then the totals."""
-    tables = [_aligned(HEADINGS, rows(document)), _aligned(REORDERING_HEADINGS, reordering_rows(document))]
-    return "\n\n".join([*filter(None, tables), sentence(document)]) + "\n"
+    """Plain text for a terminal: the tables, then the totals."""
+    return "\n\n".join([*_tables(document, _aligned), sentence(document)]) + "\n"
 
 
 def markdown(document):
     """The same as GitHub Markdown. Holds no time, so the same verdicts give the same text."""
-    tables = [_piped(HEADINGS, rows(document)), _piped(REORDERING_HEADINGS, reordering_rows(document))]
-    return "\n\n".join([f"**{_plain(sentence(document))}**", *filter(None, tables)]) + "\n"
+    return "\n\n".join([f"**{_plain(sentence(document))}**", *_tables(document, _piped)]) + "\n"
 
 
 def _fault_name(record):

@@ -131,6 +131,14 @@ def planted(tagger, fault):
     return {**steps_of(tagger), **{name: in_test_phase(step) for name, step in replaced.items()}}
 
 
+def answer(step, given):
+    """A step's output, or a sentence saying why there is none."""
+    try:
+        return np.asarray(step(given))
+    except Exception as error:  # whatever a broken port raises is that layer's failure
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+
+
 def widened(tagger):
     """The same Tagger with float64 parameters and statistics, so that it computes its formulas without float32's rounding."""
     for link in tagger.children():

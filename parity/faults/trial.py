@@ -4,7 +4,7 @@ Every layer of the broken port is run. One whose output is bit for bit the sound
 other one is judged anew. So that nothing is known beforehand: where the fault is has to be found.
 """
 
-import time
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,7 +15,8 @@ from parity import verdict
 from parity.bounds import witness
 from parity.drift import measure
 from parity.errors import CannotRun
-from parity.faults.plant import planted, widened
+from parity.faults.blame import BELOW, NO_END, SEVERAL, SoundChain, blame
+from parity.faults.plant import answer, planted, widened
 from parity.hypotheses import cause
 from parity.params import read_params
 from parity.stacks import STACKS
@@ -24,6 +25,8 @@ from parity.trace import array_sha256, open_trace
 from parity.walk import network_order
 from port.models import load
 from port.proof import steps_of
+
+ROOM = 2**28  # bytes
 
 
 class Original(NamedTuple):
@@ -36,6 +39,7 @@ class Original(NamedTuple):
     outputs: dict
     params: dict
     keras: str
+    logits: np.ndarray | None = None  # of the last layer, before its sigmoid
 
     def input_of(self, name):
         return self.outputs[self.layers[name].inbound[0]]
@@ -49,53 +53,87 @@ class Original(NamedTuple):
         return load(self.model, self.weights, self.keras)
 
 
+class Seen(NamedTuple):
+    """What the harness saw of a broken port: the first layer that does not hold (None where all do), its verdict, message and output.
+
+    changed: every layer whose output on the original's input is not the sound port's, bit for bit. Where all hold, the
+    verdict is that of the layer where the fault is.
+    """
+
+    layer: str | None
+    verdict: str
+    message: str | None
+    given: object
+    changed: list
+
+
 @lru_cache(maxsize=1)
 def original(case, path):
     """The Original of `case` from its reference trace at `path`. Raises CannotRun for an unreadable trace or weight file."""
     with open_trace(path) as trace:
         layers = {name: trace.layers[name] for name in network_order(trace)}
         outputs = {name: trace.read(name) for name in trace.layers}
+        *_, last = layers
+        logits = trace.read_pre_activation(last) if layers[last].config.get("activation", "linear") != "linear" else None
     return Original(case.model.name, case.weights, path, layers, outputs, read_params(case.weights),
-                    STACKS[case.model.stack].keras)
+                    STACKS[case.model.stack].keras, logits)
+
+
+@lru_cache(maxsize=1)
+def sound_chain(case, path):
+    """What faults are blamed against: the sound port's chain and the original's, both followed to the end."""
+    return SoundChain(original(case, path))
 
 
 def sound(case, path):
     """{layer: (verdict, sha256 of the output)} of the port as it is. Raises CannotRun where it does not hold."""
     there = original(case, path)
     steps = steps_of(there.tagger())
-    found = {name: _judged(there, name, _answer(steps[name], there.input_of(name)), {}) for name in there.layers}
-    for name, (word, _, said) in found.items():
+    found = {}
+    for name in there.layers:
+        given = answer_of(steps[name], there.input_of(name))
+        word, said = judged(there, name, given)
         if not verdict.holds(word):
             raise CannotRun(f"{there.model} {name}: the port is {word} with no fault planted ({said}); "
                             "faults can be tried on a port that holds, so run `parity run` first")
-    return {name: (word, digest) for name, (word, digest, _) in found.items()}
+        found[name] = word, _digest(given)
+    return found
 
 
 def tried(fault, case, path, clean):
     """The record of one fault; `clean` is what `sound` gave for its model. Raises CannotRun where the trace lacks its layer."""
-    started, there = time.perf_counter(), original(case, path)
+    there = original(case, path)
     _check_layer(fault, there)
-    located, word, said, answer = _blamed(fault, there, clean)
+    seen = _seen(fault, there, clean)
+    located = seen.layer
     observable = _observability(there, fault) if located is None else None
-    found = _cause(there, located, answer) if located else None
+    found = cause_of(there, located, seen.given) if located else None
+    share = blame(sound_chain(case, path), fault.layer, planted(there.tagger(), fault))
+    apart = _apart(seen.changed, share)
     return {"id": fault.id, "model": fault.model, "layer": fault.layer, "kind": fault.kind,
-            "expected_cause": fault.cause, "verdict": word, "located_layer": located, "cause": found,
+            "expected_cause": fault.cause, "verdict": seen.verdict, "located_layer": located, "cause": found,
             "caught": located is not None, "located": located == fault.layer, "named": named(fault.cause, found),
-            "undecidable": observable is not None and observable < 1, "observability": observable, "message": said,
-            "seconds": _since(started)}
+            "undecidable": observable is not None and observable < 1, "observability": observable, "message": seen.message,
+            "changed_layers": seen.changed, "attribution": share, "apart": apart,
+            "attributed": None if apart else share["blamed_layer"] == fault.layer}
+
+
+def _apart(changed, share):
+    """Why no single layer can be blamed for the drift at the end, or None."""
+    if len(changed) > 1:
+        return SEVERAL
+    if share["message"]:
+        return NO_END
+    return None if share["above_rounding"] > 1 else BELOW
 
 
 def heard(reordering, case, path, clean):
     """The record of one harmless reordering: `quiet` when every layer still holds. Raises as `tried` does."""
-    started, there = time.perf_counter(), original(case, path)
+    there = original(case, path)
     _check_layer(reordering, there)
-    located, word, said, _ = _blamed(reordering, there, clean)
-    return {"id": reordering.id, "model": reordering.model, "layer": reordering.layer, "verdict": word,
-            "located_layer": located, "quiet": located is None, "message": said, "seconds": _since(started)}
-
-
-def _since(started):
-    return round(time.perf_counter() - started, 2)
+    seen = _seen(reordering, there, clean)
+    return {"id": reordering.id, "model": reordering.model, "layer": reordering.layer, "verdict": seen.verdict,
+            "located_layer": seen.layer, "quiet": seen.layer is None, "message": seen.message}
 
 
 def named(expected, found):
@@ -104,12 +142,12 @@ def named(expected, found):
     return any(name is not None and fnmatchcase(name, expected) for name in names)
 
 
-def _cause(there, name, answer):
+def cause_of(there, name, given):
     """{hypothesis, survivors, estimate} of a failing layer; None where the port gave nothing to explain."""
-    if isinstance(answer, str):
+    if isinstance(given, str):
         return None
     found = cause(there.layers[name], there.params.get(name, {}), there.keras, given=there.input_of(name),
-                  expected=there.outputs[name], actual=answer)
+                  expected=there.outputs[name], actual=given)
     return {"hypothesis": found["hypothesis"], "survivors": [each["name"] for each in found["survivors"]],
             "estimate": found["estimate"]}
 
@@ -120,38 +158,62 @@ def _check_layer(fault, there):
                         f"it holds {' '.join(there.layers)}; record it again")
 
 
-def _blamed(fault, there, clean):
-    """(layer, verdict, message, what the port gave) of the first layer, in network order, that does not hold.
-
-    Where all hold: None, the verdict of the layer where the fault is, None, None.
-    """
-    steps, words = planted(there.tagger(), fault), {}
+def _seen(fault, there, clean):
+    """What is Seen of a broken port: every layer runs, and they are judged in network order until one does not hold."""
+    steps, failed, changed, own = planted(there.tagger(), fault), None, [], None
     for name in there.layers:
-        answer = _answer(steps[name], there.input_of(name))
-        words[name], _, said = _judged(there, name, answer, clean)
-        if not verdict.holds(words[name]):
-            return name, words[name], said, answer
-    return None, words[fault.layer], None, None
+        given = answer_of(steps[name], there.input_of(name))
+        word, known = clean.get(name, (None, None))
+        same = known is not None and _digest(given) == known
+        changed += [] if same else [name]
+        if failed is None:
+            word, said = (word, None) if same else judged(there, name, given)
+            own = word if name == fault.layer else own
+            failed = None if verdict.holds(word) else (name, word, said, given)
+    return Seen(*failed or (None, own, None, None), changed)
 
 
-def _answer(step, given):
-    """A layer's output, or a sentence saying why there is none."""
-    try:
-        return np.asarray(step(given))
-    except Exception as error:  # whatever a broken port raises is that layer's failure
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+def answer_of(step, given):
+    """As plant.answer, in C order, which every look at an output would copy it to."""
+    found = answer(step, given)
+    return found if isinstance(found, str) else np.ascontiguousarray(found)
 
 
-def _judged(there, name, answer, clean):
-    """(verdict, sha256 of the output, message) of one layer, from its answer to the original's input."""
-    if isinstance(answer, str):
-        return verdict.NOT_COMPARED, None, answer
-    digest = array_sha256(answer)
-    word, known = clean.get(name, (None, None))
-    if digest == known:
-        return word, digest, None
-    measures = measure(answer, there.outputs[name], there.witness(name))
-    return verdict.judge(measures), digest, measures["fault"] or None
+def _digest(given):
+    return None if isinstance(given, str) else array_sha256(given)
+
+
+def judged(there, name, given):
+    """(verdict, message) of one layer, from its answer to the original's input."""
+    if isinstance(given, str):
+        return verdict.NOT_COMPARED, given
+    judge = there.witness(name)
+    measures = measure(given, there.outputs[name], Remembered(judge) if there.layers[name].kind == "Convolution2D" else judge)
+    return verdict.judge(measures), measures["fault"] or None
+
+
+class Remembered:
+    """A convolution's witness that computes each block once: a layer that fails is gone through three times (drift, structure).
+
+    Layers too large to be kept have few taps, and are computed again.
+    """
+
+    def __init__(self, judge):
+        self._judge, self._blocks, self._room = judge, {}, ROOM
+
+    def __getattr__(self, name):
+        return getattr(self._judge, name)
+
+    def block(self, where):
+        """As the witness'."""
+        key = tuple((part.start, part.stop) for part in where)
+        if key in self._blocks:
+            return replace(self._blocks[key])
+        found = self._judge.block(where)
+        self._room -= found.o.nbytes + found.bound2.nbytes
+        if self._room > 0:
+            self._blocks[key] = replace(found, o=found.o.copy(), bound2=found.bound2.copy())
+        return found
 
 
 def _observability(there, fault):
@@ -160,11 +222,11 @@ def _observability(there, fault):
     Below 1 no output can tell the fault from rounding. The broken formula is the planted port's own, run in float64.
     """
     name = fault.layer
-    answer = _answer(planted(widened(there.tagger()), fault)[name], there.input_of(name).astype(np.float64))
-    if isinstance(answer, str) or answer.shape != there.outputs[name].shape:
+    given = answer(planted(widened(there.tagger()), fault)[name], there.input_of(name).astype(np.float64))
+    if isinstance(given, str) or given.shape != there.outputs[name].shape:
         return float("inf")
     judge = there.witness(name)
-    tally = Tally(judge, answer)
+    tally = Tally(judge, given)
     for where in judge.blocks():
         tally.add(judge.block(where))
     return tally.rho

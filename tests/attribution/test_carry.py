@@ -64,6 +64,21 @@ def test_an_elu_deviation_that_crosses_zero_is_carried_exactly():
     agrees(made, deviation)
 
 
+def test_an_elu_deviation_beyond_what_float32_exponentiates_is_carried():
+    layer, rng = NET.layers["elu_1"], np.random.default_rng(4)
+    given = (rng.standard_normal(NET.read("bn1").shape) * 300).astype(np.float32)
+    made = Carrier(layer, {}, KERAS, given, oracle.value(layer, {}, given, KERAS).astype(np.float32)).run()
+    agrees(made, (rng.standard_normal(given.shape) * 1000).astype(np.float32))
+
+
+def test_the_error_alone_is_what_a_whole_run_finds():
+    for name in NAMES:
+        whole = carrier(name)
+        alone = Carrier(whole.layer, whole.params, KERAS, whole.given, whole.expected).errors()
+        assert alone.sigma is None
+        np.testing.assert_array_equal(alone.carry(None), whole.carry(None))
+
+
 def test_a_deviation_far_below_float32_spacing_still_counts():
     made = carrier("pool1")
     deviation = np.full(made.given.shape, 1e-12, np.float32)

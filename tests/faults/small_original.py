@@ -5,6 +5,8 @@ import functools
 import numpy as np
 
 from fixtures import seeded
+from parity.faults import formulas, reorderings
+from parity.faults.plant import formula, planted
 from parity.faults.trial import Original
 from parity.params import read_params
 from parity.trace import Layer
@@ -18,16 +20,43 @@ ROWS = (
     ("final_drop", "Dropout", {"p": 0.3}),
     ("preds", "Dense", {"activation": "sigmoid"}),
 )
+OTHERWISE = {"gru1": formula(formulas.gru), "gru2": formula(formulas.gru), "preds": formula(reorderings.dense, order="reversed")}
 
 
 @functools.cache
-def recorded():
-    """An Original with the layers of ROWS on (2, 15, 128) unit noise."""
+def recorded(otherwise=False):
+    """An Original with the layers of ROWS on (2, 15, 128) unit noise; otherwise: it sums in other orders than the port does."""
     weights = seeded.weights("CRNN")
-    steps, x = steps_of(load("CRNN", weights, KERAS)), np.random.default_rng(3).standard_normal((2, 15, 128)).astype(np.float32)
+    steps, x = _steps(load("CRNN", weights, KERAS), otherwise), np.random.default_rng(3).standard_normal((2, 15, 128)).astype(np.float32)
     layers, outputs, before = {}, {"input": x}, "input"
     for name, kind, config in ROWS:
         out = outputs[name] = steps[name](outputs[before])
         layers[name] = Layer(name, kind, config, (before,), out.shape, out.dtype, "")
         before = name
-    return Original("CRNN", weights, "trace.h5", layers, outputs, read_params(weights), KERAS)
+    scores = outputs["preds"].astype(np.float64)
+    logits = np.log(scores / (1 - scores)) if otherwise else steps["preds"].logits(outputs["final_drop"])
+    return Original("CRNN", weights, "trace.h5", layers, outputs, read_params(weights), KERAS, logits.astype(np.float32))
+
+
+def _steps(tagger, otherwise):
+    replaced = {name: planted(tagger, _At(name, plant))[name] for name, plant in OTHERWISE.items()} if otherwise else {}
+    return {**steps_of(tagger), **replaced}
+
+
+class _At:
+    def __init__(self, layer, plant):
+        self.layer, self.plant = layer, plant
+
+
+class AsTrace:
+    """An Original as parity.trace.Trace gives it."""
+
+    def __init__(self, there):
+        given = there.outputs["input"]
+        self.there, self.layers = there, {"input": Layer("input", "InputLayer", {}, (), given.shape, given.dtype, ""), **there.layers}
+
+    def read(self, name):
+        return self.there.outputs[name]
+
+    def read_pre_activation(self, name):
+        return self.there.logits
