@@ -1,21 +1,23 @@
 """By how much a stored mel spectrogram was cut later than the one made here: to the sample of the source, and its fraction."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
-from parity.investigate.front_end_variants import HOP_SAMPLES, SAMPLE_RATE_HZ, decibel, spectrogram
+from parity.investigate.front_end_variants import HOP_SAMPLES, SAMPLE_RATE_HZ, decibel, magnitude
 
 REACH_FRAMES = 128  # as far as is looked, either way: 2.7 s
 STEPS_SAMPLES = (64, 16, 4, 1)
 BESIDE = 4  # tried on either side of each step's best
 ABOVE_FLOOR_DB = 1.0
+EVERY = 4  # of the frames is looked at, one; there are enough
 
 
 class Alignment(NamedTuple):
-    """late: samples of the source, whole; exact and give: where the curve's two arms meet and how sure that is, in samples.
+    """late: samples of the source, whole; exact, give: the same with a fraction, and by how much it may be wrong.
 
-    curve: {late: median |residual| in dB} around the best.
+    curve: {late: median |residual| in dB} around the best; give is what is left at its foot over the steepness of its arms.
     """
 
     late: int
@@ -34,9 +36,8 @@ def align(track, stored, front_end):
 
 def curve_around(track, stored, front_end, nearest, beside=BESIDE):
     """The Alignment among nearest - beside .. nearest + beside samples of the source."""
-    curve = {late: residual_db(spectrogram(track, front_end._replace(late=late)), stored)
-             for late in range(nearest - beside, nearest + beside + 1)}
-    return _met(curve)
+    lates = range(nearest - beside, nearest + beside + 1)
+    return _met({late: _residual_db(track.at_12_khz(front_end._replace(late=late)), stored, front_end) for late in lates})
 
 
 def residual_db(actual, expected):
@@ -52,6 +53,13 @@ def residual_db(actual, expected):
     return float(np.median(np.abs(residual - np.median(residual))))
 
 
+def _residual_db(samples, stored, front_end):
+    """`residual_db` of the clip in samples (n,) at 12 kHz."""
+    from port.audio import centre
+
+    return residual_db(decibel(magnitude(centre(samples), front_end, EVERY), front_end), stored[:, ::EVERY])
+
+
 def _rough_frames(track, stored, front_end):
     """Whole frames, by correlation along the whole track."""
     from port.audio import centre
@@ -59,10 +67,12 @@ def _rough_frames(track, stored, front_end):
     samples = track.at_12_khz(front_end._replace(late=0))
     start = max(0, len(samples) - len(centre(samples))) // 2
     before = REACH_FRAMES * HOP_SAMPLES - start % HOP_SAMPLES
-    whole = decibel(np.pad(samples, (before, REACH_FRAMES * HOP_SAMPLES + max(0, len(centre(samples)) - len(samples)))), front_end)
+    padded = np.pad(samples, (before, REACH_FRAMES * HOP_SAMPLES + max(0, len(centre(samples)) - len(samples))))
+    whole = decibel(magnitude(padded, front_end), front_end)
     first = (start + before) // HOP_SAMPLES
     reach = range(-min(REACH_FRAMES, first), min(REACH_FRAMES, whole.shape[1] - first - stored.shape[1]) + 1)
-    return max(reach, key=lambda frames: _correlation(whole[:, first + frames : first + frames + stored.shape[1]], stored))
+    some, till = stored[:, ::EVERY], stored.shape[1] + first
+    return max(reach, key=lambda frames: _correlation(whole[:, first + frames : till + frames : EVERY], some))
 
 
 def _correlation(actual, expected):
@@ -72,16 +82,12 @@ def _correlation(actual, expected):
 
 def _fine_samples(track, stored, front_end, best):
     """Samples at 12 kHz, in ever smaller steps around whole frames."""
-    from port.audio import centre
-
     samples = track.at_12_khz(front_end._replace(late=0))
-    known = {}
 
+    @functools.cache
     def residual(late):
-        if late not in known:
-            moved = samples[late:] if late >= 0 else np.pad(samples, (-late, 0))[: len(samples)]
-            known[late] = residual_db(decibel(centre(np.pad(moved, (0, len(samples) - len(moved)))), front_end), stored)
-        return known[late]
+        moved = samples[late:] if late >= 0 else np.pad(samples, (-late, 0))[: len(samples)]
+        return _residual_db(np.pad(moved, (0, len(samples) - len(moved))), stored, front_end)
 
     for step in STEPS_SAMPLES:
         best = min(range(best - BESIDE * step, best + BESIDE * step + 1, step), key=residual)
@@ -89,10 +95,16 @@ def _fine_samples(track, stored, front_end, best):
 
 
 def _met(curve):
-    """Alignment of a V-shaped curve: where its arms, equally steep, would meet."""
+    """The Alignment of a V-shaped curve: its lowest sample, or the point between samples where its arms meet lower still."""
     best = min(curve, key=curve.get)
-    left, right = curve.get(best - 1, np.inf), curve.get(best + 1, np.inf)
-    slope = (left + right) / 2 - curve[best]
-    if not np.isfinite(slope) or slope <= 0:
+    if best - 2 not in curve or best + 2 not in curve:
         return Alignment(best, float(best), float("inf"), curve)
-    return Alignment(best, best + (left - right) / (2 * (slope + curve[best])), min(1.0, curve[best] / (slope + curve[best])), curve)
+    left, right = curve[best - 1] - curve[best - 2], curve[best + 2] - curve[best + 1]
+    steepness = min(-left, right)
+    if not 0 < steepness < np.inf:
+        return Alignment(best, float(best), float("inf"), curve)
+    meeting = (curve[best - 1] - curve[best + 1] + left + right) / (right - left)
+    level = curve[best - 1] + left * (meeting + 1)
+    if 0 <= level < curve[best]:
+        return Alignment(best, best + meeting, level / steepness, curve)
+    return Alignment(best, float(best), curve[best] / steepness, curve)

@@ -9,19 +9,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+from parity.errors import CannotRun
+
 SAMPLE_RATE_HZ = 12000
 CLIP_SAMPLES = 349440  # 29.12 s
 HOP_SAMPLES = 256
 MEL_BANDS = 96
 LEAST = 1e-10  # logamplitude's amin, in librosa of 2016
 FULL_SCALE = 32768  # of 16-bit samples
+LONGEST_S = 40.0  # a clip, and as much on either side as a shift is looked for
 
 
 class FrontEnd(NamedTuple):
     """One way from sound to a mel spectrogram; every word is a key of CHOICES.
 
     late: samples of the source left out at its start, with as many zeros at its end: the clip is cut that much later.
-    offset_db: what a gain or another reference adds.
+    offset_db: what a gain adds.
     """
 
     late: int = 0
@@ -32,15 +35,16 @@ class FrontEnd(NamedTuple):
     window: str = "Hann, 512"
     bands: str = "Slaney, equal area"
     value: str = "squared mel power"
+    reference: str = "1"
     offset_db: float = 0.0
     span: str = "80 dB"
 
 
 class Track:
-    """A sound: samples (n, channels) float32, full scale 1, at rate_hz. What it is at 12 kHz is kept."""
+    """A sound: samples (n, channels) float32, full scale 1, at rate_hz. What it is at 12 kHz is kept, and its last spectrum."""
 
     def __init__(self, samples, rate_hz):
-        self.samples, self.rate_hz, self._kept = samples, rate_hz, {}
+        self.samples, self.rate_hz, self._kept, self._spectrum = samples, rate_hz, {}, (None, None)
 
     def at_12_khz(self, front_end):
         """(m,) float32 at 12 kHz, as long whatever is left out at the start (librosa's fix=True: rounded up)."""
@@ -48,6 +52,15 @@ class Track:
         if key not in self._kept:
             self._kept[key] = self._resampled(front_end)
         return self._kept[key]
+
+    def magnitude(self, front_end):
+        """(bins, 1366): the magnitudes of the spectra of the centre 29.12 s."""
+        from port.audio import centre
+
+        key = front_end[: FrontEnd._fields.index("window") + 1]
+        if key != self._spectrum[0]:
+            self._spectrum = key, magnitude(centre(self.at_12_khz(front_end)), front_end)
+        return self._spectrum[1]
 
     def _resampled(self, front_end):
         mono = _SAMPLES[front_end.sample](_CHANNELS[front_end.channel](self.samples))
@@ -62,28 +75,43 @@ class Track:
 
 
 def read(path):
-    """The Track of an audio file, decoded by libsndfile."""
+    """The Track of an audio file's middle, decoded by libsndfile. Raises CannotRun where it holds no sound that can be read."""
     import soundfile
 
-    return Track(*soundfile.read(path, dtype="float32", always_2d=True))
+    try:
+        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise CannotRun(f"{path}: cannot be read as audio; give a wav, flac, ogg or mp3 file") from error
+    if len(samples) < 2 * len(_WINDOWS["Hann, 1024"]) * rate_hz / SAMPLE_RATE_HZ or not np.isfinite(samples).all():
+        raise CannotRun(f"{path}: too short, or with samples that are not finite; give a file with sound in it")
+    return Track(middle(samples, rate_hz), rate_hz)
+
+
+def middle(samples, rate_hz):
+    """At most LONGEST_S of samples (n, channels), cut at both ends alike in whole rounds of the resampler: the middle stays the middle."""
+    step = rate_hz // math.gcd(rate_hz, SAMPLE_RATE_HZ)
+    rounds = max(0, len(samples) - round(LONGEST_S * rate_hz)) // (2 * step)
+    return samples[rounds * step : len(samples) - rounds * step]
 
 
 def spectrogram(track, front_end):
     """(96, 1366) float64, decibel: the centre 29.12 s of a Track."""
-    from port.audio import centre
-
-    return decibel(centre(track.at_12_khz(front_end)), front_end)
+    return decibel(track.magnitude(front_end), front_end)
 
 
-def decibel(samples, front_end):
-    """samples (n,) at 12 kHz -> (96, 1 + n // 256) float64."""
+def magnitude(samples, front_end, every=1):
+    """samples (n,) at 12 kHz -> magnitudes of the spectra (bins, 1 + n // 256), or of every so manieth frame, float64."""
     window = _WINDOWS[front_end.window]
     padded = np.pad(samples, len(window) // 2, mode=_PADDINGS[front_end.padding])
-    frames = np.lib.stride_tricks.sliding_window_view(padded, len(window))[::HOP_SAMPLES]  # (T, window)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, len(window))[:: HOP_SAMPLES * every]
+    return np.abs(np.fft.rfft(window * frames)).T
+
+
+def decibel(magnitudes, front_end):
+    """(bins, T) -> (96, T) float64."""
     of_spectrum, of_mel = _VALUES[front_end.value]
-    magnitude = np.abs(np.fft.rfft(window * frames)).T
-    mel = filters(*_BANDS[front_end.bands], len(window)) @ magnitude**of_spectrum
-    found = 10 * np.log10(np.maximum(LEAST, mel**of_mel)) + front_end.offset_db
+    mel = filters(*_BANDS[front_end.bands], 2 * len(magnitudes) - 2) @ magnitudes**of_spectrum
+    found = _REFERENCES[front_end.reference](10 * np.log10(np.maximum(LEAST, mel**of_mel))) + front_end.offset_db
     return np.maximum(found, found.max() - _SPANS[front_end.span])
 
 
@@ -171,6 +199,8 @@ _BANDS = {"Slaney, equal area": ("Slaney", True, 6000.0), "Slaney, equal height"
           "HTK, equal area": ("HTK", True, 6000.0), "HTK, equal height": ("HTK", False, 6000.0),
           "Slaney, up to 5.5 kHz": ("Slaney", True, 5500.0)}
 _VALUES = {"squared mel power": (2, 2), "mel power": (2, 1), "mel magnitude": (1, 1), "squared mel magnitude": (1, 2)}  # exponents
+_REFERENCES = {"1": lambda found: found, "the loudest": lambda found: found - found.max(),
+               "1, samples as 16-bit integers": lambda found: found + 40 * np.log10(FULL_SCALE)}
 _SPANS = {"80 dB": 80.0, "60 dB": 60.0, "100 dB": 100.0, "none": np.inf}
 CHOICES = {"sample": _SAMPLES, "channel": _CHANNELS, "resampler": _RESAMPLERS, "padding": _PADDINGS, "window": _WINDOWS, "bands": _BANDS,
-           "value": _VALUES, "span": _SPANS}
+           "value": _VALUES, "reference": _REFERENCES, "span": _SPANS}
