@@ -22,6 +22,7 @@ QUESTIONS = {question.id: question for question in (
     Question("batch", "Does the answer depend on who else is in the batch?"),
     Question("input", "Does the input match what the weights were trained on?"),
     Question("calling", "Does calling it change it?"),
+    Question("front_end", "Is the front end the same?"),
     Question("conditioning", "How well-conditioned is the network there?"),
 )}
 
