@@ -76,7 +76,7 @@ def measure(subject):
 
 
 def _asked(case, batches, clips, thorough):
-    keep = [layer for layer in case.model.layers if not layer.startswith("dropout")] if thorough else None
+    keep = runs.all_but_dropouts(case) if thorough else None
     stacked = {" + ".join(batch): np.concatenate([clips[name] for name in batch]) for batch in batches}
     return {"case": case, "batches": stacked, "keep": keep, "most": 4096}
 

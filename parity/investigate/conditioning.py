@@ -63,17 +63,11 @@ def measure(subject):
     given = np.concatenate([subject.clips[name] for name in names])
     signs = np.random.default_rng(SEED).choice(np.float32([-1, 1]), given.shape)
     batches = {"as it is": given, **{name: change(given, signs) for name, change in PERTURBATIONS.items()}}
-    wanted = {name: {"case": case, "batches": batches, "most": 4096, "keep": _worth_keeping(case)} for name, case in subject.cases.items()}
+    wanted = {name: {"case": case, "batches": batches, "most": 4096, "keep": runs.all_but_dropouts(case)}
+              for name, case in subject.cases.items()}
     recorded = runs.originals({name: {**asked, "progress": subject.progress} for name, asked in wanted.items()})
     return [_measured(subject, name, names, {"original": recorded[name], "port": runs.ported(**asked)}, batches)
             for name, asked in wanted.items()]
-
-
-def _worth_keeping(case):
-    """All layers but the dropouts, which change nothing."""
-    from port.models import MODELS
-
-    return [name for name, kind, _ in MODELS[case.model.name].layers if kind != "Dropout"]
 
 
 def _measured(subject, name, clips, answers, batches):
@@ -130,7 +124,8 @@ def turning(found, subject, perturbations, name, what):
         f"and turned {flips} of {len(rows)}.", said,
         {"what": "largest share of a top tag's margin that it takes", "value": worst.used, "unit": "of the margin"},
         "Report no top tag whose margin is smaller than this." if said == PROVED else
-        "Do not look here for the instability: the network is not at the edge of another answer.", scope(subject.data),
+        "Do not look here for the instability: the network is not at the edge of another answer.",
+        scope(subject.data, carries_over=False),
         [_margins_table(name, found, perturbations), *(_layers_table(name, measured, perturbations) for measured in found)],
         f"{what} {can} turn a top tag: at most {worst.used:.2g} of its margin.")
 
@@ -167,10 +162,11 @@ def amplified(found, subject):
     does = "grows" if said == PROVED else "shrinks"
     return Finding(
         "conditioning-amplification", f"A small change of the input grows on its way to the logits: relative to what it changes it is "
-        f"{min(ends):.2g} to {max(ends):.2g} times as large there, and at most {peak[4]:.2g} times on the way ({peak[0]}, {peak[3]}).", said,
+        f"{min(ends):.2g} to {max(ends):.2g} times as large there, and at most {peak[4]:.2g} times on the way ({peak[0]}, {peak[3]}).",
+        said,
         {"what": "largest amplification from the input to the logits", "value": max(ends), "unit": "times"},
         "Bring the input to what the weights were trained on, and compare." if said == PROVED else
-        "Do not explain the instability by amplification: the CNNs damp small changes, as CRNN does.", scope(subject.data, carries_over=False),
+        "Do not explain the instability by amplification: small changes are damped.", scope(subject.data, carries_over=False),
         [Table("conditioning-amplification", "Amplification from the input to the logits",
                ["model", "change", "who", "largest at", "largest", "logits"], rows,
                "Relative change of an output over the relative change of the input; 1e-6 comes near the logits' own rounding.")],

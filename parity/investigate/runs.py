@@ -86,6 +86,9 @@ def _asked(case, batches, keep=None, optimizer="fast_run", stack=None, most=None
     """(where the answer is kept, the calls that make it: a generator, which works on at each step and undoes all when closed)."""
     for batch in batches.values():
         stacks.check_batch(batch)
+    unknown = [name for name in keep or () if name not in case.model.layers]
+    if unknown:
+        raise CannotRun(f"{case.model.name} has no layer {unknown[0]}; it has {', '.join(case.model.layers)}")
     job = _job(case, stack or case.model.stack, optimizer, batches, threads)
     more = {"batches": _rows(batches), "keep": list(keep or case.model.layers[-1:]), "most": most}
     key = key_of({"model": job.model, "program": program(), "weights": _weights_sha256(job.weights), "clips": array_sha256(job.batch),
@@ -238,3 +241,8 @@ def thinned(values, most):
 def per_channel(values, at):
     """Mean of each channel of clip `at` of an output (B, C, F, T): float64 (C,)."""
     return values[at].astype(np.float64).mean(axis=(1, 2))
+
+
+def all_but_dropouts(case):
+    """Every layer of a case that does something in the test phase."""
+    return [name for name in case.model.layers if "drop" not in name]

@@ -1,0 +1,24 @@
+"""Small networks in the place of the originals and the port."""
+
+import pytest
+from small_networks import ALLOWED, TAGS
+
+from parity.investigate import noise, runs
+
+
+@pytest.fixture
+def play(monkeypatch):
+    """play(original, port=original, allowed=ALLOWED): these networks answer from now on, {model: network} or one for all."""
+    def begin(original, port=None, allowed=ALLOWED):
+        def of(networks, case):
+            return networks[case.model.name] if isinstance(networks, dict) else networks
+
+        def answer(networks, case, batches, keep=None, most=None, **_):
+            return of(networks, case)(batches, keep, most)
+
+        monkeypatch.setattr(runs, "originals", lambda wanted: {name: answer(original, **asked) for name, asked in wanted.items()})
+        monkeypatch.setattr(runs, "ported", lambda case, batches, **options: answer(port or original, case, batches, **options))
+        monkeypatch.setattr(noise, "measured", lambda subject, name: {
+            "clips": list(subject.clips)[:2], "allowed": [[allowed] * TAGS for _ in list(subject.clips)[:2]]})
+
+    return begin

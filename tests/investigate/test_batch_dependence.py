@@ -1,0 +1,74 @@
+"""Question 1 on networks that depend on their batch and on ones that do not, and on bad input."""
+
+import numpy as np
+import pytest
+from small_networks import SmallNetwork, subject, two_clips
+
+from parity.errors import CannotRun
+from parity.investigate import batch
+from parity.investigate.finding import PROVED, REFUTED, UNDECIDABLE
+
+
+def asked(play, original, port=None, about=None):
+    play(original, port)
+    return {finding.id: finding for finding in batch.ask(about or subject())}
+
+
+def test_batch_statistics_are_seen_and_stored_ones_are_not(play):
+    depends, steady = (asked(play, SmallNetwork(mode)) for mode in (2, 0))
+    for name in ("batch-CNN0", "batch-of-one-CNN0"):
+        assert (depends[name].verdict, steady[name].verdict) == (PROVED, REFUTED), name
+    assert depends["batch-CNN0"].effect["value"] > 0.1 and steady["batch-CNN0"].effect["value"] < 1e-5
+    assert "does not depend" in steady["batch-CNN0"].sentence
+    assert depends["batch-whose"].verdict == steady["batch-whose"].verdict == PROVED
+
+
+def test_a_control_that_moves_is_told(play):
+    both = subject("CNN0", "CNN")
+    sound = asked(play, {"CNN0": SmallNetwork(2), "CNN": SmallNetwork(0)}, about=both)
+    assert sound["batch-controls"].verdict == REFUTED and sound["batch-CNN0"].verdict == PROVED
+    assert asked(play, SmallNetwork(2), about=both)["batch-controls"].verdict == PROVED
+
+
+def test_a_fault_of_the_port_is_told_from_one_of_the_original(play):
+    found = asked(play, SmallNetwork(0), SmallNetwork(2))
+    assert found["batch-whose"].verdict == REFUTED
+    assert found["batch-CNN0"].verdict == UNDECIDABLE and "make parity" in found["batch-whose"].advice
+
+
+def test_layers_before_the_first_normalisation_owe_their_mates_nothing(play):
+    (tags, layers) = asked(play, SmallNetwork(2))["batch-CNN0"].evidence
+    shares = {row[0]: row[1:] for row in layers.rows}
+    assert shares["conv1"] == [0, 0] and shares["bn1"][0] > 0.01 and shares["output:logits"][0] == shares["output:logits"][1] > 0.01
+    assert "dropout1" not in shares
+    beside_itself = [row for row in tags.rows if set(row[1].split(" + ")) == {row[0]}]
+    assert len(beside_itself) == 2 and all(row[10] <= 1 and not row[5] for row in beside_itself)
+
+
+def test_a_batch_of_one_leaves_no_level_and_the_counts_are_the_shapes(play):
+    (statistics,) = asked(play, SmallNetwork(2))["batch-of-one-CNN0"].evidence
+    assert statistics.rows == [["bn1", "8 x 4 x 4", 16, 128]]
+
+
+def test_one_clip_is_put_beside_what_is_made_for_it(play):
+    first = {"first": two_clips()["first"]}
+    found = asked(play, SmallNetwork(2), about=subject(clips=first))
+    assert found["batch-CNN0"].verdict == PROVED and {row[2] for row in found["batch-CNN0"].evidence[0].rows} == {2, 4, 7}
+
+
+def test_a_silent_clip_is_answered(play):
+    silence = {"first": np.full((1, 1, 96, 1366), -100, np.float32), **{"second": two_clips()["second"]}}
+    assert asked(play, SmallNetwork(2), about=subject(clips=silence))["batch-CNN0"].verdict == PROVED
+
+
+def test_without_clips_it_says_so(play):
+    play(SmallNetwork(2))
+    with pytest.raises(CannotRun, match="no clip could be read"):
+        batch.ask(subject(clips={}))
+
+
+def test_batches_of_one_two_four_and_eight_and_either_order():
+    batches, everyone = batch.plan(("a", "b"), ("silence", "noise", "c", "d", "e", "f", "g"), thorough=True)
+    assert {len(each) for each in batches} == {1, 2, 4, 8} and everyone[::-1] in batches
+    assert {("a", "b"), ("b", "a"), ("a", "a"), ("b", "silence"), ("a", "noise"), ("c",)} <= {*batches}
+    assert len(batches) == len({*batches})

@@ -1,0 +1,61 @@
+"""Question 6 on networks whose answer hangs by a hair and on ones where it does not."""
+
+import numpy as np
+import pytest
+from small_networks import CHANNELS, TAGS, SmallNetwork, subject, two_clips
+
+from parity.errors import CannotRun
+from parity.investigate import conditioning
+from parity.investigate.finding import NEEDS_REAL, PROVED, REFUTED
+from parity.tags import ranking
+
+
+def asked(play, network, data="real", clips=None):
+    play(network)
+    return {finding.id: finding for finding in conditioning.ask(subject(clips=clips, data=data))}
+
+
+def nearly_tied(apart, clips):
+    """A network whose batch normalisation takes a clip's level away, with its second tag but `apart` below the first for the first clip."""
+    network = SmallNetwork(2, squash=lambda x: x)
+    values = network({"all": np.concatenate([*clips.values()])}, keep=("flatten_1",))["all"].outputs["flatten_1"][0].astype(np.float64)
+    first, second = ranking(network.logits(values[None])[0])[:2]
+    weights = network.weights.astype(np.float64)
+    weights[:, second] += values * (values @ (weights[:, first] - weights[:, second]) - apart) / (values @ values)
+    return SmallNetwork(2, squash=lambda x: x, weights=weights.astype(np.float32))
+
+
+@pytest.mark.parametrize(("apart", "verdicts"), [(5e-5, (PROVED, PROVED)), (1e-3, (REFUTED, PROVED)), (20.0, (REFUTED, REFUTED))])
+def test_margins_decide(play, apart, verdicts):
+    high = {name: clip + np.float32(1000) for name, clip in two_clips().items()}
+    high["second"] = high["first"] + np.float32(0.5)
+    found = asked(play, nearly_tied(apart, high), clips=high)
+    assert (found["conditioning-rounding"].verdict, found["conditioning-decibel"].verdict) == verdicts, found["conditioning-decibel"].claim
+
+
+def test_the_rule_is_the_whole_margin():
+    assert conditioning.judge_turning([0.2, 0.9]) == REFUTED and conditioning.judge_turning([0.2, 1.0]) == PROVED
+
+
+def test_a_network_that_takes_the_large_part_away_amplifies_and_a_damping_one_does_not(play):
+    high = {name: clip + np.float32(1000) for name, clip in two_clips().items()}
+    assert asked(play, SmallNetwork(2, squash=lambda x: x), clips=high)["conditioning-amplification"].verdict == PROVED
+    flat = SmallNetwork(0, weights=np.ones((CHANNELS * 16, TAGS), np.float32))
+    flat.shift = flat.shift + np.float32(3)  # tanh is flat there
+    assert asked(play, flat)["conditioning-amplification"].verdict == REFUTED
+
+
+def test_layers_are_in_network_order_and_end_at_the_logits(play):
+    found = asked(play, SmallNetwork(0))["conditioning-decibel"]
+    _, layers = found.evidence
+    assert [row[0] for row in layers.rows] == ["conv1", "bn1", "flatten_1", "output:logits"]
+    assert layers.columns[1:] == layers.chart["y"] and all(np.isfinite(row[1:]).all() for row in layers.rows)
+
+
+def test_on_stand_ins_margins_say_nothing(play):
+    assert {finding.scope for finding in asked(play, SmallNetwork(0), data="seeded").values()} == {NEEDS_REAL}
+
+
+def test_without_clips_it_says_so():
+    with pytest.raises(CannotRun, match="no clip could be read"):
+        conditioning.ask(subject(clips={}))
