@@ -5,6 +5,7 @@ from typing import NamedTuple
 from reports import figures, heatmap, small_charts
 from reports.summary import fails
 
+definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
 EFFECTS = ("gain", "offset")
 
 
@@ -52,12 +53,12 @@ def _of_channels(name, channels, effect):
 
 
 def heat_map(model, layer):
-    """{source, width, height, alternative, caption, least, largest, gradient} of the layer's map, or None."""
+    """{source, width, height, alternative, caption, least, largest} of the layer's map, or None."""
     found = (layer.get("evidence") or {}).get("map")
     if not found:
         return None
     width, height = heatmap.size(found)
-    return {"source": heatmap.image(found), "width": width, "height": height, "gradient": heatmap.legend(),
+    return {"source": heatmap.image(found), "width": width, "height": height,
             "alternative": f"{model['name']} / {layer['name']}: {heatmap.alternative(layer, found)}",
             "caption": _map_caption(layer, found), "least": figures.drift(found["least"]), "largest": figures.drift(found["largest"])}
 

@@ -9,7 +9,8 @@ from reports import figures
 
 WIDTH, HEIGHT = 280, 104  # of a picture
 LEFT, RIGHT, TOP, BOTTOM = 40, 4, 6, 20  # its margins, for labels
-REACH = 5  # sigmas on either side of the spread, as parity.json has it
+REACH, BINS = 5, 41  # sigmas on either side of the spread, and bins, as parity.json has it
+NORMAL = "page:normal"  # its id in the page
 DECADES = 6  # of shares of the elements, below 1
 MARKS_MOST = 64  # of a chart of channels, a bar each up to here and a hair from here on
 
@@ -22,13 +23,20 @@ def spread(residuals, label):
     if not residuals:
         return ""
     sides = {side: _shares(counts) for side, counts in residuals.items() if counts}
-    bins = len(next(iter(sides.values())))
     paths = [("spread", _steps(sides["port"], closed=True))] if "port" in sides else []
     paths += [("original", _steps(sides["original"]))] if "original" in sides else []
-    paths += [("normal", _curve([_normal(at, bins) for at in range(bins)]))]
     ticks = [(_across(REACH + at, 2 * REACH), str(at).replace("-", "−")) for at in (-REACH, 0, REACH)]
     rungs = [(_down(10.0**-power), f"1e-{power}" if power else "1") for power in range(0, DECADES + 1, 2)]
-    return _picture(label, paths, ticks, rungs, "error / sigma")
+    return _picture(label, [("grid", _rules(y for y, _ in rungs)), *paths], ticks, rungs, "error / sigma", f'<use href="#{NORMAL}"/>')
+
+
+def definitions():
+    """What every picture of a spread shows, drawn once for the page: the normal distribution."""
+    from markupsafe import Markup
+
+    curve = _curve([_normal(at, BINS) for at in range(BINS)])
+    path = f'<path id="{NORMAL}" class="normal" d="{curve}"/>'
+    return Markup(f'<svg width="0" height="0" class="defined" aria-hidden="true"><defs>{path}</defs></svg>')
 
 
 def tails(residuals):
@@ -47,7 +55,8 @@ def channels(shares, count, axis, label):
     most = max(1.0, *map(abs, shares))
     middle, room = TOP + (HEIGHT - TOP - BOTTOM) / 2, (HEIGHT - TOP - BOTTOM) / 2
     width = (WIDTH - LEFT - RIGHT) / len(shares)
-    bars = [f"M{_n(LEFT + (at + .5) * width)},{_n(middle)}v{_n(-room * share / most)}" for at, share in enumerate(shares) if share]
+    heights = [_n(-room * share / most) for share in shares]
+    bars = [f"M{_n(LEFT + (at + .5) * width)},{_n(middle)}v{height}" for at, height in enumerate(heights) if height != "0"]
     limits, axis_line = (_rules(middle - side * room / most for side in sides) for sides in ((1, -1), (0,)))
     paths = [(f"bars{' hairs' * (len(shares) > MARKS_MOST)}", "".join(bars)), ("limit", limits), ("axis", axis_line)]
     rungs = [(middle - side * room / most, f"{'−' * (side < 0)}100 %") for side in (1, -1)]
@@ -111,11 +120,10 @@ def _curve(shares):
     return "M" + "L".join(f"{_n(x)},{_n(y)}" for x, y in points if y < HEIGHT - BOTTOM)
 
 
-def _picture(label, paths, ticks, rungs, title):
+def _picture(label, paths, ticks, rungs, title, more=""):
     from markupsafe import Markup
 
     foot = HEIGHT - BOTTOM
-    paths = [("grid", _rules(y for y, _ in rungs)), *paths]
     drawn = [f'<path class="{look}" d="{data}"/>' for look, data in paths if data]
     texts = [f'<text x="{_n(x)}" y="{foot + 14}" text-anchor="{_anchor(x)}">{text}</text>' for x, text in ticks]
     texts += [f'<text x="{LEFT - 4}" y="{_n(y + 4)}" text-anchor="end">{text}</text>' for y, text in rungs]
@@ -123,7 +131,7 @@ def _picture(label, paths, ticks, rungs, title):
     said = said.format(_n(_across(.75, 1)), foot + 14, figures.visible(title))
     frame = Markup('<svg class="small" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-label="{label}">{inside}</svg>')
     return frame.format(w=WIDTH, h=HEIGHT, label=figures.visible(label),
-                        inside=Markup("".join(drawn + texts)) + said)
+                        inside=Markup("".join([*drawn, more, *texts])) + said)
 
 
 def _rules(heights):
