@@ -13,7 +13,7 @@ STYLE = ("fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap",
 IMPLIED = {("stroke-width", "1"), ("opacity", "1"), ("font-weight", "normal"), ("fill", "transparent"), ("text-anchor", "start"),
            ("stroke-dasharray", "1,0")}
 MOVE = re.compile(r"(translate|rotate)\(([^)]*)\)")
-COMMAND = re.compile(r"([A-Za-z])([^A-Za-z]*)")
+COMMAND = re.compile(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)")  # e is the exponent of a number
 NUMBER = re.compile(r"-?\d*\.?\d+(?:e[+-]?\d+)?")
 
 

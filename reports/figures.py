@@ -75,6 +75,14 @@ def times(value):
     return _text(value, lambda x: f"{x:.0f}" if 100 <= x < 1e4 else f"{x:.2g}" if 0.1 <= x < 100 else f"{x:.1e}", " times")
 
 
+def many(value):
+    """A large count or ratio, two digits, thousands apart: `5 500`; as `ratio` below a hundred."""
+    value = number(value)
+    if value is None or not 100 <= value < 1e6:
+        return ratio(value)
+    return f"{float(f'{value:.2g}'):,.0f}".replace(",", "\u202f")
+
+
 def counted(number, noun):
     """`1 layer`, `2 layers`."""
     return f"{number} {noun}" + "s" * (number != 1)

@@ -20,8 +20,8 @@ def stability(clip):
     if ratio is None:
         return ""
     if ratio > 1:
-        return f"Rounding would have to reach {figures.ratio(ratio)} times its allowance to change the {top}."
-    return f"Rounding alone may change the {top}: {figures.ratio(ratio)} times its allowance is enough."
+        return f"Rounding would have to reach {figures.many(ratio)} times its allowance to change the {top}."
+    return f"Rounding alone may change the {top}: {figures.many(ratio)} times its allowance is enough."
 
 
 def swaps(clip):

@@ -54,7 +54,13 @@
     if (!target) return;
     if (target.closest("[hidden]")) setFilter("");
     for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    unfold(target);
     target.scrollIntoView();
+  }
+
+  // A card that was asked for by name shows all it has.
+  function unfold(target) {
+    for (const fold of target.matches(".card") ? target.querySelectorAll("details") : []) fold.open = true;
   }
 
   // --- moving about ---
@@ -86,7 +92,9 @@
   function nextFailure() {
     const stops = visible(".card[data-fails]");
     if (!stops.length) said.value = "no failure here";
-    go(stops[neighbour(stops, 1) % stops.length]);
+    const stop = stops[neighbour(stops, 1) % stops.length];
+    if (stop) unfold(stop);
+    go(stop);
   }
 
   const KEYS = new Map([
@@ -127,5 +135,8 @@
   part("next").hidden = !document.querySelector(".card[data-fails]");
   tools.hidden = false;
   addEventListener("hashchange", arrive);
+  document.addEventListener("click", (event) => {  // a link to where the address is already changes no hash
+    if (event.target.closest("a[href^='#']")?.hash === location.hash) arrive();
+  });
   arrive();
 }

@@ -177,3 +177,10 @@ def test_style_knows_dark_print_and_narrow():
 def test_a_long_run_stays_small():
     layers = [factory.layer(f"layer_{index}") for index in range(200)]
     assert len(html.page(factory.document([factory.model(layers=layers)])).encode()) < 2_000_000
+
+
+def test_a_share_of_next_to_nothing_can_be_drawn():
+    model = factory.model()
+    for at, layer in enumerate(model["layers"]):
+        layer["chained"]["share"] = 1.0 if at == 3 else 3e-9
+    assert "<svg" in html.page(factory.document([model]))
