@@ -6,6 +6,7 @@ from reports import figures, heatmap, small_charts
 from reports.summary import fails
 
 definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
+UNEXPLAINED = "no formula tested"
 EFFECTS = ("gain", "offset")
 
 
@@ -97,13 +98,18 @@ def estimate(layer):
     return f"{found.get('what', 'estimate')} {figures.drift(found['value'])}{error}"
 
 
-def cause(layer):
-    """A layer's cause in a few words for the table: the hypothesis, or how many are possible; a dash where it holds."""
+def causes(model):
+    """{layer: its cause in a few words, or a dash}; empty where every layer holds by itself."""
+    found = {layer["name"]: _cause(layer) for layer in model["layers"]}
+    return found if set(found.values()) - {figures.ABSENT} else {}
+
+
+def _cause(layer):
     found = layer["cause"]
     if not found:
-        return "no formula tested explains it" if layer["isolated"]["verdict"] in ("FORMULA(unnamed)", "GROSS") else figures.ABSENT
+        return UNEXPLAINED if layer["isolated"]["verdict"] in ("FORMULA(unnamed)", "GROSS") else figures.ABSENT
     more = len(found.get("survivors") or ()) - 1
-    return (found["hypothesis"] or "no formula tested explains it") + (f" (or {more} more)" if more > 0 else "")
+    return (found["hypothesis"] or UNEXPLAINED) + (f" (or {more} more)" if more > 0 else "")
 
 
 def is_open(layer):

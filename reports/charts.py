@@ -20,6 +20,7 @@ CHECKED = False
 KEPT = 256  # charts
 TINY, HUGE = 1e-300, 1e300  # what is smaller stands as 0, what is larger is left out: no axis has room for it
 FONT = 13  # as measured; the page draws 11.5 (charts.css), which leaves room for fonts wider than vl-convert's
+ROOM = 0.2  # decades at least below the smallest value, so that its bar has a height
 LABEL_PIXELS = 230  # of a name on an axis; longer ones are cut with an ellipsis
 STEP, WIDTH_LEAST, WIDTH_MOST = 32, 480, 1600  # of a chart with a place per name, in pixels
 
@@ -32,12 +33,17 @@ def lines(points, *, label, x, y, log=True, order=None, unit=None, height=220, l
     it is of numbers; unit: of y; loose: series whose points are not joined.
     """
     order = None if order is None else tuple(order)
-    return _draw("lines", tuple(points), label, x, f"{y}, {unit}" if unit else y, log, order, height, tuple(loose))
+    return _draw("lines", tuple(points), label, *_titles(x, y, unit), log, order, height, tuple(loose))
 
 
 def bars(points, *, label, x, y, order, log=False, unit=None, height=220):
     """A bar chart, one bar per series beside the other; everything else as in `lines`."""
-    return _draw("bars", tuple(points), label, x, f"{y}, {unit}" if unit else y, log, tuple(order), height, ())
+    return _draw("bars", tuple(points), label, *_titles(x, y, unit), log, tuple(order), height, ())
+
+
+def _titles(x, y, unit):
+    """The axes' titles. Every text has to be visible: vl-convert takes the whole process down at a control character."""
+    return None if x is None else _name(x), _name(f"{y}, {unit}" if unit else y)
 
 
 @lru_cache(maxsize=KEPT)
@@ -107,7 +113,7 @@ def _y(rows, title, log, foot):
     if not log:
         return alt.Y("y:Q", title=title, axis=alt.Axis(tickCount=5))
     low, high = (math.log10(edge(row["y"] for row in rows)) for edge in (min, max))
-    low, high = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
+    low, high = math.floor(low - ROOM), max(math.ceil(high), math.floor(low) + 1)
     every = -(-(high - low) // 7)
     ticks = [10.0**power for power in range(low, high + 1) if not (power - high) % every]
     ticks = sorted({*ticks, *([foot] if foot else [])})
@@ -174,7 +180,7 @@ def _theme():
     """Vega's configuration: the page's colours, no frame, no background."""
     text = {"labelColor": INK, "titleColor": SOFT, "labelFontSize": FONT, "titleFontSize": FONT, "titleFontWeight": "normal",
             "labelFontWeight": "normal", "titlePadding": 9}
-    return {"background": "transparent", "view": {"stroke": None}, "font": "sans-serif",
+    return {"background": "transparent", "aria": False, "view": {"stroke": None}, "font": "sans-serif",
             "axis": {**text, "domainColor": SOFT, "tickColor": SOFT, "gridColor": LINE}}
 
 
