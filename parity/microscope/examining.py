@@ -4,10 +4,18 @@
 makes the document that `parity microscope` writes.
 """
 
-import time
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+import numpy as np
 
 from parity import stacks
 from parity.clips import read_clips
+from parity.document import now
+from parity.environment import environment, threads_per_worker
 from parity.errors import CannotRun
 from parity.microscope import batch_normalization, convolution, gru, stock, training
 from parity.params import read_params
@@ -15,6 +23,8 @@ from parity.trace import open_trace
 from parity.walk import network_order
 
 FORMAT = 1
+PORT = "port.proof:steps"
+TRAINED = ("keras106", "keras110")  # stacks whose train phase is looked into
 
 
 def quick(reference, params, steps):
@@ -41,33 +51,48 @@ def _quick_gru(layer, params, given, expected, step):
         return {"message": str(why)}
 
 
-def examine(case, trace, tick=lambda stage, share: None):
-    """Everything about one model's layers: {name, data, gru, batch_normalization, convolution, clean, worth, seconds}.
+def examine(case, trace, tick=lambda stage, share: None, port=PORT):
+    """Everything about one model's layers: {name, data, gru, batch_normalization, convolution, clean, worth}.
 
-    case: cases.Case; trace: path of its reference trace; tick: called with what is being done and how far it is, in [0, 1].
-    clean: the port's own chain from the original's input on, what `worth` is to be held against; seconds: by part.
-    Raises CannotRun for an unreadable trace or weight file.
+    case: cases.Case; trace: path of its reference trace; tick: called with what is being done and how far it is, in [0, 1];
+    port: "module:function" as parity.run.run takes it. Gates, and a batch's statistics as they are computed, are shown by our own
+    port only. clean: the port's own chain from the original's input on, what `worth` is to be held against.
+    Raises CannotRun for an unreadable trace or weight file, and for a port that lacks a layer, raises or gives another shape.
     """
-    from port import inside, proof
+    from parity.run import load_steps
+    from port import inside
     from port import stock as port_stock
     from port.models import MODELS
 
     asked = case.model.name, case.weights, stacks.STACKS[case.model.stack].keras
-    steps, insides, replacements = proof.steps(*asked), inside.insides(*asked), port_stock.replacements(*asked)
-    params, seconds = read_params(case.weights), {}
+    replacements, params, found = port_stock.replacements(*asked), read_params(case.weights), {"name": case.model.name, "data": case.data}
+    insides, given_steps = inside.insides(*asked) if port == PORT else {}, load_steps(port, case)
     with open_trace(trace) as reference:
         layers = [reference.layers[name] for name in network_order(reference)]
-        found = {"name": case.model.name, "data": case.data}
+        steps = {layer.name: _checked(given_steps, layer, reference.layers[layer.inbound[0]].shape) for layer in layers}
         for kind, (part, look) in PARTS.items():
-            started_s = time.perf_counter()
             tick(part, 0.0)
             found[part] = {layer.name: look(layer, params.get(layer.name, {}), *_recorded(reference, layer), steps[layer.name],
                                             insides.get(layer.name), replacements, asked[-1])
                            for layer in layers if layer.kind == kind}
-            seconds[part] = time.perf_counter() - started_s
-        started_s = time.perf_counter()
-        found |= _worth(reference, steps, replacements, MODELS[case.model.name].tags, tick)
-    return {**found, "seconds": {**seconds, "worth": time.perf_counter() - started_s}}
+        return found | _worth(reference, steps, replacements, MODELS[case.model.name].tags, tick)
+
+
+def _checked(steps, layer, given_shape):
+    """The port's step of a layer; what is wrong with it is said in a sentence, as CannotRun."""
+    if layer.name not in steps:
+        raise CannotRun(f"the port has no layer {layer.name}; the microscope needs every layer of the original")
+
+    def step(given):
+        try:
+            found = np.asarray(steps[layer.name](given))
+        except Exception as error:  # whatever a port raises
+            raise CannotRun(f"the port's {layer.name} raised {type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+        if given.shape == given_shape and found.shape != layer.shape:
+            raise CannotRun(f"the port's {layer.name} gives {found.shape} instead of {layer.shape}; `parity run` says more of it")
+        return found
+
+    return step
 
 
 def _recorded(reference, layer):
@@ -81,7 +106,8 @@ def _unflipped(layer, given, replacements):
 # Keras class -> (part of the document, what looks at such a layer)
 PARTS = {
     "GRU": ("gru", lambda layer, params, given, expected, step, inside, stock, keras:
-            gru.examine(layer, params, given, expected, inside(given), lambda before: inside(given, before))),
+            gru.examine(layer, params, given, expected, inside(given), lambda before: inside(given, before)) if inside else
+            gru.examine(layer, params, given, expected, {"state": gru.states(layer, step, given)})),
     "BatchNormalization": ("batch_normalization", lambda layer, params, given, expected, step, inside, stock, keras:
                            batch_normalization.examine(layer, params, given, expected, step(given), keras, inside)),
     "Convolution2D": ("convolution", lambda layer, params, given, expected, step, inside, stock, keras:
@@ -113,17 +139,49 @@ def train_phase(keras_stacks, progress=None):
     return found
 
 
-def examine_all(cases, *, command="", progress=None):
-    """The document of `parity microscope`: {format, command, models, train_phase}. Raises CannotRun as `examine` does."""
-    traces = stacks.traces({case: read_clips(case.clips).batch for case in cases}, lanes=("reference",), progress=progress)
-    models = []
-    for case in cases:
+def examine_all(cases, *, port=PORT, workers=2, command="", progress=None):
+    """The document of `parity microscope`: {format, data, created, command, environment, port, models, train_phase}.
+
+    port: "module:function"; the train phase is our own port's alone. workers: recorders, and models, side by side.
+    Raises CannotRun as `examine` does.
+    """
+    traces = stacks.traces({case: read_clips(case.clips).batch for case in cases}, lanes=("reference",), workers=workers,
+                           progress=progress)
+    paths, workers = {case: traces[case]["reference"] for case in cases}, min(workers, len(cases))
+    models = _side_by_side(paths, port, workers, progress) if workers > 1 else _one_by_one(paths, port, progress)
+    return {"format": FORMAT, "data": "seeded" if any(case.data == "seeded" for case in cases) else "real", "created": now(),
+            "command": command, "environment": environment(threads_per_worker(workers)), "port": port, "models": models,
+            "train_phase": train_phase(TRAINED, progress) if port == PORT else []}
+
+
+def _one_by_one(paths, port, progress):
+    found = []
+    for case, path in paths.items():
         name = case.model.name
         tick = (lambda stage, share, name=name: progress.update(name, stage, share)) if progress else (lambda stage, share: None)
-        models.append(examine(case, traces[case]["reference"], tick))
-        if progress:
-            progress.done(name, f"examined in {sum(models[-1]['seconds'].values()):.0f} s")
-    started_s = time.perf_counter()
-    trained = train_phase(("keras106", "keras110"), progress)
-    return {"format": FORMAT, "command": command, "models": models, "train_phase": trained,
-            "seconds": {"train_phase": time.perf_counter() - started_s}}
+        found.append(examine(case, path, tick, port))
+        _say_done(case, progress)
+    return found
+
+
+def _side_by_side(paths, port, workers, progress):
+    """Each model in a process of its own; Ctrl-C and a model that cannot be examined end the others."""
+    os.environ["OPENBLAS_NUM_THREADS"] = str(threads_per_worker(workers))  # read by the children when they load NumPy
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        jobs = {pool.submit(examine, case, path, port=port): case for case, path in paths.items()}
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                _say_done(jobs[job], progress)
+        except BrokenProcessPool as error:
+            raise CannotRun("a process died, most likely for want of memory; try --workers 1") from error
+        except BaseException:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+        return [job.result() for job in jobs]
+
+
+def _say_done(case, progress):
+    if progress:
+        progress.done(case.model.name, "examined")

@@ -1,6 +1,7 @@
 """One small network examined whole: every part is there, and the document is JSON."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,9 +14,12 @@ import port.models
 import port.proof
 import port.stock
 from parity import cases, stacks
+from parity.__main__ import Group
 from parity.convolution import Convolution
 from parity.document import to_json
+from parity.errors import CannotRun
 from parity.microscope import command, examining
+from reports import microscope as drawn
 
 NAMES = ("jazz", "rock", "folk", "pop", "soul")
 
@@ -46,7 +50,7 @@ def net(monkeypatch):
     kinds = {"conv1": ("Convolution2D", {"border_mode": "same", "subsample": [1, 1]}), "gru1": ("GRU", {"return_sequences": False}),
              "bn1": ("BatchNormalization", {"mode": 2, "axis": 1, "epsilon": 1e-5}), "flat": ("Reshape", {"target_shape": [4, 7]})}
     x, before = rng.standard_normal((2, 1, 2, 7)).astype(F), "input_1"
-    outputs = {"input_1": (layer("InputLayer", "input_1"), x)}
+    outputs = {"input_1": (layer("InputLayer", "input_1", shape=x.shape), x)}
     for name, step in steps.items():
         kind, config = kinds[name]
         x = step(x)
@@ -63,7 +67,7 @@ def net(monkeypatch):
     return cases.Case(cases.MODELS["CRNN"], None, (), "seeded")
 
 
-def test_every_part_is_examined_and_timed(net):
+def test_every_part_is_examined(net):
     stages = []
     found = examining.examine(net, None, lambda stage, share: stages.append((stage, share)))
     assert list(found["gru"]) == ["gru1"] and list(found["batch_normalization"]) == ["bn1"] and list(found["convolution"]) == ["conv1"]
@@ -74,20 +78,81 @@ def test_every_part_is_examined_and_timed(net):
     assert [(trial["drift"], trial["layers"]) for trial in found["worth"]] == [
         ("unflipped kernel", ["conv1"]), ("Chainer's GRU", ["gru1"]), ("stock Chainer throughout", ["conv1", "gru1"])]
     assert all(trial["final"]["max_abs"] > 1e-2 for trial in found["worth"])
-    assert set(found["seconds"]) == {"gru", "batch_normalization", "convolution", "worth"}
     assert stages[0] == ("gru", 0.0) and 0 < stages[-1][1] < 1
     assert json.loads(to_json(found))["name"] == "CRNN"
 
 
-def test_the_command_writes_one_document_and_a_line_for_each_trial(net, tmp_path, monkeypatch):
-    monkeypatch.setattr(cases, "case_for", lambda name: net)
+@pytest.fixture
+def at_hand(net, monkeypatch):
+    """No recorder: the net is every model's case. Returns the arguments that a case was made from."""
+    asked = []
+    monkeypatch.setattr(cases, "case_for", lambda *arguments: asked.append(arguments) or net)
     monkeypatch.setattr(examining, "read_clips", lambda clips: SimpleNamespace(batch=None))
     monkeypatch.setattr(stacks, "traces", lambda batches, **_: {case: {"reference": None} for case in batches})
     monkeypatch.setattr(examining, "train_phase", lambda *_: [])
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    return asked
+
+
+def run(*arguments):
+    return CliRunner().invoke(Group(commands={"microscope": command.microscope}), ["microscope", *map(str, arguments)])
+
+
+def test_the_command_writes_one_document_and_a_line_for_each_trial(at_hand, tmp_path):
     out = tmp_path / "microscope.json"
-    result = CliRunner().invoke(command.microscope, ["--model", "CRNN", "-o", str(out)], catch_exceptions=False)
-    assert result.exit_code == 0
-    written = json.loads(out.read_text())
-    assert written["format"] == 1 and [model["name"] for model in written["models"]] == ["CRNN"]
+    result = run("--model", "CRNN", "--weights", "W.h5", "--clips", "A.npy", "B.npy", "--workers", 1, "-o", out)
+    assert result.exit_code == 0, result.output
+    written = drawn.read(out)
+    assert [model["name"] for model in written["models"]] == ["CRNN"] and written["data"] == "seeded"
+    assert written["created"] == "2023-11-14T22:13:20Z" and written["environment"]["numpy"] and written["port"] == examining.PORT
     assert "CRNN\tunflipped kernel\tconv1\t" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["microscope.json"]
+    assert at_hand == [("CRNN", "W.h5", ("A.npy", "B.npy"))]
+
+
+def test_the_same_input_gives_the_same_bytes(at_hand, tmp_path):
+    for folder in "ab":
+        assert run("--model", "CRNN", "-o", tmp_path / folder / "microscope.json").exit_code == 0
+    first, second = ((tmp_path / folder / "microscope.json").read_bytes() for folder in "ab")
+    assert first == second
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--model", "CNN9"], "no model called 'CNN9'; did you mean"), (["--weights", "W.h5"], "--weights belongs to one model"),
+    (["--model", "CRNN", "--port", "nowhere:steps"], "--port nowhere:steps: No module named 'nowhere'"),
+])
+def test_bad_arguments_are_refused_and_nothing_is_written(at_hand, tmp_path, arguments, said):
+    result = run(*arguments, "-o", tmp_path / "out" / "microscope.json")
+    assert result.exit_code == 2 and said in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def broken(steps, **changed):
+    return {name: changed.get(name, step) for name, step in steps.items() if changed.get(name, step)}
+
+
+@pytest.mark.parametrize(("changed", "said"), [
+    ({"bn1": None}, "the port has no layer bn1"),
+    ({"bn1": lambda x: 1 // 0}, "the port's bn1 raised ZeroDivisionError: integer division"),
+    ({"conv1": lambda x: x}, r"the port's conv1 gives \(2, 1, 2, 7\) instead of \(2, 2, 2, 7\)"),
+])
+def test_a_port_that_cannot_be_examined_is_refused(net, monkeypatch, changed, said):
+    steps = broken(port.proof.steps(), **changed)
+    monkeypatch.setattr(port.proof, "steps", lambda *_: steps)
+    with pytest.raises(CannotRun, match=said):
+        examining.examine(net, None)
+
+
+def test_another_port_shows_states_and_outputs_only(net, monkeypatch):
+    monkeypatch.setattr(port.proof, "ours_renamed", port.proof.steps, raising=False)
+    found = examining.examine(net, None, port="port.proof:ours_renamed")
+    assert found["gru"]["gru1"]["sources"]["port"] == "float32, states only" and found["gru"]["gru1"]["forced"] is None
+    assert found["batch_normalization"]["bn1"]["batch"]["measured"] is None
+
+
+def test_models_are_examined_side_by_side_in_their_own_order(monkeypatch):
+    monkeypatch.setattr(examining, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers))
+    monkeypatch.setattr(examining, "examine", lambda case, path, port: {"name": case.model.name, "path": path, "port": port})
+    two = {cases.Case(cases.MODELS[name], None, (), "real"): name.lower() for name in ("CRNN", "CNN")}
+    assert examining._side_by_side(two, "a:b", 2, None) == [
+        {"name": "CRNN", "path": "crnn", "port": "a:b"}, {"name": "CNN", "path": "cnn", "port": "a:b"}]
