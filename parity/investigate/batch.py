@@ -177,7 +177,7 @@ def in_both(everything, subject):
         f"the original's by at most {worst:.2g} of what rounding can do.", said,
         {"what": "largest difference of port and original, as a share of what rounding can do", "value": worst, "unit": ""},
         "Do not look for it in the port." if said == PROVED else "Run `make parity` with these clips: the port differs from the original.",
-        scope(subject.data), [], f"This is {whose}: in every batch they differ by at most {worst:.2g} of rounding's allowance.")
+        scope(subject.data), [], f"This is {whose}: they differ by at most {worst:.2g} of rounding's allowance.")
 
 
 def judge_of_one(left):

@@ -13,13 +13,21 @@ from parity.investigate.finding import PROVED, Finding, Table, scope, verdict
 from parity.tags import ranking
 
 SEED = 20160618
-ROUNDING, SCATTERED, LOUDER = "1e-6 relative", "0.1 dB, random signs", "0.1 dB louder"
-PERTURBATIONS = {  # name -> the batch so changed; signs: +1 or -1 for each value
-    ROUNDING: lambda batch, signs: batch * (1 + np.float32(1e-6) * signs),
-    SCATTERED: lambda batch, signs: batch + np.float32(0.1) * signs,
-    LOUDER: lambda batch, signs: batch + np.float32(0.1),
+ROUNDING, SCATTERED, LOUDER, AIMED = "1e-6 relative", "0.1 dB, random signs", "0.1 dB louder", "0.1 dB, aimed"
+PERTURBATIONS = {  # name -> the batch so changed; signs, aimed: +1 or -1 for each value, drawn and down the gradient
+    ROUNDING: lambda batch, signs, aimed: batch * (1 + np.float32(1e-6) * signs),
+    SCATTERED: lambda batch, signs, aimed: batch + np.float32(0.1) * signs,
+    LOUDER: lambda batch, signs, aimed: batch + np.float32(0.1),
+    AIMED: lambda batch, signs, aimed: batch + np.float32(0.1) * aimed,
 }
 SIDES = ("original", "port")
+TURNING = (  # id, what it is, the perturbations, what to do where they can turn a top tag
+    ("conditioning-rounding", "A change of rounding's size (1e-6 of each value)", (ROUNDING,), "Compute in float64."),
+    ("conditioning-decibel", "A change of 0.1 dB", (SCATTERED, LOUDER), "Report no top tag whose margin is smaller than this."),
+    ("conditioning-aimed", "A change of 0.1 dB aimed at the second tag", (AIMED,),
+     "Hold the models against each other: what the steady one shows as well is no cause of the instability."),
+)
+IN_CONCLUSION = "conditioning-decibel"
 
 
 class Measured(NamedTuple):
@@ -52,9 +60,7 @@ def ask(subject):
     if not subject.clips:
         raise CannotRun("no clip could be read, so none can be changed; give at least one mel spectrogram or audio file")
     found = measure(subject)
-    findings = [turning(found, subject, (ROUNDING,), "conditioning-rounding", "A change of rounding's size (1e-6 of each value)"),
-                turning(found, subject, (SCATTERED, LOUDER), "conditioning-decibel", "A change of 0.1 dB")]
-    return [*findings, amplified(found, subject)]
+    return [*(turning(found, subject, *asked) for asked in TURNING), amplified(found, subject)]
 
 
 def measure(subject):
@@ -62,12 +68,16 @@ def measure(subject):
     names = list(subject.clips)[:noise.MOST_CLIPS]
     given = np.concatenate([subject.clips[name] for name in names])
     signs = np.random.default_rng(SEED).choice(np.float32([-1, 1]), given.shape)
-    batches = {"as it is": given, **{name: change(given, signs) for name, change in PERTURBATIONS.items()}}
-    wanted = {name: {"case": case, "batches": batches, "most": 4096, "keep": runs.all_but_dropouts(case)}
+    wanted = {name: {"case": case, "batches": _batches(case, given, signs), "most": 4096, "keep": runs.all_but_dropouts(case)}
               for name, case in subject.cases.items()}
     recorded = runs.originals({name: {**asked, "progress": subject.progress} for name, asked in wanted.items()})
-    return [_measured(subject, name, names, {"original": recorded[name], "port": runs.ported(**asked)}, batches)
+    return [_measured(subject, name, names, {"original": recorded[name], "port": runs.ported(**asked)}, asked["batches"])
             for name, asked in wanted.items()]
+
+
+def _batches(case, given, signs):
+    aimed = runs.towards_the_second(case, given)
+    return {"as it is": given, **{name: change(given, signs, aimed) for name, change in PERTURBATIONS.items()}}
 
 
 def _measured(subject, name, clips, answers, batches):
@@ -112,22 +122,20 @@ def judge_turning(used):
     return verdict(max(used) >= 1 if used else None)
 
 
-def turning(found, subject, perturbations, name, what):
-    """The finding on whether such a change can turn a top tag."""
+def turning(found, subject, name, what, perturbations, advice):
+    """The finding on whether such a change can turn a top tag; `advice` where it can."""
     rows = [(measured.model, margin) for measured in found for margin in measured.margins if margin.perturbation in perturbations]
     said = judge_turning([margin.used for _, margin in rows])
-    model, worst = max(rows, key=lambda row: row[1].used)
-    flips = sum(margin.flipped for _, margin in rows)
-    can = "can" if said == PROVED else "cannot"
+    by_model = {model: max(margin.used for each, margin in rows if each == model) for model, _ in rows}
+    used, flips = max(by_model.values()), sum(margin.flipped for _, margin in rows)
+    listed = ", ".join(f"{model} {share:.2g}" for model, share in by_model.items())
     return Finding(
-        name, f"{what} can turn a top tag: it takes at most {worst.used:.2g} of a top tag's margin ({model}, {worst.clip}, {worst.top}), "
-        f"and turned {flips} of {len(rows)}.", said,
-        {"what": "largest share of a top tag's margin that it takes", "value": worst.used, "unit": "of the margin"},
-        "Report no top tag whose margin is smaller than this." if said == PROVED else
-        "Do not look here for the instability: the network is not at the edge of another answer.",
+        name, f"{what} can turn a top tag: of the margin to another tag it takes at most {listed}, and it turned {flips} of {len(rows)}.",
+        said, {"what": "largest share of a top tag's margin that it takes", "value": used, "unit": "of the margin"},
+        advice if said == PROVED else "Do not look here for the instability: the network is not at the edge of another answer.",
         scope(subject.data, carries_over=False),
         [_margins_table(name, found, perturbations), *(_layers_table(name, measured, perturbations) for measured in found)],
-        f"{what} {can} turn a top tag: at most {worst.used:.2g} of its margin.")
+        f"{what} takes at most {used:.2g} of a top tag's margin." if name == IN_CONCLUSION else None)
 
 
 def _margins_table(name, found, perturbations):
@@ -157,20 +165,18 @@ def amplified(found, subject):
     """The finding on whether small changes grow on their way through the network."""
     rows = [[measured.model, perturbation, side, *_peak(by_layer), list(by_layer.values())[-1]] for measured in found
             for side, perturbations in measured.amplification.items() for perturbation, by_layer in perturbations.items()]
-    ends = [row[-1] for row in rows]
-    said, peak = judge_amplified(ends), max(rows, key=lambda row: row[4])
-    does = "grows" if said == PROVED else "shrinks"
+    ends = [row[-1] for row in rows if row[1] != AIMED]
+    said, peak = judge_amplified(ends), max((row for row in rows if row[1] != AIMED), key=lambda row: row[4])
     return Finding(
-        "conditioning-amplification", f"A small change of the input grows on its way to the logits: relative to what it changes it is "
-        f"{min(ends):.2g} to {max(ends):.2g} times as large there, and at most {peak[4]:.2g} times on the way ({peak[0]}, {peak[3]}).",
-        said,
+        "conditioning-amplification", "A small change of the input that nobody aimed grows on its way to the logits: relative to what it "
+        f"changes it is {min(ends):.2g} to {max(ends):.2g} times as large there, and at most {peak[4]:.2g} times on the way ({peak[0]}, "
+        f"{peak[3]}).", said,
         {"what": "largest amplification from the input to the logits", "value": max(ends), "unit": "times"},
         "Bring the input to what the weights were trained on, and compare." if said == PROVED else
         "Do not explain the instability by amplification: small changes are damped.", scope(subject.data, carries_over=False),
         [Table("conditioning-amplification", "Amplification from the input to the logits",
                ["model", "change", "who", "largest at", "largest", "logits"], rows,
-               "Relative change of an output over the relative change of the input; 1e-6 comes near the logits' own rounding.")],
-        f"A small change of the input {does} on its way to the logits: {min(ends):.2g} to {max(ends):.2g} times.")
+               "Relative change of an output over the relative change of the input; 1e-6 comes near the logits' own rounding.")])
 
 
 def _peak(by_layer):

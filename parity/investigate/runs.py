@@ -246,3 +246,18 @@ def per_channel(values, at):
 def all_but_dropouts(case):
     """Every layer of a case that does something in the test phase."""
     return [name for name in case.model.layers if "drop" not in name]
+
+
+def towards_the_second(case, batch):
+    """float32 +1 or -1 for each value of `batch`: the direction in which the port's top tag loses most to its second, to first order."""
+    import chainer
+    from chainer import functions
+
+    from port.models import load
+
+    tagger, given = load(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras), chainer.Variable(batch)
+    with chainer.using_config("train", False):
+        logits = tagger.logits(given)
+        second, first = np.argsort(logits.array, axis=1)[:, -2:].T
+        functions.sum(functions.select_item(logits, first) - functions.select_item(logits, second)).backward()
+    return np.where(given.grad > 0, np.float32(-1), np.float32(1))

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from small_networks import CHANNELS, TAGS, SmallNetwork, subject, two_clips
 
+from fixtures import seeded
+from parity.cases import MODELS, Case
 from parity.errors import CannotRun
-from parity.investigate import conditioning
+from parity.investigate import conditioning, runs
 from parity.investigate.finding import NEEDS_REAL, PROVED, REFUTED
 from parity.tags import ranking
 
@@ -59,3 +61,17 @@ def test_on_stand_ins_margins_say_nothing(play):
 def test_without_clips_it_says_so():
     with pytest.raises(CannotRun, match="no clip could be read"):
         conditioning.ask(subject(clips={}))
+
+
+def test_an_aimed_change_is_down_the_ports_gradient(tmp_path):
+    """On the port itself: a step against the top tag brings the second one nearer than the same step at random does."""
+    case = Case(MODELS["CNN0"], seeded.weights("CNN0", tmp_path), (), "seeded")
+    clip = np.load(seeded.clips(1, tmp_path)[0])
+    aimed, drawn = runs.towards_the_second(case, clip), np.random.default_rng(0).choice(np.float32([-1, 1]), clip.shape)
+    steps = {"as it is": 0, "aimed": aimed, "drawn": drawn}
+    found = runs.ported(case, {name: clip + np.float32(0.01) * step for name, step in steps.items()})
+    logits = {name: run.outputs["output:logits"][0] for name, run in found.items()}
+    second, first = np.argsort(logits["as it is"])[-2:]
+    margin = {name: each[first] - each[second] for name, each in logits.items()}
+    assert aimed.dtype == np.float32 and set(np.unique(aimed)) == {-1, 1}
+    assert margin["aimed"] < min(margin["as it is"], margin["drawn"])
