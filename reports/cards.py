@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from reports import figures, heatmap, small_charts
-from reports.summary import fails
+from reports.verdicts import MODES, passes
 
 definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
 UNEXPLAINED = "no formula tested"
@@ -113,5 +113,5 @@ def _cause(layer):
 
 
 def is_open(layer):
-    """Whether a card stands open: where its layer fails."""
-    return fails(layer)
+    """Whether a card stands open: where its layer fails by its own fault."""
+    return any(not passes(layer[mode]["verdict"]) and layer[mode]["verdict"] != "INHERITED" for mode in MODES)

@@ -34,8 +34,8 @@ def _text(value, write, unit=""):
 
 
 def drift(value):
-    """An absolute difference: two significant digits, `3.1e-07`."""
-    return _text(value, "{:.1e}".format)
+    """An absolute difference: two significant digits, `3.1e-07`, `0.99`, `430`."""
+    return _text(value, lambda x: f"{float(f'{x:.1e}'):g}" if 0.01 <= abs(x) < 1e5 else f"{x:.1e}")
 
 
 def ratio(value):
@@ -43,14 +43,20 @@ def ratio(value):
     return _text(value, lambda x: f"{x:.2f}" if 0.01 <= abs(x) < 10 else f"{x:.3g}" if abs(x) < 1e4 else f"{x:.1e}")
 
 
-def bits(value):
-    """Effective bits, one decimal."""
-    return _text(value, "{:.1f}".format)
+def bits(value, signed=True):
+    """Effective bits, one decimal; without its sign where the words say which side it is on."""
+    return _text(value, lambda x: f"{x if signed else abs(x):.1f}")
 
 
 def percent(value):
-    """A share of 1 as `2.5 %`, two digits."""
-    return _text(value, lambda x: f"{100 * x:.0f}" if abs(x) >= 0.0995 else f"{100 * x:.2g}", " %")
+    """A share of 1 as `2.5 %`, two digits, none below a hundredth of a percent: `< 0.01 %`, `> -0.01 %`."""
+    return _text(value, _in_hundred, " %")
+
+
+def _in_hundred(share):
+    if abs(share) < 1e-4:
+        return "< 0.01" if share > 0 else "> -0.01"
+    return f"{100 * share:.0f}" if abs(share) >= 0.0995 else f"{100 * share:.2g}"
 
 
 def count(value):

@@ -84,6 +84,16 @@ def _blame(model, layer, mode, cell):
     return [f"{whose}; {why}", *_support(cell)]
 
 
+def cause(layer, mode):
+    """Why a cell does not hold, in a sentence: the named formula, what the run said of it, or what its verdict means."""
+    named, said = (layer["cause"] or {}).get("hypothesis"), layer[mode].get("message") or layer[mode].get("fault")
+    if named:
+        return f"Explained by: {named}."
+    means = describe(layer[mode]["verdict"]).meaning + ("; none of the formulas tried explains it" if layer["cause"] else "")
+    words = said or means
+    return f"{words[0].upper()}{words[1:]}."
+
+
 def evidence(layer):
     """The named cause of a layer, `explained by: ... (R2 1.000)`; empty where none is known."""
     cause = layer["cause"]

@@ -55,6 +55,11 @@ def offenders(model):
     return [cell for cell in cells_of(model) if not cell.holds and cell.verdict != "INHERITED"]
 
 
+def guilty(model):
+    """The layers that do not hold by their own fault, in network order."""
+    return list({cell.layer["name"]: cell.layer for cell in offenders(model)}.values())
+
+
 def fails(layer):
     """Whether either cell of a layer does not hold, by its own fault or an earlier layer's."""
     return not all(passes(layer[mode]["verdict"]) for mode in MODES)

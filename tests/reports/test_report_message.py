@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports import figures
+from reports import figures, message
 from reports.message import cell_message
 from tests.reports import factory
 
@@ -79,7 +79,7 @@ def test_zeros_of_another_sign_are_told():
 
 def test_worst_difference_is_that_of_the_two_values_beside_it():
     layer = factory.layer(isolated=factory.isolated("GROSS", max_abs=9.0, worst_actual=1.5, worst_expected=1.0))
-    assert "worst 5.0e-01 at" in cell_message(factory.model(), layer, "isolated")
+    assert "worst 0.5 at" in cell_message(factory.model(), layer, "isolated")
 
 
 def test_a_fault_without_a_message_is_the_reason():
@@ -153,7 +153,21 @@ def test_reproduce_line_survives_a_shell():
         (figures.percent, 1.0, "100 %"),
         (figures.percent, 0, "0 %"),
         (figures.percent, 0.0996, "10 %"),
+        (figures.percent, 0.0001, "0.01 %"),
+        (figures.percent, 3e-9, "< 0.01 %"),
+        (figures.percent, -3e-9, "> -0.01 %"),
+        (figures.drift, 0.00996, "1.0e-02"),
+        (figures.drift, 0.0123, "0.012"),
+        (figures.drift, 430.2, "430"),
+        (figures.drift, 1.2e5, "1.2e+05"),
         (figures.bits, 22.44, "22.4"),
+        (figures.many, 5545.2, "5\u202f500"),
+        (figures.many, 42.0, "42"),
+        (figures.many, 3.4e6, "3.4e+06"),
+        (figures.times, 1, "="),
+        (figures.times, 0.5, "0.5 times"),
+        (figures.times, 301.2, "301 times"),
+        (figures.times, 1.4e6, "1.4e+06 times"),
         (figures.score, 0.8123456, "0.8123"),
         (figures.count, None, "–"),
         (figures.shape, None, "–"),
@@ -178,3 +192,14 @@ def test_place_names_axes():
     assert figures.place([1, 2, 3, 4], "Convolution2D") == "(b=1, c=2, f=3, t=4)"
     assert figures.place([1, 2, 3, 4], "Permute") == "(b=1, t=2, c=3, f=4)"
     assert figures.place([5], "Flatten") == "(5)" and figures.place(None, "GRU") == "–"
+
+
+def test_the_cause_of_an_offender_in_a_sentence():
+    layer = factory.failing()["models"][0]["layers"][3]
+    assert message.cause(layer, "isolated") == "Explained by: reset gate applied after the matrix product."
+    layer["cause"] = {**layer["cause"], "hypothesis": None}
+    assert message.cause(layer, "isolated").endswith("where it is known; none of the formulas tried explains it.")
+    layer["cause"] = None
+    assert message.cause(layer, "isolated").endswith("where it is known.")
+    late = factory.incomplete()["models"][0]["layers"][-1]
+    assert message.cause(late, "isolated") == "The original has no layer extra."
