@@ -61,6 +61,21 @@ def test_the_spread_is_that_of_the_residuals(given):
     assert np.sqrt(np.sum(share * centres**2)) == pytest.approx(measures["q_port"], rel=0.01)
 
 
+def test_what_is_too_small_is_on_the_left(given):
+    x, conv, _ = given
+    expected = f32.conv(x, conv)
+    side = compare(CONV, conv, x, expected - np.abs(expected) * F(2.0**-18), expected)[0]["residuals"]["port"]
+    middle = evidence.BINS // 2
+    assert side["below"] + sum(counts(side)[:middle]) > 0.95 * total(side) and side["above"] < 10
+
+
+def test_blocks_that_alternate_give_every_window_in_turn():
+    judge = type("Judge", (), {"view": (1, 1, 4 * evidence.ELEMENTS_ENOUGH)})
+    residuals = evidence.Residuals(judge)
+    starts = [residuals._next(100).start for _ in range(16)]
+    assert all(sorted(starts[first::4]) == [0, 25, 50, 75] for first in range(4)), "each fourth block, though there are four windows"
+
+
 def test_a_large_tensor_is_counted_in_part(monkeypatch, given):
     x, conv, _ = given
     monkeypatch.setattr(evidence, "ELEMENTS_ENOUGH", 2 * 12 * 48 * 200 // 3)

@@ -61,6 +61,10 @@ def test_batch_normalisation_channel_by_channel_and_in_training(page):
 def test_gains_are_shares_of_what_rounded_parameters_reach():
     found = made.microscope()["models"][0]["batch_normalization"]["bn_0_freq"]
     assert "gain of port to original" in sections.gains_picture("CNN0", "bn1", found)
+    heights = [float(height) for height in re.findall(r"v(-?[\d.]+)", sections.gains_picture("CNN0", "bn1", found))]
+    assert max(map(abs, heights)) / 39 == pytest.approx(1.75 / 6, abs=0.01), "of half the picture's height"
+    signs = {**found, "gain_u": {**found["gain_u"], "drift": [1.0, -3.0] * 300}}
+    assert "v-" not in sections.gains_picture("CNN0", "bn1", signs), "of neighbours the largest in size is kept, with its sign"
     agrees = {**found, "gain_u": {**found["gain_u"], "drift": [0.0, None, 0.0]}}
     assert sections.gains_picture("CNN0", "bn1", agrees) == ""
 
