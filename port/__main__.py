@@ -1,4 +1,4 @@
-"""The command line: `python -m port tag|melgram|convert|inspect|compare|evaluate`.
+"""The command line: `python -m port tag|evaluate|calibrate|melgram|convert|inspect|compare`.
 
 Exit codes: 0 everything done, 1 some files failed (or figures differ), 2 nothing could be done.
 """
@@ -23,44 +23,70 @@ def commands():
     """
 
 
-def _of_network(command):
-    options = (
-        click.option("-m", "--model", default="CRNN", show_default=True, metavar="NAME", help=f"{MODELS}."),
-        click.option("--weights", type=FILE, help="Keras HDF5, converted npz, or .model of the published port."),
-        click.option("--seeded", type=FILE, metavar="FOLDER",
-                     help="Try the program on stand-ins: a folder of `python -m fixtures seeded`. Tags mean nothing."),
-        click.option("--frames", type=click.Choice(["centre", "all"]), default="centre", show_default=True,
-                     help="The middle 29.12 s, or every 29.12 s of the track and their mean."),
-        click.option("--front-end", type=click.Choice(["today", "2016"]), default="today", show_default=True,
-                     help="Resampler: soxr's, or resampy 0.2.2's as the published predictions had it."),
-        click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True,
-                     help="Clips the network takes at a time. CNN0's tags depend on it, the others' do not."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+def _options(*options):
+    def add(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _model(default):
+    return click.option("-m", "--model", default=default, show_default=True, metavar="NAME", help=f"{MODELS}.")
+
+
+FRONT_END = click.option("--front-end", type=click.Choice(["today", "2016"]), default="today", show_default=True,
+                         help="Resampler: soxr's, or resampy 0.2.2's as the published predictions had it.")
+NETWORK = (
+    click.option("--weights", type=FILE, help="Keras HDF5, converted npz, or .model of the published port."),
+    click.option("--seeded", is_flag=True, help="Try the program on stand-in weights. Tags mean nothing."),
+    click.option("--correction", metavar="NAME",
+                 help="Change the input to what the weights may have been trained on (port/corrections.py). Off by default."),
+    click.option("--frames", type=click.Choice(["centre", "all"]), default="centre", show_default=True,
+                 help="The middle 29.12 s, or every 29.12 s of the track and their mean."),
+    FRONT_END,
+)
+TAGGING = (
+    *NETWORK,
+    click.option("--calibration", type=FILE, metavar="FILE.npz",
+                 help="Statistics of `calibrate` for CNN0 in place of its batch's. Off by default."),
+    click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True,
+                 help="Clips the network takes at a time. CNN0's tags depend on it unless it is calibrated, the others' do not."),
+)
 
 
 @commands.command()
 @click.argument("audio", nargs=-1, required=True, metavar="AUDIO...")
-@_of_network
+@_options(_model("CRNN"), *TAGGING)
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many tags per track.")
 @click.option("--percent/--score", "in_percent", default=True, help="In tables and pictures; json and csv have both.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
-@click.option("--plot", type=FILE, metavar="FILE.svg", help="Also draw bars, a panel per track.")
-def tag(audio, model, weights, seeded, frames, front_end, batch_size, top, in_percent, form, plot):
+@click.option("--plot", type=FILE, metavar="FILE", help="Also draw bars, a panel per track: .svg or .png.")
+def tag(audio, model, weights, seeded, correction, frames, front_end, calibration, batch_size, top, in_percent, form, plot):
     """Tags of AUDIO: files, folders and patterns; wav, flac, ogg and mp3."""
     from port import commands as steps
 
     unit = "percent" if in_percent else "score"
-    tagger, source = steps.network(model, weights, seeded)
-    return steps.tag(tagger, source, audio, steps.Cut(frames, front_end, batch_size), top, unit, form, plot, bool(seeded))
+    network = steps.network(model, weights, seeded, correction, calibration)
+    return steps.tag(network, audio, steps.Cut(frames, front_end, batch_size), top, unit, form, plot)
+
+
+@commands.command()
+@click.argument("clips", nargs=-1, required=True, metavar="CLIPS...")
+@_options(_model("CNN0"), *NETWORK)
+@click.option("-o", "--out", type=FILE, required=True, metavar="FROZEN.npz", help="Where to write the statistics.")
+def calibrate(clips, model, weights, seeded, correction, frames, front_end, out):
+    """Freeze CNN0's batch statistics at those of CLIPS (audio files, folders, patterns), for `tag -m CNN0 --calibration`."""
+    from port import commands as steps
+
+    return steps.calibrate(steps.network(model, weights, seeded, correction), clips, out, frames, front_end)
 
 
 @commands.command()
 @click.argument("audio", type=FILE)
 @click.argument("out", type=FILE, metavar="OUT.npy")
-@click.option("--front-end", type=click.Choice(["today", "2016"]), default="today", show_default=True)
+@FRONT_END
 def melgram(audio, out, front_end):
     """Write the mel spectrogram of AUDIO's middle 29.12 s: float32 (1,1,96,1366), dB."""
     from port import commands as steps
@@ -101,17 +127,17 @@ def compare(table, front_end, limit):
 
 @commands.command()
 @click.argument("folder", type=FILE, metavar="FOLDER_OF_GENRES")
-@_of_network
+@_options(_model("CRNN"), *TAGGING)
 @click.option("--results", type=FILE, metavar="FILE.csv",
               help="Write each track's result here as it comes; a second run goes on where the first stopped.")
-@click.option("--plot", type=FILE, metavar="FILE.svg", help="Also draw the confusion matrix.")
-def evaluate(folder, model, weights, seeded, frames, front_end, batch_size, results, plot):
+@click.option("--plot", type=FILE, metavar="FILE", help="Also draw the confusion matrix: .svg or .png.")
+def evaluate(folder, model, weights, seeded, correction, frames, front_end, calibration, batch_size, results, plot):
     """Accuracy, confusion matrix and recall on FOLDER_OF_GENRES/<tag>/<audio files>; bad files are named and left out."""
     from port import commands as steps
     from port.evaluating import evaluate as run
 
-    tagger, source = steps.network(model, weights, seeded)
-    return run(tagger, source, folder, steps.Cut(frames, front_end, batch_size), results, plot, bool(seeded))
+    network = steps.network(model, weights, seeded, correction, calibration)
+    return run(network, folder, steps.Cut(frames, front_end, batch_size), results, plot)
 
 
 def main(arguments=None):

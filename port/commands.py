@@ -10,15 +10,24 @@ import click
 import numpy as np
 
 from port import outputs
-from port.files import write_atomically
+from port.files import check_writable, write_atomically
 from port.inputs import audio_files
 from port.locate import stand_in_of, weights_of
 from port.models import load
 from port.sentences import shown
-from port.tagging import score_files
+from port.tagging import decoded, score_files
 
 NOTHING, SOME = 2, 1
-BATCH_WARNING = "CNN0 normalises with the statistics of its batch: each track's tags depend on the clips it is scored with"
+BATCH_WARNING = ("CNN0 normalises with the statistics of its batch: each track's tags depend on the clips it is scored with "
+                 "(--batch-size {}); --calibration freezes them")
+
+
+class Network(NamedTuple):
+    """A tagger, the path of its weights, and whether those are stand-ins."""
+
+    tagger: object
+    source: Path
+    is_stand_in: bool
 
 
 class Cut(NamedTuple):
@@ -29,35 +38,34 @@ class Cut(NamedTuple):
     batch_size: int
 
 
-def network(model, weights, seeded):
-    """(tagger, path of its weights) for the options of the command line."""
+def network(model, weights, seeded, correction=None, calibration=None):
+    """The Network for the options of the command line."""
     if weights and seeded:
         raise ValueError("--weights and --seeded contradict each other; give one of them")
-    path = stand_in_of(model, seeded) if seeded else weights or weights_of(model)
-    return load(model, path), path
+    path = stand_in_of(model) if seeded else weights or weights_of(model)
+    return Network(load(model, path, correction=correction, calibration=calibration), Path(path), seeded)
 
 
-def tag(tagger, source, given, cut, top, unit, form, plot, is_stand_in):
+def tag(network, given, cut, top, unit, form, plot):
     """Print the tags of audio files as they come, and the failures after; draw them into `plot`."""
-    if plot and plot.suffix.lower() != ".svg":
-        raise ValueError(f"{shown(plot)}: pictures are written as svg; give a name that ends in .svg")
-    if tagger.model == "CNN0":
-        click.echo(f"port: {BATCH_WARNING} (--batch-size {cut.batch_size})", err=True)
-    writer = outputs.FORMATS[form](tagger, Path(source).name, top, unit, is_stand_in)
+    outputs.check_picture(plot)
+    if network.tagger.model == "CNN0" and not network.tagger.calibration:
+        say([BATCH_WARNING.format(cut.batch_size)])
+    writer = outputs.FORMATS[form](network, top, unit)
     paths, errors = audio_files(given)
-    _say(errors)
+    say(errors)
     _print(writer.begin())
     tracks = []
-    for scored in progress(score_files(tagger, paths, **cut._asdict()), len(paths)):
+    for scored in progress(score_files(network.tagger, paths, **cut._asdict()), len(paths), "tagging"):
+        say(filter(None, (scored.error, scored.remark)))
         if scored.error:
             errors.append(scored.error)
-            _say([scored.error])
             continue
         _print(writer.track(scored))
         tracks.append(scored)
     _print(writer.end(errors))
     if plot and tracks:
-        write_atomically(plot, outputs.bars(tagger, tracks, top, unit, is_stand_in))
+        write_atomically(plot, outputs.bars(network, tracks, top, unit, plot))
     return exit_code(len(tracks), len(errors))
 
 
@@ -66,7 +74,7 @@ def exit_code(done, failed):
     return 0 if not failed else SOME if done else NOTHING
 
 
-def progress(results, count):
+def progress(results, count, doing):
     """The results as they come, with a bar on a terminal's stderr."""
     if not sys.stderr.isatty() or count < 2:
         yield from results
@@ -75,10 +83,52 @@ def progress(results, count):
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        task = bar.add_task("tagging", total=count)
+        task = bar.add_task(doing, total=count)
         for result in results:
             yield result
             bar.advance(task)
+
+
+def calibrate(network, given, out, frames, front_end):
+    """Write the statistics of CNN0's layers over the audio files, and say what they are made of."""
+    from port import calibration
+
+    check_writable(out)
+    paths, errors = audio_files(given)
+    say(errors)
+    clips = _Clips(paths, frames, front_end, errors)
+    found = calibration.calibrate(network.tagger, clips, lambda passed, layer: progress(passed, len(clips.paths), f"calibrating {layer}"))
+    files = [{"file": shown(path.name), "sha256": _sha256(path)} for path in clips.paths]
+    calibration.save(out, network.tagger, found, clips=files, frames=frames, front_end=front_end, weights=network.source.name,
+                     weights_file_sha256=_sha256(network.source), meaningless=network.is_stand_in)
+    for line in outputs.told(network):
+        click.echo(line)
+    for name, statistics in found.items():
+        click.echo(f"{name}: {len(statistics.mean)} means and variances, each of {statistics.values:,} values")
+    click.echo(f"{shown(out)}: {network.tagger.model} frozen at {len(files)} file{'s' * (len(files) != 1)}")
+    return exit_code(len(files), len(errors))
+
+
+class _Clips:
+    """Mel spectrograms of files, decoded anew each time they are gone through, so that memory holds a few at a time.
+
+    Files that cannot be read are left out of `paths` and named in `errors`.
+    """
+
+    def __init__(self, paths, frames, front_end, errors):
+        self.paths, self.cut, self.errors, self.is_heard = paths, (frames, front_end), errors, False
+
+    def __iter__(self):
+        bad = {}
+        for path, clips, error, remark in decoded(self.paths, *self.cut):
+            if not self.is_heard:
+                say(filter(None, (error, remark)))
+            if error:
+                bad[path] = error
+            else:
+                yield clips
+        self.paths, self.is_heard = [path for path in self.paths if path not in bad], True
+        self.errors += bad.values()
 
 
 def melgram(audio, out, front_end):
@@ -118,9 +168,10 @@ def _sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def _say(errors):
-    for error in errors:
-        click.echo(f"port: {shown(error)}", err=True)
+def say(sentences):
+    """What went wrong or should be known, a line each on stderr."""
+    for sentence in sentences:
+        click.echo(f"port: {shown(sentence)}", err=True)
 
 
 def _print(text):

@@ -8,37 +8,35 @@ from pathlib import Path
 import click
 import numpy as np
 
-from port.commands import exit_code, progress
-from port.files import CannotWrite, write_atomically
+from port.commands import exit_code, progress, say
+from port.files import CannotWrite, check_writable, write_atomically
 from port.inputs import below
-from port.outputs import MEANINGLESS
-from port.pictures import matrix
+from port.outputs import check_picture, told
 from port.sentences import shown
 from port.tagging import score_files
 
 COLUMNS = ("file", "genre", "predicted", "score", "setting")
 
 
-def evaluate(tagger, source, folder, cut, results, plot, is_stand_in):
+def evaluate(network, folder, cut, results, plot):
     """Tag every track below `folder`, appending to the csv `results`; print the figures. Returns the exit code.
 
     Tracks that `results` holds already are not tagged again. Raises ValueError where there is nothing to evaluate,
     or `results` comes from other weights or options.
     """
-    if plot and plot.suffix.lower() != ".svg":
-        raise ValueError(f"{shown(plot)}: pictures are written as svg; give a name that ends in .svg")
-    genres = genres_of(folder, tagger.tags)
-    setting = _setting(tagger, source, cut)
+    check_picture(plot)
+    check_writable(results)
+    genres = genres_of(folder, network.tagger.tags)
+    setting = _setting(network, cut)
     rows = read_results(results, setting) if results else []
     known = {row["file"] for row in rows}
     tracks = [(path, genre) for genre in genres for path in below(Path(folder) / genre) if _key(path, folder) not in known]
-    failed = _score(tagger, tracks, folder, cut, setting, genres, rows, results)
+    failed = _score(network.tagger, tracks, folder, cut, setting, genres, rows, results)
     if not rows:
         raise ValueError(f"{shown(folder)}: no track could be tagged; give a folder with audio in a folder per genre")
-    click.echo("\n".join(([MEANINGLESS] if is_stand_in else []) + report(rows, genres)))
+    click.echo("\n".join([*told(network), *report(rows, genres)]))
     if plot:
-        counts = confusion(rows, genres)
-        write_atomically(plot, matrix(genres, counts.tolist(), MEANINGLESS if is_stand_in else f"{tagger.model}, rows are true"))
+        write_atomically(plot, _picture(network, rows, genres, plot))
     return exit_code(len(rows), failed)
 
 
@@ -78,6 +76,12 @@ def confusion(rows, genres):
     return counts
 
 
+def _picture(network, rows, genres, path):
+    from port.pictures import matrix, writer_of
+
+    return writer_of(path)(matrix(genres, confusion(rows, genres).tolist(), [*told(network), f"{network.tagger.model}, rows are true"]))
+
+
 def report(rows, genres):
     """Lines: accuracy, and the confusion matrix with each genre's recall."""
     counts = confusion(rows, genres)
@@ -95,10 +99,10 @@ def _score(tagger, tracks, folder, cut, setting, genres, rows, results):
     failed = 0
     columns = [tagger.tags.index(genre) for genre in genres]
     scored = score_files(tagger, [path for path, _ in tracks], **cut._asdict())
-    for (path, genre), track in zip(tracks, progress(scored, len(tracks)), strict=True):
+    for (path, genre), track in zip(tracks, progress(scored, len(tracks), "tagging"), strict=True):
+        say(filter(None, (track.error, track.remark)))
         if track.error:
             failed += 1
-            click.echo(f"port: {shown(track.error)}", err=True)
             continue
         _, scores = track.by_frame()[-1]
         best = int(np.argmax(scores[columns]))
@@ -127,6 +131,6 @@ def _key(path, folder):
     return str(path.relative_to(folder))
 
 
-def _setting(tagger, source, cut):
-    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:12]
-    return f"{tagger.model} {digest} {cut.frames} {cut.front_end} {cut.batch_size}"
+def _setting(network, cut):
+    digest = hashlib.sha256(network.source.read_bytes()).hexdigest()[:12]
+    return " ".join([network.tagger.model, digest, cut.frames, cut.front_end, str(cut.batch_size), *network.tagger.remedies])

@@ -6,12 +6,20 @@ from pathlib import Path
 
 from port.sentences import shown
 
+FilePath = str | os.PathLike[str]
+
 
 class CannotWrite(ValueError):
     """A file that cannot be written: one sentence."""
 
 
-def write_atomically(path, data):
+def check_writable(path: FilePath | None) -> None:
+    """Raise CannotWrite where `path` is given and its folder is not there, before work is done that could not be kept."""
+    if path and not Path(path).parent.is_dir():
+        raise CannotWrite(f"{shown(path)} cannot be written: {shown(Path(path).parent)} is no folder; make it or choose another")
+
+
+def write_atomically(path: FilePath, data: bytes | str) -> None:
     """Write bytes or str (utf-8) to `path`, so that readers see the old file or the new one. Raises CannotWrite."""
     path, temporary = Path(path), None
     try:

@@ -16,35 +16,38 @@ WEIGHTS = {
     "CNN0": "cnn_weights_theano.h5",
     "CNN": "music_tagger_cnn_weights_theano.h5",
 }
-SEEDED = "seeded-{model}.h5"  # as `python -m fixtures seeded FOLDER` names them
 
 
 class NotFound(ValueError):
     """A file that is in none of the known places: one sentence with the ways to get it."""
 
 
-def weights_of(model):
+def weights_of(model: str) -> Path:
     """Path of the published weights of `model`; ValueError for an unknown model, NotFound where they are nowhere."""
     architecture_of(model)
     found = find(f"weights/{WEIGHTS[model]}")
     if found is None:
         raise NotFound(
             f"no weights of {model} are here; run make fixtures, set {DATA_VARIABLE} to a folder with weights/{WEIGHTS[model]}, "
-            "give --weights FILE, or try the program on stand-ins with --seeded FOLDER"
+            "give --weights FILE, or try the program on stand-ins with --seeded"
         )
     return found
 
 
-def stand_in_of(model, folder):
-    """Path of the seeded stand-in of `model` in a folder that `python -m fixtures seeded` wrote; NotFound where it is not."""
+def stand_in_of(model: str) -> Path:
+    """Path of the seeded stand-in of `model`, made in the cache; NotFound where that cannot be written or the project is not here."""
     architecture_of(model)
-    path = Path(folder) / SEEDED.format(model=model)
-    if not path.is_file():
-        raise NotFound(f"{path} is not there; write it with python -m fixtures seeded {folder}")
-    return path
+    try:
+        from fixtures import seeded  # late: used alone, the port has no stand-ins
+    except ImportError as error:
+        raise NotFound("the stand-ins are made by the project's fixtures folder, which is not here; give --weights FILE") from error
+    try:
+        return seeded.weights(model)
+    except seeded.CannotRun as error:
+        raise NotFound(str(error)) from error
 
 
-def find(relative_path):
+def find(relative_path: str) -> Path | None:
     """The file below PARITY_DATA or the cache, or None."""
     return next((path for folder in _folders() if (path := folder / relative_path).is_file()), None)
 

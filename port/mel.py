@@ -20,7 +20,7 @@ LOGARITHMIC_FROM_HZ = 1000.0
 LOG_STEP = np.log(6.4) / 27
 
 
-def decibel_of(samples):
+def decibel_of(samples: np.ndarray) -> np.ndarray:
     """samples (n,) float32 at 12 kHz -> (96, 1 + n // 256) float32, dB with reference 1.0 and a range of 80 dB.
 
     The decibels are of the squared mel power: keunwoochoi/music-auto_tagging-keras gives power where an amplitude belongs.

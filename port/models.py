@@ -1,12 +1,15 @@
 """The four taggers as ordered mappings layer name -> step, with the names Keras gave the layers."""
 
 import difflib
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import chainer
 import chainer.functions as F
+import numpy as np
 
+from port.files import FilePath
 from port.functions.elementwise import elu
 from port.functions.pooling import max_pooling_2d
 from port.links.batch_normalization import BatchNormalization
@@ -14,6 +17,10 @@ from port.links.gru import GRU
 from port.links.layers import Apply, Convolution2D, SigmoidDense, flatten, permute, reshape, zero_padding_2d
 from port.tags import GENRES, TAGS
 
+if TYPE_CHECKING:
+    import pandas  # takes half a second to import
+
+Array = np.ndarray | chainer.Variable
 MEL_SHAPE = (1, 96, 1366)  # C,F,T of one clip: 96 mel bands, 1366 frames of 256 samples at 12 kHz
 
 # Keras class name -> what makes the step from a row's arguments.
@@ -91,50 +98,74 @@ class Tagger(chainer.Chain):
 
     A real chain: it takes Variables or arrays, trains where chainer.config.train is on, and serialises. Its links are
     named as Keras names the layers. `keras` picks the formulas of that release; by default the one the weights are from.
+    `remedies` tells what changes the original's answer, and is empty but for a tagger loaded with a correction or calibration.
     """
 
-    def __init__(self, model, keras=None):
+    def __init__(self, model: str, keras: str | None = None):
         super().__init__()
         architecture = architecture_of(model)
         self.model, self.keras, self.tags = model, keras or architecture.keras, architecture.tags
+        self.correction = self.calibration = None
         self.layer_names = tuple(name for name, _, _ in architecture.layers)
         with self.init_scope():
             for name, kind, arguments in architecture.layers:
                 release = {"keras": self.keras} if kind in BY_RELEASE else {}
                 setattr(self, name, KINDS[kind](**arguments, **release))
 
-    def steps(self):
-        """Ordered dict layer name -> callable(Variable or array) -> Variable."""
+    def steps(self) -> dict[str, Callable[[Array], chainer.Variable]]:
+        """Ordered dict layer name -> callable(Variable or array) -> Variable. A correction of the input is before these steps."""
         return {name: self[name] for name in self.layer_names}
 
-    def forward(self, x):
-        return self._through(x, self.layer_names)
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What stands between these scores and the original's, in words: an input correction, a calibration."""
+        return tuple(f"{kind} {said}" for kind, said in (("correction", self.correction), ("calibration", self.calibration)) if said)
 
-    def logits(self, x):
+    def corrected(self, x: Array) -> Array:
+        """x (B,1,96,1366) as the first layer is given it: x itself, or an array of that shape where a correction is on."""
+        if self.correction is None:
+            return x
+        from port.corrections import correct
+
+        return correct(self.correction, chainer.as_array(self._checked(x)))
+
+    def forward(self, x: Array) -> chainer.Variable:
+        return self.through(self.corrected(x), self.layer_names)
+
+    def logits(self, x: Array) -> chainer.Variable:
         """The scores before the last sigmoid: x (B,1,96,1366) -> Variable (B,tags)."""
         *before, last = self.layer_names
-        return self[last].logits(self._through(x, before))
+        return self[last].logits(self.through(self.corrected(x), before))
 
-    def tag(self, audio, *more, frames="centre", batch_size=8, front_end="today"):
+    def tag(
+        self, audio: FilePath, *more: FilePath, frames: str = "centre", batch_size: int = 8, front_end: str = "today"
+    ) -> "pandas.DataFrame":
         """Tags of audio files as a pandas DataFrame: file, frame, rank, tag, score in [0, 1], percent of the frame's sum.
 
         frames : "centre", the middle 29.12 s, or "all", every 29.12 s of a track and their mean. CNN0's scores depend on
-        the clips of their batch. front_end : "today" or "2016". Raises port.audio.AudioError for a file that cannot be read.
+        the clips of their batch unless it is calibrated. front_end : "today" or "2016". With a correction or calibration on,
+        a column `remedies` says so. Raises port.audio.AudioError for a file that cannot be read; warns (UserWarning) of one
+        that the taggers can only half hear.
         """
         from port.tagging import table
 
         return table(self, [audio, *more], frames=frames, batch_size=batch_size, front_end=front_end)
 
-    def _through(self, x, names):
-        dtype = self.conv1.W.dtype
-        if x.shape[1:] != MEL_SHAPE or x.dtype != dtype:
-            raise ValueError(f"{self.model} takes {dtype} mel spectrograms (clips, 1, 96, 1366), not {x.dtype} {x.shape}")
+    def through(self, x: Array, names: Iterable[str]) -> Array:
+        """x (B,1,96,1366) through the first layers of the network, by their names in network order."""
+        self._checked(x)
         for name in names:
             x = self[name](x)
         return x
 
+    def _checked(self, x):
+        dtype = self.conv1.W.dtype
+        if x.shape[1:] != MEL_SHAPE or x.dtype != dtype:
+            raise ValueError(f"{self.model} takes {dtype} mel spectrograms (clips, 1, 96, 1366), not {x.dtype} {x.shape}")
+        return x
 
-def architecture_of(model):
+
+def architecture_of(model: str) -> Architecture:
     """The row of MODELS, or a ValueError that suggests the nearest name."""
     if model in MODELS:
         return MODELS[model]
@@ -142,12 +173,32 @@ def architecture_of(model):
     raise ValueError(f"no model is called {model!r}; did you mean {nearest}? There are {', '.join(MODELS)}")
 
 
-def load(model, weights, keras=None):
+def load(
+    model: str, weights: FilePath, keras: str | None = None, *, correction: str | None = None, calibration: FilePath | None = None
+) -> Tagger:
     """A Tagger with the parameters of `weights`, a Keras HDF5 or an npz of port.weights.
 
     keras : the release whose formulas to use; by default the npz's own, else that of the model's published weights.
-    Raises ValueError for an unknown model or release, port.weights.WeightsError for a file that does not fit.
+    correction : a name of port.corrections.CORRECTIONS, applied to the input. calibration : a file of `python -m port calibrate`
+    for CNN0. Raises ValueError for an unknown model, release or correction, port.weights.WeightsError for a file that does not
+    fit, port.calibration.CalibrationError for a calibration of other weights.
     """
     from port.weights import read_into
 
-    return read_into(model, weights, keras)
+    tagger = read_into(model, weights, keras)
+    tagger.correction = correction and known_correction(correction)
+    if calibration:
+        from port.calibration import apply
+
+        apply(tagger, calibration)
+    return tagger
+
+
+def known_correction(name: str) -> str | None:
+    """`name`, or None for "none", which changes nothing; a ValueError that suggests the nearest for a name of no correction."""
+    from port.corrections import CORRECTIONS
+
+    if name not in CORRECTIONS:
+        nearest = difflib.get_close_matches(str(name).lower(), CORRECTIONS, n=1, cutoff=0)[0]
+        raise ValueError(f"no input correction is called {name!r}; did you mean {nearest}? There are {', '.join(CORRECTIONS)}")
+    return None if name == "none" else name

@@ -1,26 +1,37 @@
-"""Tag scores as text: a table as the published port prints it, JSON, or CSV."""
+"""Tag scores as text: a table as the published port prints it, JSON, or CSV; and as a picture.
+
+What each is made for is a port.commands.Network; where its weights are stand-ins or a remedy is on, every one of them says so.
+"""
 
 import csv
 import io
 import json
 
+from port.files import check_writable
 from port.sentences import shown
-from port.tagging import percent_of, ranked_rows
+from port.tagging import percent_of, ranked_rows, told_by
 
 PER_LINE = 5  # the published port prints five tags per line
-COLUMNS = ("file", "frame", "rank", "tag", "score", "percent", "weights")
+COLUMNS = ("file", "frame", "rank", "tag", "score", "percent")
 MEANINGLESS = "MEANINGLESS: stand-in weights, which know nothing of music"
+REMEDIED = "NOT THE ORIGINAL'S ANSWER: with {}"
+
+
+def told(network):
+    """Lines that have to stand above every result of this network; [] for the published network as it is."""
+    return [MEANINGLESS] * network.is_stand_in + [REMEDIED.format(remedy) for remedy in network.tagger.remedies]
 
 
 class Table:
     """Lines for people: one paragraph per frame."""
 
-    def __init__(self, tagger, weights, top, unit, is_stand_in):
-        self.tags, self.top, self.unit, self.is_stand_in = tagger.tags, top, unit, is_stand_in
-        self.head = f"* top {top} tags of {tagger.model}, {'percent of the sum' if unit == 'percent' else 'scores'} *"
+    def __init__(self, network, top, unit):
+        self.tags, self.top, self.unit = network.tagger.tags, top, unit
+        head = f"* top {top} tags of {network.tagger.model}, {'percent of the sum' if unit == 'percent' else 'scores'} *"
+        self.head = [head, *told(network)]
 
     def begin(self):
-        return self.head + (f"\n{MEANINGLESS}" if self.is_stand_in else "")
+        return "\n".join(self.head)
 
     def track(self, scored):
         lines = []
@@ -35,17 +46,18 @@ class Table:
 
 
 class Csv:
-    """One line per tag, with a header."""
+    """One line per tag, with a header; a column `remedies` more where one is on."""
 
-    def __init__(self, tagger, weights, top, unit, is_stand_in):
-        self.tags, self.top, self.weights = tagger.tags, top, MEANINGLESS if is_stand_in else weights
+    def __init__(self, network, top, unit):
+        self.tags, self.top = network.tagger.tags, top
+        self.told = {"weights": MEANINGLESS if network.is_stand_in else network.source.name, **told_by(network.tagger)}
 
     def begin(self):
-        return _csv_line(COLUMNS)
+        return _csv_line(dict.fromkeys((*COLUMNS, *self.told)))
 
     def track(self, scored):
         rows = ranked_rows(self.tags, scored, self.top)
-        return "\n".join(_csv_line((row | {"weights": self.weights})[column] for column in COLUMNS) for row in rows)
+        return "\n".join(_csv_line((row | self.told).values()) for row in rows)
 
     def end(self, errors):
         return None
@@ -54,9 +66,11 @@ class Csv:
 class Json:
     """One document with everything, the failed files included."""
 
-    def __init__(self, tagger, weights, top, unit, is_stand_in):
+    def __init__(self, network, top, unit):
+        tagger = network.tagger
         self.tags, self.top = tagger.tags, top
-        self.document = {"model": tagger.model, "keras": tagger.keras, "weights": weights, "meaningless": is_stand_in, "tracks": []}
+        self.document = {"model": tagger.model, "keras": tagger.keras, "weights": network.source.name, "meaningless": network.is_stand_in,
+                         "correction": tagger.correction, "calibration": tagger.calibration, "tracks": []}
 
     def begin(self):
         return None
@@ -66,7 +80,8 @@ class Json:
             {"frame": frame, "tags": [{key: row[key] for key in ("tag", "score", "percent")} for row in rows]}
             for frame, rows in _frames(self.tags, scored, self.top)
         ]
-        self.document["tracks"].append({"file": _encodable(scored.path), "frames": frames})
+        remark = {"remark": scored.remark} if scored.remark else {}
+        self.document["tracks"].append({"file": _encodable(scored.path), "frames": frames, **remark})
 
     def end(self, errors):
         return json.dumps(self.document | {"failed": [shown(error) for error in errors]}, indent=1, ensure_ascii=False)
@@ -91,14 +106,23 @@ def _encodable(cell):
     return cell if isinstance(cell, (int, float)) else str(cell).encode("utf-8", "backslashreplace").decode()
 
 
-def bars(tagger, tracks, top, unit, is_stand_in):
-    """An SVG picture (str): for each Scored a panel of bars, the mean's where there are frames."""
-    from port.pictures import bar_panels
+def check_picture(path):
+    """Raise ValueError where `path` is given and its name is not of a kind that pictures are written as, or its folder not there."""
+    check_writable(path)
+    if path:
+        from port.pictures import writer_of
 
-    panels = []
+        writer_of(path)
+
+
+def bars(network, tracks, top, unit, path):
+    """The bytes of a picture of path's kind: for each Scored a panel of bars, the mean's where there are frames."""
+    from port.pictures import bar_panels, writer_of
+
+    tagger, panels = network.tagger, []
     for scored in tracks:
         _, scores = scored.by_frame()[-1]
         values = percent_of(scores) if unit == "percent" else scores
         best = sorted(zip(values.tolist(), tagger.tags, strict=True), reverse=True)[:top]
         panels.append((shown(scored.path), [(tag, value) for value, tag in best]))
-    return bar_panels(panels, 100.0 if unit == "percent" else 1.0, MEANINGLESS if is_stand_in else f"{tagger.model}, {unit}")
+    return writer_of(path)(bar_panels(panels, 100.0 if unit == "percent" else 1.0, [*told(network), f"{tagger.model}, {unit}"]))

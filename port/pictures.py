@@ -1,60 +1,160 @@
-"""Pictures as SVG, which needs no library: bars per track, and a confusion matrix."""
+"""Pictures, drawn once as boxes and texts and written as SVG or PNG: bars per track, and a confusion matrix."""
 
+import io
+from collections.abc import Callable
 from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+from port.files import FilePath
+from port.sentences import shown
 
 WIDTH, LABEL, ROW, HEAD = 640, 150, 20, 34  # pixels
 CELL = 44
-STYLE = "font-family:sans-serif;font-size:12px"
-INK = "#234f8c"
+FONT_PX = 12
+INK, BLACK, WHITE, RULE = "#234f8c", "#000000", "#ffffff", "#cccccc"
+PNG_SCALE = 2  # pixels of a PNG for each of the drawing
 
 
-def bar_panels(panels, full, title):
-    """[(track, [(tag, value), ..]), ..] -> SVG text: one panel per track, bars on a scale from 0 to `full`."""
-    parts, y = [_text(10, 20, title)], HEAD
+class Text(NamedTuple):
+    """A line of text; (x, y) is where its baseline starts, ends or has its middle; it may turn about that point."""
+
+    x: float
+    y: float
+    text: str
+    anchor: str = "start"
+    ink: str = BLACK
+    is_bold: bool = False
+    turned_degrees: int = 0
+
+
+class Box(NamedTuple):
+    """A filled rectangle; `strength` from 0 (white) to 1 (ink) is how dark it is."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    strength: float = 1.0
+    has_rule: bool = False
+
+
+class Drawing(NamedTuple):
+    """Marks on a white ground, in pixels, y downwards; later ones lie above earlier ones."""
+
+    width: int
+    height: int
+    marks: list
+
+
+def bar_panels(panels: list, full: float, titles: list[str]) -> Drawing:
+    """[(track, [(tag, value), ..]), ..]: one panel per track, bars on a scale from 0 to `full`; a line for each title."""
+    marks, y = _titles(titles)
     for track, bars in panels:
-        parts.append(_text(10, y + 14, track, "font-weight:bold"))
+        marks.append(Text(10, y + 14, track, is_bold=True))
         y += ROW
         for tag, value in bars:
-            parts.append(_bar(y, tag, value, value / full))
+            marks += _bar(y, tag, value, value / full)
             y += ROW
         y += ROW
-    return _svg(WIDTH, y, parts)
+    return Drawing(WIDTH, y, marks)
+
+
+def _titles(titles):
+    """Marks of the title lines, and where the drawing goes on below them."""
+    return [Text(10, 20 + i * ROW, title) for i, title in enumerate(titles)], HEAD + (len(titles) - 1) * ROW
 
 
 def _bar(y, tag, value, share):
     width = share * (WIDTH - LABEL - 80)
-    return (
-        _text(LABEL - 8, y + 14, tag, "text-anchor:end")
-        + f'<rect x="{LABEL}" y="{y + 3}" width="{width:.1f}" height="{ROW - 6}" fill="{INK}"/>'
-        + _text(LABEL + width + 6, y + 14, f"{value:.3f}")
-    )
+    box = Box(LABEL, y + 3, width, ROW - 6)
+    return Text(LABEL - 8, y + 14, tag, "end"), box, Text(LABEL + width + 6, y + 14, f"{value:.3f}")
 
 
-def matrix(names, counts, title):
-    """Square table of counts, rows = true name -> SVG text, each cell as dark as its share of the row."""
-    parts = [_text(10, 20, title)]
+def matrix(names: list[str], counts: list, titles: list[str]) -> Drawing:
+    """Square table of counts, rows = true name, each cell as dark as its share of the row; a line for each title."""
+    marks, top = _titles(titles)
     for i, name in enumerate(names):
-        across, down = LABEL + i * CELL, HEAD + 60 + i * CELL
-        parts.append(_text(LABEL - 8, down + 27, name, "text-anchor:end"))
-        parts.append(f'<g transform="rotate(-45 {across + 22} {HEAD + 54})">{_text(across + 22, HEAD + 54, name)}</g>')
+        across, down = LABEL + i * CELL, top + 60 + i * CELL
+        marks += Text(LABEL - 8, down + 27, name, "end"), Text(across + 22, top + 54, name, turned_degrees=-45)
         whole = max(1, sum(counts[i]))
-        parts += [_cell(LABEL + j * CELL, down, count, count / whole) for j, count in enumerate(counts[i])]
-    return _svg(LABEL + len(names) * CELL + 60, HEAD + 80 + len(names) * CELL, parts)
+        for j, count in enumerate(counts[i]):
+            marks += _cell(LABEL + j * CELL, down, count, count / whole)
+    return Drawing(max(WIDTH, LABEL + len(names) * CELL + 60), top + 80 + len(names) * CELL, marks)
 
 
 def _cell(x, y, count, share):
-    ink = "#fff" if share > 0.5 else "#000"
-    return (
-        f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{INK}" fill-opacity="{share:.3f}" stroke="#ccc"/>'
-        + _text(x + CELL / 2, y + 27, count, f"text-anchor:middle;fill:{ink}")
-    )
+    ink = WHITE if share > 0.5 else BLACK
+    return Box(x, y, CELL, CELL, share, has_rule=True), Text(x + CELL / 2, y + 27, str(count), "middle", ink)
 
 
-def _text(x, y, text, style=""):
-    return f'<text x="{x:.0f}" y="{y:.0f}" style="{STYLE};{style}">{escape(str(text))}</text>'
-
-
-def _svg(width, height, parts):
-    background = f'<rect width="{width}" height="{height}" fill="#fff"/>'
+def svg(drawing: Drawing) -> bytes:
+    """The drawing as SVG, in utf-8."""
+    width, height, marks = drawing
+    ground = f'<rect width="{width}" height="{height}" fill="{WHITE}"/>'
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{background}{"".join(parts)}</svg>\n'
+    parts = "".join(SVG_OF[type(mark)](mark) for mark in marks)
+    style = f"font-family:sans-serif;font-size:{FONT_PX}px"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} style="{style}">{ground}{parts}</svg>\n'.encode()
+
+
+def _svg_text(text):
+    weight = ' font-weight="bold"' if text.is_bold else ""
+    turn = f' transform="rotate({text.turned_degrees} {text.x:.0f} {text.y:.0f})"' if text.turned_degrees else ""
+    place = f'x="{text.x:.0f}" y="{text.y:.0f}" text-anchor="{text.anchor}" fill="{text.ink}"'
+    return f"<text {place}{weight}{turn}>{escape(text.text)}</text>"
+
+
+def _svg_box(box):
+    rule = f' stroke="{RULE}"' if box.has_rule else ""
+    place = f'x="{box.x:.0f}" y="{box.y:.0f}" width="{box.width:.1f}" height="{box.height:.1f}"'
+    return f'<rect {place} fill="{INK}" fill-opacity="{box.strength:.3f}"{rule}/>'
+
+
+def png(drawing: Drawing) -> bytes:
+    """The drawing as PNG, the same bytes every time, in the font that Pillow brings."""
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (drawing.width * PNG_SCALE, drawing.height * PNG_SCALE), WHITE)
+    canvas = ImageDraw.Draw(image)
+    for mark in drawing.marks:
+        PNG_OF[type(mark)](mark, image, canvas)
+    stream = io.BytesIO()
+    image.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _png_text(text, image, canvas):
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(FONT_PX * PNG_SCALE)
+    place, anchor = (text.x * PNG_SCALE, text.y * PNG_SCALE), {"start": "ls", "middle": "ms", "end": "rs"}[text.anchor]
+    bold = {"stroke_width": 0.5, "stroke_fill": text.ink} if text.is_bold else {}
+    if not text.turned_degrees:
+        canvas.text(place, text.text, text.ink, font, anchor, **bold)
+        return
+    mask = Image.new("L", image.size)  # turned about the text's own point, as SVG turns it
+    ImageDraw.Draw(mask).text(place, text.text, 255, font, anchor)
+    image.paste(text.ink, mask=mask.rotate(-text.turned_degrees, Image.Resampling.BICUBIC, center=place))
+
+
+def _png_box(box, image, canvas):
+    from PIL import ImageColor
+
+    ink = tuple(round(255 - box.strength * (255 - value)) for value in ImageColor.getrgb(INK))
+    left, top, right, bottom = (round(at * PNG_SCALE) for at in (box.x, box.y, box.x + box.width, box.y + box.height))
+    if right > left:
+        canvas.rectangle((left, top, right - 1, bottom - 1), ink, RULE if box.has_rule else None)
+
+
+SVG_OF = {Text: _svg_text, Box: _svg_box}
+PNG_OF = {Text: _png_text, Box: _png_box}
+WRITERS = {".svg": svg, ".png": png}
+
+
+def writer_of(path: FilePath) -> Callable[[Drawing], bytes]:
+    """What turns a Drawing into the bytes of a file of that name; ValueError for a name of another kind."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in WRITERS:
+        raise ValueError(f"{shown(path)}: pictures are written as svg or png; give a name that ends in {' or '.join(WRITERS)}")
+    return WRITERS[suffix]

@@ -1,14 +1,21 @@
 """Audio files -> tag scores, in batches across files; one bad file never stops the others."""
 
 import itertools
+import warnings
 from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import chainer
 import numpy as np
 
 from port import audio
+from port.files import FilePath
+from port.models import MEL_SHAPE, Tagger
+
+if TYPE_CHECKING:
+    import pandas  # takes half a second to import
 
 BATCH_SIZE = 8
 WORKERS = 2  # files decoded at a time
@@ -18,25 +25,29 @@ CUTS = {"centre": lambda samples: [audio.centre(samples)], "all": audio.frames}
 
 
 class Scored(NamedTuple):
-    """One track: scores (n,tags) float32 in [0, 1] of its frames in order, or the AudioError that says why there are none."""
+    """One track: scores (n,tags) float32 in [0, 1] of its frames in order, or the AudioError that says why there are none.
 
-    path: object
+    remark : a sentence on what the taggers could not hear in it, or None.
+    """
+
+    path: FilePath
     scores: np.ndarray | None
     error: Exception | None = None
+    remark: str | None = None
 
-    def by_frame(self):
+    def by_frame(self) -> list[tuple[str, np.ndarray]]:
         """[("centre", scores (tags,))], or for more frames [("0", ..), .., ("mean", ..)]."""
         if len(self.scores) == 1:
             return [("centre", self.scores[0])]
         return [*((str(i), row) for i, row in enumerate(self.scores)), (MEAN, self.scores.mean(axis=0))]
 
 
-def percent_of(scores):
+def percent_of(scores: np.ndarray) -> np.ndarray:
     """scores (..,tags) -> their percentages of the row's sum, as the published port prints them."""
     return 100 * scores / scores.sum(axis=-1, keepdims=True)
 
 
-def melgrams(path, frames="centre", front_end=audio.TODAY):
+def melgrams(path: FilePath, frames: str = "centre", front_end: str = audio.TODAY) -> np.ndarray:
     """All clips of an audio file as float32 (n,1,96,1366). Raises AudioError, also where there is nothing but silence."""
     samples = audio.load_mono(path, front_end)
     if not samples.any():
@@ -44,16 +55,27 @@ def melgrams(path, frames="centre", front_end=audio.TODAY):
     return np.concatenate([audio.melgram_of(clip) for clip in CUTS[frames](samples)])
 
 
-def score_files(tagger, paths, frames="centre", batch_size=BATCH_SIZE, front_end=audio.TODAY):
+def decoded(
+    paths: Iterable[FilePath], frames: str = "centre", front_end: str = audio.TODAY
+) -> Iterator[tuple[FilePath, np.ndarray, audio.AudioError | None, str | None]]:
+    """Yield (path, clips (n,1,96,1366), error, remark) of every path, in order; n is 0 where there is an error.
+
+    Read in threads, a few files ahead of what is asked for.
+    """
+    return _ahead(lambda path: (path, *_attempt(path, frames, front_end)), paths)
+
+
+def score_files(
+    tagger: Tagger, paths: Iterable[FilePath], frames: str = "centre", batch_size: int = BATCH_SIZE, front_end: str = audio.TODAY
+) -> Iterator[Scored]:
     """Yield a Scored for every path, in order, as soon as its last batch is through.
 
     Files are decoded in threads while the network works; only the files of one batch and a few ahead are in memory.
     A batch may hold clips of several tracks, which matters to CNN0 alone: it normalises with its batch's statistics.
     """
-    decoded = _ahead(lambda path: (path, *_attempt(path, frames, front_end)), paths)
-    waiting = deque()  # [path, clips still without scores, scores so far, error]
-    for path, clips, error in decoded:
-        waiting.append([path, clips, [], error])
+    waiting = deque()  # [path, clips still without scores, scores so far, error, remark]
+    for path, clips, error, remark in decoded(paths, frames, front_end):
+        waiting.append([path, clips, [], error, remark])
         while sum(len(entry[1]) for entry in waiting) >= batch_size:
             _score_batch(tagger, waiting, batch_size)
             yield from _finished(waiting)
@@ -64,23 +86,30 @@ def score_files(tagger, paths, frames="centre", batch_size=BATCH_SIZE, front_end
         yield from _finished(waiting)
 
 
-def table(tagger, paths, **options):
+def table(tagger: Tagger, paths: Iterable[FilePath], **options) -> "pandas.DataFrame":
     """A pandas DataFrame of score_files(tagger, paths, **options), best tag first within a frame.
 
     Columns: file (str), frame ("centre", or "0" .. and "mean"), rank (from 1), tag, score in [0, 1], percent of the frame's sum.
-    Raises the AudioError of the first file without scores.
+    And `remedies`, where the tagger has any. Raises the AudioError of the first file without scores; warns of remarks.
     """
     import pandas
 
-    rows = []
+    rows, told = [], told_by(tagger)
     for scored in score_files(tagger, paths, **options):
         if scored.error:
             raise scored.error
-        rows += ranked_rows(tagger.tags, scored)
-    return pandas.DataFrame(rows, columns=["file", "frame", "rank", "tag", "score", "percent"])
+        if scored.remark:
+            warnings.warn(scored.remark, stacklevel=3)
+        rows += [row | told for row in ranked_rows(tagger.tags, scored)]
+    return pandas.DataFrame(rows, columns=["file", "frame", "rank", "tag", "score", "percent", *told])
 
 
-def ranked_rows(tags, scored, top=None):
+def told_by(tagger: Tagger) -> dict[str, str]:
+    """{"remedies": what is on}, for the rows of a table; {} where the tagger answers as the original does."""
+    return {"remedies": "; ".join(tagger.remedies)} if tagger.remedies else {}
+
+
+def ranked_rows(tags: tuple[str, ...], scored: Scored, top: int | None = None) -> list[dict]:
     """Dicts of one track for the columns of `table`, the `top` best of each frame."""
     return [
         {"file": str(scored.path), "frame": frame, "rank": rank, "tag": tags[i], "score": float(scores[i]), "percent": float(share[i])}
@@ -90,7 +119,7 @@ def ranked_rows(tags, scored, top=None):
     ]
 
 
-def predict(tagger, clips):
+def predict(tagger: Tagger, clips: np.ndarray) -> np.ndarray:
     """clips (B,1,96,1366) float32 -> scores (B,tags) in the test phase, without gradients."""
     with chainer.using_config("train", False), chainer.no_backprop_mode():
         return tagger(clips).array
@@ -98,9 +127,9 @@ def predict(tagger, clips):
 
 def _attempt(path, frames, front_end):
     try:
-        return melgrams(path, frames, front_end), None
+        return melgrams(path, frames, front_end), None, audio.remark_on(path)
     except audio.AudioError as error:
-        return np.zeros((0,)), error
+        return np.zeros((0, *MEL_SHAPE), np.float32), error, None
 
 
 def _score_batch(tagger, waiting, batch_size):
@@ -121,8 +150,8 @@ def _score_batch(tagger, waiting, batch_size):
 
 def _finished(waiting):
     while waiting and not len(waiting[0][1]):
-        path, _, scores, error = waiting.popleft()
-        yield Scored(path, np.concatenate(scores) if scores else None, error)
+        path, _, scores, error, remark = waiting.popleft()
+        yield Scored(path, np.concatenate(scores) if scores else None, error, remark)
 
 
 def _ahead(function, items):

@@ -8,13 +8,14 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 
-from port.files import CannotWrite, write_atomically
+from port.files import CannotWrite, FilePath, write_atomically
 from port.links.batch_normalization import BatchNormalization
 from port.links.gru import GRU
 from port.links.layers import Convolution2D, SigmoidDense
@@ -63,7 +64,7 @@ LAYOUTS = {
 }
 
 
-def keras_arrays(tagger):
+def keras_arrays(tagger: Tagger) -> dict[str, np.ndarray]:
     """Ordered dict "conv1/conv1_W" -> the tagger's parameter as a writeable view in Keras's layout."""
     return {
         f"{name}/{name}_{suffix}": turn(view(link))
@@ -72,7 +73,15 @@ def keras_arrays(tagger):
     }
 
 
-def read_into(model, path, keras=None):
+def digest_of(tagger: Tagger) -> str:
+    """sha256, hex, of all parameters and running statistics with their names, whatever kind of file they came from."""
+    digest = hashlib.sha256()
+    for name, array in keras_arrays(tagger).items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def read_into(model: str, path: FilePath, keras: str | None = None) -> Tagger:
     """A Tagger of `model` filled from `path`; see port.models.load."""
     architecture_of(model)
     path = Path(path)
@@ -81,7 +90,7 @@ def read_into(model, path, keras=None):
     return load_npz(path, model, keras)
 
 
-def load_hdf5(path, model, keras=None):
+def load_hdf5(path: FilePath, model: str, keras: str | None = None) -> Tagger:
     """A Tagger from a Keras 1.x weight file: float32 datasets /<layer>/<layer>_<suffix>."""
     return _filled(path, Tagger(model, keras), read_hdf5(path))
 
@@ -94,7 +103,7 @@ def _filled(path, tagger, found):
     return tagger
 
 
-def read_hdf5(path):
+def read_hdf5(path: FilePath) -> dict[str, np.ndarray]:
     """Ordered dict "layer/dataset" -> array, of everything in a Keras HDF5 weight file.
 
     Raises WeightsError where the file is missing, empty, cut short, or not Keras's.
@@ -118,7 +127,7 @@ def read_hdf5(path):
     return arrays
 
 
-def save_npz(path, tagger, **origin):
+def save_npz(path: FilePath, tagger: Tagger, **origin) -> None:
     """Write all parameters and running statistics to `path`, uncompressed, atomically and without pickle.
 
     The member `provenance` is a string array holding JSON: format, model, keras, and whatever `origin` says.
@@ -133,7 +142,7 @@ def save_npz(path, tagger, **origin):
         raise WeightsError(str(error)) from error
 
 
-def load_npz(path, model=None, keras=None):
+def load_npz(path: FilePath, model: str | None = None, keras: str | None = None) -> Tagger:
     """A Tagger from an npz of save_npz; `model` and `keras` default to what its provenance says.
 
     Also from a .model file of the published Chainer port, which names its model only by its shapes.
@@ -151,7 +160,7 @@ def load_npz(path, model=None, keras=None):
     return tagger
 
 
-def read_npz(path):
+def read_npz(path: FilePath) -> dict[str, np.ndarray]:
     """Dict member -> array, of an npz that needs no pickle; WeightsError otherwise."""
     if _magic(path) != "npz":
         raise WeightsError(f"{path} is HDF5, not an npz; convert it first or read it as Keras's")
@@ -166,7 +175,7 @@ def read_npz(path):
         raise WeightsError(f"{path} is cut short or a damaged npz; convert the weights again") from error
 
 
-def convert(source, target, model, keras=None):
+def convert(source: FilePath, target: FilePath, model: str, keras: str | None = None) -> Tagger:
     """Keras HDF5 `source` -> npz `target`, with the source's name and sha256 in the provenance; returns the Tagger."""
     tagger = load_hdf5(source, model, keras)
     digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
@@ -174,7 +183,7 @@ def convert(source, target, model, keras=None):
     return tagger
 
 
-def read_unnamed(path, model=None):
+def read_unnamed(path: FilePath, model: str | None = None) -> Tagger:
     """A Tagger from a Keras HDF5, our npz or a published .model, its model recognised where it is not given."""
     if model is None and _magic(path) == "HDF5":
         model = recognised(read_hdf5(path))
@@ -183,7 +192,7 @@ def read_unnamed(path, model=None):
     return read_into(model, path) if model else load_npz(path)
 
 
-def resembles(arrays, as_arrays=keras_arrays):
+def resembles(arrays: dict[str, np.ndarray], as_arrays: Callable[[Tagger], dict] = keras_arrays) -> list[str]:
     """Names of the models whose names and shapes `arrays` has (CNN and CNN0 share theirs); [] if none."""
     shapes = {name: array.shape for name, array in arrays.items() if name != PROVENANCE}
     return [model for model in MODELS if {n: a.shape for n, a in as_arrays(Tagger(model)).items()} == shapes]
@@ -200,7 +209,7 @@ def _published_model(path, arrays, model):
     return model
 
 
-def recognised(arrays, as_arrays=keras_arrays):
+def recognised(arrays: dict[str, np.ndarray], as_arrays: Callable[[Tagger], dict] = keras_arrays) -> str | None:
     """The one model whose parameters `arrays` holds, or None. CNN0's and CNN's differ in their unused statistics only:
 
     mode 2 never updates those of CNN0, so they are still the 0 and 1 they began with.

@@ -68,7 +68,7 @@ class BatchNormalization(chainer.Link):
 
     mode 0: running statistics in the test phase, batch statistics in the train phase, which also moves the running
     ones. mode 2: batch statistics in both phases, and the running ones stay as they are, so a clip's result depends on
-    the other clips of its batch, as in the original. The phase is chainer.config.train.
+    the other clips of its batch, as in the original, unless `freeze` gave it statistics. The phase is chainer.config.train.
 
     Parameters gamma, beta (size,); persistent running_mean, running_std (size,), where running_std holds what release
     `keras` kept under that name (`self.dialect.stored`). They are replaced, never written into.
@@ -87,6 +87,17 @@ class BatchNormalization(chainer.Link):
             self.beta = chainer.Parameter(np.zeros(size, np.float32))
         self.add_persistent("running_mean", np.zeros(size, np.float32))
         self.add_persistent("running_std", np.ones(size, np.float32))
+        self.frozen = None
+
+    def freeze(self, mean, variance):
+        """Use mean and biased variance (size,) in place of the batch's in the test phase; ValueError where the mode is not 2."""
+        if self.mode != 2:
+            raise ValueError("only mode 2 normalises with its batch's statistics in the test phase; there is nothing to freeze here")
+        self.frozen = tuple(chainer.Variable(np.asarray(values, np.float32), requires_grad=False) for values in (mean, variance))
+
+    def thaw(self):
+        """Use the batch's statistics again."""
+        self.frozen = None
 
     def forward(self, x):
         mean, s = self._batch_statistics(x) if chainer.config.train or self.mode == 2 else self._running_statistics()
@@ -97,7 +108,7 @@ class BatchNormalization(chainer.Link):
         return self.running_mean, self.dialect.test_divisor(running_std, self.eps)
 
     def _batch_statistics(self, x):
-        mean, var = moments(x, self.axis)
+        mean, var = self.frozen if self.frozen and not chainer.config.train else moments(x, self.axis)
         if chainer.config.train and self.mode == 0:
             average = self.dialect.average(chainer.Variable(var.array), self.eps)
             self.running_mean = self._moved(self.running_mean, mean.array)

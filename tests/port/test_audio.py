@@ -85,7 +85,7 @@ def test_bad_audio_is_one_sentence(tmp_path, wav):
     spoilt[5] = np.nan
     cases = {
         tmp_path / "none.wav": "is not there",
-        tmp_path: "is not there",
+        tmp_path: "is no file",
         tmp_path / "text.mp3": "cannot be read as audio",
         tmp_path / "empty.wav": "cannot be read as audio",
         wav(np.zeros((0, 1), np.float32), name="nothing.wav"): "holds no sample",

@@ -12,8 +12,9 @@ RATE_HZ = 12000
 
 @pytest.fixture(scope="session")
 def stand_ins(tmp_path_factory):
-    """A folder of `python -m fixtures seeded`."""
-    folder = tmp_path_factory.mktemp("stand-ins")
+    """The folder of stand-ins in a cache of the tests' own, where --seeded finds them."""
+    folder = tmp_path_factory.mktemp("cache") / "seeded"
+    folder.mkdir()
     for model in ("CRNN", "CNN0", "CNN"):
         seeded.weights(model, folder)
     return folder
@@ -42,13 +43,14 @@ def wav(tmp_path):
 
 
 @pytest.fixture
-def run(capsys, stand_ins):
+def run(capsys, stand_ins, monkeypatch):
     """Command line -> (exit code, stdout, stderr); tagging uses the stand-ins unless weights are named."""
+    monkeypatch.setenv("PARITY_FIXTURES", str(stand_ins.parent))
 
     def call(*arguments):
         arguments = list(map(str, arguments))
-        if arguments[0] in ("tag", "evaluate") and not {"--weights", "--seeded"} & set(arguments):
-            arguments[1:1] = ["--seeded", str(stand_ins)]
+        if arguments[0] in ("tag", "evaluate", "calibrate") and not {"--weights", "--seeded"} & set(arguments):
+            arguments.insert(1, "--seeded")
         code = main(arguments)
         said = capsys.readouterr()
         return code, said.out, said.err

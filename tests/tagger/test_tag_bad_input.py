@@ -1,10 +1,13 @@
 """Bad input: one sentence each; exit 2 where nothing could be done, 1 where the other files are tagged all the same."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 import soundfile
+
+from port import load_tagger
 
 
 def cut_short(path, keep=0.5):
@@ -29,12 +32,19 @@ BAD = {
     "empty": (lambda wav, folder: holding(folder / "empty.wav", b""), "cannot be read as audio"),
     "cut short": (lambda wav, folder: cut_short(wav("cut.wav")), "is cut short"),
     "cut short, flac": (lambda wav, folder: cut_short(wav("cut.flac")), "cannot be read as audio"),
+    "cut short, mp3": (lambda wav, folder: cut_short(wav("cut.mp3", subtype="MPEG_LAYER_III")), "is cut short"),
+    "cut short, tagged mp3": (lambda wav, folder: cut_short(_tagged(wav("cut.mp3", subtype="MPEG_LAYER_III"))), "is cut short"),
+    "cut short, ogg": (lambda wav, folder: cut_short(wav("cut.ogg", subtype="VORBIS", seconds=60)), "is cut short"),
+    "cut short, aiff": (lambda wav, folder: cut_short(wav("cut.aiff")), "is cut short"),
+    "cut within its header": (lambda wav, folder: cut_short(wav("cut.wav"), keep=5e-5), "cannot be read as audio"),
     "without a sample": (lambda wav, folder: wav("nothing.wav", seconds=0), "holds no sample"),
     "silent": (lambda wav, folder: _silence(folder / "silent.wav"), "nothing but silence"),
     "text": (lambda wav, folder: holding(folder / "text.mp3", b"not a song, whatever its name says"), "cannot be read as audio"),
     "NaN": (lambda wav, folder: spoilt(folder / "nan.wav"), "holds NaN"),
     "a folder without audio": (lambda wav, folder: _folder(folder / "empty"), "holds no audio file"),
     "a pattern without a match": (lambda wav, folder: folder / "*.flac", "matches no file"),
+    "an empty name": (lambda wav, folder: "", "an empty name"),
+    "no file": (lambda wav, folder: "/dev/null", "is no file"),
     "a name with a line break": (lambda wav, folder: folder / "two\nlines.wav", "two\\nlines.wav is not there"),
 }
 
@@ -42,6 +52,11 @@ BAD = {
 def _silence(path):
     soundfile.write(path, np.zeros(1000), 12000)
     return path
+
+
+def _tagged(path):
+    """An MP3 with 1000 bytes of ID3 before its first frame."""
+    return holding(path, b"ID3\x04\0\0\0\0\x07\x68" + bytes(1000) + path.read_bytes())
 
 
 def _folder(path):
@@ -61,11 +76,30 @@ def test_bad_audio_is_one_sentence_and_the_rest_is_tagged(case, run, wav, tmp_pa
     assert code == 1 and len(document["tracks"]) == len(document["failed"]) == 1 and said in document["failed"][0]
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 192000])
+@pytest.mark.parametrize("rate_hz", [12000, 192000])
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
 def test_other_rates_and_widths_are_read(rate_hz, subtype, run, wav):
     code, _, err = run("tag", wav(rate_hz=rate_hz, subtype=subtype, channels=6))
     assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("kind", [{"name": "x.mp3", "subtype": "MPEG_LAYER_III"}, {"name": "x.ogg", "subtype": "VORBIS", "seconds": 60},
+                                  {"name": "x.aiff"}, {"name": "x.flac"}])
+def test_whole_files_of_every_kind_are_not_taken_for_cut_ones(kind, run, wav):
+    code, _, err = run("tag", wav(**kind))
+    assert (code, err) == (0, "")
+
+
+def test_what_is_missing_from_a_slow_recording_is_remarked(run, wav):
+    code, out, err = run("tag", "--format", "json", wav(rate_hz=8000), wav("fine.wav"))
+    assert code == 0 and err.count("\n") == 1 and "8000 Hz: everything above 4000 Hz is missing" in err
+    slow, fine = json.loads(out)["tracks"]
+    assert "8000 Hz" in slow["remark"] and "remark" not in fine
+
+
+def test_the_library_warns_of_a_slow_recording(stand_ins, wav):
+    with pytest.warns(UserWarning, match="8000 Hz"):
+        load_tagger("CRNN", stand_ins / "seeded-CRNN.h5").tag(wav(rate_hz=8000))
 
 
 def test_an_unreadable_file_is_one_sentence(run, wav, monkeypatch):
@@ -106,6 +140,11 @@ def test_without_weights_the_ways_to_get_them_are_named(nowhere, capsys, wav):
     assert err.count("\n") == 1 and all(way in err for way in ("make fixtures", "PARITY_DATA", "--weights", "--seeded"))
 
 
-def test_an_empty_folder_of_stand_ins_says_how_to_fill_it(run, wav, tmp_path):
-    code, _, err = run("tag", "--seeded", tmp_path, wav())
-    assert code == 2 and "python -m fixtures seeded" in err and err.count("\n") == 1
+def test_stand_ins_that_cannot_be_made_are_one_sentence(run, wav, tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    monkeypatch.setenv("PARITY_FIXTURES", str(tmp_path / "cache"))
+    code, out, err = run("tag", wav())
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    monkeypatch.setitem(sys.modules, "fixtures", None)  # the port alone, without the project
+    code, out, err = run("tag", wav())
+    assert (code, out) == (2, "") and "--weights FILE" in err and err.count("\n") == 1

@@ -5,11 +5,15 @@ import io
 import json
 import xml.etree.ElementTree as ElementTree
 
+import chainer
 import numpy as np
 import pytest
 
+from port import corrections
+from port.audio import melgram
 from port.locate import WEIGHTS, weights_of
 from port.models import load
+from port.tagging import predict
 from port.tags import GENRES
 
 # Float32 rounds each sum by 2^-24 of its size, at random: sqrt(terms) of the widest convolution, once per convolution.
@@ -61,9 +65,56 @@ def test_a_picture_has_a_panel_per_track_and_is_written_whole(run, wav, tmp_path
     assert [path.name for path in tmp_path.iterdir() if "part" in path.suffix] == []
 
 
-def test_a_picture_of_another_kind_is_refused_before_any_work(run, wav, tmp_path):
-    code, out, err = run("tag", "--plot", tmp_path / "bars.bmp", wav())
-    assert (code, out) == (2, "") and err.count("\n") == 1 and ".svg" in err
+@pytest.mark.parametrize(("name", "said"), [("bars.bmp", ".svg or .png"), ("none/bars.png", "is no folder")])
+def test_a_picture_that_cannot_be_is_refused_before_any_work(name, said, run, wav, tmp_path):
+    code, out, err = run("tag", "--plot", tmp_path / name, wav())
+    assert (code, out) == (2, "") and err.count("\n") == 1 and said in err
+
+
+def test_an_input_correction_is_what_it_says_in_every_output(run, wav, stand_ins, tmp_path):
+    path, tagger = wav(), load("CNN", stand_ins / "seeded-CNN.h5")
+    mel = melgram(path)
+    expected = predict(tagger, corrections.correct("clip", mel))[0]
+    assert np.abs(expected - predict(tagger, mel)[0]).max() > 1e-3
+    told = ("tag", "-m", "CNN", "--correction", "clip")
+    table, rows, document = (run(*told, "--format", form, path)[1] for form in ("table", "csv", "json"))
+    assert "NOT THE ORIGINAL'S ANSWER: with correction clip" in table.splitlines()[:3]
+    best = list(csv.DictReader(rows.splitlines()))
+    assert {row["remedies"] for row in best} == {"correction clip"}
+    assert float(best[0]["score"]) == pytest.approx(expected.max(), abs=ROUNDING["CNN"])
+    assert json.loads(document)["correction"] == "clip"
+    assert run(*told, "--plot", tmp_path / "x.svg", path)[0] == 0 and "with correction clip" in (tmp_path / "x.svg").read_text()
+    plain = run("tag", "-m", "CNN", "--format", "json", path)[1]
+    assert json.loads(plain)["correction"] is None and "NOT THE ORIGINAL" not in run("tag", "-m", "CNN", path)[1]
+    code, out, err = run("tag", "--correction", "clap", path)
+    assert (code, out) == (2, "") and "did you mean clip" in err and err.count("\n") == 1
+
+
+def test_a_corrected_tagger_corrects_however_it_is_asked_and_none_is_off(stand_ins, wav):
+    path = wav()
+    tagger, plain = (load("CNN", stand_ins / "seeded-CNN.h5", correction=name) for name in ("clip", "none"))
+    mel = melgram(path)
+    corrected = corrections.correct("clip", mel)
+    np.testing.assert_array_equal(predict(tagger, mel), predict(plain, corrected))
+    with chainer.using_config("train", False):
+        np.testing.assert_array_equal(tagger.logits(mel).array, plain.logits(corrected).array)
+    assert tagger.tag(path).remedies.unique() == ["correction clip"] and plain.remedies == ()
+    assert list(plain.tag(path).columns) == ["file", "frame", "rank", "tag", "score", "percent"]
+
+
+@pytest.mark.parametrize("command", ["tag", "evaluate"])
+def test_a_png_is_what_the_svg_is(command, run, wav, tmp_path):
+    from PIL import Image
+
+    wav("music/jazz/a & b 音楽.wav")
+    wav("music/rock/2.wav", pitch_hz=900)
+    for name in ("x.png", "y.png", "x.svg"):
+        assert run(command, "--plot", tmp_path / name, tmp_path / "music")[0] == 0
+    assert (tmp_path / "x.png").read_bytes() == (tmp_path / "y.png").read_bytes()
+    size = ElementTree.parse(tmp_path / "x.svg").getroot().attrib
+    with Image.open(tmp_path / "x.png") as image:
+        assert (image.format, image.size) == ("PNG", (2 * int(size["width"]), 2 * int(size["height"])))
+        assert len(set(image.convert("RGB").getdata())) > 50, "text and bars, not an empty page"
 
 
 def test_a_whole_track_gives_each_frame_and_their_mean(stand_ins, wav):
