@@ -162,7 +162,7 @@ FAULTS = (
         ("CNN0", "bn1", "unbiased-variance", formula(formulas.unbiased_normalization), "unbiased batch variance"),
         ("CNN0", "bn5", "unbiased-variance", formula(formulas.unbiased_normalization), "unbiased batch variance"),
         ("CNN", "bn1", "train-phase", in_train_phase, "batch statistics instead of the stored"),
-        ("CNN", "bn2", "after-elu", order("elu_2"), "wrong layer order"),
+        ("CNN", "bn2", "after-elu", order("elu_2"), "wrong layer order: an ELU in its place"),
         # element-wise and pooling
         ("CNN", "elu_1", "relu", formula(formulas.applied, function=F.relu), "ReLU"),
         ("CRNN", "elu_4", "leaky-relu", formula(formulas.applied, function=F.leaky_relu), "leaky ReLU with slope 0.2"),
@@ -176,7 +176,8 @@ FAULTS = (
         ("CRNN", "final_drop", "train-phase", in_train_phase, "dropout left on"),
         ("CRNN", "zeropadding2d_1", "edge", formula(formulas.padded_with, mode="edge"), "padded with the edge's values"),
         ("CRNN", "zeropadding2d_1", "minus-100-dB", formula(formulas.padded_with, constant_values=-100.0), "padded with -100"),
-        ("CRNN", "zeropadding2d_1", "one-column-right", formula(formulas.padded_with, to_the_right=1), "padding one column too early"),
+        ("CRNN", "zeropadding2d_1", "one-column-right", formula(formulas.padded_with, to_the_right=1),
+         "padding (0, 36) before and (0, 38) after"),
         ("CNN", "flatten_1", "channels-last", formula(formulas.applied, function=_channels_last), "channels last"),
         # recurrence
         ("CRNN", "gru1", "z-swapped", formula(formulas.gru, keep="1-z"), "z and 1 - z swapped"),
@@ -200,10 +201,9 @@ FAULTS = (
         ("CNN0", "bn_0_freq", "bands-upside-down", given(arrays.flipped(2)), "mel bands reversed"),
         ("CRNN", "zeropadding2d_1", "backwards", given(arrays.flipped(3)), "time reversed"),
         ("CRNN", "zeropadding2d_1", "transposed", given(lambda x: x.swapaxes(2, 3)), "input transposed"),
-        # to a layer that scales every frame, another scale of its input is a gain or an offset of its own
-        ("CNN", "bn_0_freq", "scaled", given(arrays.scaled(0.1)), "gain and offset of *"),
-        ("CNN", "bn_0_freq", "3-dB-louder", given(arrays.shifted(3)), "offset of *"),
-        ("CNN0", "bn_0_freq", "power-for-decibel", given(arrays.to_power), "logarithm left out"),
+        ("CNN", "bn_0_freq", "scaled", given(arrays.scaled(0.1)), "input scaled by 0.1"),
+        ("CNN", "bn_0_freq", "3-dB-louder", given(arrays.shifted(3)), "input shifted by 3"),
+        ("CNN0", "bn_0_freq", "power-for-decibel", given(arrays.to_power), "logarithm left out (power for decibel)"),
         ("CRNN", "zeropadding2d_1", "half-precision", given(HALF), "input stored as float16"),
         ("CNN", "bn_0_freq", "clips-swapped", given(arrays.swapped(0, 1)), "clips in another order"),
         ("CNN0", "bn1", "batch-of-one", batched(formulas.one_at_a_time), "statistics of each clip alone"),

@@ -143,9 +143,7 @@ def named(expected, found):
 
 
 def cause_of(there, name, given):
-    """{hypothesis, survivors, estimate} of a failing layer; None where the port gave nothing to explain."""
-    if isinstance(given, str):
-        return None
+    """{hypothesis, survivors, estimate} of a failing layer; given: its output, or what the port said instead of one."""
     found = cause(there.layers[name], there.params.get(name, {}), there.keras, given=there.input_of(name),
                   expected=there.outputs[name], actual=given)
     return {"hypothesis": found["hypothesis"], "survivors": [each["name"] for each in found["survivors"]],

@@ -32,8 +32,14 @@ def _softmax(subject):
 
 
 def _transposed(s):
+    """Where it is not square, W.T's values filled row by row into W's shape: else it would not fit (see parity.hypotheses.failing)."""
+    return s.but(params={"W": s.params["W"].T.reshape(s.params["W"].shape)})
+
+
+def _read_by_units(s):
+    """The file's bytes taken for a matrix (units, inputs), as Chainer and PyTorch have it."""
     rows, columns = s.params["W"].shape
-    return s.but(params={"W": s.params["W"].T}) if rows == columns else None
+    return s.but(params={"W": s.params["W"].reshape(columns, rows).T}) if rows != columns else None
 
 
 def _column(step):
@@ -42,6 +48,7 @@ def _column(step):
 
 TABLE = {
     "matrix transposed": _transposed,
+    "matrix read as units by inputs": _read_by_units,
     "bias left out": bias(0),
     "bias added twice": bias(2),
     "softmax instead of sigmoid": lambda s: _softmax(s) if _is_sigmoid(s) else None,

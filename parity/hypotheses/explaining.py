@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from parity.hypotheses import normalization
-from parity.hypotheses.fits import BOTH, fits
+from parity.hypotheses import failing, normalization
+from parity.hypotheses.eps import fitted_eps
 from parity.hypotheses.observing import form, undecidable
 from parity.hypotheses.subject import Subject, pieces
-from parity.hypotheses.tables import COMBINED, base, made, registered
+from parity.hypotheses.tables import COMBINED, LAST, base, groups, made, registered
 from parity.tally import Tally
 from parity.verdict import OPERANDS, Q_MOST, RHO_MOST
 
@@ -18,13 +18,16 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
     """Why a layer that fails fails: {hypothesis, survivors, undecidable, estimate, r2, theta, tested, form}.
 
     layer: .name .kind .config; params: suffix -> array; given, expected: the original's input and output, float32;
-    actual: the port's output on that input, of any shape; u_in: of the measures, where the verdict is
+    actual: the port's output on that input, of any shape, or the sentence it failed with; u_in: of the measures, where the verdict is
     EXCESS ROUNDING: it reads the operands' precision where no formula explains. hypothesis is None where no tested one
     explains it, or where the layer's own formula does. survivors: [{name, rho, q}], best first; undecidable: as of
     `undecidable`; estimate: {what, value, se} or None; theta: {value, se}, how much of the hypothesis' effect is seen
     (1 where it is true).
     """
-    subject, actual = Subject(layer, params, given, keras), np.asarray(actual)
+    subject = Subject(layer, params, given, keras)
+    if isinstance(actual, str):
+        return _of_nothing(*failing.explaining(subject, actual))
+    actual = np.asarray(actual)
     with np.errstate(all="ignore"):
         clean = explains(base(subject), actual)
         survivors, tested = ([], 0) if clean else _survivors(subject, actual)
@@ -36,6 +39,12 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
         if best and best["judge"].view == subject.witness.view:
             found |= _effect(base(subject), best["judge"], actual)
     return found | {"form": form(subject, actual)}
+
+
+def _of_nothing(names, tested):
+    """What `cause` returns where there is no output: a hypothesis has no rho then."""
+    return {"hypothesis": names[0] if names else None, "survivors": [{"name": name, "rho": None, "q": None} for name in names],
+            "undecidable": [], "estimate": None, "r2": None, "theta": None, "tested": tested, "form": None}
 
 
 def verdict_of(verdict, found):
@@ -55,15 +64,18 @@ def _survivors(subject, actual):
     if not found and subject.layer.kind in COMBINED:
         found, more = _all_that_explain(subject, COMBINED[subject.layer.kind], actual)
         tested += more
-    if not found and actual.shape == subject.witness.shape and np.isfinite(actual).all():
-        for fit in fits(subject.layer.kind):
-            for name, variant, estimate in fit(subject, subject.witness, actual):
-                tested += 1
-                _keep(found, name, made(subject, lambda s, v=variant: v), actual, estimate)
-            if found:
-                break
+    reshaped = actual.shape != subject.witness.shape or not np.isfinite(actual).all()
+    for group in groups(subject.layer.kind, reshaped):
+        for name, variant, estimate in () if found else _fitted(group, subject, actual):
+            tested += 1
+            _keep(found, name, made(subject, lambda s, v=variant: v), actual, estimate)
     _estimate_eps(subject, found, actual)
-    return sorted(found, key=lambda each: (each["name"].startswith(BOTH), each["q"])), tested
+    return sorted(found, key=lambda each: (each["name"].startswith(LAST), each["q"])), tested
+
+
+def _fitted(group, subject, actual):
+    """All that the fits of a group have to propose: [(name, variant, estimate)]."""
+    return [proposed for fit in group for proposed in fit(subject, subject.witness, actual)]
 
 
 def _all_that_explain(subject, table, actual):
@@ -107,7 +119,7 @@ def _estimate_eps(subject, found, actual):
     """Give survivors that state an eps the eps their formula would fit, with its standard error."""
     wanting = [each for each in found if not each["estimate"] and normalization.eps_in(each["name"]) is not None]
     if subject.layer.kind == "BatchNormalization" and wanting:
-        fits = normalization.fitted_eps(subject, actual)
+        fits = fitted_eps(subject, actual)
         for each in wanting:
             eps = normalization.eps_in(each["name"])
             name = next((n for n in fits if normalization.spread_name(subject, n, eps) == each["name"]), None)

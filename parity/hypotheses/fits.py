@@ -4,6 +4,7 @@ import numpy as np
 
 from parity.hypotheses import convolution, normalization
 from parity.hypotheses.elementwise import _leaky as leaky
+from parity.hypotheses.eps import fitted_eps
 from parity.hypotheses.subject import Adjusted, Mapped, pieces
 from parity.rounding import NOTHING, Moves
 from parity.taps import Taps
@@ -96,9 +97,8 @@ def adjusted(subject, judge, actual):
     if not len(touched):
         strong = (np.abs(gain) > judge.limits.gain) & (np.abs(gain) > 15 * se_gain)
         touched = np.flatnonzero(strong | ((np.abs(offset) > 15 * se_offset) & (np.abs(offset) > judge.limits.offset)))
-    if len(touched) > SUSPECTS_MOST:
-        yield _common_gain(judge, gain, se_gain)
-    elif len(touched):
+    yield _common_gain(judge, gain, se_gain)
+    if 0 < len(touched) <= SUSPECTS_MOST:
         chosen = np.isin(np.arange(len(gain)), touched)
         yield from _few_adjusted(judge, touched, *(np.where(chosen, a, 0.0) for a in (gain, offset)), se_gain, se_offset)
 
@@ -189,7 +189,9 @@ def some_filters(subject, judge, actual):
 
 def other_eps(subject, judge, actual):
     """The eps, for each formula of 1/spread, that gives the gains seen."""
-    for name, (eps, error) in normalization.fitted_eps(subject, actual).items():
+    for name, (eps, error) in fitted_eps(subject, actual).items():
+        if eps <= 0:
+            continue
         yield normalization.spread_name(subject, name, float(f"{eps:.4g}")), normalization.with_spread(name, eps)(subject), \
             {"what": f"eps of {name}", "value": eps, "se": error}
 
@@ -222,12 +224,3 @@ def dropout_on(subject, judge, actual):
         yield "dropout left on", Mapped(x, lambda x: x / keep), \
             _estimate("share of values zeroed", np.mean(dropped), np.sqrt(keep * (1 - keep) / dropped.size))
         yield "values zeroed at random", Moves(x), None
-
-
-_BY_KIND = {"Convolution2D": (some_filters, one_tap), "BatchNormalization": (other_eps,), "ELU": (negative_side,),
-            "Dropout": (dropout_on,)}
-
-
-def fits(kind):
-    """The fits to try on a layer of that kind, one after the other: fit(subject, judge, actual) yields (name, variant, estimate)."""
-    return permuted, *_BY_KIND.get(kind, ()), adjusted

@@ -1,13 +1,23 @@
 """What ports get wrong in any layer."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
+from parity.bounds import Elu
 from parity.hypotheses.precision import FORMATS, STORED
 from parity.rounding import Moves
 
 
 def _identity(s):
     return None if s.layer.kind in ("Dropout", "InputLayer") else Moves(s.x)
+
+
+BESIDE_ELU = ("BatchNormalization", "Convolution2D", "MaxPooling2D", "Dropout")
+
+
+def _elu(s):
+    return Elu(SimpleNamespace(config={"alpha": 1.0}), s.x) if s.layer.kind in BESIDE_ELU and s.x.ndim == 4 else None
 
 
 def _time_axis(x):
@@ -47,6 +57,7 @@ def _stored(rounded):
 
 TABLE = {
     "layer skipped (its input passed on)": _identity,
+    "wrong layer order: an ELU in its place": _elu,
     "one time frame late": _in_time(_late),
     "one time frame early": _in_time(_early),
     "time reversed": _in_time(np.flip),

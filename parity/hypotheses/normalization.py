@@ -10,7 +10,6 @@ from parity.bounds import Normalized
 from parity.rounding import FLUSHED, Block, U, Witness
 
 EPSILONS = (1e-6, 1e-5, 2e-5, 1e-3)  # Keras 1.0.4 - 1.0.7, 1.0.8 - 1.1.2, Chainer, Keras 1.2
-FITTED_MOST = 0.1  # an eps beyond it is none
 ALIKE = 1e-12  # two float64 values nearer than this share of their terms are the same
 
 # 1/spread of a stored or measured value s: Keras's dialects (normalization.py of each version), then what ports made of them.
@@ -212,56 +211,6 @@ def most_distance(original, other):
     at_centre[at_centre < ALIKE * (np.abs(scale * centre) + np.abs(beta))] = 0
     left = original.constant - 4 * U * np.abs(scale * centre) - original.per_y * np.abs(beta)
     return float((of_scale + at_centre / np.maximum(left, FLUSHED / 2)).max())
-
-
-def observed_scales(subject, actual):
-    """Per channel the gain of `actual` over x - mean and its weight, (C,) each: a weighted regression with an offset."""
-    judge, sums = subject.witness, np.zeros((5, subject.view.shape[1]))
-    values, mean = np.ascontiguousarray(actual).reshape(judge.view), statistics(subject)[0][:, None]
-    for where in judge.blocks():
-        block = judge.block(where)
-        x, y = subject.view[where] - mean[where[1]], values[where] - block.o
-        w = block.weights
-        for row, term in zip(sums, (w, w * x, w * x * x, w * y, w * x * y), strict=True):
-            row[where[1]] += np.einsum("acp->c", term)
-    w, wx, wxx, wy, wxy = sums
-    determinant = w * wxx - wx * wx
-    fits = determinant > 1e-9 * w * wxx
-    gain = np.where(fits, (w * wxy - wx * wy) / np.where(fits, determinant, 1.0), 0.0)
-    return judge.scale.ravel() + gain, np.where(fits, determinant / w, 0.0)
-
-
-def fit_eps(subject, scales, weights, name):
-    """(eps, standard error) with which that formula of 1/spread gives these scales; None where it gives none.
-
-    Gauss-Newton on the channels; the standard error is clustered by channel, so it covers what the formula leaves over.
-    """
-    gamma, s, made = subject.parameter("gamma"), statistics(subject)[1], SPREADS[name]
-    with np.errstate(all="ignore"):
-        eps = min((*EPSILONS, 0.0), key=lambda e: _misfit(scales - gamma * made(s, e), weights))
-        for _ in range(30):
-            step = max(1e-9, 1e-4 * abs(eps))
-            slope = gamma * (made(s, eps + step) - made(s, eps - step)) / (2 * step)
-            left = scales - gamma * made(s, eps)
-            bottom = np.sum(weights * slope**2)
-            change = np.sum(weights * slope * left) / bottom
-            eps += change
-            if not abs(eps) < FITTED_MOST or abs(change) < 1e-9 * abs(eps):
-                break
-        error = float(np.sqrt(np.sum((weights * slope * left) ** 2)) / bottom)
-    return (float(eps), error) if np.isfinite(eps) and abs(eps) < FITTED_MOST and np.isfinite(error) else None
-
-
-def _misfit(left, weights):
-    total = np.sum(weights * left**2)
-    return total if np.isfinite(total) else np.inf
-
-
-def fitted_eps(subject, actual, names=None):
-    """{spread name: (eps, standard error)} for formulas of 1/spread."""
-    scales, weights = observed_scales(subject, actual)
-    found = {name: fit_eps(subject, scales, weights, name) for name in names or SPREADS}
-    return {name: fit for name, fit in found.items() if fit}
 
 
 def eps_in(name):

@@ -70,11 +70,14 @@ def _local_variance(p, x, h, s, form):
     return np.square(h - c) * v_z + (1 - keep) ** 2 * v_c + U * U * ((keep * h) ** 2 + 2 * ((1 - keep) * c) ** 2 + s["after"] ** 2)
 
 
-def _run(p, x, form, backwards, start):
-    """States and variances, (B, T, units) each, of one pass over x (B, T, inputs) from the states `start`."""
+def _run(p, x, form, backwards, start, covariance):
+    """States and variances, (B, T, units) each, of one pass over x (B, T, inputs) from the states `start`, (B, units), whose
+
+    errors have that covariance, (B, units, units); and the covariance at its end.
+    """
     (gate, *_), swapped, after = form
     h, units = start, p["U_z"].shape[0]
-    covariance, outs, variances = np.zeros((len(x), units, units)), [], []
+    outs, variances = [], []
     moves = STEP * np.eye(units)
     for t in range(x.shape[1])[::-1 if backwards else 1]:
         s = _step(p, x[:, t], h, gate, swapped, after)
@@ -86,7 +89,18 @@ def _run(p, x, form, backwards, start):
         h = s["after"]
         outs.append(h)
         variances.append(diagonal.copy())
-    return np.stack(outs, axis=1), np.stack(variances, axis=1)
+    return np.stack(outs, axis=1), np.stack(variances, axis=1), covariance
+
+
+def _carried(p, x, form, backwards, start, covariance):
+    """As _run, clip after clip: state and error of one clip's last step go on into the next."""
+    outs, variances, state, error = [], [], start[:1], covariance[:1]
+    for clip in x:
+        out, variance, error = _run(p, clip[None], form, backwards, state, error)
+        state = out[:, -1]
+        outs.append(out)
+        variances.append(variance)
+    return np.concatenate(outs), np.concatenate(variances), error
 
 
 def _variant(subject, gate, swapped, after, change, direction):
@@ -97,15 +111,9 @@ def _variant(subject, gate, swapped, after, change, direction):
                 ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")})
     x, form = subject.x.astype(np.float64), (gate, swapped, after)
     backwards = bool(subject.layer.config.get("go_backwards")) != (direction == "backwards")
-    start = np.zeros((len(x), p["U_z"].shape[0]))
-    if direction == "carried":
-        parts = []
-        for clip in x:
-            before = parts[-1][0][:, -1] if parts else start[:1]
-            parts.append(_run(p, clip[None], form, backwards, before))
-        out, sigma2 = (np.concatenate(many) for many in zip(*parts, strict=True))
-    else:
-        out, sigma2 = _run(p, x, form, backwards, start)
+    units = p["U_z"].shape[0]
+    run = _carried if direction == "carried" else _run
+    out, sigma2, _ = run(p, x, form, backwards, np.zeros((len(x), units)), np.zeros((len(x), units, units)))
     if direction == "last":
         out, sigma2 = (np.repeat(a[:, -1:], a.shape[1], axis=1) for a in (out, sigma2))
     elif not sequences:

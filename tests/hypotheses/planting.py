@@ -10,6 +10,18 @@ def _image(rng, channels=8, rows=12, columns=40):
     return rng.standard_normal((2, channels, rows, columns)).astype(F)
 
 
+def spectrogram(rng, bands=12, frames=40):
+    """Two clips in decibels, (2, 1, bands, frames): loudness, bands and notes of their own, none like its neighbour."""
+    wide = rng.normal(0, 12, (2, 1, 1, 1)) + rng.normal(0, 8, (1, 1, bands, 1)) + rng.normal(0, 6, (2, 1, bands, frames))
+    return wide.astype(F)
+
+
+def _norm_of_frames(rng):
+    params = norm_params(rng, 40)
+    return Subject(layer("BatchNormalization", mode=0, axis=3, epsilon=1e-5),
+                   {**params, "running_std": params["running_std"] * F(100)}, spectrogram(rng), "1.1.0")
+
+
 def _norm(mode, epsilon, keras):
     def make(rng):
         return Subject(layer("BatchNormalization", mode=mode, axis=1, epsilon=epsilon), norm_params(rng, 8),
@@ -32,9 +44,10 @@ SUBJECTS = {
     "BatchNormalization stored 1.1.0": _norm(0, 1e-5, "1.1.0"),
     "BatchNormalization batch 1.0.6": _norm(2, 1e-6, "1.0.6"),
     "BatchNormalization batch 1.1.0": _norm(2, 1e-5, "1.1.0"),
+    "BatchNormalization of frames": _norm_of_frames,
     "ELU": lambda rng: Subject(layer("ELU", alpha=1.0), {}, _image(rng), "1.1.0"),
     "MaxPooling2D": lambda rng: Subject(layer("MaxPooling2D", pool_size=[2, 4], strides=[2, 4]), {}, _image(rng), "1.1.0"),
-    "ZeroPadding2D": lambda rng: Subject(layer("ZeroPadding2D", padding=[0, 3]), {}, _image(rng, 1), "1.1.0"),
+    "ZeroPadding2D": lambda rng: Subject(layer("ZeroPadding2D", padding=[0, 3]), {}, spectrogram(rng), "1.1.0"),
     "Permute": lambda rng: Subject(layer("Permute", dims=[3, 1, 2]), {}, _image(rng, 4, 4, 4), "1.1.0"),
     "Reshape": lambda rng: Subject(layer("Reshape", target_shape=[15, 128]), {}, _image(rng, 15, 16, 8), "1.1.0"),
     "Flatten": lambda rng: Subject(layer("Flatten"), {}, _image(rng, 4, 3, 5), "1.1.0"),
