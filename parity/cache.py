@@ -116,6 +116,12 @@ class TraceCache:
         self.make_room()
         return path
 
+    def discard(self, key):
+        """Remove the trace `key`, which this process has used and needs no more."""
+        path = self.folder / f"{key}.h5"
+        _HELD.pop(path).close()
+        self._remove(path)
+
     def make_room(self):
         """Remove the least recently used traces, never one in use, until the folder is within its limit."""
         traces = sorted(self._traces(), key=lambda item: item[1].st_mtime)

@@ -4,6 +4,8 @@ What arrives at every normalisation is held against what that normalisation stor
 each candidate correction. Constants that a candidate needs are fitted to the other clips, never to the clip that is scored.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from parity import stacks
@@ -26,32 +28,48 @@ def ask(subject):
     clips = {name: x for name, x in subject.clips.items() if np.ptp(x)}
     if not clips:
         raise CannotRun("there is no clip with any sound to put in; name at least one mel spectrogram (.npy) or audio file")
-    found = {name: look_at(case, clips, progress=subject.progress) for name, case in subject.cases.items()}
+    tried = {name: prepare(case, clips) for name, case in subject.cases.items()}
+    live = runs.originals({name: {"case": case, "batches": tried[name].batches, "progress": subject.progress}
+                           for name, case in subject.cases.items()})
+    found = {name: look_at(tried[name], {"original": live[name], "port": runs.ported(case, tried[name].batches)})
+             for name, case in subject.cases.items()}
     findings = [input_findings.fits(name, seen, subject.data) for name, seen in found.items()]
     corrected = {name: seen for name, seen in found.items() if seen["original"]["selected"] != ASIS}
     findings += [input_findings.constants(corrected, subject.data)] if corrected else []
     return findings + ([agreement(found, subject.data)] if "CNN" in corrected and "CNN0" in found else [])
 
 
-def look_at(case, clips, *, sides=("original", "port"), progress=None):
-    """What each side shows of one model: {side: judge's answer}, with scores {candidate: {layer: (clips, n)}} and tags.
+class Tried(NamedTuple):
+    """What is put into one model. given: {correction: {clip: x}}; clips: {name: (1, 1, 96, 1366) float32, decibel}."""
 
-    clips: {name: (1, 1, 96, 1366) float32, decibel}.
-    """
+    clips: dict
+    given: dict
+    batches: dict
+    remembered: dict
+    keras: str
+
+
+def prepare(case, clips):
+    """The Tried of a case. Raises CannotRun for weights that cannot be read or were never trained."""
     keras, remembered = stacks.STACKS[case.model.stack].keras, stored.stored(case.weights)
     if stored.FREQUENCY not in remembered:
         raise CannotRun(f"{case.weights}: its {stored.FREQUENCY} holds what it began with, so nothing of the training input; "
                         "give trained weights")
     given = candidates(clips, remembered, keras)
-    batches = grouped(given, alone=len(remembered) > 1)
-    measured = {"original": lambda: runs.original(case, batches, progress=progress), "port": lambda: runs.ported(case, batches)}
-    found, centred, least = {}, centres(remembered), rounding(remembered, keras)
+    return Tried(clips, given, grouped(given, alone=len(remembered) > 1), remembered, keras)
+
+
+def look_at(tried, sides):
+    """What each side shows of one model. sides: {"original" or "port": {label of a batch: runs.Run}}.
+
+    Returns {side: judge's answer with distances {correction: {layer: (clips, n)}} and tags, clips, centres, rounding, ruled_out}.
+    """
+    found, centred, least = {}, centres(tried.remembered), rounding(tried.remembered, tried.keras)
     ruled_out = {name for name, value in centred.items() if not abs(value) <= least}
-    for side in sides:
-        seen = measured[side]()
-        distances = {name: _distances(name, by_clip, clips, seen, remembered, keras) for name, by_clip in given.items()}
-        found[side] = {**judge(distances, ruled_out), "distances": distances, "tags": tags(given, seen)}
-    return {**found, "layers": list(remembered), "centres": centred, "rounding": least, "ruled_out": ruled_out, "clips": list(clips)}
+    for side, seen in sides.items():
+        by_name = {name: distances_of(name, tried, seen) for name in tried.given}
+        found[side] = {**judge(by_name, ruled_out), "distances": by_name, "tags": tags(tried.given, seen)}
+    return {**found, "clips": list(tried.clips), "centres": centred, "rounding": least, "ruled_out": ruled_out}
 
 
 def grouped(given, alone):
@@ -61,16 +79,16 @@ def grouped(given, alone):
     return {name: np.concatenate(list(by_clip.values())) for name, by_clip in given.items()}
 
 
-def _distances(name, by_clip, clips, seen, remembered, keras):
+def distances_of(name, tried, seen):
     """{layer: (clips, n)}: nats a value; NaN for frames that are silent in the decibels, which no candidate can be judged by."""
-    rows = {layer: [] for layer in remembered}
-    for clip, x in by_clip.items():
+    rows = {layer: [] for layer in tried.remembered}
+    for clip, x in tried.given[name].items():
         run = seen.get(f"{name}|{clip}")
         arriving = run.arriving if run else {stored.FREQUENCY: runs.statistics(x, 3)}
         for layer, row in rows.items():
             mean, variance = (values[stored.inside(layer, len(values))] for values in arriving[layer])
-            row.append(stored.nats((mean, variance), remembered[layer], keras))
-        rows[stored.FREQUENCY][-1][np.ptp(clips[clip], axis=2).ravel() == 0] = np.nan
+            row.append(stored.nats((mean, variance), tried.remembered[layer], tried.keras))
+        rows[stored.FREQUENCY][-1][np.ptp(tried.clips[clip], axis=2).ravel() == 0] = np.nan
     return {layer: np.stack(row) for layer, row in rows.items()}
 
 

@@ -11,14 +11,15 @@ def fits(name, seen, data):
     """Whether the input of the model `name` differs from what its weights were trained on. seen: of input.look_at."""
     of, port = seen["original"], seen["port"]
     same = of["selected"] == port["selected"]
-    claim = _claim(name, of, seen["layers"]) + ("" if same else f" The port selects {port['selected']!r} instead.")
+    claim = _claim(name, of) + ("" if same else f" The port selects {port['selected']!r} instead.")
     effect = {"what": "distance from the stored statistics, decibels over the selected correction", "unit": "times",
               "value": of["score"][ASIS] / of["score"][of["selected"]]}
     return Finding(f"input-{name}", claim, verdict(of["differs"] if same else None), effect, _advice(name, of),
                    scope(data, carries_over=False), [_scores(name, seen), _layers(name, seen), tag_table(name, seen)], _sentence(name, of))
 
 
-def _claim(name, of, layers):
+def _claim(name, of):
+    layers = of["distances"][ASIS]
     held = "the one normalisation that holds" if len(layers) == 1 else f"the {len(layers)} normalisations that hold"
     asis = f"decibels lie {of['score'][ASIS]:.3g} nats a value from what {held} training's statistics stored"
     if of["differs"] is False:
@@ -49,7 +50,7 @@ def _scores(name, seen):
     rows = [[candidate, meaning(candidate), value, *of["margin"][candidate], port["score"][candidate], _remark(candidate, seen)]
             for candidate, value in sorted(of["score"].items(), key=lambda item: item[1])]
     note = ("Nats a value (Kullback-Leibler; 0 is a perfect fit), averaged over channels, clips and layers. Margin: 95 % interval of the "
-            f"distance above the selected one over resampled clips and channels; it is the nearest in {of['wins']:.0%} of them. Constants are "
+            f"distance above the selected one over resampled clips and channels; nearest in {of['wins']:.0%} of them. Constants are "
             "fitted to the other clips, never to the clip that is scored.")
     return Table(f"input-{name}-scores", f"{name}: how far each correction leaves what arrives from what is stored",
                  ["correction", "what it means", "original", "margin low", "margin high", "port", "remark"], rows, note,

@@ -38,10 +38,15 @@ def looked(tmp_path_factory):
     @functools.cache
     def look(planted):
         case = trained_networks.trained(tmp_path_factory.mktemp("planted"), "CNN", PLANTED[planted][0])
-        found = asking.look_at(case, trained_networks.clips(), sides=("port",))
+        found = look_at(case)
         return {**found, "original": found["port"]}
 
     return look
+
+
+def look_at(case):
+    tried = asking.prepare(case, trained_networks.clips())
+    return asking.look_at(tried, {"port": runs.ported(case, tried.batches)})
 
 
 @pytest.mark.parametrize("planted", PLANTED)
@@ -51,13 +56,13 @@ def test_what_a_network_was_trained_on_is_selected(planted, looked):
     assert found["port"]["selected"] == selected
     assert found["port"]["differs"] is differs
     assert ("clip" in found["ruled_out"]) == (planted != "clip")
-    assert found["layers"] == ["bn_0_freq", "bn1", "bn2", "bn3", "bn4", "bn5"]
+    assert list(found["port"]["distances"]["none"]) == ["bn_0_freq", "bn1", "bn2", "bn3", "bn4", "bn5"]
 
 
 def test_layers_that_training_never_updated_carry_no_evidence(tmp_path):
     case = trained_networks.trained(tmp_path, "CNN0", lambda x: x)
-    found = asking.look_at(case, trained_networks.clips(), sides=("port",))
-    assert found["layers"] == ["bn_0_freq"]
+    found = look_at(case)
+    assert list(found["port"]["distances"]["none"]) == ["bn_0_freq"]
     assert found["port"]["selected"] == "none"
     assert found["port"]["applied"] is None
 
@@ -72,7 +77,7 @@ def test_a_file_never_trained_is_refused(tmp_path):
     case = trained_networks.trained(tmp_path, "CNN", lambda x: x)
     trained_networks.write_statistics(case.weights, {"bn_0_freq": (np.zeros(1366, np.float32), np.ones(1366, np.float32))})
     with pytest.raises(CannotRun, match="its bn_0_freq holds what it began with"):
-        asking.look_at(case, trained_networks.clips(), sides=("port",))
+        look_at(case)
 
 
 @pytest.mark.parametrize("clips", [{}, {"silence": np.full((1, 1, 96, 1366), -100, np.float32)}])
