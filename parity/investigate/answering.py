@@ -21,6 +21,7 @@ class Question(NamedTuple):
 QUESTIONS = {question.id: question for question in (
     Question("batch", "Does the answer depend on who else is in the batch?"),
     Question("input", "Does the input match what the weights were trained on?"),
+    Question("keras", "Which Keras do these weights belong to?", optimizer="None"),
     Question("calling", "Does calling it change it?"),
     Question("front_end", "Is the front end the same?"),
     Question("conditioning", "How well-conditioned is the network there?"),

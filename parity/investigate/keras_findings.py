@@ -81,7 +81,7 @@ def proved(live, told, clip, data):
              f"file and live original, {len(set(good) & set(misread))} of them with a Keras that the file is not from: parity does not "
              "depend on whether the tags make sense.")
     if doubtful:
-        claim += (f" In {len(doubtful)}, {', '.join(doubtful)}, no element is beyond rounding, and a layer's elements taken together cannot "
+        claim += (f" In {len(doubtful)}, {', '.join(doubtful)}, no element is beyond rounding; a layer's elements taken together cannot "
                   "be judged: there the original itself is beyond those limits.")
     effect = {"what": "pairs of file and Keras that hold", "value": len(good), "unit": f"of {len(cells)}"}
     return Finding("keras-parity", claim, verdict(holds), effect,
