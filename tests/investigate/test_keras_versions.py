@@ -1,6 +1,7 @@
 """The port under every Keras: a release that is not the original's is found out, and every verdict on files can turn over."""
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import trained_networks
 
 from fixtures import seeded
 from parity import cases, verdict
+from parity.errors import CannotRun
 from parity.investigate import keras_findings, versions
 from reference.trace_file import Layer, write_trace
 
@@ -83,6 +85,28 @@ def test_only_what_the_original_fails_too_is_left_open(at_fault, holds):
     ({"q_port": 1.6, "structure": None}, True), ({"q_port": 1.4, "structure": None}, False)])
 def test_the_original_is_held_to_the_sizes_that_the_port_is(measures, beyond):
     assert versions.beyond_limits(measures) is beyond
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nothing_is_left_of_the_traces(fails, tmp_path, monkeypatch):
+    def record(jobs, *, cache, **_):
+        paths = {job.key: cache.folder / f"{job.key}.h5" for job in jobs}
+        for key, path in paths.items():
+            path.write_bytes(b"a trace")
+            assert cache.find(key) == path
+        if fails:
+            raise CannotRun("the recorder ended")
+        return paths
+
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(versions.stacks, "record", record)
+    monkeypatch.setattr(versions, "_judge_all", lambda traces: {name: case.model.stack for name, (case, _) in traces.items()})
+    case = cases.Case(cases.MODELS["CNN"], seeded.weights("CNN", tmp_path), (), "seeded")
+    (x,) = trained_networks.clips((1,)).values()
+    with pytest.raises(CannotRun, match="the recorder ended") if fails else nullcontext():
+        assert versions.under_all(case, x) == {name: name for name in versions.stacks.STACKS}
+    assert not list((tmp_path / "cache").rglob("*.part"))
+    assert len(list((tmp_path / "cache").rglob("*.json"))) == (not fails)
 
 
 def record(keras, scores, at_fault=()):

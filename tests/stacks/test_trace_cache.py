@@ -100,6 +100,14 @@ def test_what_this_run_uses_stays_even_past_the_limit(cache, monkeypatch):
     assert names(cache) == ["a", "b"]
 
 
+def test_what_this_run_needs_no_more_goes_at_once(cache):
+    add(cache, "a")
+    add(cache, "b")
+    cache.discard("a")
+    assert names(cache) == ["b"]
+    assert cache.find("a") is None
+
+
 @pytest.mark.parametrize("text", ["much", "0", "-3", "nan"])
 def test_a_limit_that_is_no_positive_number_is_refused(cache, monkeypatch, text):
     monkeypatch.setenv("PARITY_CACHE_LIMIT_GB", text)
