@@ -1,16 +1,12 @@
 """The documents that may lie beside parity.json: what the microscope, the planted faults and the investigation found."""
 
-from functools import partial
 from pathlib import Path
 
-from reports import faults, investigation
-from reports.document import Kind, read
-
-MICROSCOPE = Kind("microscope.json", "microscope.schema.json", "make microscope")
+from reports import faults, investigation, microscope
 
 # name in the templates -> the file's kind and its reader
 COMPANIONS = {
-    "microscope": (MICROSCOPE, partial(read, kind=MICROSCOPE)),
+    "microscope": (microscope.MICROSCOPE, microscope.read),
     "faults": (faults.FAULTS, faults.read),
     "investigation": (investigation.INVESTIGATION, investigation.read),
 }

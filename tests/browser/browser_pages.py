@@ -9,6 +9,17 @@ def companioned():
     return html.page(factory.failing(), **companions_factory.all_three())
 
 
+def audited():
+    """One failing model with everything beside it: every kind of section and card, few of each."""
+    run = factory.failing()
+    return html.page({**run, "models": run["models"][:1]}, **companions_factory.all_three())
+
+
+def stand_ins():
+    """One model on seeded stand-ins."""
+    return html.page(factory.document([factory.model("CNN", data="seeded")], data="seeded"))
+
+
 def comparison():
     """A clean run and a failing one."""
     return compared.page(compared.compare(factory.document(), factory.failing()))
@@ -28,4 +39,4 @@ def many_clips():
 
 
 PAGES = {**{name: lambda make=make: html.page(make()) for name, make in factory.EVERY.items()},
-         **{make.__name__: make for make in (companioned, comparison, many_layers, many_clips)}}
+         **{make.__name__: make for make in (companioned, audited, stand_ins, comparison, many_layers, many_clips)}}
