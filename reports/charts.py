@@ -113,7 +113,7 @@ def _y(rows, title, log, foot):
     if not log:
         return alt.Y("y:Q", title=title, axis=alt.Axis(tickCount=5))
     low, high = (math.log10(edge(row["y"] for row in rows)) for edge in (min, max))
-    low, high = math.floor(low - ROOM), max(math.ceil(high), math.floor(low) + 1)
+    low, high = math.floor(low if foot else low - ROOM), max(math.ceil(high), math.floor(low) + 1)
     every = -(-(high - low) // 7)
     ticks = [10.0**power for power in range(low, high + 1) if not (power - high) % every]
     ticks = sorted({*ticks, *([foot] if foot else [])})

@@ -65,7 +65,7 @@ def test_series_differ_by_more_than_colour():
 
 
 def test_zero_stands_at_the_foot_of_a_logarithmic_axis_marked_as_zero():
-    assert "0" in texts(lines([("conv1", 0.0, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")]))
+    assert texts(lines([("conv1", 0.0, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")])).count("0") == 1
     assert "0" not in texts(lines([("conv1", 1e-8, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")]))
     assert "0" in texts(lines([(name, 0.0, "port") for name in NAMES])), "nothing but zeros is a chart too"
 
