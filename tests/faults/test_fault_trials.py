@@ -72,13 +72,15 @@ def test_a_fault_the_harness_misses_is_not_called_undecidable(clean, monkeypatch
     assert record["observability"] > 1
 
 
-def test_a_port_that_raises_is_caught_there_without_a_cause(clean):
+def test_a_port_that_raises_is_caught_there_and_named_only_after_what_it_says(clean):
     def broken(link, x):
         raise ValueError("no such kernel")
 
     record = trial.tried(made("gru2", formula(broken)), None, None, clean)
-    assert (record["verdict"], record["located_layer"], record["cause"]) == ("NOT COMPARED", "gru2", None)
-    assert record["message"] == "ValueError: no such kernel"
+    assert (record["verdict"], record["located_layer"], record["message"]) == ("NOT COMPARED", "gru2", "ValueError: no such kernel")
+    assert record["cause"] == {"hypothesis": None, "survivors": [], "estimate": None}
+    record = trial.tried(made("preds", formula(lambda link, x: x @ link.W.array)), None, None, clean)
+    assert (record["verdict"], record["cause"]["hypothesis"]) == ("NOT COMPARED", "matrix transposed")
 
 
 def test_another_shape_is_caught_and_said(clean):
