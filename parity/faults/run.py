@@ -124,14 +124,18 @@ def _named(name):
 
 @contextmanager
 def _processes(workers, kept):
-    """Worker processes; an interruption lets those at work end and drops the rest."""
+    """Worker processes; an interruption, or a model that cannot be tried, ends them at once: what is finished is kept."""
     pool = _pool(workers)
     try:
         yield pool
-    except KeyboardInterrupt as error:
-        raise CannotRun(f"stopped; what was found so far is in {kept.path}, and the same command goes on from there") from error
-    except BrokenProcessPool as error:
-        raise CannotRun("a process died, most likely for want of memory; try again with WORKERS=1, it goes on from here") from error
+    except BaseException as error:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        if isinstance(error, KeyboardInterrupt):
+            raise CannotRun(f"stopped; what was found so far is in {kept.path}, and the same command goes on from there") from error
+        if isinstance(error, BrokenProcessPool):
+            raise CannotRun("a process died, most likely for want of memory; try again with WORKERS=1, it goes on from here") from error
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
