@@ -1,7 +1,7 @@
 """The words of the report, a line each."""
 
 GLOSSARY = (
-    ("original", "the published model as unmodified Keras and Theano run it: float32, Theano's optimizer off (`None`)"),
+    ("original", "the published model as unmodified Keras and Theano run it: float32, Theano's optimizer off"),
     ("port", "the same model and weights in another framework; every comparison is port against original, in that order"),
     ("truth", "the original run once more in float64; where float32 results scatter, it says which is nearer"),
     ("oracle", "each layer's formula, written a third time in float64; it says what the layer should have given"),

@@ -75,3 +75,11 @@ def test_the_page_takes_all_of_them_and_is_the_same_each_time(make):
     source = html.page(make(), **companions_factory.all_three())
     assert source == html.page(make(), **companions_factory.all_three())
     assert html.page(make()) == html.page(make(), **dict.fromkeys(COMPANIONS))
+
+
+def test_the_page_says_what_made_each_of_them():
+    text = html.page(factory.seeded(), **companions_factory.all_three())
+    provenance = text[text.index('id="page:provenance"'):]
+    for made in companions_factory.all_three().values():
+        assert f"<dd><code>{made['command']}</code></dd>" in provenance
+    assert provenance.count("real data; this run is on seeded stand-ins: NOT the published weights") == 3
