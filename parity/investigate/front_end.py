@@ -187,9 +187,12 @@ def tags_changed(rows, data):
     of_model = {row[0]: max(abs(other[5]) for other in here if other[0] == row[0]) for row in here}
     flips = f"{sum(row[3] != row[4] for row in here)} of {len(here)} top tags"
     moves = ", ".join(f"{name} {points:.3g}" for name, points in of_model.items())
+    ways = dict.fromkeys(row[2] for row in rows)
+    turned = {way: dict.fromkeys(row[0] for row in rows if row[2] == way and row[3] != row[4]) for way in ways}
+    turning = "; ".join(f"{way} ({', '.join(models)})" for way, models in turned.items() if models) or "none"
     return Finding(
         "front-end-tags", f"The front end decides the top tags: computed here instead of stored, {flips} are others; a tag moves by up to "
-        f"(points) {moves}.", judge_tags([row[3:5] for row in here]),
+        f"(points) {moves}. Of all ways tried these change a top tag: {turning}.", judge_tags([row[3:5] for row in here]),
         {"what": "largest change of a tag", "value": max(of_model.values()), "unit": "points"},
         "Compare figures only on one and the same mel spectrogram; what is odd beyond that has another cause.", scope(data, False),
         [front_end_tables.tags(rows)], f"Front ends' differences move tags by up to ({moves}) points and change {flips}.")

@@ -4,12 +4,13 @@ import numpy as np
 
 from parity.investigate import runs
 from parity.investigate.front_end_fit import WORDS, named
-from parity.investigate.front_end_variants import FrontEnd, spectrogram
+from parity.investigate.front_end_variants import HOP_SAMPLES, SAMPLE_RATE_HZ, FrontEnd, spectrogram
 from parity.tags import jaccard, ranking
 
 STORED, HERE, RIGHT = "the originals' own", "as computed here", "all causes put right"
 FLOOR_KEPT = "all put right but the shift, with the stored floor"
 ELSEWHERE = (("padding", "zeros"), ("span", "100 dB"), ("span", "none"))  # librosa's padding since 0.9; other or no top_db
+WITHIN_A_FRAME = "all put right, cut {}/4 of a frame later still"
 TOP = 10
 
 
@@ -24,9 +25,11 @@ def batches(pairs):
     ways[RIGHT] = [spectrogram(pair.track, pair.fit.front_end) for pair in pairs]
     undone = _undone(pairs)
     labels = {(field, value): f"all put right but the {WORDS[field]} ({named(field, value)})" for field, value in undone}
-    labels |= {(field, value): f"a difference that is not there: {value} as {WORDS[field]}" for field, value in _elsewhere(pairs)}
+    labels |= {(field, value): f"{WORDS[field]} changed to {value}, which is no cause" for field, value in _elsewhere(pairs)}
     for (field, value), label in labels.items():
         ways[label] = [spectrogram(pair.track, pair.fit.front_end._replace(**{field: value})) for pair in pairs]
+    for quarters in (1, 2, 3):
+        ways[WITHIN_A_FRAME.format(quarters)] = [_later(pair, quarters * HOP_SAMPLES / 4) for pair in pairs]
     if "late" in dict(undone):
         ways[FLOOR_KEPT] = [_floor_kept(pair) for pair in pairs]
     return {label: np.stack(clips)[:, None].astype(np.float32) for label, clips in ways.items()}
@@ -65,6 +68,11 @@ def _elsewhere(pairs):
     """Of ELSEWHERE what no clip's fit has."""
     undone = dict(_undone(pairs))
     return [(field, value) for field, value in ELSEWHERE if field not in undone]
+
+
+def _later(pair, samples_at_12_khz):
+    front_end = pair.fit.front_end
+    return spectrogram(pair.track, front_end._replace(late=front_end.late + round(samples_at_12_khz * pair.track.rate_hz / SAMPLE_RATE_HZ)))
 
 
 def _floor_kept(pair):

@@ -117,6 +117,21 @@ def test_the_front_end_of_2016_is_found_by_name():
     assert "the decoder's own delay, and the length is kept" in [delay.name for delay in front_end_delays.explaining(measured)]
 
 
+def test_what_a_decoder_may_have_done_to_the_samples():
+    track = Track(np.array([[0.6, 0.0], [-1.4, 0.0], [40000.0, 40000.0]], np.float32) / np.float32(32768), 12000)
+    ways = {"sample": {"float": [0.3, -0.7, 40000], "16 bits, rounded": [0, -1, 32767], "16 bits, cut off": [0, 0, 32767]},
+            "channel": {"the first": [0.6, -1.4, 40000], "sum of all": [0.6, -1.4, 80000]}}
+    for field, names in ways.items():
+        for name, units in names.items():
+            np.testing.assert_allclose(track.at_12_khz(FrontEnd(**{field: name})) * 32768, units, rtol=1e-6, err_msg=name)
+
+
+def test_a_reference_is_named_where_a_gain_would_do_as_well(quiet_sound):
+    noise = np.random.default_rng(5).normal(0, 1e-3, (96, 1366))
+    planted = FrontEnd(reference="the loudest")
+    assert front_end_fit.fit(quiet_sound, spectrogram(quiet_sound, planted) + noise).front_end == planted
+
+
 def test_a_channel_left_out_is_named():
     mono = front_end_control.sound().samples
     track = Track(np.hstack([mono, front_end_control.sound(seed=1).samples]), 12000)
@@ -156,6 +171,7 @@ def test_the_verdict_on_the_tags():
     assert front_end.tags_changed(rows("jazz"), "real").verdict == REFUTED
     turned = front_end.tags_changed(rows("rock"), "real")
     assert turned.verdict == PROVED and "1 of 1 top tags are others" in turned.claim and turned.effect["value"] == 10.5
+    assert f"change a top tag: {front_end_tags.HERE} (CNN); another way (CNN)." in turned.claim
     assert front_end.tags_changed(rows("rock"), "seeded").scope == NEEDS_REAL
 
 
