@@ -6,7 +6,7 @@ from reports import figures, heatmap, small_charts
 from reports.verdicts import MODES, passes
 
 definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
-UNEXPLAINED = "no formula tested"
+UNEXPLAINED = "no formula tested explains it"
 EFFECTS = ("gain", "offset")
 
 
@@ -49,8 +49,9 @@ def _of_channels(name, channels, effect):
     strongest = max(range(len(shares)), key=lambda at: abs(shares[at]))
     at = strongest * every
     which = f"{axis} {at}" if every == 1 else f"{axis}s {at} to {at + every - 1}; the strongest of every {every}"
+    most = figures.allowance(abs(shares[strongest]))
     return Picture(small_charts.channels(shares, channels["count"], axis, label),
-                   f"Shared {effect} of each {axis}, of what rounding may do: at most {figures.percent(abs(shares[strongest]))}, {which}.")
+                   f"Shared {effect} of each {axis}, of what rounding may do: at most {most}, {which}.")
 
 
 def heat_map(model, layer):
@@ -99,15 +100,15 @@ def estimate(layer):
 
 
 def causes(model):
-    """{layer: its cause in a few words, or a dash}; empty where every layer holds by itself."""
+    """{layer: its cause in a few words} of the layers that do not hold by their own fault."""
     found = {layer["name"]: _cause(layer) for layer in model["layers"]}
-    return found if set(found.values()) - {figures.ABSENT} else {}
+    return {name: cause for name, cause in found.items() if cause}
 
 
 def _cause(layer):
     found = layer["cause"]
     if not found:
-        return UNEXPLAINED if layer["isolated"]["verdict"] in ("FORMULA(unnamed)", "GROSS") else figures.ABSENT
+        return UNEXPLAINED if layer["isolated"]["verdict"] in ("FORMULA(unnamed)", "GROSS") else ""
     more = len(found.get("survivors") or ()) - 1
     return (found["hypothesis"] or UNEXPLAINED) + (f" (or {more} more)" if more > 0 else "")
 

@@ -12,6 +12,7 @@ LEFT, RIGHT, TOP, BOTTOM = 40, 4, 6, 20  # its margins, for labels
 REACH, BINS = 5, 41  # sigmas on either side of the spread, and bins, as parity.json has it
 NORMAL = "page:normal"  # its id in the page
 DECADES = 6  # of shares of the elements, below 1
+FAR = 3.0  # times the limit, from where on the limits are too near each other to be labelled
 MARKS_MOST = 64  # of a chart of channels, a bar each up to here and a hair from here on
 
 
@@ -59,7 +60,8 @@ def channels(shares, count, axis, label):
     bars = [f"M{_n(LEFT + (at + .5) * width)},{_n(middle)}v{height}" for at, height in enumerate(heights) if height != "0"]
     limits, axis_line = (_rules(middle - side * room / most for side in sides) for sides in ((1, -1), (0,)))
     paths = [(f"bars{' hairs' * (len(shares) > MARKS_MOST)}", "".join(bars)), ("limit", limits), ("axis", axis_line)]
-    rungs = [(middle - side * room / most, f"{'−' * (side < 0)}100 %") for side in (1, -1)]
+    rungs = [(middle - side * room * height / most, f"{'−' * (side < 0)}{said}") for side in (1, -1)
+             for height, said in [(1, "100 %") if most < FAR else (most, f"{most:.3g} ×")]]
     last = count - 1
     ticks = [(LEFT, "0"), (WIDTH - RIGHT, str(last))] if last else [(LEFT, "0")]
     return _picture(label, paths, ticks, rungs, axis)
