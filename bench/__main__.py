@@ -3,7 +3,8 @@
 import importlib
 import sys
 
-BENCHES = ("port_speed", "fast_run", "comparing", "recording", "whole_run", "gate", "tagging", "report")
+BENCHES = ("port_speed", "fast_run", "comparing", "explaining", "recording", "whole_run", "gate", "faults", "microscope", "tagging",
+           "report")
 
 
 def main(names):

@@ -1,0 +1,23 @@
+"""The microscope on one model against comparing that model with explanations: CPU seconds in one process of one BLAS thread."""
+
+import time
+
+from threadpoolctl import threadpool_limits
+
+from bench.explaining import cpu_s
+from parity import cases, stacks
+from parity.clips import read_clips
+from parity.microscope import examining
+
+
+def rows():
+    """One row per model; the train phase, which needs no model, is left out."""
+    for name in cases.DEFAULT_MODELS:
+        case = cases.case_for(name)
+        lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
+        with threadpool_limits(1):
+            examining.examine(case, lanes["reference"])  # the first time pays for imports and memory
+            started_s = time.process_time()
+            examining.examine(case, lanes["reference"])
+            share = (time.process_time() - started_s) / cpu_s(case, lanes, explain=True)
+        yield f"{name}: the microscope over comparing with explanations", f"{share:.2f}", "–"
