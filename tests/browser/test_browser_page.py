@@ -187,6 +187,9 @@ def test_on_paper_everything_is_open_and_no_card_is_cut(opened, js):
     cards = page.locator(".card").evaluate_all(
         "cards => cards.map(card => [card.id, getComputedStyle(card).breakInside, card.offsetHeight, card.scrollWidth - card.clientWidth])")
     assert [card for card in cards if card[1] != "avoid" or card[2] > 1047 or card[3] > 0] == []
+    wide = page.locator(".wide").evaluate_all(
+        "parts => parts.filter(part => part.scrollWidth > part.clientWidth).map(part => part.ariaLabel)")
+    assert wide == [], "what scrolls on a screen is cut on paper"
     assert not page.locator("nav").is_visible() and not page.locator("#page\\:tools").is_visible()
     assert page.evaluate(FITS)
 
