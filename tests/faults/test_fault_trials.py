@@ -1,8 +1,13 @@
 """One fault on trial, on the end of CRNN: caught, located, named, or shown to be invisible."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from small_original import recorded
 
+from parity import oracle
+from parity.bounds import witness
 from parity.errors import CannotRun
 from parity.faults import arrays, formulas, table, trial
 from parity.faults.plant import attribute, formula, own_weights, weight
@@ -110,3 +115,22 @@ def test_a_trace_without_the_layer_a_fault_needs_is_refused(clean):
 def test_a_fault_is_named_by_its_cause_or_among_the_survivors(expected, hypothesis, survivors, named):
     assert trial.named(expected, {"hypothesis": hypothesis, "survivors": survivors}) is named
     assert not trial.named(expected, None)
+
+
+@pytest.mark.parametrize("room", [0, trial.ROOM])
+def test_a_remembered_witness_measures_as_the_witness_itself(room, monkeypatch):
+    monkeypatch.setattr(trial, "ROOM", room)
+    rng = np.random.default_rng(5)
+    params = {"W": rng.standard_normal((16, 8, 3, 3)).astype(np.float32), "b": rng.standard_normal(16).astype(np.float32)}
+    layer = SimpleNamespace(name="conv1", kind="Convolution2D", config={"border_mode": "same"})
+    x = rng.standard_normal((2, 8, 48, 120)).astype(np.float32)
+    expected = oracle.value(layer, params, x, "1.1.0").astype(np.float32)
+    actual = expected * np.float32(1 + 1e-4)
+    blocks = len(list(witness(layer, params, x, "1.1.0").blocks()))
+    computed, judge = [], witness(layer, params, x, "1.1.0")
+    block = judge.block
+    monkeypatch.setattr(judge, "block", lambda where: computed.append(where) or block(where))
+    found = trial.measure(actual, expected, trial.Remembered(judge))
+    assert found["structured"] and found["rho_det_exact"]
+    assert found == trial.measure(actual, expected, witness(layer, params, x, "1.1.0"))
+    assert len(computed) == blocks if room else len(computed) > 2 * blocks > 2
