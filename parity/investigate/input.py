@@ -16,6 +16,7 @@ from parity.investigate.input_tags import agreement
 from parity.microscope.training import momentum
 from parity.rounding import U
 
+SYNTHESISED, APART = (1, 2), (ASIS, "clip", "offset and gain", "half")  # numbers of fixtures.synthesis; corrections tried on them
 # What training on a correction leaves at 0 in the stored means: the average over all frames, or every single one.
 CENTRED = {"clip": np.mean, "band": np.mean, "frame": lambda mean: mean[np.argmax(np.abs(mean))]}
 
@@ -33,7 +34,8 @@ def ask(subject):
                            for name, case in subject.cases.items()})
     found = {name: look_at(tried[name], {"original": live[name], "port": runs.ported(case, tried[name].batches)})
              for name, case in subject.cases.items()}
-    findings = [input_findings.fits(name, seen, subject.data) for name, seen in found.items()]
+    findings = [input_findings.fits(name, {**seen, "synthesised": synthesised(subject.cases[name])}, subject.data)
+                for name, seen in found.items()]
     corrected = {name: seen for name, seen in found.items() if seen["original"]["selected"] != ASIS}
     findings += [input_findings.constants(corrected, subject.data)] if corrected else []
     return findings + ([agreement(found, subject.data)] if "CNN" in corrected and "CNN0" in found else [])
@@ -49,14 +51,27 @@ class Tried(NamedTuple):
     keras: str
 
 
-def prepare(case, clips):
-    """The Tried of a case. Raises CannotRun for weights that cannot be read or were never trained."""
+def prepare(case, clips, only=None):
+    """The Tried of a case; only: the corrections to try, None for all.
+
+    Raises CannotRun for weights that cannot be read or were never trained.
+    """
     keras, remembered = stacks.STACKS[case.model.stack].keras, stored.stored(case.weights)
     if stored.FREQUENCY not in remembered:
         raise CannotRun(f"{case.weights}: its {stored.FREQUENCY} holds what it began with, so nothing of the training input; "
                         "give trained weights")
     given = candidates(clips, remembered, keras)
+    given = {name: given[name] for name in only or given}
     return Tried(clips, given, grouped(given, alone=len(remembered) > 1), remembered, keras)
+
+
+def synthesised(case):
+    """{correction: nats a value} of the port on made-up sounds: kept apart, for they are not the music that training heard."""
+    from fixtures import synthesis
+
+    tried = prepare(case, {f"synthesised {number}": synthesis.mel_spectrogram(number) for number in SYNTHESISED}, APART)
+    seen = runs.ported(case, tried.batches)
+    return {name: stored.score(distances_of(name, tried, seen)) for name in tried.given}
 
 
 def look_at(tried, sides):

@@ -14,8 +14,9 @@ def fits(name, seen, data):
     claim = _claim(name, of) + ("" if same else f" The port selects {port['selected']!r} instead.")
     effect = {"what": "distance from the stored statistics, decibels over the selected correction", "unit": "times",
               "value": of["score"][ASIS] / of["score"][of["selected"]]}
+    tables = [of_model(name, seen) for of_model in (_scores, _layers, tag_table, _synthesised)]
     return Finding(f"input-{name}", claim, verdict(of["differs"] if same else None), effect, _advice(name, of),
-                   scope(data, carries_over=False), [_scores(name, seen), _layers(name, seen), tag_table(name, seen)], _sentence(name, of))
+                   scope(data, carries_over=False), tables, _sentence(name, of))
 
 
 def _claim(name, of):
@@ -41,7 +42,7 @@ def _advice(name, of):
     if of["differs"] is False:
         return "Keep the decibels."
     if of["applied"] is None:
-        return "Nothing: the layers behind normalise with the batch's own statistics, which undo most of an offset and a gain."
+        return f"Leave {name}'s input: no layer behind the first holds training's statistics, so no correction can be checked there."
     return f"Correct {name}'s input by {of['applied']!r} when tagging ({meaning(of['applied'])}); off by default and in parity."
 
 
@@ -76,6 +77,12 @@ def _layers(name, seen):
                  ["layer", "correction", "nats a value", "median channel", "worst channel"], rows,
                  "Mean over clips; a channel is a time frame at bn_0_freq. Layers that training never updated are not there.",
                  {"kind": "bars", "x": "layer", "y": ["nats a value"], "series": "correction", "log": True})
+
+
+def _synthesised(name, seen):
+    rows = [[correction, value] for correction, value in sorted(seen["synthesised"].items(), key=lambda item: item[1])]
+    return Table(f"input-{name}-synthesised", f"{name}: synthesised sounds, kept apart", ["correction", "nats a value"], rows,
+                 "By the port. These sounds are no music that training heard, and had no part in the selection.")
 
 
 def constants(found, data):

@@ -39,7 +39,7 @@ def looked(tmp_path_factory):
     def look(planted):
         case = trained_networks.trained(tmp_path_factory.mktemp("planted"), "CNN", PLANTED[planted][0])
         found = look_at(case)
-        return {**found, "original": found["port"]}
+        return {**found, "original": found["port"], "synthesised": {"none": 1.0}}
 
     return look
 
@@ -173,3 +173,11 @@ def test_a_port_that_selects_another_correction_leaves_it_open(looked):
     finding = input_findings.fits("CNN", {**found, "port": {**found["port"], "selected": "half"}}, "real")
     assert finding.verdict == "not decidable"
     assert finding.claim.endswith("The port selects 'half' instead.")
+
+
+def test_synthesised_sounds_are_scored_apart(looked, tmp_path):
+    case = trained_networks.trained(tmp_path, "CNN", lambda x: x)
+    apart = asking.synthesised(case)
+    assert apart == {name: value for name, value in looked("none")["port"]["score"].items() if name in apart}
+    table = input_findings.fits("CNN", {**looked("none"), "synthesised": apart}, "real").evidence[-1]
+    assert [name for name, _ in table.rows] == sorted(apart, key=apart.get)
