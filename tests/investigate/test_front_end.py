@@ -9,7 +9,7 @@ import soundfile
 from parity import cases
 from parity.errors import CannotRun
 from parity.investigate import front_end, front_end_control, front_end_delays, front_end_fit, front_end_tags
-from parity.investigate.alignment import align
+from parity.investigate.alignment import Alignment, align
 from parity.investigate.finding import NEEDS_REAL, PROVED, REFUTED, UNDECIDABLE
 from parity.investigate.front_end_variants import CLIP_SAMPLES, FrontEnd, Track, filters, middle, read, spectrogram
 from parity.investigate.runs import Subject
@@ -130,6 +130,11 @@ def test_a_reference_is_named_where_a_gain_would_do_as_well(quiet_sound):
     noise = np.random.default_rng(5).normal(0, 1e-3, (96, 1366))
     planted = FrontEnd(reference="the loudest")
     assert front_end_fit.fit(quiet_sound, spectrogram(quiet_sound, planted) + noise).front_end == planted
+
+
+def test_a_shift_that_the_wrong_front_end_got_wrong_is_mended(quiet_sound, monkeypatch):
+    monkeypatch.setattr(front_end_fit, "align", lambda *given: Alignment(39, 39.0, 0.1, {}))
+    assert front_end_fit.fit(quiet_sound, spectrogram(quiet_sound, FrontEnd(late=37))).front_end == FrontEnd(late=37)
 
 
 def test_a_channel_left_out_is_named():
