@@ -11,20 +11,25 @@ from parity.investigate.finding import record
 
 
 class Question(NamedTuple):
-    """id: the module here that answers it by `ask(subject)`; optimizer: Theano's in its runs of the original, None: no such runs."""
+    """id: the module here that answers it by `ask(subject)`; optimizer: Theano's in its runs of the original, None: no such runs.
+
+    releases: of Keras, by default that of each model's own stack.
+    """
 
     id: str
     text: str
     optimizer: str | None = "fast_run"
+    releases: tuple = ()
 
 
 QUESTIONS = {question.id: question for question in (
     Question("batch", "Does the answer depend on who else is in the batch?"),
     Question("input", "Does the input match what the weights were trained on?"),
-    Question("keras", "Which Keras do these weights belong to?", optimizer="None"),
+    Question("keras", "Which Keras do these weights belong to?", optimizer="None", releases=stacks.KERAS_VERSIONS),
     Question("calling", "Does calling it change it?"),
     Question("front_end", "Is the front end the same?"),
     Question("conditioning", "How well-conditioned is the network there?"),
+    Question("remedy", "What to do?"),
 )}
 
 
@@ -53,7 +58,8 @@ def answer_all(questions, subject):
 def answered(question, subject):
     """One question's record."""
     return {"id": question.id, "question": question.text, "message": None, "optimizer": question.optimizer,
-            "stack": {name: f"Keras {stacks.STACKS[case.model.stack].keras}" for name, case in subject.cases.items()},
+            "stack": {name: f"Keras {', '.join(question.releases or (stacks.STACKS[case.model.stack].keras,))}"
+                      for name, case in subject.cases.items()},
             "optimizer_noise": {}, "findings": [], **_findings(question, subject)}
 
 

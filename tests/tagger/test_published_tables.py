@@ -42,12 +42,16 @@ def test_todays_front_end_stays_below_one_point(real_data):
     assert len(rows) == 6 and all(row["difference"] < 1 for row in rows), rows
 
 
-def test_mp3_and_wav_of_a_clip_have_the_same_top_5(real_data):
-    tagger = load_tagger("CNN")
-    for clip in ("thejazzpiano", "actionable"):
-        mp3, wav = (tagger.tag(real_data / f"audio/bensound-{clip}.{kind}") for kind in ("mp3", "wav"))
-        assert list(mp3.tag[:5]) == list(wav.tag[:5])
-        assert (mp3.set_index("tag").percent - wav.set_index("tag").percent).abs().max() < 0.1
+@pytest.mark.parametrize("model", ["CRNN", "CNN0", "CNN"])
+def test_mp3_and_wav_of_a_clip_have_the_same_top_5(model, real_data):
+    # The wav files are those mp3 decoded and rounded to 16 bits: the drift is 0.00013 points at most.
+    mp3, wav = (load_tagger(model).tag(*(real_data / f"audio/bensound-{clip}.{kind}" for clip in ("thejazzpiano", "actionable")))
+                for kind in ("mp3", "wav"))
+    count = len(mp3) // 2
+    for at in (0, count):
+        assert list(mp3.tag[at : at + 5]) == list(wav.tag[at : at + 5])
+        one, other = (table[at : at + count].set_index("tag").percent for table in (mp3, wav))
+        assert (one - other).abs().max() < 0.001
 
 
 def test_a_figure_that_is_off_is_an_exit_code(real_data, tmp_path, run):
