@@ -8,6 +8,7 @@ from reports.verdicts import MODES, passes
 definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
 UNEXPLAINED = "no formula tested explains it"
 EFFECTS = ("gain", "offset")
+PICTURED = 60  # layers of a model whose pictures are on the page: with those of 200 it would be too large to open at once
 
 
 class Picture(NamedTuple):

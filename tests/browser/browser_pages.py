@@ -1,6 +1,9 @@
 """The pages that the browser is shown: every kind of run, with companions, compared, and long."""
 
+from random import Random
+
 from reports import compared, html
+from reports.small_charts import BINS
 from tests.reports import companions_factory, factory
 
 
@@ -26,8 +29,23 @@ def comparison():
 
 
 def many_layers():
-    """One model of 200 layers."""
-    return html.page(factory.document([factory.model(layers=[factory.layer(f"layer_{at}") for at in range(200)])]))
+    """One model of 200 layers, two of five with all the evidence that a real network's layers of 128 channels carry."""
+    layers = [factory.layer(f"layer_{at}", evidence=_evidence(Random(at), is_trained=at % 5 < 2)) for at in range(200)]
+    return html.page(factory.document([factory.model(layers=layers)]))
+
+
+def _evidence(random, is_trained):
+    def line(count, write):
+        return " ".join(write(random.gauss(0, 1)) for _ in range(count))
+
+    residuals = {"inside": line(BINS, lambda value: f"{abs(value) * 1e5:.0f}"), "below": 0, "above": 0, "certain": 0, "every": 1}
+    channels = {"axis": "channel", "count": 128, "every": 1, "gain_u": line(128, "{:.3g}".format), "gain_limit_u": "2",
+                "offset": line(128, lambda value: f"{value * 1e-6:.3g}"),
+                "offset_limit": line(128, lambda value: f"{abs(value) * 1e-5:.3g}")}
+    rows = ["".join(random.choice("0123456789abcdef") for _ in range(57)) for _ in range(24)]
+    mapped = {"mode": "isolated", "shape": [48, 342], "block": [2, 6], "least": 1.8e-4, "largest": 1.2e-3, "rows": rows}
+    return {"residuals": {"port": residuals, "original": residuals} if is_trained else None,
+            "channels": channels if is_trained else None, "map": mapped}
 
 
 def many_clips():

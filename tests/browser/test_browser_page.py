@@ -6,6 +6,7 @@ import re
 import pytest
 from browser_pages import PAGES
 
+from reports import cards
 from reports.summary import offenders
 from tests.reports import factory
 
@@ -206,6 +207,13 @@ def test_a_long_run_opens_at_once(opened, page_file, name):
     assert page_file(name).stat().st_size < 2_000_000
     loaded = "performance.getEntriesByType('navigation')[0].loadEventEnd"
     assert min(opened(name).evaluate(loaded) for _ in range(3)) < 2000
+
+
+def test_a_long_run_shows_the_pictures_of_its_worst_layers(opened):
+    page = opened("many_layers")
+    assert page.locator(".card:has(.pictures)").count() == cards.PICTURED
+    assert "the 60 worst layers have pictures" in page.locator("main").inner_text()
+    assert opened("failing").locator("text=worst layers have pictures").count() == 0
 
 
 CONTRAST = {"runOnly": ["color-contrast"]}  # of all rules the one that the dark colours can break
