@@ -104,8 +104,8 @@ def amplification(batches, answers, perturbation):
 
 
 def _relative(changed, values):
-    gap = np.subtract(changed, values, dtype=np.float64)
-    return float(np.sqrt(np.mean(np.square(gap)) / np.mean(np.square(values, dtype=np.float64))))
+    gap = np.mean(np.square(np.subtract(changed, values, dtype=np.float64)))
+    return float(np.sqrt(gap / np.mean(np.square(values, dtype=np.float64)))) if gap else 0.0
 
 
 def _margin(clip, perturbation, tags, before, after, rounding):

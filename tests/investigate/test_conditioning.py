@@ -58,6 +58,11 @@ def test_on_stand_ins_margins_say_nothing(play):
     assert {finding.scope for finding in asked(play, SmallNetwork(0), data="seeded").values()} == {NEEDS_REAL}
 
 
+def test_silence_is_answered(play):
+    found = asked(play, SmallNetwork(0), clips={"silence": np.full((1, 1, 96, 1366), -100, np.float32)})
+    assert all(np.isfinite(finding.effect["value"]) for finding in found.values())
+
+
 def test_without_clips_it_says_so():
     with pytest.raises(CannotRun, match="no clip could be read"):
         conditioning.ask(subject(clips={}))

@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_networks import SmallNetwork
+from small_networks import SmallNetwork, subject
 
 from fixtures import seeded
 from parity import recorders
@@ -62,6 +62,14 @@ def test_one_that_fails_leaves_a_sentence_and_the_others_are_answered(questions,
         "keras106: no Python 3.11 here", None, "shapes (1,) and (2,)"]
     assert made["conclusion"] == [{"text": "Two is 1 (on stand-ins).", "finding": "two"}] and made["data"] == "seeded"
     assert "not answered: keras106" in said and made["questions"][1]["optimizer_noise"]["CNN"]["holds"]
+    assert made["questions"][1]["stack"] == {"CNN0": "Keras 1.0.6", "CNN": "Keras 1.0.6", "CRNN": "Keras 1.1.0"}
+
+
+def test_a_question_on_several_releases_names_them(questions, monkeypatch):
+    questions(first=refuse)
+    monkeypatch.setattr(answering.kept, "of_subject", lambda subject: list(subject.cases))
+    assert answering.answered(answering.Question("first", "Which?", releases=("1.0.5", "1.2.2")), subject("CNN0"))["stack"] == {
+        "CNN0": "Keras 1.0.5, 1.2.2"}
 
 
 def test_nothing_answered_is_exit_2_and_the_reasons_are_kept(questions, run):
@@ -133,8 +141,6 @@ def test_the_projects_own_questions_end_in_findings_on_small_networks(play, run,
     from parity.investigate import batch, calling, conditioning
 
     questions(batch=batch.ask, calling=calling.ask, conditioning=conditioning.ask)
-    from small_networks import subject
-
     from parity.investigate import subject as of_names
 
     monkeypatch.setattr(of_names, "subject", lambda models, clips, progress: (subject("CNN0", "CNN", data="seeded"), []))
