@@ -282,4 +282,6 @@ def _provenance(path, arrays):
         fits = False
     if not fits:
         raise WeightsError(f"{path} does not say which model it is for in this version's way; convert the weights again")
+    if said.get("kind"):
+        raise WeightsError(f"{path} holds a {said['kind']} of {said['model']}, not weights; give it to --calibration")
     return said

@@ -128,6 +128,12 @@ def test_another_file_is_one_sentence(damage, frozen, weights, tmp_path):
     assert str(path) in said and "\n" not in said and ("is not there" if damage == "missing" else "is no calibration") in said
 
 
+def test_it_is_no_weight_file_and_says_where_it_belongs(frozen, run, wav):
+    for command in (("tag", "-m", "CNN0", "--weights", frozen[2], wav()), ("inspect", frozen[2])):
+        code, out, err = run(*command)
+        assert (code, out) == (2, "") and "give it to --calibration" in err and err.count("\n") == 1
+
+
 def test_only_networks_with_batch_statistics_are_calibrated(tmp_path, clips):
     for model in ("CRNN", "CNN"):
         with pytest.raises(CalibrationError, match="calibrate CNN0"):
