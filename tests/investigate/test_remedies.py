@@ -1,5 +1,7 @@
 """Question 7 on networks that a remedy helps and on ones that it does not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from small_networks import SmallNetwork, subject, two_clips
@@ -120,3 +122,13 @@ def test_recordings_are_heard_once_and_bad_ones_left_to_the_front_end(tmp_path):
     assert list(remedy.recordings(audio, {})) == ["a.wav"] and remedy.recordings(audio, {"a.wav": 0, "a.mp3": 0}) == {}
 
 
+
+
+@pytest.mark.parametrize(("judged", "said"), [
+    ({"differs": True, "applied": "clip"}, "clip"), ({"differs": None, "applied": "clip"}, "clip"),
+    ({"differs": False, "applied": "clip"}, "none"), ({"differs": True, "applied": None}, "none")])
+def test_the_correction_is_the_one_that_fits_the_weights_and_none_where_decibels_do(play, monkeypatch, judged, said):
+    play(SmallNetwork(0))
+    monkeypatch.setattr(remedy.fit, "prepare", lambda case, clips: SimpleNamespace(batches={}))
+    monkeypatch.setattr(remedy.fit, "look_at", lambda tried, sides: {"port": judged})
+    assert remedy.chosen(None, {}) == said
