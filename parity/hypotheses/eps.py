@@ -6,7 +6,6 @@ from parity.hypotheses.normalization import EPSILONS, SPREADS, statistics
 from parity.rounding import SPREAD, WORST_TO_SIGMA, U
 
 FITTED_MOST = 0.1  # an eps beyond it is none
-NEGATIVE_MOST = 3  # standard errors: a fit that far below 0 is no eps, but a gain or another formula
 
 # What eps is added to, whose float32 grid it is rounded to: by a whole unit of it for all channels of one binade alike.
 JOINED = {
@@ -64,8 +63,7 @@ def fit_eps(subject, scales, weights, name):
                 break
         channels = max(np.sqrt(np.sum((weights * slope * left) ** 2)) / bottom, 1 / np.sqrt(bottom))
         error = float(np.hypot(channels, _grid_error(weights * slope**2 / bottom, JOINED[name](np.abs(s)))))
-    fits = np.isfinite(error) and abs(eps) < FITTED_MOST and eps > -NEGATIVE_MOST * error
-    return (float(eps), error) if fits else None
+    return (float(eps), error) if np.isfinite(error) and abs(eps) < FITTED_MOST else None
 
 
 def _grid_error(shares, sizes):

@@ -190,7 +190,7 @@ def some_filters(subject, judge, actual):
 def other_eps(subject, judge, actual):
     """The eps, for each formula of 1/spread, that gives the gains seen."""
     for name, (eps, error) in fitted_eps(subject, actual).items():
-        if eps <= 0:
+        if eps <= 0:  # no port has one: a gain, or another formula
             continue
         yield normalization.spread_name(subject, name, float(f"{eps:.4g}")), normalization.with_spread(name, eps)(subject), \
             {"what": f"eps of {name}", "value": eps, "se": error}
