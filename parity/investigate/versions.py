@@ -9,12 +9,13 @@ import signal
 import tempfile
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from parity import stacks, verdict
-from parity.cache import TraceCache, default_folder
+from parity.cache import TraceCache, default_folder, try_flock
 from parity.compare import compare_case
 from parity.drift import compare_layer
 from parity.errors import CannotRun
@@ -44,7 +45,7 @@ def under_all(case, batch, progress=None):
 
 
 def _run(case, batch, progress):
-    folder = _scratch()
+    folder, lock = _scratch()
     try:
         cache = TraceCache(folder)
         jobs = {name: stacks.job(case.model.name, name, LANE, case.weights, batch) for name in stacks.STACKS}
@@ -55,15 +56,24 @@ def _run(case, batch, progress):
         return found
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        lock.close()
 
 
 def _scratch():
-    folder = default_folder() / "investigations"
+    """(an empty folder, the open file whose flock says that it is in use); what killed runs left is removed."""
+    parent = default_folder() / "investigations"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=folder, prefix="versions.", suffix=".part"))
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob("versions.*.part/lock"):
+            with suppress(FileNotFoundError), open(left, "r+") as lock:
+                if try_flock(lock):
+                    shutil.rmtree(left.parent, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix="versions.", suffix=".part"))
+        lock = open(folder / "lock", "w")  # noqa: SIM115 - held open on purpose
     except OSError as error:
-        raise CannotRun(f"{folder}: cannot be written ({error.strerror}); choose another folder with PARITY_CACHE") from error
+        raise CannotRun(f"{parent}: cannot be written ({error.strerror}); choose another folder with PARITY_CACHE") from error
+    try_flock(lock)
+    return folder, lock
 
 
 def _on(case, stack):

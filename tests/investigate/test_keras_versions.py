@@ -88,7 +88,7 @@ def test_the_original_is_held_to_the_sizes_that_the_port_is(measures, beyond):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_nothing_is_left_of_the_traces(fails, tmp_path, monkeypatch):
+def test_nothing_is_left_of_the_traces_nor_of_a_killed_run(fails, tmp_path, monkeypatch):
     def record(jobs, *, cache, **_):
         paths = {job.key: cache.folder / f"{job.key}.h5" for job in jobs}
         for key, path in paths.items():
@@ -101,12 +101,27 @@ def test_nothing_is_left_of_the_traces(fails, tmp_path, monkeypatch):
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(versions.stacks, "record", record)
     monkeypatch.setattr(versions, "_judge_all", lambda traces: {name: case.model.stack for name, (case, _) in traces.items()})
+    killed = tmp_path / "cache" / "investigations" / "versions.killed.part"
+    killed.mkdir(parents=True)
+    (killed / "lock").touch()
     case = cases.Case(cases.MODELS["CNN"], seeded.weights("CNN", tmp_path), (), "seeded")
     (x,) = trained_networks.clips((1,)).values()
     with pytest.raises(CannotRun, match="the recorder ended") if fails else nullcontext():
         assert versions.under_all(case, x) == {name: name for name in versions.stacks.STACKS}
     assert not list((tmp_path / "cache").rglob("*.part"))
     assert len(list((tmp_path / "cache").rglob("*.json"))) == (not fails)
+
+
+def test_what_another_run_uses_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
+    folder, lock = versions._scratch()
+    other, other_lock = versions._scratch()
+    assert folder.exists()
+    assert other.exists()
+    lock.close()
+    other_lock.close()
+    versions._scratch()[1].close()
+    assert not folder.exists()
 
 
 def record(keras, scores, at_fault=()):
