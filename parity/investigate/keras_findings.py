@@ -91,7 +91,7 @@ def proved(live, told, clip, data):
 
 
 def _sentence(good, doubtful, pairs):
-    rest = f"; in {doubtful} only each element can be judged, and is within rounding" if doubtful else ""
+    rest = f"; in {doubtful} every element is within rounding" if doubtful else ""
     return f"The port holds against {good} of {pairs} pairs of file and Keras, sensible tags or not{rest}."
 
 
