@@ -189,6 +189,7 @@ MARKS = {"lines": _lines, "bars": _bars}
 
 # --- the charts of parity.json ---
 
+BELOW = 100  # an allowance this much smaller than every drift (1e-38: a saturated gate may not round) would flatten the chart
 ALLOWED = "rounding allows the layer alone, where it is worst"
 DRIFT = (
     ("port to original, largest", lambda layer: layer["chained"]["max_abs"]),
@@ -201,7 +202,9 @@ DRIFT = (
 def drift(model):
     """Drift through the network, layer by layer, beside the original's own noise and what rounding allows."""
     layers = model["layers"]
-    points = [(layer["name"], read(layer), series) for series, read in DRIFT for layer in layers]
+    points = [(layer["name"], figures.number(read(layer)), series) for series, read in DRIFT for layer in layers]
+    least = min((value for _, value, series in points if series != ALLOWED and value), default=0) / BELOW
+    points = [point for point in points if point[2] != ALLOWED or not point[1] or not point[1] < least]
     return lines(points, label=f"drift through {model['name']}, layer by layer", x=None, y="absolute difference",
                  order=[layer["name"] for layer in layers], loose=(ALLOWED,))
 

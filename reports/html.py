@@ -68,8 +68,7 @@ def _sections(shown):
     from markupsafe import Markup
 
     environment = _environment()
-    drawn = ((name, title, environment.get_template(f"sections/{name}.html.j2").render(shown)) for name, title in SECTIONS
-             if f"sections/{name}.html.j2" in environment.list_templates())
+    drawn = ((name, title, environment.get_template(f"sections/{name}.html.j2").render(shown)) for name, title in SECTIONS)
     return [(name, title, Markup(text.strip())) for name, title, text in drawn if text.strip()]
 
 

@@ -130,9 +130,9 @@ def _size(value):
 
 
 def magnitude(value):
-    """A difference of any size: `3.8e-06`, `0.575`, `644`."""
+    """A difference of any size: `3.8e-06`, `0.575`, `644`, `3920`."""
     number = figures.number(value)
-    return figures.drift(value) if number is None or not 0.01 <= abs(number) < 1e5 else f"{number:.3g}"
+    return figures.drift(value) if number is None or not 0.01 <= abs(number) < 1e5 else f"{float(f'{number:.3g}'):g}"
 
 
 def _times(value, clean):

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reports import figures, html, provenance
+from reports import charts, figures, html, provenance
 from reports.summary import DATA, FINAL, cells, verdict_sentence
 from tests.reports import factory
 
@@ -184,3 +184,12 @@ def test_a_share_of_next_to_nothing_can_be_drawn():
     for at, layer in enumerate(model["layers"]):
         layer["chained"]["share"] = 1.0 if at == 3 else 3e-9
     assert "<svg" in html.page(factory.document([model]))
+
+
+def test_an_allowance_of_next_to_nothing_does_not_flatten_the_chart():
+    model = factory.model()
+    usual = str(charts.drift(model))
+    model["layers"][3]["isolated"]["worst_allowed"] = 1.2e-38
+    assert "1e-35" not in str(charts.drift(model)) and "1e-7" in usual
+    model["layers"][3]["isolated"]["worst_allowed"] = 1e-9
+    assert str(charts.drift(model)) != usual
