@@ -35,6 +35,12 @@ def test_a_failing_run_fits_however_it_is_read(opened, js, dark, width):
     assert (sum(map(int, re.findall(r"\d+", paper)[:3])) < 200) == dark
 
 
+def test_on_a_narrow_screen_no_row_has_to_be_scrolled(opened):
+    page = opened("companioned", width=360)
+    wide = page.locator(".wide:has(> .stack):visible").evaluate_all("parts => parts.map(part => part.scrollWidth - part.clientWidth)")
+    assert len(wide) > 3 and max(wide) <= 0
+
+
 def test_larger_letters_fit_too(opened):
     page = opened("companioned", width=1280)
     page.evaluate("document.documentElement.style.fontSize = '200%'")
