@@ -3,10 +3,11 @@
 from typing import NamedTuple
 
 from reports import figures, heatmap, small_charts
-from reports.verdicts import MODES, passes
+from reports.verdicts import MODES, describe, passes
 
 definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
 UNEXPLAINED = "no formula tested explains it"
+CAUSE_MOST = 120  # letters of a cause in a table
 EFFECTS = ("gain", "offset")
 PICTURED = 60  # layers of a model whose pictures are on the page: with those of 200 it would be too large to open at once
 
@@ -101,17 +102,26 @@ def estimate(layer):
 
 
 def causes(model):
-    """{layer: its cause in a few words} of the layers that do not hold by their own fault."""
-    found = {layer["name"]: _cause(layer) for layer in model["layers"]}
-    return {name: cause for name, cause in found.items() if cause}
+    """{(layer, mode): why that cell does not hold, in a few words}; a chained cell says what the isolated one does not."""
+    found = {}
+    for layer in model["layers"]:
+        words = [_cause(model, layer, mode) for mode in MODES]
+        found |= {(layer["name"], mode): why for at, (mode, why) in enumerate(zip(MODES, words, strict=True))
+                  if why not in ("", *words[:at])}
+    return found
 
 
-def _cause(layer):
-    found = layer["cause"]
-    if not found:
-        return UNEXPLAINED if layer["isolated"]["verdict"] in ("FORMULA(unnamed)", "GROSS") else ""
-    more = len(found.get("survivors") or ()) - 1
-    return (found["hypothesis"] or UNEXPLAINED) + (f" (or {more} more)" if more > 0 else "")
+def _cause(model, layer, mode):
+    cell, found = layer[mode], layer["cause"] or {}
+    if passes(cell["verdict"]):
+        return ""
+    if cell["verdict"] == "INHERITED":
+        return f"from {model['first_divergence'] or 'an earlier layer'}"
+    if found.get("hypothesis"):
+        more = len(found.get("survivors") or ()) - 1
+        return found["hypothesis"] + (f" (or {more} more)" if more > 0 else "")
+    unnamed = UNEXPLAINED if cell["verdict"] in ("FORMULA(unnamed)", "GROSS") else describe(cell["verdict"]).meaning
+    return figures.short(cell.get("message") or cell.get("fault") or unnamed, CAUSE_MOST)
 
 
 def is_open(layer):

@@ -89,6 +89,18 @@ def many(value):
     return f"{float(f'{value:.2g}'):,.0f}".replace(",", "\u202f")
 
 
+def sentence(words):
+    """Words as a sentence: a capital first, one full stop at the end."""
+    words = words[:1].upper() + words[1:]
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def short(text, most):
+    """`text`, or its beginning and its end where it is longer than `most`."""
+    last = most // 3
+    return text if len(text) <= most else f"{text[:most - last - 3]}...{text[len(text) - last:]}"
+
+
 def counted(number, noun):
     """`1 layer`, `2 layers`."""
     return f"{number} {noun}" + "s" * (number != 1)

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from reports import cards, charts, figures, message, provenance, sections, summary, tags, verdicts
+from reports import cards, charts, ends, figures, message, provenance, sections, summary, tags, verdicts
 from reports.glossary import GLOSSARY
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -119,7 +119,7 @@ def _environment():
         anchor=anchor, facts=facts, bar_width=bar_width, figures=figures, summary=summary, tags=tags, glossary=GLOSSARY,
         describe=verdicts.describe, passes=verdicts.passes, cell_verdicts=verdicts.CELLS, modes=verdicts.MODES,
         cell_message=message.cell_message, message=message, isolated_rows=ISOLATED, chained_rows=CHAINED, words=WORDS,
-        cards=cards, charts=charts, provenance=provenance, drawn=sections,
+        cards=cards, charts=charts, ends=ends, provenance=provenance, drawn=sections,
     )
     macros = vars(environment.get_template("parts.html.j2").module)
     environment.globals.update({name: macro for name, macro in macros.items() if not name.startswith("_")})

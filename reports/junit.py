@@ -3,9 +3,10 @@
 from xml.etree import ElementTree
 
 from reports import figures
+from reports.ends import final_fault
 from reports.figures import visible
 from reports.message import cell_message
-from reports.summary import cells_of, data_sentence, final_fault, verdict_sentence
+from reports.summary import cells_of, data_sentence, verdict_sentence
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 FAULTS = (("failures", "failure"), ("errors", "error"))

@@ -1,15 +1,18 @@
 """The run as GitHub Markdown: for the job summary of a CI run, and the README's verdict table."""
 
+from reports.ends import final_fault
+from reports.figures import visible
 from reports.message import cell_message
 from reports.summary import MODEL_HEADINGS, data_sentence, model_row, offenders, verdict_sentence
 
-HARMLESS = frozenset(" .,:;()%+-–/=✓✗∅!↓_")
+HARMLESS = frozenset(" .,:;()%+-–/=✓✗∅!↓_'")
 
 
 def markdown(document, blocks=3):
     """Verdict, data, table and the first offenders, as Markdown. Holds no time or date: the same figures give the same text."""
     first = [found[0] for model in document["models"] if (found := offenders(model))][:blocks]
-    parts = [f"**{_plain(verdict_sentence(document))}**", _plain(data_sentence(document)), verdict_table(document)]
+    faults = [_plain(f"{model['name']}: {why}") for model in document["models"] if (why := final_fault(model))]
+    parts = [f"**{_plain(verdict_sentence(document))}**", _plain(data_sentence(document)), verdict_table(document), *faults]
     return "\n\n".join(filter(None, [*parts, *(_fenced(cell_message(*cell)) for cell in first)])) + "\n"
 
 
@@ -24,7 +27,7 @@ def verdict_table(document):
 
 def _plain(text):
     """`text` with everything that Markdown or HTML could obey as character references."""
-    return "".join(c if c.isalnum() or c in HARMLESS else f"&#{ord(c)};" for c in text)
+    return "".join(c if c.isalnum() or c in HARMLESS else f"&#{ord(c)};" for c in visible(text))
 
 
 def _fenced(block):

@@ -90,8 +90,7 @@ def cause(layer, mode):
     if named:
         return f"Explained by: {named}."
     means = describe(layer[mode]["verdict"]).meaning + ("; none of the formulas tried explains it" if layer["cause"] else "")
-    words = said or means
-    return f"{words[0].upper()}{words[1:]}."
+    return figures.sentence(said or means)
 
 
 def evidence(layer):

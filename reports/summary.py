@@ -97,16 +97,24 @@ def data_sentence(document):
 
 def verdict_sentence(document):
     """The run's verdict with its counts, in one sentence."""
-    models, every = document["models"], cells(document)
-    if not every:
+    models = document["models"]
+    if not cells(document):
         return f"{document['verdict']}: nothing was compared."
-    parts = ", ".join(f"{count} {word}" for word, count in counts(document).items())
-    holding = sum(model["verdict"] == "HOLDS" for model in models)
     first = next((offender for model in models for offender in offenders(model)), None)
     where = f"; first offender {first.name}" if first else ""
     scope = f" for the selected {', '.join(document['selection'])}" if document.get("selection") else ""
+    holding = sum(model["verdict"] == "HOLDS" for model in models)
     proved = f"{holding} of {len(models)} {_plural(models)} proved"
-    return f"{document['verdict']}{scope}: {proved}, {len(every)} comparisons ({parts}){where}."
+    return f"{document['verdict']}{scope}: {proved}, {_compared(counts(document))}{where}."
+
+
+def _compared(found):
+    """`36 comparisons (3 EXACT, 33 ROUNDING)`; how many of those that were declared, where some are missing."""
+    every, missing = sum(found.values()), found.get("NOT COMPARED", 0)
+    if missing == every:
+        return f"nothing was compared: all {every} comparisons are missing"
+    parts = ", ".join(f"{count} {word}" for word, count in found.items() if word != "NOT COMPARED")
+    return f"{every - missing} of {every} comparisons made ({parts})" if missing else f"{every} comparisons ({parts})"
 
 
 def _plural(models):
@@ -149,17 +157,3 @@ def versions(document):
 def original(model):
     """What the port is measured against: `Keras 1.1.0`."""
     return f"Keras {model['stack']['keras']}"
-
-
-def final_fault(model):
-    """Why a model does not hold although each of its cells does; None where the cells or the verdict say enough."""
-    if model["verdict"] == "HOLDS" or not all(cell.holds for cell in cells_of(model)):
-        return None
-    final, ratio = model["final"], figures.number(model["oracle_truth"]["ratio"])
-    if ratio is not None and not ratio <= 1:
-        return (f"every layer holds, but at {model['oracle_truth']['layer']} the oracle is {figures.ratio(ratio)} times as far"
-                " from the float64 original as it may be, so it cannot be relied on")
-    if final.get("holds") is False:
-        return (f"every layer holds, but the port's final scores are {figures.drift(final.get('port_truth'))} from the truth;"
-                f" {figures.drift(final.get('allowed'))} is allowed")
-    return "every layer listed holds, but the run says the model does not; see oracle_truth and final in parity.json"

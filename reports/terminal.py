@@ -2,9 +2,10 @@
 
 import sys
 
+from reports.ends import final_fault
 from reports.figures import visible
 from reports.message import cell_message
-from reports.summary import MODEL_HEADINGS, data_sentence, final_fault, model_row, offenders, stacks, verdict_sentence
+from reports.summary import MODEL_HEADINGS, data_sentence, model_row, offenders, stacks, verdict_sentence
 from reports.verdicts import describe
 
 COLOURS = {"good": "green", "bad": "red", "missing": "yellow"}

@@ -39,8 +39,3 @@ def describe(word):
 def passes(word):
     """True for the words that let a run hold."""
     return describe(word).tone == "good"
-
-
-def marked(word):
-    """The word with its mark before it: `✓ ROUNDING`."""
-    return f"{describe(word).mark} {word}"

@@ -145,8 +145,9 @@ def test_causes_in_words():
 def test_the_table_of_a_network_has_causes_only_where_there_are_any():
     assert cards.causes(factory.model()) == {}
     named, unnamed, _ = factory.failing()["models"]
-    assert cards.causes(named) == {"gru1": "reset gate applied after the matrix product"}
-    assert cards.causes(unnamed) == {"conv1": cards.UNEXPLAINED}
+    assert cards.causes(named) == {("gru1", "isolated"): "reset gate applied after the matrix product",
+                                   ("gru2", "chained"): "from gru1", ("output", "chained"): "from gru1"}
+    assert cards.causes(unnamed) == {("conv1", "isolated"): cards.UNEXPLAINED}
 
 
 def page_with(found):
