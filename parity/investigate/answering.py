@@ -2,12 +2,16 @@
 
 import importlib
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from parity import stacks
 from parity.errors import CannotRun
 from parity.investigate import kept, noise
+from parity.investigate.calls import FAST, PLAIN
 from parity.investigate.finding import record
+
+UNANSWERED = (CannotRun, OSError, ValueError, MemoryError)
 
 
 class Question(NamedTuple):
@@ -18,14 +22,14 @@ class Question(NamedTuple):
 
     id: str
     text: str
-    optimizer: str | None = "fast_run"
+    optimizer: str | None = FAST
     releases: tuple = ()
 
 
 QUESTIONS = {question.id: question for question in (
     Question("batch", "Does the answer depend on who else is in the batch?"),
     Question("input", "Does the input match what the weights were trained on?"),
-    Question("keras", "Which Keras do these weights belong to?", optimizer="None", releases=stacks.KERAS_VERSIONS),
+    Question("keras", "Which Keras do these weights belong to?", optimizer=PLAIN, releases=stacks.KERAS_VERSIONS),
     Question("calling", "Does calling it change it?"),
     Question("front_end", "Is the front end the same?"),
     Question("conditioning", "How well-conditioned is the network there?"),
@@ -43,36 +47,59 @@ def select(ids):
 
 def answer_all(questions, subject):
     """[record of each question], as investigation.json holds it: one that cannot be answered has a message instead of findings."""
-    records = []
+    asked, rounding, records = *checked(subject, questions), []
     for question in questions:
         started_s = time.perf_counter()
         if subject.progress:
             subject.progress.update(question.id, question.text)
-        records.append(answered(question, subject))
+        records.append(answered(question, asked, rounding))
         if subject.progress:
             said = records[-1]["message"] or "; ".join(f"{each['id']}: {each['verdict']}" for each in records[-1]["findings"])
             subject.progress.done(question.id, f"{said} ({time.perf_counter() - started_s:.0f} s)")
     return records
 
 
-def answered(question, subject):
-    """One question's record."""
-    return {"id": question.id, "question": question.text, "message": None, "optimizer": question.optimizer,
+def checked(subject, questions):
+    """(the subject, with Theano's optimizer only where the original has been shown to agree with itself, {model: that measurement}).
+
+    Where it has not, or nobody could measure it, the original runs without, which is slower and needs no proof.
+    """
+    rounding = {}
+    for name in subject.cases if any(question.optimizer for question in questions) else ():
+        with suppress(*UNANSWERED):  # whatever needs the original says why it cannot run; the others are answered
+            rounding[name] = noise.measured(subject, name)
+    plain = {name: PLAIN for name in subject.cases if not rounding.get(name, {"holds": False})["holds"]}
+    return subject._replace(optimizers=plain), rounding
+
+
+def answered(question, subject, rounding):
+    """One question's record. rounding: {model: of noise.measured}."""
+    shown = {name: {key: of[key] for key in ("max_abs", "logits_max_abs", "ratio", "holds")} for name, of in rounding.items()}
+    return {"id": question.id, "question": question.text, "message": None, "optimizer": _optimizer(question, subject, rounding),
             "stack": {name: f"Keras {', '.join(question.releases or (stacks.STACKS[case.model.stack].keras,))}"
                       for name, case in subject.cases.items()},
-            "optimizer_noise": {}, "findings": [], **_findings(question, subject)}
+            "optimizer_noise": shown if question.optimizer else {}, "findings": [], **_findings(question, subject)}
+
+
+def _optimizer(question, subject, rounding):
+    """Which of Theano's optimizers the original ran with."""
+    if question.optimizer != FAST or not subject.optimizers:
+        return question.optimizer
+    why = {name: "they differ by more than rounding" if name in rounding else "not shown to agree" for name in subject.optimizers}
+    return f"{FAST}; {PLAIN} for {', '.join(f'{name} ({words})' for name, words in why.items())}"
 
 
 def _findings(question, subject):
-    """What could be found: the findings or the message, and the noise where the original ran."""
+    """The findings, or the message."""
+    name = f"{__package__}.{question.id}"
     try:
-        module = importlib.import_module(f"{__package__}.{question.id}")
-        found = kept.recalled(question.id, kept.of_subject(subject), lambda: [record(each) for each in module.ask(subject)])
-        return {"findings": found, "optimizer_noise": _noise(subject) if question.optimizer else {}}
-    except (CannotRun, OSError, ValueError, MemoryError) as why:
+        module = importlib.import_module(name)
+        return {"findings": kept.recalled(question.id, kept.of_subject(subject), lambda: [record(each) for each in module.ask(subject)],
+                                          name, lasting)}
+    except UNANSWERED as why:
         return {"message": " ".join(str(why).split()) or type(why).__name__}
 
 
-def _noise(subject):
-    found = {name: noise.measured(subject, name) for name in subject.cases}
-    return {name: {key: of[key] for key in ("max_abs", "logits_max_abs", "ratio", "holds")} for name, of in found.items()}
+def lasting(findings):
+    """Whether an answer may be kept: one with a finding that measured nothing may be another tomorrow, so it is asked for again."""
+    return all(finding["effect"]["value"] is not None for finding in findings)

@@ -71,14 +71,14 @@ def measure(subject):
     beside = tuple(name for name in clips if name not in base)
     plans = {name: plan(base, beside, name in THOROUGH) for name in subject.cases}
     wanted = {name: _asked(case, plans[name][0], clips, name in THOROUGH) for name, case in subject.cases.items()}
-    recorded = runs.originals({name: {**asked, "progress": subject.progress} for name, asked in wanted.items()})
+    recorded = runs.originals({name: subject.asks(name, **asked) for name, asked in wanted.items()})
     return {name: _measured(subject, name, plans[name], base, recorded[name], wanted[name]) for name in subject.cases}
 
 
 def _asked(case, batches, clips, thorough):
     keep = runs.all_but_dropouts(case) if thorough else None
     stacked = {" + ".join(batch): np.concatenate([clips[name] for name in batch]) for batch in batches}
-    return {"case": case, "batches": stacked, "keep": keep, "most": 4096}
+    return {"batches": stacked, "keep": keep, "most": 4096}
 
 
 def _measured(subject, name, plan, base, original, asked):
@@ -86,9 +86,9 @@ def _measured(subject, name, plan, base, original, asked):
     rounding = noise.measured(subject, name)
     rows = dict(zip(rounding["clips"], np.array(rounding["allowed"]), strict=True))
     most = np.max(list(rows.values()), axis=0)
-    of_side = {"original": original, "port": runs.ported(**asked)}
+    of_side = {"original": original, "port": runs.ported(subject.cases[name], **asked)}
     return Measured(name, batches, everyone, base, {side: {batch: of_side[side][" + ".join(batch)] for batch in batches} for side in SIDES},
-                    {clip: rows.get(clip, most) for clip in base}, asked["case"].model.layers, _tags(asked["case"]))
+                    {clip: rows.get(clip, most) for clip in base}, subject.cases[name].model.layers, _tags(subject.cases[name]))
 
 
 def _tags(case):

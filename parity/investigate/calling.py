@@ -56,8 +56,7 @@ def calls(clips):
 
 def _originals(subject, batches, threads):
     """{("original", model): {label: Run}} with so many threads, each in a process of its own."""
-    return runs.originals({("original", name): {"case": case, "batches": batches, "threads": threads, "progress": subject.progress}
-                           for name, case in subject.cases.items()})
+    return runs.originals({("original", name): subject.asks(name, batches, threads=threads) for name in subject.cases})
 
 
 def _ports(subject, batches, threads):

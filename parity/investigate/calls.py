@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+FAST, PLAIN = "fast_run", "None"  # Theano's optimizers
 LOGITS = "{}:logits"  # the name under which a Dense's sums before its activation are kept
 
 
@@ -24,7 +25,8 @@ class Run(NamedTuple):
 class Subject(NamedTuple):
     """What is investigated. cases: {model: cases.Case}; clips: {name: float32 (1, 1, 96, 1366), decibel}.
 
-    audio: {clip name: path}, where there is any; data: "real" or "seeded"; progress: of parity.progress, or None.
+    audio: {clip name: path}, where there is any; data: "real" or "seeded"; progress: of parity.progress, or None; optimizers: {model:
+    Theano's, for the runs of the original}, where FAST will not do.
     """
 
     cases: dict
@@ -32,6 +34,12 @@ class Subject(NamedTuple):
     audio: dict
     data: str
     progress: object = None
+    optimizers: dict = {}  # noqa: RUF012 - never written into
+
+    def asks(self, model, batches, **more):
+        """What runs.originals takes for one model."""
+        chosen = self.optimizers.get(model, FAST)
+        return {"case": self.cases[model], "batches": batches, "optimizer": chosen, "progress": self.progress, **more}
 
 
 def statistics(values, axis):

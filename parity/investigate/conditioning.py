@@ -68,10 +68,11 @@ def measure(subject):
     names = list(subject.clips)[:noise.MOST_CLIPS]
     given = np.concatenate([subject.clips[name] for name in names])
     signs = np.random.default_rng(SEED).choice(np.float32([-1, 1]), given.shape)
-    wanted = {name: {"case": case, "batches": _batches(case, given, signs), "most": 4096, "keep": runs.all_but_dropouts(case)}
+    wanted = {name: {"batches": _batches(case, given, signs), "most": 4096, "keep": runs.all_but_dropouts(case)}
               for name, case in subject.cases.items()}
-    recorded = runs.originals({name: {**asked, "progress": subject.progress} for name, asked in wanted.items()})
-    return [_measured(subject, name, names, {"original": recorded[name], "port": runs.ported(**asked)}, asked["batches"])
+    recorded = runs.originals({name: subject.asks(name, **asked) for name, asked in wanted.items()})
+    sides = {name: {"original": recorded[name], "port": runs.ported(subject.cases[name], **asked)} for name, asked in wanted.items()}
+    return [_measured(subject, name, names, sides[name], asked["batches"])
             for name, asked in wanted.items()]
 
 

@@ -1,7 +1,7 @@
 """What an investigation says: findings with their evidence, and the conclusion drawn from them.
 
-A claim is written from what was measured, and its verdict computed by a function of those measurements, so that a test can
-hand that function the opposite.
+The hypothesis is a statement that could be wrong; the verdict says whether it holds; the claim says what was found, so it never
+contradicts the verdict. A verdict is computed by a function of what was measured, so that a test can hand it the opposite.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,9 @@ class Table(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """id: unique; claim: with its figures; verdict: of VERDICTS; advice: what to do; scope: of SCOPES; evidence: Tables.
+    """id: unique; claim: what was found, with its figures; verdict: of VERDICTS, on the hypothesis; advice: what to do; scope: of SCOPES.
+
+    evidence: Tables; hypothesis: the statement that the verdict judges, always the same whatever was found.
 
     effect: {"what", "value", "unit"}, the one figure that says how large it is.
     sentence: what the conclusion says of it, at most 25 words with its figures; None keeps it out of the conclusion.
@@ -40,6 +42,7 @@ class Finding(NamedTuple):
     scope: str
     evidence: list
     sentence: str | None = None
+    hypothesis: str | None = None
 
 
 def verdict(holds):
@@ -55,5 +58,6 @@ def scope(data, carries_over=True):
 
 
 def record(finding):
-    """A Finding as the document holds it."""
-    return {**finding._asdict(), "evidence": [table._asdict() for table in finding.evidence]}
+    """A Finding as the document holds it; a hypothesis only where there is one."""
+    kept = {key: value for key, value in finding._asdict().items() if key != "hypothesis" or value}
+    return {**kept, "evidence": [table._asdict() for table in finding.evidence]}

@@ -49,7 +49,7 @@ def rows(names, found):
 
 def scores(subject, given):
     """The scores of the last layer on every batch: ({model: {label: (B, N)}} of the originals, the same of the port)."""
-    wanted = {name: {"case": case, "batches": given, "progress": subject.progress} for name, case in subject.cases.items()}
+    wanted = {name: subject.asks(name, given) for name in subject.cases}
     return ({name: _last(subject, name, found) for name, found in runs.originals(wanted).items()},
             {name: _last(subject, name, runs.ported(case, given)) for name, case in subject.cases.items()})
 

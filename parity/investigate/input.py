@@ -30,8 +30,7 @@ def ask(subject):
     if not clips:
         raise CannotRun("there is no clip with any sound to put in; name at least one mel spectrogram (.npy) or audio file")
     tried = {name: prepare(case, clips) for name, case in subject.cases.items()}
-    live = runs.originals({name: {"case": case, "batches": tried[name].batches, "progress": subject.progress}
-                           for name, case in subject.cases.items()})
+    live = runs.originals({name: subject.asks(name, tried[name].batches) for name in subject.cases})
     found = {name: look_at(tried[name], {"original": live[name], "port": runs.ported(case, tried[name].batches)})
              for name, case in subject.cases.items()}
     findings = [input_findings.fits(name, {**seen, "synthesised": synthesised(subject.cases[name])}, subject.data)

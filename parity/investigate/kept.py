@@ -5,22 +5,27 @@ import json
 from parity import recorders
 from parity.cache import default_folder, key_of
 from parity.document import to_json
-from parity.faults.kept import code_digest
 from parity.files import atomic_write, sha256_of
+from parity.investigate.sources import digests, versions
 from parity.trace import array_sha256
 
 
-def recalled(what, depends_on, make):
-    """The JSON value kept for `what` and `depends_on` (plain values); made by `make()`, and kept at once, where there is none."""
-    key = key_of({"what": what, "depends_on": depends_on, "code": code_digest(), "program": program()})
+def recalled(what, depends_on, make, module, lasting=lambda found: True):
+    """The JSON value kept for `what` and `depends_on` (plain values); made by `make()` where there is none, and kept if `lasting`.
+
+    module: the name of the one that makes it. An edit of a file that it imports, directly or not, makes the value anew; an edit of
+    any other file leaves it.
+    """
+    key = key_of({"what": what, "depends_on": depends_on, "code": digests(module), "versions": versions(), "program": program()})
     path = default_folder() / "investigations" / f"{key}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         pass  # missing or damaged: all in it can be had again
-    found = to_json(make())
-    atomic_write(path, found)
-    return json.loads(found)
+    found = json.loads(to_json(make()))
+    if lasting(found):
+        atomic_write(path, to_json(found))
+    return found
 
 
 def program():
@@ -30,7 +35,8 @@ def program():
 
 
 def of_subject(subject):
-    """What tells one subject from another: weights, clips and audio, by their digests."""
-    return {"models": {name: [sha256_of(case.weights), case.data] for name, case in subject.cases.items()},
-            "clips": {name: array_sha256(clip) for name, clip in subject.clips.items()},
-            "audio": {name: sha256_of(path) for name, path in subject.audio.items()}}
+    """What tells one subject from another: weights, clips and audio, by their digests and in their order, and what ran the original."""
+    return {"models": [[name, sha256_of(case.weights), case.data] for name, case in subject.cases.items()],
+            "clips": [[name, array_sha256(clip)] for name, clip in subject.clips.items()],
+            "audio": [[name, sha256_of(path)] for name, path in subject.audio.items()],
+            "optimizers": sorted(subject.optimizers.items())}

@@ -29,7 +29,7 @@ def measured(subject, model):
     batch = np.concatenate([subject.clips[name] for name in names]) if names else np.zeros((0, 1, 96, 1366), np.float32)
     stacks.check_batch(batch)
     found = kept.recalled("noise", [model, case.model.stack, sha256_of(case.weights), array_sha256(batch)],
-                          lambda: _measure(case, batch, subject.progress))
+                          lambda: _measure(case, batch, subject.progress), __name__)
     return {"clips": names, **found}
 
 

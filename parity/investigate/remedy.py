@@ -72,7 +72,7 @@ def originals(subject, case, wanted):
     """{when: {tuple of names: Run}} of the original for {when: {tuple of names: batch}}, in one process."""
     labels = {f"{when} {at}": (when, names) for when, batches in wanted.items() for at, names in enumerate(batches)}
     together = {label: wanted[when][names] for label, (when, names) in labels.items()}
-    found = runs.originals({"": {"case": case, "batches": together, "progress": subject.progress}})[""]
+    found = runs.originals({"": subject.asks(case.model.name, together)})[""]
     return {when: {names: found[label] for label, (of, names) in labels.items() if of == when} for when in wanted}
 
 

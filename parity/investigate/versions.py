@@ -1,24 +1,15 @@
-"""One weight file under every Keras release, live: what each makes of it, and the port, switched to that release, proved against each.
-
-The traces of all layers are large and only looked through once: they are kept in a folder of their own until they are judged.
-"""
+"""One weight file under every Keras release, live: what each makes of it, and the port, switched to that release, proved against each."""
 
 import multiprocessing
-import shutil
 import signal
-import tempfile
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
 from parity import stacks, verdict
-from parity.cache import TraceCache, default_folder, try_flock
 from parity.compare import compare_case
 from parity.drift import compare_layer
-from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.investigate import kept, runs, stored
 from parity.params import read_params
@@ -41,39 +32,13 @@ def under_all(case, batch, progress=None):
     {normalisation: some of its output}}. Raises CannotRun where an original cannot be run.
     """
     depends_on = [case.model.name, list(stacks.STACKS), sha256_of(case.weights), array_sha256(batch)]
-    return kept.recalled("versions", depends_on, lambda: _run(case, batch, progress))
+    return kept.recalled("versions", depends_on, lambda: _run(case, batch, progress), __name__)
 
 
 def _run(case, batch, progress):
-    folder, lock = _scratch()
-    try:
-        cache = TraceCache(folder)
-        jobs = {name: stacks.job(case.model.name, name, LANE, case.weights, batch) for name in stacks.STACKS}
-        paths = stacks.record(jobs.values(), workers=WORKERS, progress=progress, cache=cache)
-        found = _judge_all({name: (_on(case, name), paths[job.key]) for name, job in jobs.items()})
-        for job in jobs.values():
-            cache.discard(job.key)
-        return found
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.close()
-
-
-def _scratch():
-    """(an empty folder, the open file whose flock says that it is in use); what killed runs left is removed."""
-    parent = default_folder() / "investigations"
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.glob("versions.*.part/lock"):
-            with suppress(FileNotFoundError), open(left, "r+") as lock:
-                if try_flock(lock):
-                    shutil.rmtree(left.parent, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix="versions.", suffix=".part"))
-        lock = open(folder / "lock", "w")  # noqa: SIM115 - held open on purpose
-    except OSError as error:
-        raise CannotRun(f"{parent}: cannot be written ({error.strerror}); choose another folder with PARITY_CACHE") from error
-    try_flock(lock)
-    return folder, lock
+    jobs = {name: stacks.job(case.model.name, name, LANE, case.weights, batch) for name in stacks.STACKS}
+    paths = stacks.record(jobs.values(), workers=WORKERS, progress=progress)
+    return _judge_all({name: (_on(case, name), paths[job.key]) for name, job in jobs.items()})
 
 
 def _on(case, stack):

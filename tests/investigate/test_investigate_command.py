@@ -68,7 +68,7 @@ def test_one_that_fails_leaves_a_sentence_and_the_others_are_answered(questions,
 def test_a_question_on_several_releases_names_them(questions, monkeypatch):
     questions(first=refuse)
     monkeypatch.setattr(answering.kept, "of_subject", lambda subject: list(subject.cases))
-    assert answering.answered(answering.Question("first", "Which?", releases=("1.0.5", "1.2.2")), subject("CNN0"))["stack"] == {
+    assert answering.answered(answering.Question("first", "Which?", releases=("1.0.5", "1.2.2")), subject("CNN0"), {})["stack"] == {
         "CNN0": "Keras 1.0.5, 1.2.2"}
 
 
@@ -147,7 +147,6 @@ def test_the_projects_own_questions_end_in_findings_on_small_networks(play, run,
     monkeypatch.setattr(calling, "_stock", lambda subject, batches: {("stock", "CNN0"): SmallNetwork(0)(batches)})
     monkeypatch.setattr(answering.kept, "of_subject", lambda subject: list(subject.cases))
     play({"CNN0": SmallNetwork(2), "CNN": SmallNetwork(0)})
-    monkeypatch.setattr(answering, "_noise", lambda subject: {})
     code, said, made = run()
     assert code == 0 and [question["message"] for question in made["questions"]] == [None, None, None], said
     assert {sentence["finding"] for sentence in made["conclusion"]} >= {"batch-CNN0", "batch-controls", "calling-state"}

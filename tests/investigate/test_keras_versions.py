@@ -1,7 +1,6 @@
 """The port under every Keras: a release that is not the original's is found out, and every verdict on files can turn over."""
 
 import json
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import trained_networks
 
 from fixtures import seeded
 from parity import cases, verdict
-from parity.errors import CannotRun
 from parity.investigate import keras_findings, versions
 from reference.trace_file import Layer, write_trace
 
@@ -87,41 +85,28 @@ def test_the_original_is_held_to_the_sizes_that_the_port_is(measures, beyond):
     assert versions.beyond_limits(measures) is beyond
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_nothing_is_left_of_the_traces_nor_of_a_killed_run(fails, tmp_path, monkeypatch):
-    def record(jobs, *, cache, **_):
-        paths = {job.key: cache.folder / f"{job.key}.h5" for job in jobs}
-        for key, path in paths.items():
+def test_live_recordings_outlive_an_edit_of_what_judges_them(tmp_path, monkeypatch):
+    """The traces are found again by what made them, so only judging is done anew."""
+    recorded, judged = [], []
+
+    def record_all(missing, cache, **_):
+        recorded.extend(job.stack.name for job in missing.values())
+        paths = {key: tmp_path / f"{job.stack.name}.h5" for key, job in missing.items()}
+        for path in paths.values():
             path.write_bytes(b"a trace")
-            assert cache.find(key) == path
-        if fails:
-            raise CannotRun("the recorder ended")
-        return paths
+        return {key: cache.add(key, path) for key, path in paths.items()}
 
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(versions.stacks, "record", record)
-    monkeypatch.setattr(versions, "_judge_all", lambda traces: {name: case.model.stack for name, (case, _) in traces.items()})
-    killed = tmp_path / "cache" / "investigations" / "versions.killed.part"
-    killed.mkdir(parents=True)
-    (killed / "lock").touch()
+    monkeypatch.setattr(versions.stacks.recording, "record_all", record_all)
+    monkeypatch.setattr(versions, "_judge_all", lambda traces: judged.append(list(traces)) or {name: case.model.stack
+                                                                                             for name, (case, _) in traces.items()})
     case = cases.Case(cases.MODELS["CNN"], seeded.weights("CNN", tmp_path), (), "seeded")
     (x,) = trained_networks.clips((1,)).values()
-    with pytest.raises(CannotRun, match="the recorder ended") if fails else nullcontext():
+    for code in ({"versions.py": "1"}, {"versions.py": "1"}, {"versions.py": "2"}):
+        monkeypatch.setattr(versions.kept, "digests", lambda module, code=code: code)
         assert versions.under_all(case, x) == {name: name for name in versions.stacks.STACKS}
-    assert not list((tmp_path / "cache").rglob("*.part"))
-    assert len(list((tmp_path / "cache").rglob("*.json"))) == (not fails)
-
-
-def test_what_another_run_uses_stays(tmp_path, monkeypatch):
-    monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
-    folder, lock = versions._scratch()
-    other, other_lock = versions._scratch()
-    assert folder.exists()
-    assert other.exists()
-    lock.close()
-    other_lock.close()
-    versions._scratch()[1].close()
-    assert not folder.exists()
+    assert recorded == list(versions.stacks.STACKS)
+    assert judged == [list(versions.stacks.STACKS)] * 2
 
 
 def record(keras, scores, at_fault=()):
