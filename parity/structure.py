@@ -2,8 +2,12 @@
 
 Per channel p - o = a + k (o - centre) + e is fitted with weights 1/B^2. Rounding errors average out over a channel, faults do
 not. t-values of clean channels reach 8.4, as residuals are heavy-tailed and correlated: |t| > 15 AND an effect beyond
-what rounded parameters can do are asked for, never a p-value alone. And in digital silence one patch, and so one rounding
-error, repeats a thousand times: what is found must also be found among values that differ.
+what rounding and rounded parameters can do are asked for, never a p-value alone. Rounding has a part that no mean takes away: a
+partial sum lies on its binade's grid, so a term that repeats, as a saturated ELU's -1 does, is rounded alike wherever the sum
+lies in the same binade. Where it does so in a whole channel it is an offset; on one side of the channel's mean alone, a gain.
+CNN's conv3, half of whose input is within 1 % of -1, has channels with mean errors of 0.4 sigma above their mean and -0.1
+below: gains of 2 u to 2.5 u with |t| of 20 to 31, in the kernels of every processor. And in digital silence one patch, and
+so one rounding error, repeats a thousand times: what is found must also be found among values that differ.
 """
 
 import numpy as np
@@ -76,22 +80,23 @@ class Regression:
             gains, offsets = gains & among_distinct[0], offsets & among_distinct[1]
         tap = self.taps.finding(values) if self.taps else None
         offset, gain, t_offset, t_gain = self._fit()
-        strongest = int(np.argmax(np.abs(gain) / self.limits.gain))
+        gain_limit = self._gain_limit()
+        strongest = int(np.argmax(np.abs(gain) / gain_limit))
         farthest = int(np.argmax(np.abs(offset) / np.maximum(limit, np.finfo(float).tiny)))
         return {"structured": bool(gains.any() or offsets.any() or tap), "tap": tap,
                 "gain_channels": np.flatnonzero(gains).tolist(), "offset_channels": np.flatnonzero(offsets).tolist(),
-                "gain": float(gain[strongest]), "gain_limit": float(self.limits.gain[strongest]),
+                "gain": float(gain[strongest]), "gain_limit": float(gain_limit[strongest]),
                 "gain_t": float(t_gain[strongest]), "offset": float(offset[farthest]), "offset_limit": float(limit[farthest]),
                 "offset_t": float(t_offset[farthest])}
 
     def channels(self):
         """Every channel's gain (relative) and offset beside what rounding may do: {name: (value, limit)}, each (C,)."""
         offset, gain, _, _ = self._fit()
-        return {"gain": (gain, self.limits.gain), "offset": (offset, self._offset_limit())}
+        return {"gain": (gain, self._gain_limit()), "offset": (offset, self._offset_limit())}
 
     def _found(self, limit):
         offset, gain, t_offset, t_gain = self._fit()
-        return ((np.abs(t_gain) > T_LEAST) & (np.abs(gain) > self.limits.gain),
+        return ((np.abs(t_gain) > T_LEAST) & (np.abs(gain) > self._gain_limit()),
                 (np.abs(t_offset) > T_LEAST) & (np.abs(offset) > limit))
 
     def _distinct(self, values, channels):
@@ -115,12 +120,27 @@ class Regression:
         medians = np.concatenate([np.median(np.concatenate(group, axis=1), axis=1) for group in groups])
         return self.limits.offset + self.limits.sigmas * np.sqrt(medians)
 
+    def _gain_limit(self):
+        """(C,): `limits.gain`, and what the offset's `limits.sigmas` of a sigma make on one side of the channel's mean.
+
+        That is sigmas sum w|x| sigma/(2 sum w x^2), x = o - mean, w = 1/B^2; by Cauchy and Schwarz at most
+        sigmas sigma/B sqrt(count/sum w x^2)/2.
+        """
+        w, _, _, determinant, fits = self._normal_equations()
+        one_side = self.judge.sigma_share * np.sqrt(self.count * w / np.where(fits, determinant, np.inf)) / 2
+        return self.limits.gain + self.limits.sigmas * one_side
+
+    def _normal_equations(self):
+        """(sum w, sum w x, sum w x^2, their determinant, which channels can be fitted), each (C,), x = o - centre."""
+        (w, wo, woo), centre = self.oracle, self.limits.centre
+        x, xx = wo - centre * w, woo - 2 * centre * wo + centre**2 * w
+        determinant = w * xx - x * x
+        return w, x, xx, determinant, (determinant > SPREAD_LEAST * w * xx) & (self.count >= POSITIONS_LEAST)
+
     def _fit(self):
         """(offset, gain, t of the offset, t of the gain), each (C,); all 0 in channels that cannot be fitted."""
-        (w, wo, woo), (wd, wdo, wdd), centre = self.oracle, self.error, self.limits.centre
-        x, xx, xd = wo - centre * w, woo - 2 * centre * wo + centre**2 * w, wdo - centre * wd
-        determinant = w * xx - x * x
-        fits = (determinant > SPREAD_LEAST * w * xx) & (self.count >= POSITIONS_LEAST)
+        (wd, wdo, wdd), (w, x, xx, determinant, fits) = self.error, self._normal_equations()
+        xd = wdo - self.limits.centre * wd
         gain = np.where(fits, (w * xd - x * wd) / determinant, 0.0)
         offset = np.where(fits, (wd - gain * x) / w, 0.0)
         variance = np.maximum(wdd - offset * wd - gain * xd, 0) / np.maximum(1, self.count - 2)

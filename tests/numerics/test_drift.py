@@ -6,6 +6,7 @@ import pytest
 
 from parity.bounds import witness
 from parity.drift import compare_layer, measure
+from parity.rounding import U
 from parity.verdict import judge
 
 F = np.float32
@@ -129,6 +130,22 @@ def compare_silence(seed, order):
     assert compare(CONV, params, x, expected * F(1 + 2.0**-20), expected)[1] == "FORMULA(unnamed)"
     s = found["structure"]
     return abs(s["offset"]) > s["offset_limit"] and abs(s["offset_t"]) > 15
+
+
+def test_terms_that_repeat_are_rounded_alike_and_are_no_structure():
+    """Two thirds of the input are an ELU's -1: a channel's gain passes 2 u with a t of 31, of rounding alone."""
+    rng = np.random.default_rng(1)
+    params = f32.conv_params(rng, 24, 16)
+    x = rng.standard_normal((2, 16, 24, 85))
+    level = 2 * np.cumsum(rng.standard_normal((2, 1, 24, 85)), axis=3)
+    sounding = x + level * rng.uniform(-1, 1, (1, 16, 1, 1)) > 0
+    x = f32.elu(np.where(sounding, 20 * x + 10 * level, -30).astype(F))
+    actual = f32.conv(x, params)
+    found, verdict = compare(CONV, params, x, actual, f32.conv(x, params, "pairwise"))
+    plain = found["structure"]
+    assert verdict == "ROUNDING" and abs(plain["gain"]) > 2 * U and abs(plain["gain_t"]) > 15
+    found, verdict = compare(CONV, params, x, (actual * (1 + 5 * U)).astype(F), actual)
+    assert verdict == "FORMULA(unnamed)" and len(found["structure"]["gain_channels"]) > 12
 
 
 def test_a_large_channel_is_fitted_from_a_part_of_it(monkeypatch, given):
