@@ -207,7 +207,7 @@ FAULTS = (
         ("CRNN", "zeropadding2d_1", "half-precision", given(HALF), "input stored as float16"),
         ("CNN", "bn_0_freq", "clips-swapped", given(arrays.swapped(0, 1)), "clips in another order"),
         ("CNN0", "bn1", "batch-of-one", batched(formulas.one_at_a_time), "statistics of each clip alone"),
-        ("CNN0", "bn1", "batch-of-three", batched(formulas.with_another), "other clips in the batch"),
+        ("CNN0", "bn1", "batch-of-three", batched(formulas.with_another), "clips weigh 0.667, 0.333 in the batch"),
     ),
 )
 
