@@ -18,11 +18,11 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
     """Why a layer that fails fails: {hypothesis, survivors, undecidable, estimate, r2, theta, tested, form}.
 
     layer: .name .kind .config; params: suffix -> array; given, expected: the original's input and output, float32;
-    actual: the port's output on that input, of any shape, or the sentence it failed with; u_in: of the measures, where the verdict is
-    EXCESS ROUNDING: it reads the operands' precision where no formula explains. hypothesis is None where no tested one
-    explains it, or where the layer's own formula does. survivors: [{name, rho, q, distance}], best first, distance: as of
-    `_distance`; undecidable: as of `undecidable`; estimate: {what, value, se} or None; theta: {value, se}, how much of the hypothesis' effect is seen
-    (1 where it is true).
+    actual: the port's output on that input, of any shape, or the sentence it failed with; u_in: of the measures, where the
+    verdict is EXCESS ROUNDING: it reads the operands' precision where no formula explains. hypothesis is None where no tested
+    one explains it, or where the layer's own formula does. survivors: [{name, rho, q, distance}], best first, distance: as of
+    `_distance`; undecidable: as of `undecidable`; estimate: {what, value, se} or None; theta: {value, se}, how much of the
+    hypothesis' effect is seen (1 where it is true).
     """
     subject = Subject(layer, params, given, keras)
     if isinstance(actual, str):
@@ -43,12 +43,14 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
 
 def _of_nothing(names, tested):
     """What `cause` returns where there is no output: a hypothesis has no rho then."""
-    return {"hypothesis": names[0] if names else None, "survivors": [{"name": name, "rho": None, "q": None, "distance": None} for name in names],
-            "undecidable": [], "estimate": None, "r2": None, "theta": None, "tested": tested, "form": None}
+    survivors = [{"name": name, **dict.fromkeys(("rho", "q", "distance"))} for name in names]
+    return {"hypothesis": names[0] if names else None, "survivors": survivors, "undecidable": [], "estimate": None, "r2": None,
+            "theta": None, "tested": tested, "form": None}
 
 
 def _survivor(each, best):
-    return {**{key: each[key] for key in ("name", "rho", "q")}, "distance": 0.0 if each["judge"] is best else _distance(each["judge"], best)}
+    distance = 0.0 if each["judge"] is best else _distance(each["judge"], best)
+    return {**{key: each[key] for key in ("name", "rho", "q")}, "distance": distance}
 
 
 def _distance(judge, best):
