@@ -16,8 +16,8 @@ from parity.investigate import noise, runs
 from parity.investigate.changes import largest, share_of_rounding
 from parity.investigate.clips import companions
 from parity.investigate.finding import Finding, Table, scope, verdict
+from parity.investigate.input_agreement import correlations, judge_agreement
 from parity.investigate.input_candidates import ASIS
-from parity.investigate.input_tags import correlations, judge_agreement
 from parity.investigate.remedy_tables import scores_of, tag_table, tags
 
 LARGEST_BATCH = 8
