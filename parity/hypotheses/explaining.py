@@ -81,7 +81,10 @@ def _operands(u_in):
 
 
 def _survivors(subject, actual):
-    """([{name, judge, rho, q, estimate}] best first, how many were tested). Fitted ones are asked when no other explains."""
+    """([{name, judge, rho, q, estimate}] best first, how many were tested). Fitted ones are asked when no other explains.
+
+    Where q is the same in two digits nothing tells two formulas apart, and they stay in the order of the tables.
+    """
     found, tested = _all_that_explain(subject, registered(subject), actual)
     if not found:
         found, more = _all_that_explain(subject, combined(subject), actual)
@@ -92,7 +95,7 @@ def _survivors(subject, actual):
             tested += 1
             _keep(found, name, made(subject, lambda s, v=variant: v), actual, estimate)
     _estimate_eps(subject, found, actual)
-    return sorted(found, key=lambda each: (each["name"].startswith(LAST), each["q"])), tested
+    return sorted(found, key=lambda each: (each["name"].startswith(LAST), float(f"{each['q']:.2g}"))), tested
 
 
 def _fitted(group, subject, actual):

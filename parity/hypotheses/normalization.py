@@ -7,7 +7,7 @@ import numpy as np
 
 from parity import oracle
 from parity.bounds import Normalized
-from parity.hypotheses.spreads import EPSILONS, SPREADS, formula_name, own_spread, spread_name
+from parity.hypotheses.spreads import CHAINERS, EPSILONS, SPREADS, formula_name, own_spread, spread_name
 from parity.rounding import FLUSHED, Block, U, Witness
 
 ALIKE = 1e-12  # two float64 values nearer than this share of their terms are the same
@@ -161,8 +161,9 @@ def table(subject):
 def combined(subject):
     """name -> maker: other statistics under every formula of 1/spread and every known eps; Chainer's own phases are among them."""
     mode, own_eps = subject.layer.config["mode"], float(subject.layer.config["epsilon"])
+    formulas = sorted(_formulas(own_eps), key=lambda formula: formula != CHAINERS)  # the likeliest first
     return {f"{what}, {formula_name(name, eps)}": with_spread(name, eps, source) for what, (source, at) in ELSEWHERE.items() if at == mode
-            for name, eps in _formulas(own_eps)}
+            for name, eps in formulas}
 
 
 def _formulas(own_eps):

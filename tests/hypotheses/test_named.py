@@ -8,7 +8,7 @@ import pytest
 from parity.document import to_json
 from parity.hypotheses import Subject, cause, explaining, undecidable, verdict_of
 from parity.hypotheses.precision import to_fraction_bits
-from parity.hypotheses.tables import made, registered
+from parity.hypotheses.tables import base, combined, made, registered
 from tests.hypotheses.planting import SUBJECTS, output
 from tests.numerics import float32_layers as layers
 from tests.numerics.float32_layers import F
@@ -40,6 +40,19 @@ def test_every_registered_hypothesis_is_among_the_survivors_or_undecidable(kind,
             if name not in named or found["hypothesis"] != named[0] or not (found["r2"] is None or found["r2"] > 0.9):
                 missed.append((name, found["hypothesis"], found["r2"]))
     assert missed == []
+
+
+@pytest.mark.parametrize("kind", ["Convolution2D", "BatchNormalization batch 1.0.6, quiet", "BatchNormalization stored 1.0.6", "GRU last"])
+def test_what_two_faults_make_together_is_named_or_a_simpler_name_explains_it(kind, rng):
+    subject, own, missed = SUBJECTS[kind](rng), 0, []
+    for name, maker in combined(subject).items():
+        actual = output(made(subject, maker))
+        if explaining.explains(base(subject), actual):
+            continue
+        named = [each["name"] for each in explain(subject, actual)["survivors"]]
+        own += name in named
+        missed += [] if name in named or set(named) & set(registered(subject)) else [(name, named)]
+    assert missed == [] and own > 5
 
 
 @pytest.mark.parametrize("kind", SUBJECTS)

@@ -17,7 +17,7 @@ def rng():
     return np.random.default_rng(43)
 
 
-def _long(rng, kind, size=1.0, offset=30.0):
+def long(rng, kind, size=1.0, offset=30.0):
     """A layer whose channels hold 131072 values each, mostly of one sign."""
     there = SUBJECTS[kind](rng)
     x = size * (rng.standard_normal((2, 8, 64, 1024)) + offset * rng.uniform(0.5, 1, (8, 1, 1)))
@@ -41,20 +41,20 @@ def _chainer(subject, x, eps=2e-5, train=True):
 
 
 def test_a_channel_added_up_value_by_value_is_named(rng):
-    subject = _long(rng, "BatchNormalization batch 1.1.0")
+    subject = long(rng, "BatchNormalization batch 1.1.0")
     found = explain(subject, _chainer(subject, _channel_last(subject.x), eps=1e-5))
     assert found["hypothesis"] == IN_A_ROW
     assert "statistics of each clip alone" not in [each["name"] for each in found["survivors"]]
 
 
 def test_it_is_chainers_formula_as_well_where_that_shows(rng):
-    subject = _long(rng, "BatchNormalization batch 1.0.6", size=0.02)
+    subject = long(rng, "BatchNormalization batch 1.0.6", size=0.02)
     found = explain(subject, _chainer(subject, _channel_last(subject.x)))
     assert found["hypothesis"] == f"{IN_A_ROW}, Chainer's 1/sqrt(s + eps), eps 2e-05"
 
 
 def test_blocked_sums_of_it_are_not_called_so(rng):
-    subject = _long(rng, "BatchNormalization batch 1.1.0")
+    subject = long(rng, "BatchNormalization batch 1.1.0")
     assert explain(subject, _chainer(subject, subject.x, eps=1e-5))["survivors"] == []
 
 
@@ -71,7 +71,7 @@ def test_chainers_phases_are_named_with_its_eps(kind, train, name, rng):
 @pytest.mark.parametrize("by", [0.0, 5e-4])
 def test_a_clip_alone_is_held_to_its_own_sums_error(by, rng):
     """4 sqrt(N) u of |x| + |mean| would have hidden a gain of 5e-4."""
-    subject = _long(rng, "BatchNormalization batch 1.1.0")
+    subject = long(rng, "BatchNormalization batch 1.1.0")
     judge = made(subject, registered(subject)["statistics of each clip alone"])
     worst = 0.0
     for where in judge.blocks():
