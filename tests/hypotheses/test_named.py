@@ -131,6 +131,16 @@ def test_a_real_ports_formula_is_named(port, rng):
     assert verdict_of("GROSS", found) == f"FORMULA({name})"
 
 
+def test_formulas_that_nothing_tells_apart_stay_in_the_order_of_the_tables(rng):
+    """Beside a spread of 50 to 300 sqrt(s^2 + 1e-6) is s + 1e-6 to the last bit, and Keras's own formulas come first."""
+    subject = SUBJECTS["BatchNormalization of as many frames as bands"](rng)
+    params = {key: value[None, None, None] for key, value in subject.params.items()}
+    found = explain(subject, (subject.x - params["running_mean"]) * (params["gamma"] / params["running_std"]) + params["beta"])
+    names = [each["name"] for each in found["survivors"]]
+    assert found["hypothesis"] == "variance taken for a standard deviation (Keras 1.0.6), eps 1e-06"
+    assert "variance squared: stored standard deviations expected, eps 1e-06" in names and found["survivors"][-1]["distance"] < 1
+
+
 def test_survivors_say_how_far_they_are_from_the_best(rng):
     subject = SUBJECTS["Convolution2D"](rng)
     near, far = (explain(subject, _operands(subject, bits))["survivors"] for bits in (10, 7))
