@@ -70,9 +70,10 @@ def test_a_fault_that_no_output_shows_is_undecidable_with_its_distance(clean):
     assert 0 < record["observability"] < 1
 
 
-def test_a_fault_the_harness_misses_is_not_called_undecidable(clean, monkeypatch):
+@pytest.mark.parametrize("by", [0.5, 1e-5])
+def test_a_fault_the_harness_misses_is_not_called_undecidable(by, clean, monkeypatch):
     monkeypatch.setattr(trial.verdict, "holds", lambda word: True)
-    record = trial.tried(made("preds", weight("b", arrays.shifted(0.5))), None, None, clean)
+    record = trial.tried(made("preds", weight("b", arrays.shifted(by))), None, None, clean)
     assert (record["caught"], record["undecidable"]) == (False, False)
     assert record["observability"] > 1
 
