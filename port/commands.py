@@ -49,15 +49,14 @@ def network(model, weights, seeded, correction=None, calibration=None):
 def tag(network, given, cut, top, unit, form, plot):
     """Print the tags of audio files as they come, and the failures after; draw them into `plot`."""
     outputs.check_picture(plot)
-    if network.tagger.model == "CNN0" and not network.tagger.calibration:
-        say([BATCH_WARNING.format(cut.batch_size)])
+    warn_of_batches(network, cut.batch_size)
     writer = outputs.FORMATS[form](network, top, unit)
     paths, errors = audio_files(given)
     say(errors)
     _print(writer.begin())
     tracks = []
     for scored in progress(score_files(network.tagger, paths, **cut._asdict()), len(paths), "tagging"):
-        say(filter(None, (scored.error, scored.remark)))
+        say(filter(None, (scored.error, *scored.remarks)))
         if scored.error:
             errors.append(scored.error)
             continue
@@ -67,6 +66,14 @@ def tag(network, given, cut, top, unit, form, plot):
     if plot and tracks:
         write_atomically(plot, outputs.bars(network, tracks, top, unit, plot))
     return exit_code(len(tracks), len(errors))
+
+
+def warn_of_batches(network, batch_size):
+    """Whether the tags of this network depend on their batch; says so where they do."""
+    does = network.tagger.model == "CNN0" and not network.tagger.calibration
+    if does:
+        say([BATCH_WARNING.format(batch_size)])
+    return does
 
 
 def exit_code(done, failed):
@@ -120,9 +127,9 @@ class _Clips:
 
     def __iter__(self):
         bad = {}
-        for path, clips, error, remark in decoded(self.paths, *self.cut):
+        for path, clips, error, remarks in decoded(self.paths, *self.cut):
             if not self.is_heard:
-                say(filter(None, (error, remark)))
+                say(filter(None, (error, *remarks)))
             if error:
                 bad[path] = error
             else:
@@ -133,10 +140,13 @@ class _Clips:
 
 def melgram(audio, out, front_end):
     """Write one mel spectrogram as npy."""
-    from port.audio import melgram as compute
+    from port.audio import melgram_and_remarks
 
+    check_writable(out)
+    mel, remarks = melgram_and_remarks(audio, front_end)
+    say(remarks)
     stream = io.BytesIO()
-    np.save(stream, compute(audio, front_end), allow_pickle=False)
+    np.save(stream, mel, allow_pickle=False)
     write_atomically(out, stream.getvalue())
     return 0
 
