@@ -6,6 +6,9 @@ from reports import compared, compared_text, html
 from reports.small_charts import BINS
 from tests.reports import companions_factory, factory
 
+# What has the keyboard's focus: the layer of a row or a card, else an id.
+FOCUSED = "document.activeElement.closest('[data-find]')?.dataset.find ?? document.activeElement.id"
+
 
 def companioned():
     """A failing run with everything beside it."""
