@@ -175,6 +175,17 @@ def test_an_interrupted_run_goes_on_where_it_was(in_one_thread, tmp_path):
     assert not path.exists(), "a whole run leaves nothing to go on with"
 
 
+def test_a_port_that_does_not_hold_stops_the_run_before_any_fault(in_one_thread, monkeypatch, tmp_path):
+    def refuse(case, path):
+        raise CannotRun("CNN0 conv1: the port is GROSS with no fault planted")
+
+    tried, _ = in_one_thread
+    monkeypatch.setattr(run, "sound", refuse)
+    with pytest.raises(CannotRun, match="with no fault planted"):
+        run.run(CHOSEN, HARMLESS, kept=Kept(tmp_path / "kept.json"))
+    assert tried == [] and not (tmp_path / "kept.json").exists()
+
+
 def test_a_selection_leaves_what_a_stopped_run_has_kept(in_one_thread, tmp_path):
     _, stopping = in_one_thread
     path = tmp_path / "faults.kept.json"

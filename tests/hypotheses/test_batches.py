@@ -56,6 +56,17 @@ def test_gains_that_no_further_clip_can_make_are_no_clip(gains, rng):
     assert [each["name"] for each in found["survivors"]] == [OTHER]
 
 
+def test_channels_that_hardly_show_their_statistics_do_not_excuse_the_others(rng):
+    """Tiny gammas leave a batch's statistics open in their channels: the other four still refute a further clip, and name nothing."""
+    subject = _subject(rng)
+    subject.params["gamma"][:4] *= F(1e-9)
+    gain = np.array([1, 1, 1, 1, 2, 2, 3, 3], F)[:, None, None]
+    assert ANOTHER_CLIP not in [each["name"] for each in explain(subject, _normalised(subject, subject.x, gain))["survivors"]]
+    spoiled = _normalised(subject, subject.x, gain)
+    spoiled[0, 5, 3, 3] += F(0.1)
+    assert explain(subject, spoiled)["hypothesis"] is None
+
+
 def test_other_gammas_and_betas_are_not_called_a_batch(rng):
     subject = _subject(rng)
     found = explain(subject, _normalised(subject, subject.x) + rng.standard_normal((8, 1, 1)).astype(F) * F(3))
