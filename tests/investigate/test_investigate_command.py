@@ -144,7 +144,7 @@ def test_the_projects_own_questions_end_in_findings_on_small_networks(play, run,
     from parity.investigate import subject as of_names
 
     monkeypatch.setattr(of_names, "subject", lambda models, clips, progress: (subject("CNN0", "CNN", data="seeded"), []))
-    monkeypatch.setattr(calling, "_stock", lambda subject, batches: {("stock", "CNN0"): SmallNetwork(0)(batches)})
+    monkeypatch.setattr(calling, "_stock", lambda subject, batches, threads: {("stock", "CNN0"): SmallNetwork(0)(batches)})
     monkeypatch.setattr(answering.kept, "of_subject", lambda subject: list(subject.cases))
     play({"CNN0": SmallNetwork(2), "CNN": SmallNetwork(0)})
     code, said, made = run()

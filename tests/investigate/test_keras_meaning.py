@@ -143,7 +143,8 @@ def test_the_whole_question_is_answered_on_a_trained_network(tmp_path, monkeypat
     def live(case, batch, progress):
         assert batch.shape == (1, 1, 96, 1366)
         return {stack: {"keras": stack_.keras, "worst": dict.fromkeys(("isolated", "chained"), "ROUNDING"), "rho": 0.5,
-                        "port_to_original": 0.0, "at_fault": {}, "scores": [[0.5] * 50], "nats": {"bn_0_freq": 1.0}, "values": {"bn_0_freq": [1.0, 2.0]}}
+                        "port_to_original": 0.0, "at_fault": {}, "scores": [[0.5] * 50], "nats": {"bn_0_freq": 1.0},
+                        "values": {"bn_0_freq": [1.0, 2.0]}}
                 for stack, stack_ in keras.stacks.STACKS.items()}
 
     monkeypatch.setattr(keras.versions, "under_all", live)
