@@ -50,7 +50,8 @@ def clip(**changes):
 
 
 @pytest.mark.parametrize(("explained", "says"), [
-    (True, "tied by rounding, explained by rounding."), (False, "tied by rounding, NOT explained by rounding."), (None, "tied by rounding.")])
+    (True, "tied by rounding, explained by rounding."), (False, "tied by rounding, NOT explained by rounding."),
+    (None, "tied by rounding.")])
 def test_whether_rounding_explains_a_swap(explained, says):
     found = clip(swaps=[{"pair": ["jazz", "pop"], "margin": 1e-7, "tied": True, "explained": explained}])
     assert tags.swaps(found) == [f"jazz and pop changed places: 1.0e-07 apart, {says}"]
