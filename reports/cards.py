@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from reports import figures, heatmap, small_charts
-from reports.verdicts import MODES, describe, passes
+from reports.verdicts import MODES, meaning, passes
 
 definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
 UNEXPLAINED = "no formula tested explains it"
@@ -130,7 +130,7 @@ def _cause(model, layer, mode):
     if found.get("hypothesis"):
         more = len(found.get("survivors") or ()) - 1
         return found["hypothesis"] + (f" (or {more} more)" if more > 0 else "")
-    unnamed = UNEXPLAINED if cell["verdict"] in ("FORMULA(unnamed)", "GROSS") else describe(cell["verdict"]).meaning
+    unnamed = UNEXPLAINED if cell["verdict"] in ("FORMULA(unnamed)", "GROSS") else meaning(cell["verdict"])
     return figures.short(cell.get("message") or cell.get("fault") or unnamed, CAUSE_MOST)
 
 

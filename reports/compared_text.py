@@ -7,6 +7,7 @@ from reports.verdicts import MODES
 
 NOTHING = "nothing changed"
 SHOWN = 12  # layers in the text and in the Markdown
+ALSO_SHOWN = 4  # of what changed in a layer besides its main figures
 
 
 def data_sentence(found):
@@ -44,7 +45,7 @@ def as_markdown(found):
 def page(found):
     """The comparison as one self-contained page, byte-identical for the same two documents."""
     return html.draw("compared.html.j2", found, "compared.json", found=found, sentence=sentence(found), data=data_sentence(found),
-                     compared=compared)
+                     compared=compared, also=also)
 
 
 def _verdicts(found):
@@ -75,8 +76,13 @@ def _details(found):
 
 def _line(model, layer):
     cells = [_cell(mode, layer[mode]) for mode in MODES]
-    also = [f"also {', '.join(layer['also'][:3])}" + (", ..." if len(layer["also"]) > 3 else "")] if layer["also"] else []
-    return f"{model['name']} / {layer['name']}: {'; '.join([*cells, *also])}"
+    return f"{model['name']} / {layer['name']}: {'; '.join([*cells, *([f'also {also(layer)}'] if layer['also'] else [])])}"
+
+
+def also(layer):
+    """The first ALSO_SHOWN of what else changed in a layer; empty where nothing did."""
+    more = [f"{len(layer['also']) - ALSO_SHOWN} more in compared.json"] if len(layer["also"]) > ALSO_SHOWN else []
+    return ", ".join([*layer["also"][:ALSO_SHOWN], *more])
 
 
 def _cell(mode, cell):

@@ -3,6 +3,7 @@
 Each document is drawn as it came; a figure that is not in it is a dash, never a zero.
 """
 
+import math
 from typing import NamedTuple
 
 from reports import charts, faults, figures, small_charts
@@ -146,6 +147,14 @@ def worth_chart(model):
     points = [(name, cost["max_abs"], "scores") for name, cost in costs.items()]
     return charts.bars(points, label=f"{model['name']}: what stock Chainer costs at the end", x=None, y="largest difference of scores",
                        order=list(costs), height=170, log=True)
+
+
+def worth_caption(model):
+    """What the chart of the worth shows, and which trials have no bar as their scores are not finite."""
+    ends = {trial["drift"]: figures.number(trial["final"]["max_abs"]) for trial in model["worth"]}
+    without = [drift for drift, end in ends.items() if end is None or not math.isfinite(end)]
+    told = f" Without a bar, as the scores are not finite: {', '.join(without)}." if without else ""
+    return f"Largest difference of the final scores, each fix left out at all of its layers.{told}"
 
 
 def tags_text(tags):

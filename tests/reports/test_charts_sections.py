@@ -166,3 +166,10 @@ def test_hostile_text_is_text(name):
     page = html.page(factory.document([factory.model(HOSTILE)]), **{name: spoiled(copy.deepcopy(made.EVERY[name]()))})
     assert "<script>alert" not in page.replace("<\\/script>", "") and "\x00" not in page and "\u202e" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 5
+
+
+def test_a_trial_that_is_not_finite_has_no_bar_and_that_is_said(page):
+    assert "Without a bar, as the scores are not finite: stock Chainer throughout." in section(page, "worth")
+    model = made.microscope()["models"][0]
+    model["worth"] = model["worth"][:1]
+    assert "Without" not in sections.worth_caption(model)

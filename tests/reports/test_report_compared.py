@@ -227,3 +227,14 @@ def test_a_bad_document_leaves_the_old_comparison(two, which):
 
 def test_three_documents_are_too_many(two):
     assert CliRunner().invoke(main, ["report", *map(str, two), str(two[0])]).exit_code == 2
+
+
+def test_of_what_else_changed_a_few_are_shown_and_the_rest_is_counted():
+    found = compared.compare(factory.document(), factory.failing())
+    gru1 = found["models"][0]["layers"][0]
+    assert len(gru1["also"]) > 9 and compared_text.also(gru1).endswith(f"{len(gru1['also']) - 4} more in compared.json")
+    assert compared_text.also(gru1) in compared_text.text(found) and compared_text.also(gru1) in Page(compared_text.page(found)).text
+
+
+def test_figures_that_read_the_same_are_shown_once():
+    assert "42 % → 42 %" not in compared_text.page(compared.compare(factory.document(), factory.failing()))
