@@ -48,6 +48,15 @@ def test_every_sentence_of_the_conclusion_belongs_to_a_finding():
     assert said == [{"text": "A is 1.", "finding": "a"}, {"text": "B is 2.", "finding": "b"}]
 
 
+def test_the_causes_come_first_whatever_question_they_belong_to():
+    told = conclusion([question(finding("keras-CNN"), finding("batch-CNN0")), question(finding("input-CNN0"), finding("input-CNN"))])
+    assert [sentence["finding"] for sentence in told] == ["input-CNN", "batch-CNN0", "keras-CNN", "input-CNN0"]
+
+
+def test_what_turns_over_says_nothing_or_something_else():
+    assert conclusion([question(finding("input-CNN", None))]) == []
+
+
 def test_two_hundred_words_at_most_and_every_question_before_any_second_sentence():
     long = " ".join(["word"] * 79) + " 1."
     said = conclusion([question(finding("a", long), finding("b", long)), question(finding("c", long), finding("d", "D is 4."))])
@@ -58,6 +67,8 @@ def test_two_hundred_words_at_most_and_every_question_before_any_second_sentence
 def test_stand_ins_are_named_and_what_needs_real_weights_says_nothing():
     said = conclusion([question(finding("a", "A is 1.", CARRIES_OVER), finding("b", "B is 2.", NEEDS_REAL))])
     assert said == [{"text": "A is 1 (on stand-ins).", "finding": "a"}]
+    assert record(Finding("a", "A.", "proved", {}, "", REAL, [])).keys() == finding().keys()
+    assert record(Finding("a", "A.", "proved", {}, "", REAL, [], hypothesis="A is so"))["hypothesis"] == "A is so"
     assert [scope("real"), scope("real", False), scope("seeded"), scope("seeded", False)] == [REAL, REAL, CARRIES_OVER, NEEDS_REAL]
 
 
