@@ -20,7 +20,7 @@ def recalled(what, depends_on, make, module, lasting=lambda found: True):
     any other file leaves it.
     """
     key = key_of({"what": what, "depends_on": depends_on, "code": digests(module), "versions": versions(), "program": program()})
-    path = default_folder() / "investigations" / f"{key}.json"
+    path = default_folder() / "investigations" / f"{what}.{key}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -150,4 +150,5 @@ def test_the_projects_own_questions_end_in_findings_on_small_networks(play, run,
     code, said, made = run()
     assert code == 0 and [question["message"] for question in made["questions"]] == [None, None, None], said
     assert {sentence["finding"] for sentence in made["conclusion"]} >= {"batch-CNN0", "batch-controls", "calling-state"}
+    assert all(finding["hypothesis"] for question in made["questions"] for finding in question["findings"])
     assert "needs real weights" in said

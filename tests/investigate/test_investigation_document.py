@@ -1,10 +1,13 @@
 """investigation.json: its conclusion says what was found and no more, and a document that says more is refused."""
 
+import ast
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
+from parity import investigate
 from parity.document import to_json
 from parity.investigate.document import MOST_WORDS, conclusion, document
 from parity.investigate.finding import CARRIES_OVER, NEEDS_REAL, REAL, Finding, Table, record, scope, verdict
@@ -70,6 +73,15 @@ def test_stand_ins_are_named_and_what_needs_real_weights_says_nothing():
     assert record(Finding("a", "A.", "proved", {}, "", REAL, [])).keys() == finding().keys()
     assert record(Finding("a", "A.", "proved", {}, "", REAL, [], hypothesis="A is so"))["hypothesis"] == "A is so"
     assert [scope("real"), scope("real", False), scope("seeded"), scope("seeded", False)] == [REAL, REAL, CARRIES_OVER, NEEDS_REAL]
+
+
+def test_every_finding_of_the_project_says_what_its_verdict_judges():
+    calls = [(path.name, node) for path in Path(investigate.__file__).parent.glob("*.py") for node in ast.walk(ast.parse(path.read_text()))
+             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding"]
+    assert len(calls) > 15
+    without = [f"{name}:{node.lineno}" for name, node in calls
+               if len(node.args) < len(Finding._fields) and "hypothesis" not in [keyword.arg for keyword in node.keywords]]
+    assert without == []
 
 
 def test_verdicts_are_three():
