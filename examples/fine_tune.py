@@ -20,6 +20,8 @@ from port import load_tagger
 from port.audio import AudioError, melgram
 from port.evaluating import genres_of, tracks_of
 from port.files import check_writable
+from port.locate import weights_of
+from port.provenance import inherited
 from port.weights import save_npz
 
 LEARNING_RATE = 0.001  # Adam's of the original (train_tagger_net.py compiles with Keras's default)
@@ -92,9 +94,10 @@ def main(arguments=None):
         check_writable(options.out)
         tagger = load_tagger("CRNN", options.weights)
         clips, targets = read_folder(options.folder, tagger.tags)
+        origin = inherited(tagger, options.weights or weights_of("CRNN"))
         for epoch, loss in enumerate(fine_tune(tagger, clips, targets, options.epochs, whole=options.whole), 1):
             print(f"epoch {epoch}: loss {loss:.4f}")
-        save_npz(options.out, tagger, source=f"fine-tuned on {Path(options.folder).name}")
+        save_npz(options.out, tagger, source=f"fine-tuned on {Path(options.folder).name}", **origin)
     except ValueError as error:
         print(f"fine_tune: {error}", file=sys.stderr)
         return 2

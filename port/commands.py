@@ -1,6 +1,5 @@
 """What the commands of `python -m port` do; each returns its exit code and raises ValueError with one sentence."""
 
-import hashlib
 import io
 import sys
 from pathlib import Path
@@ -10,10 +9,11 @@ import click
 import numpy as np
 
 from port import outputs
-from port.files import check_writable, write_atomically
+from port.files import check_writable, sha256_of, write_atomically
 from port.inputs import audio_files
 from port.locate import stand_in_of, weights_of
 from port.models import load
+from port.provenance import is_meaningless
 from port.sentences import shown
 from port.tagging import decoded, score_files
 
@@ -43,7 +43,8 @@ def network(model, weights, seeded, correction=None, calibration=None):
     if weights and seeded:
         raise ValueError("--weights and --seeded contradict each other; give one of them")
     path = stand_in_of(model) if seeded else weights or weights_of(model)
-    return Network(load(model, path, correction=correction, calibration=calibration), Path(path), seeded)
+    tagger = load(model, path, correction=correction, calibration=calibration)
+    return Network(tagger, Path(path), seeded or is_meaningless(tagger, path))
 
 
 def tag(network, given, cut, top, unit, form, plot):
@@ -105,9 +106,9 @@ def calibrate(network, given, out, frames, front_end):
     say(errors)
     clips = _Clips(paths, frames, front_end, errors)
     found = calibration.calibrate(network.tagger, clips, lambda passed, layer: progress(passed, len(clips.paths), f"calibrating {layer}"))
-    files = [{"file": shown(path.name), "sha256": _sha256(path)} for path in clips.paths]
+    files = [{"file": shown(path.name), "sha256": sha256_of(path)} for path in clips.paths]
     calibration.save(out, network.tagger, found, clips=files, frames=frames, front_end=front_end, weights=network.source.name,
-                     weights_file_sha256=_sha256(network.source), meaningless=network.is_stand_in)
+                     weights_file_sha256=sha256_of(network.source), meaningless=network.is_stand_in)
     for line in outputs.told(network):
         click.echo(line)
     for name, statistics in found.items():
@@ -152,30 +153,22 @@ def melgram(audio, out, front_end):
 
 
 def convert(source, target, model):
-    """Write the npz of a Keras HDF5 or a published .model, and say what it is."""
-    from port import weights
+    """Write the npz of a Keras HDF5, another npz or a published .model, and say what it is."""
+    from port import provenance
 
-    tagger = weights.read_unnamed(source, model)
-    weights.save_npz(target, tagger, source=Path(source).name, source_sha256=_sha256(source))
+    check_writable(target)
+    tagger = provenance.convert(source, target, model)
     click.echo(f"{shown(target)}: {tagger.model}, formulas of Keras {tagger.keras}, from {shown(source)}")
     return 0
 
 
 def inspect(path):
     """Print what a weight file holds."""
-    from port import weights
+    from port import inspecting
 
-    tagger = weights.read_unnamed(path)
-    stored = tagger.bn_0_freq.dialect.stored
-    click.echo(f"file         {shown(path)}\nsha256       {_sha256(path)}")
-    click.echo(f"model        {tagger.model}, {len(tagger.tags)} tags\nKeras        {tagger.keras}: running_std holds a {stored}")
-    for name, array in weights.keras_arrays(tagger).items():
-        click.echo(f"{name:<40} {array.dtype} {'x'.join(map(str, array.shape)):<14} {array.min():.6g} .. {array.max():.6g}")
+    for line in inspecting.inspect(path):
+        click.echo(line)
     return 0
-
-
-def _sha256(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def say(sentences):

@@ -1,5 +1,6 @@
 """Whole files or none: what is written under a temporary name first."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -11,6 +12,11 @@ FilePath = str | os.PathLike[str]
 
 class CannotWrite(ValueError):
     """A file that cannot be written: one sentence."""
+
+
+def sha256_of(path: FilePath) -> str:
+    """sha256 of a file, hex."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def check_writable(path: FilePath | None) -> None:
