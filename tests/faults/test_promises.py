@@ -48,6 +48,11 @@ def test_the_published_formulas_have_to_be_found_at_two_layers(causes, holds):
     assert run.holds(document) == holds
 
 
+def test_stand_in_weights_promise_no_single_figure():
+    document = run.document([record(BY_ID[promises.EPS], cause=None)], [], data="seeded", selection=["some"])
+    assert of(document, "an eps of 1e-5") == (None, None) and run.holds(document)
+
+
 def test_what_was_not_tried_is_neither_kept_nor_broken():
     document = found()
     assert [of(document, word)[0] for word in ("an eps of 1e-5", "a tap of", "published port")] == [None] * 3
