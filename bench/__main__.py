@@ -4,7 +4,7 @@ import importlib
 import sys
 
 BENCHES = ("port_speed", "fast_run", "comparing", "explaining", "recording", "whole_run", "gate", "faults", "microscope", "tagging",
-           "report")
+           "report", "investigate")
 
 
 def main(names):

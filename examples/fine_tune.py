@@ -10,14 +10,18 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout: port is beside this folder, not installed
+
 import chainer
 import chainer.functions as F
 import numpy as np
 
 from port import load_tagger
 from port.audio import AudioError, melgram
-from port.evaluating import genres_of
-from port.inputs import below
+from port.evaluating import genres_of, tracks_of
+from port.files import check_writable
+from port.locate import weights_of
+from port.provenance import inherited
 from port.weights import save_npz
 
 LEARNING_RATE = 0.001  # Adam's of the original (train_tagger_net.py compiles with Keras's default)
@@ -27,14 +31,16 @@ HEAD = "preds"
 def read_folder(folder, tags):
     """Mel spectrograms (n,1,96,1366) float32 and one-hot targets (n,tags) int32 of all readable tracks."""
     clips, targets = [], []
-    for genre in genres_of(folder, tags):
-        for path in below(Path(folder) / genre):
-            try:
-                clips.append(melgram(path))
-            except AudioError as error:
-                print(f"left out: {error}", file=sys.stderr)
-                continue
-            targets.append([int(tag == genre) for tag in tags])
+    tracks, errors = tracks_of(folder, genres_of(folder, tags))
+    for path, genre in tracks.values():
+        try:
+            clips.append(melgram(path))
+        except AudioError as error:
+            errors.append(error)
+            continue
+        targets.append([int(tag == genre) for tag in tags])
+    for error in errors:
+        print(f"left out: {error}", file=sys.stderr)
     if not clips:
         raise ValueError(f"{folder}: no track could be read; give a folder with audio in a folder per genre")
     return np.concatenate(clips), np.array(targets, np.int32)
@@ -85,11 +91,13 @@ def main(arguments=None):
     parser.add_argument("--whole", action="store_true", help="train every layer, not the last alone")
     options = parser.parse_args(arguments)
     try:
+        check_writable(options.out)
         tagger = load_tagger("CRNN", options.weights)
         clips, targets = read_folder(options.folder, tagger.tags)
+        origin = inherited(tagger, options.weights or weights_of("CRNN"))
         for epoch, loss in enumerate(fine_tune(tagger, clips, targets, options.epochs, whole=options.whole), 1):
             print(f"epoch {epoch}: loss {loss:.4f}")
-        save_npz(options.out, tagger, source=f"fine-tuned on {Path(options.folder).name}")
+        save_npz(options.out, tagger, source=f"fine-tuned on {Path(options.folder).name}", **origin)
     except ValueError as error:
         print(f"fine_tune: {error}", file=sys.stderr)
         return 2

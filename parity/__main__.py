@@ -12,6 +12,7 @@ import parity
 from parity.errors import CannotRun
 from parity.faults.commands import faults
 from parity.gate.commands import gate
+from parity.hypotheses.command import hypotheses
 from parity.investigate.command import investigate
 from parity.microscope.command import microscope
 
@@ -177,6 +178,7 @@ def clear():
 
 main.add_command(faults)
 main.add_command(gate)
+main.add_command(hypotheses)
 main.add_command(investigate)
 main.add_command(microscope)
 

@@ -9,9 +9,15 @@ E_k - E_{k-1}: while both sides are on one path, it is exactly 0.
 
 import numpy as np
 
+from parity import oracle
+from parity.errors import CannotRun
+from parity.montecarlo import cost
 from parity.oracle import MOVES
 
 CLOSURE = 1e-10  # of |D|: what the parts may leave of the whole
+PLAIN_COST = 1e8  # multiply-adds that a plain run of the oracle may take, to hold the carried deviations against
+CARRIED = 1e-3  # of the largest deviation: a share is told to 0.1 %
+PLAIN = 1e-12  # of the largest value: what float64 itself may lose on the way
 
 
 class Paths:
@@ -53,6 +59,40 @@ class Paths:
         return {path for _, port, reference in self.gaps if port != reference for path in (port, reference)}
 
 
+class Plain:
+    """One output of the port's chain continued by the oracle in plain float64: what was carried beside it has to end there too.
+
+    The parts always add up to the whole, whatever was carried: this is what can prove them wrong. start: the first layer from
+    which on a run is cheap.
+    """
+
+    def __init__(self, layers, params):
+        costs = [cost(layer, params.get(layer.name, {})) for layer in layers]
+        ahead = [sum(costs[at + 1:]) for at in range(len(layers))]
+        self.start = next((layer.name for layer, left in zip(layers, ahead, strict=True) if left <= PLAIN_COST), None)
+        self.values = self.path = None
+
+    def follow(self, carrier, actual, paths):
+        """Take in one layer, after `paths` did."""
+        if carrier.layer.name == self.start and paths.port != paths.reference:
+            self.path, self.values = paths.port, actual.astype(np.float64)
+        elif self.values is not None:
+            self.values = oracle.value(carrier.layer, carrier.params, self.values, carrier.keras)
+
+    def check(self, paths, expected):
+        """Raise CannotRun where the carried deviation does not end where the plain run does; expected: the original's end."""
+        if self.values is None:
+            return
+        carried = paths.deviations[self.path]
+        carried = np.zeros(expected.shape) if carried is None else carried.astype(np.float64)
+        gap = np.abs(expected + carried - self.values).max()
+        allowed = CARRIED * np.abs(carried).max() + PLAIN * np.abs(self.values).max()
+        if not gap <= allowed:
+            raise CannotRun(f"attribution: what was carried from {self.start} to the end is {gap:.2g} away from a plain float64 run, "
+                            f"{allowed:.2g} are allowed: a fault of this harness, not of the port; report it, and run with "
+                            "--no-explain until then")
+
+
 def moved(layer, given, actual):
     """Whether the layer only moves values and `actual` is what that makes of `given`."""
     return layer.kind in MOVES and np.array_equal(MOVES[layer.kind](layer.config, given), actual)
@@ -64,7 +104,7 @@ def attribute(paths, actual, expected):
     actual, expected: (B, N) the float32 ends of the port's and the original's chain.
     Returns {layers: {name: {share, energy}}, drift: |D|, closure: |sum C - D|/|D|}: share_k = <C_k, D>/<D, D> adds up to 1
     and is negative where a layer cancels others; energy_k = |C_k|^2/sum |C_j|^2. Where D is exactly 0, share and closure are
-    None. Raises ArithmeticError where the parts do not add up.
+    None. Raises CannotRun where the parts do not add up.
     """
     ends = {path: 0.0 if end is None else end.astype(np.float64) for path, end in paths.deviations.items()}
     drift = np.subtract(actual, expected, dtype=np.float64)
@@ -88,9 +128,10 @@ def shares(parts, drift):
 
 
 def closes(parts, drift):
-    """|sum of parts - drift|/|drift|, None where drift is 0 and the largest part stands for it; ArithmeticError above CLOSURE."""
+    """|sum of parts - drift|/|drift|, None where drift is 0 and the largest part stands for it; CannotRun above CLOSURE."""
     parts = list(parts)
     size, left = np.linalg.norm(drift), np.linalg.norm(sum(parts) - drift)
     if not left <= CLOSURE * (size or max(np.linalg.norm(part) for part in parts)):
-        raise ArithmeticError(f"the layers' parts leave {left:.3g} of a drift of {size:.3g}: the attribution is wrong")
+        raise CannotRun(f"attribution: the layers' parts leave {left:.3g} of a drift of {size:.3g}, so it is wrong: a fault of this "
+                        "harness, not of the port; report it, and run with --no-explain until then")
     return float(left / size) if size else None

@@ -33,7 +33,8 @@ def born_failed(name, kind="unknown", why="the run never reached this layer"):
         return {"verdict": verdict.NOT_COMPARED, **dict.fromkeys(keys), "message": why}
 
     return {"name": name, "kind": kind, "shape": [], "dtype": "", "isolated": cell(ISOLATED), "chained": cell(CHAINED),
-            "cause": None, "undecidable": None, "evidence": None, "closer": None, "closeness_bits": None}
+            "cause": None, "original_cause": None, "undecidable": None, "form": None, "evidence": None, "closer": None,
+            "closeness_bits": None}
 
 
 def compare_case(case, lanes, steps, *, layers=None, explain=True):
@@ -105,18 +106,54 @@ def _judge(record, step, params, keras, upstream, explanation, evidence):
 
 
 def _name_cause(record, step, params, keras, explain):
-    """Test the hypotheses about a layer that does not hold; of one that does, list what it could not have shown."""
-    cell, facts = record["isolated"], {"given": step.given, "expected": step.expected, "actual": step.isolated.actual}
-    if step.isolated.actual is None or cell["verdict"] == verdict.SUSPECT:
+    """Test the hypotheses about a layer that does not hold, or whose original is not explained; of one that holds, list what it
+    could not have shown."""
+    facts = {"given": step.given, "expected": step.expected}
+    if step.isolated.actual is None:
+        found = hypotheses.cause(step.layer, params, keras, **facts, actual=step.isolated.fault)
+        record["cause"] = found if found["hypothesis"] else None
         return
-    if verdict.holds(cell["verdict"]):
-        record["undecidable"] = hypotheses.undecidable(step.layer, params, keras, **facts)["undecidable"] if explain else None
-        return
+    if step.layer.kind == "ELU":
+        record["form"] = _forms(step, params, keras)
+    ask = next(ask for ask, applies in NAMING.items() if applies(record["isolated"]["verdict"], explain))
+    if ask:
+        ask(record, step.layer, params, keras, {**facts, "actual": step.isolated.actual})
+
+
+def _name_the_originals(record, layer, params, keras, facts):
+    """Why the original itself is not what its oracle says: without that, nothing can be said of the port."""
+    found = record["original_cause"] = hypotheses.cause(layer, params, keras, **{**facts, "actual": facts["expected"]})
+    if found["hypothesis"]:
+        record["isolated"]["message"] = f"the original's own output is explained by: {found['hypothesis']}"
+
+
+def _list_undecidable(record, layer, params, keras, facts):
+    record["undecidable"] = hypotheses.undecidable(layer, params, keras, **facts)["undecidable"]
+
+
+def _name_the_ports(record, layer, params, keras, facts):
+    cell = record["isolated"]
     u_in = cell["u_in"] if cell["verdict"] == verdict.EXCESS else None
-    record["cause"] = hypotheses.cause(step.layer, params, keras, **facts, u_in=u_in)
+    record["cause"] = hypotheses.cause(layer, params, keras, **facts, u_in=u_in)
     for mode in ("isolated", "chained"):
         if record[mode]["verdict"] in (verdict.FORMULA, verdict.GROSS):
             record[mode]["verdict"] = hypotheses.verdict_of(record[mode]["verdict"], record["cause"])
+
+
+# what is asked of a compared layer -> whether it is, by its verdict and whether the run explains; the first that applies
+NAMING = {
+    _name_the_originals: lambda word, explain: word == verdict.SUSPECT,
+    _list_undecidable: lambda word, explain: verdict.holds(word) and explain,
+    None: lambda word, explain: verdict.holds(word),
+    _name_the_ports: lambda word, explain: True,
+}
+
+
+def _forms(step, params, keras):
+    """Which form of the exponential each side ran, {port, original}: see hypotheses.form."""
+    subject = hypotheses.Subject(step.layer, params, step.given, keras)
+    return {side: hypotheses.form(subject, np.asarray(values)) for side, values in
+            (("port", step.isolated.actual), ("original", step.expected))}
 
 
 def _attribute(records, explanation):

@@ -6,15 +6,17 @@ are answered in one pass, layer by layer, beside the comparison.
 
 import numpy as np
 
-from parity.attribution import Paths, attribute
+from parity import oracle
+from parity.attribution import Paths, Plain, attribute
 from parity.carry import Carrier
 from parity.closeness import closeness
 from parity.drift import mismatch
 from parity.montecarlo import Samples, deviation, sample_counts
-from parity.rounding import tail_factor
+from parity.rounding import U, tail_factor
 from parity.walk import network_order
 
 LOGITS, SCORES = "logits", "scores"
+SIGMOID_ERROR = 9 * U  # 3u in any form of a float32 sigmoid; Theano's is 1 above 15, which is e^-15 = 5.2u off
 
 
 class Explanation:
@@ -29,7 +31,8 @@ class Explanation:
     def __init__(self, reference, params, keras, steps):
         names = network_order(reference)
         self.reference, self.params, self.keras, self.steps, self.last = reference, params, keras, steps, names[-1]
-        self.paths, self.samples = Paths(), Samples(sample_counts([reference.layers[name] for name in names], params))
+        layers = [reference.layers[name] for name in names]
+        self.paths, self.samples, self.plain = Paths(), Samples(sample_counts(layers, params)), Plain(layers, params)
         self.space, self.broken, self.note = SCORES, None, None
 
     def carrier(self, step):
@@ -53,6 +56,8 @@ class Explanation:
         attribution: as attribution.attribute gives it, or None; logits: {oracle, expected, actual (None where the port gives
         none), sd, sd_error}, each (B, N) float64; ends: as `at_the_end` gives it, None without the port's logits.
         """
+        if not self.broken:
+            self.plain.check(self.paths, self.ends[1].astype(np.float64))
         attribution = None if self.broken else attribute(self.paths, *self.ends)
         ends = None if self.logits["actual"] is None else at_the_end(self.logits)
         return {"space": self.space, "message": self.broken or self.note, "attribution": attribution, "logits": self.logits,
@@ -65,6 +70,7 @@ class Explanation:
         self.paths.carry(carrier)
         if not self.broken:
             self.paths.join(carrier, side.given, side.actual)
+            self.plain.follow(carrier, side.actual, self.paths)
 
     def _finish(self, step, carrier, scale):
         """The last layer: the samples end at the logits, the paths too where both sides give theirs."""
@@ -99,8 +105,16 @@ class Explanation:
         else:
             actual = self._asked(logits, step.chained.given)
         if actual is not None:
-            self.note = mismatch(actual, at_logits.expected) or None
+            self.note = mismatch(actual, at_logits.expected) or self._not_of_its_scores(step, at_logits, actual)
         return None if self.note else actual
+
+    def _not_of_its_scores(self, step, at_logits, logits):
+        """Why the logits cannot stand for the scores, or None; NaN stands for nothing."""
+        if at_logits.layer is step.layer:
+            return None
+        gap = float(np.abs(oracle.sigmoid(logits.astype(np.float64)) - step.chained.actual).max())
+        return None if gap <= SIGMOID_ERROR else (f"the port's scores are up to {gap:.2g} away from the sigmoid of what it gives as its "
+                                                  "logits, so the drift is attributed in the scores")
 
     def _asked(self, logits, given):
         try:

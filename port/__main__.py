@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
+from port.quiet import decoders_silenced
 from port.sentences import shown
 
 FILE = click.Path(path_type=Path)
 MODELS = "CRNN, CRNN50, CNN0, CNN"
-NOTHING, SOME = 2, 1
+NOTHING = 2
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -142,6 +143,11 @@ def evaluate(folder, model, weights, seeded, correction, frames, front_end, cali
 
 def main(arguments=None):
     """Run a command; returns the exit code."""
+    with decoders_silenced():
+        return _run(arguments)
+
+
+def _run(arguments):
     try:
         return commands(arguments, prog_name="python -m port", standalone_mode=False) or 0
     except ValueError as error:  # AudioError, WeightsError, NotFound ..: each is one sentence

@@ -1,6 +1,5 @@
 """What the commands of `python -m port` do; each returns its exit code and raises ValueError with one sentence."""
 
-import hashlib
 import io
 import sys
 from pathlib import Path
@@ -10,10 +9,11 @@ import click
 import numpy as np
 
 from port import outputs
-from port.files import check_writable, write_atomically
+from port.files import check_writable, sha256_of, write_atomically
 from port.inputs import audio_files
 from port.locate import stand_in_of, weights_of
 from port.models import load
+from port.provenance import is_meaningless
 from port.sentences import shown
 from port.tagging import decoded, score_files
 
@@ -43,21 +43,21 @@ def network(model, weights, seeded, correction=None, calibration=None):
     if weights and seeded:
         raise ValueError("--weights and --seeded contradict each other; give one of them")
     path = stand_in_of(model) if seeded else weights or weights_of(model)
-    return Network(load(model, path, correction=correction, calibration=calibration), Path(path), seeded)
+    tagger = load(model, path, correction=correction, calibration=calibration)
+    return Network(tagger, Path(path), seeded or is_meaningless(tagger, path))
 
 
 def tag(network, given, cut, top, unit, form, plot):
     """Print the tags of audio files as they come, and the failures after; draw them into `plot`."""
     outputs.check_picture(plot)
-    if network.tagger.model == "CNN0" and not network.tagger.calibration:
-        say([BATCH_WARNING.format(cut.batch_size)])
+    warn_of_batches(network, cut.batch_size)
     writer = outputs.FORMATS[form](network, top, unit)
     paths, errors = audio_files(given)
     say(errors)
     _print(writer.begin())
     tracks = []
     for scored in progress(score_files(network.tagger, paths, **cut._asdict()), len(paths), "tagging"):
-        say(filter(None, (scored.error, scored.remark)))
+        say(filter(None, (scored.error, *scored.remarks)))
         if scored.error:
             errors.append(scored.error)
             continue
@@ -67,6 +67,14 @@ def tag(network, given, cut, top, unit, form, plot):
     if plot and tracks:
         write_atomically(plot, outputs.bars(network, tracks, top, unit, plot))
     return exit_code(len(tracks), len(errors))
+
+
+def warn_of_batches(network, batch_size):
+    """Whether the tags of this network depend on their batch; says so where they do."""
+    does = network.tagger.model == "CNN0" and not network.tagger.calibration
+    if does:
+        say([BATCH_WARNING.format(batch_size)])
+    return does
 
 
 def exit_code(done, failed):
@@ -98,9 +106,9 @@ def calibrate(network, given, out, frames, front_end):
     say(errors)
     clips = _Clips(paths, frames, front_end, errors)
     found = calibration.calibrate(network.tagger, clips, lambda passed, layer: progress(passed, len(clips.paths), f"calibrating {layer}"))
-    files = [{"file": shown(path.name), "sha256": _sha256(path)} for path in clips.paths]
+    files = [{"file": shown(path.name), "sha256": sha256_of(path)} for path in clips.paths]
     calibration.save(out, network.tagger, found, clips=files, frames=frames, front_end=front_end, weights=network.source.name,
-                     weights_file_sha256=_sha256(network.source), meaningless=network.is_stand_in)
+                     weights_file_sha256=sha256_of(network.source), meaningless=network.is_stand_in)
     for line in outputs.told(network):
         click.echo(line)
     for name, statistics in found.items():
@@ -120,9 +128,9 @@ class _Clips:
 
     def __iter__(self):
         bad = {}
-        for path, clips, error, remark in decoded(self.paths, *self.cut):
+        for path, clips, error, remarks in decoded(self.paths, *self.cut):
             if not self.is_heard:
-                say(filter(None, (error, remark)))
+                say(filter(None, (error, *remarks)))
             if error:
                 bad[path] = error
             else:
@@ -133,39 +141,34 @@ class _Clips:
 
 def melgram(audio, out, front_end):
     """Write one mel spectrogram as npy."""
-    from port.audio import melgram as compute
+    from port.audio import melgram_and_remarks
 
+    check_writable(out)
+    mel, remarks = melgram_and_remarks(audio, front_end)
+    say(remarks)
     stream = io.BytesIO()
-    np.save(stream, compute(audio, front_end), allow_pickle=False)
+    np.save(stream, mel, allow_pickle=False)
     write_atomically(out, stream.getvalue())
     return 0
 
 
 def convert(source, target, model):
-    """Write the npz of a Keras HDF5 or a published .model, and say what it is."""
-    from port import weights
+    """Write the npz of a Keras HDF5, another npz or a published .model, and say what it is."""
+    from port import provenance
 
-    tagger = weights.read_unnamed(source, model)
-    weights.save_npz(target, tagger, source=Path(source).name, source_sha256=_sha256(source))
+    check_writable(target)
+    tagger = provenance.convert(source, target, model)
     click.echo(f"{shown(target)}: {tagger.model}, formulas of Keras {tagger.keras}, from {shown(source)}")
     return 0
 
 
 def inspect(path):
     """Print what a weight file holds."""
-    from port import weights
+    from port import inspecting
 
-    tagger = weights.read_unnamed(path)
-    stored = tagger.bn_0_freq.dialect.stored
-    click.echo(f"file         {shown(path)}\nsha256       {_sha256(path)}")
-    click.echo(f"model        {tagger.model}, {len(tagger.tags)} tags\nKeras        {tagger.keras}: running_std holds a {stored}")
-    for name, array in weights.keras_arrays(tagger).items():
-        click.echo(f"{name:<40} {array.dtype} {'x'.join(map(str, array.shape)):<14} {array.min():.6g} .. {array.max():.6g}")
+    for line in inspecting.inspect(path):
+        click.echo(line)
     return 0
-
-
-def _sha256(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def say(sentences):

@@ -6,6 +6,8 @@ becomes of a clip never depends on the other clips of its batch.
 
 import numpy as np
 
+from port.sentences import nearest
+
 CLIP, BAND, FRAME = (1, 2, 3), (1, 3), (1, 2)  # what is taken together, of (B,C,F,T)
 
 
@@ -57,7 +59,13 @@ CORRECTIONS = {
 
 def correct(name, x):
     """x (B,1,96,1366) float32 decibels, corrected by `name` of CORRECTIONS; float32. Raises ValueError for another name."""
-    if name not in CORRECTIONS:
-        raise ValueError(f"no input correction is called {name!r}; there are {', '.join(CORRECTIONS)}")
-    function, _ = CORRECTIONS[name]
+    function, _ = CORRECTIONS[known(name) or "none"]
     return function(x)
+
+
+def known(name):
+    """`name`, or None for "none", which changes nothing; a ValueError that suggests the nearest for a name of no correction."""
+    if name not in CORRECTIONS:
+        raise ValueError(f"no input correction is called {name!r}; did you mean {nearest(name, CORRECTIONS)}? "
+                         f"There are {', '.join(CORRECTIONS)}")
+    return None if name == "none" else name

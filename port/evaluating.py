@@ -1,50 +1,58 @@
 """GTZAN-style evaluation: FOLDER/<genre>/<audio files> -> accuracy, confusion matrix, recall, and a resumable csv."""
 
-import csv
 import hashlib
-import io
+import os
 from pathlib import Path
 
 import click
 import numpy as np
 
-from port.commands import exit_code, progress, say
-from port.files import CannotWrite, check_writable, write_atomically
+from port.commands import exit_code, progress, say, warn_of_batches
+from port.files import FilePath, check_writable, write_atomically
 from port.inputs import below
 from port.outputs import check_picture, told
+from port.reading import AudioError
+from port.results import COLUMNS, append, read_results
 from port.sentences import shown
 from port.tagging import score_files
 
-COLUMNS = ("file", "genre", "predicted", "score", "setting")
+RESUMED = ("{} goes on with {} more tracks, in other batches than one run over all of them would have made, "
+           "and CNN0's answers depend on those; delete it for such a run")
 
 
 def evaluate(network, folder, cut, results, plot):
     """Tag every track below `folder`, appending to the csv `results`; print the figures. Returns the exit code.
 
-    Tracks that `results` holds already are not tagged again. Raises ValueError where there is nothing to evaluate,
-    or `results` comes from other weights or options.
+    Tracks that `results` holds already are not tagged again, and those that are no longer in the folder do not count. Raises
+    ValueError where there is nothing to evaluate, or `results` comes from other weights, options or genres.
     """
     check_picture(plot)
     check_writable(results)
     genres = genres_of(folder, network.tagger.tags)
-    setting = _setting(network, cut)
-    rows = read_results(results, setting) if results else []
-    known = {row["file"] for row in rows}
-    tracks = [(path, genre) for genre in genres for path in below(Path(folder) / genre) if _key(path, folder) not in known]
-    failed = _score(network.tagger, tracks, folder, cut, setting, genres, rows, results)
+    tracks, errors = tracks_of(folder, genres)
+    say(errors)
+    setting = _setting(network, cut, genres)
+    rows = _known(results, setting, tracks) if results else []
+    left = {key: track for key, track in tracks.items() if key not in {row["file"] for row in rows}}
+    if left and warn_of_batches(network, cut.batch_size) and rows:
+        say([RESUMED.format(shown(results), len(left))])
+    errors += _score(network.tagger, left, cut, setting, genres, rows, results)
     if not rows:
         raise ValueError(f"{shown(folder)}: no track could be tagged; give a folder with audio in a folder per genre")
-    click.echo("\n".join([*told(network), *report(rows, genres)]))
+    click.echo("\n".join([*told(network), *report(rows, genres), *_listed(errors)]))
     if plot:
         write_atomically(plot, _picture(network, rows, genres, plot))
-    return exit_code(len(rows), failed)
+    return exit_code(len(rows), len(errors))
 
 
-def genres_of(folder, tags):
+def genres_of(folder: FilePath, tags: tuple[str, ...]) -> list[str]:
     """The folder's genres in the order of the model's tags. Raises ValueError where there is none, or one is no tag."""
-    if not Path(folder).is_dir():
+    if not os.path.isdir(folder):
         raise ValueError(f"{shown(folder)} is not a folder; give one that holds a folder of audio per genre")
-    names = {path.name for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")}
+    try:
+        names = {entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith(".")}
+    except OSError as error:
+        raise ValueError(f"{shown(folder)} cannot be read ({error.strerror}); give a folder that may be read") from error
     unknown = sorted(names - set(tags))
     if unknown or not names:
         what = f"{shown(unknown[0])} is no tag of this model" if unknown else "holds no folder per genre"
@@ -52,23 +60,26 @@ def genres_of(folder, tags):
     return [tag for tag in tags if tag in names]
 
 
-def read_results(path, setting):
-    """Rows of an earlier run, [] where there is none; what a stopped run left of its last line is cut off the file."""
-    path = Path(path)
-    if not path.exists():
-        return []
-    whole = path.read_text(encoding="utf-8", errors="surrogateescape").rpartition("\n")[0]
-    reader = csv.DictReader(io.StringIO(whole))
-    rows = [row for row in reader if None not in row and None not in row.values()]
-    if whole and tuple(reader.fieldnames) != COLUMNS:
-        raise ValueError(f"{shown(path)} is no file of results; give another name to --results")
-    if any(row["setting"] != setting for row in rows):
-        raise ValueError(f"{shown(path)} is from other weights or options; delete it or give another name to --results")
-    write_atomically(path, _lines([COLUMNS, *(row.values() for row in rows)]))
-    return rows
+def tracks_of(folder: FilePath, genres: list[str]) -> tuple[dict[str, tuple[Path, str]], list[AudioError]]:
+    """({path below `folder`: (path, genre)} in a steady order, AudioErrors for genre folders that are empty or may not be read)."""
+    tracks, errors = {}, []
+    for genre in genres:
+        paths, faults = below(Path(folder) / genre)
+        tracks |= {str(path.relative_to(folder)): (path, genre) for path in paths}
+        errors += faults
+    return tracks, errors
 
 
-def confusion(rows, genres):
+def _known(results, setting, tracks):
+    """Rows of an earlier run for the tracks that are still there."""
+    rows = read_results(results, setting)
+    kept = [row for row in rows if row["file"] in tracks]
+    if len(kept) < len(rows):
+        say([f"{shown(results)} holds {len(rows) - len(kept)} tracks that are no longer in the folder; they do not count"])
+    return kept
+
+
+def confusion(rows: list[dict], genres: list[str]) -> np.ndarray:
     """Counts (genres,genres): true genre by row, predicted genre by column."""
     counts = np.zeros((len(genres), len(genres)), int)
     for row in rows:
@@ -82,7 +93,7 @@ def _picture(network, rows, genres, path):
     return writer_of(path)(matrix(genres, confusion(rows, genres).tolist(), [*told(network), f"{network.tagger.model}, rows are true"]))
 
 
-def report(rows, genres):
+def report(rows: list[dict], genres: list[str]) -> list[str]:
     """Lines: accuracy, and the confusion matrix with each genre's recall."""
     counts = confusion(rows, genres)
     width = max(map(len, genres)) + 1
@@ -94,43 +105,30 @@ def report(rows, genres):
     return lines
 
 
-def _score(tagger, tracks, folder, cut, setting, genres, rows, results):
-    # Appends to rows and to the csv as the tracks come; a track counts for the genre of its best tag among the folders.
-    failed = 0
-    columns = [tagger.tags.index(genre) for genre in genres]
-    scored = score_files(tagger, [path for path, _ in tracks], **cut._asdict())
-    for (path, genre), track in zip(tracks, progress(scored, len(tracks), "tagging"), strict=True):
-        say(filter(None, (track.error, track.remark)))
+def _listed(errors):
+    """Lines that say again, below the figures, what is not in them."""
+    return [f"{len(errors)} could not be tagged:", *(f"  {shown(error)}" for error in errors)] if errors else []
+
+
+def _score(tagger, tracks, cut, setting, genres, rows, results):
+    """AudioErrors of bad tracks. Appends to rows and to the csv as tracks come; each counts for the best of the folders' tags."""
+    errors, columns = [], [tagger.tags.index(genre) for genre in genres]
+    scored = score_files(tagger, [path for path, _ in tracks.values()], **cut._asdict())
+    for (key, (_, genre)), track in zip(tracks.items(), progress(scored, len(tracks), "tagging"), strict=True):
+        say(filter(None, (track.error, *track.remarks)))
         if track.error:
-            failed += 1
+            errors.append(track.error)
             continue
         _, scores = track.by_frame()[-1]
         best = int(np.argmax(scores[columns]))
-        cells = (_key(path, folder), genre, genres[best], f"{scores[columns][best]:.6f}", setting)
+        cells = (key, genre, genres[best], f"{scores[columns][best]:.6f}", setting)
         rows.append(dict(zip(COLUMNS, cells, strict=True)))
         if results:
-            _append(results, cells)
-    return failed
+            append(results, cells)
+    return errors
 
 
-def _append(path, cells):
-    try:
-        with open(path, "a", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            stream.write(_lines([cells] if stream.tell() else [COLUMNS, cells]))
-    except OSError as error:
-        raise CannotWrite(f"{shown(path)} cannot be written ({error.strerror}); free space or choose another folder") from error
-
-
-def _lines(rows):
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()
-
-
-def _key(path, folder):
-    return str(path.relative_to(folder))
-
-
-def _setting(network, cut):
-    digest = hashlib.sha256(network.source.read_bytes()).hexdigest()[:12]
-    return " ".join([network.tagger.model, digest, cut.frames, cut.front_end, str(cut.batch_size), *network.tagger.remedies])
+def _setting(network, cut, genres):
+    weights, folders = (hashlib.sha256(data).hexdigest()[:12] for data in (network.source.read_bytes(), "\n".join(genres).encode()))
+    parts = (network.tagger.model, weights, *map(str, cut), f"genres {folders}", *network.tagger.remedies)
+    return " ".join(parts)

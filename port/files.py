@@ -1,5 +1,6 @@
 """Whole files or none: what is written under a temporary name first."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -13,10 +14,22 @@ class CannotWrite(ValueError):
     """A file that cannot be written: one sentence."""
 
 
+def sha256_of(path: FilePath) -> str:
+    """sha256 of a file, hex."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
 def check_writable(path: FilePath | None) -> None:
-    """Raise CannotWrite where `path` is given and its folder is not there, before work is done that could not be kept."""
-    if path and not Path(path).parent.is_dir():
-        raise CannotWrite(f"{shown(path)} cannot be written: {shown(Path(path).parent)} is no folder; make it or choose another")
+    """Raise CannotWrite where `path` is given and cannot be written, before work is done that could not be kept."""
+    if not path:
+        return
+    folder = Path(path).parent
+    faults = ((not os.path.isdir(folder), f"{shown(folder)} is no folder; make it or choose another"),
+              (os.path.isdir(path), "it is a folder; give the name of a file"),
+              (not os.access(folder, os.W_OK | os.X_OK), f"{shown(folder)} may not be written to; choose another folder"))
+    for is_so, what in faults:
+        if is_so:
+            raise CannotWrite(f"{shown(path)} cannot be written: {what}")
 
 
 def write_atomically(path: FilePath, data: bytes | str) -> None:

@@ -6,7 +6,9 @@ The same places as the parity run's, without its checks by sha256; the port is u
 import os
 from pathlib import Path
 
+from port.files import sha256_of
 from port.models import architecture_of
+from port.provenance import provenance_of
 
 DATA_VARIABLE = "PARITY_DATA"
 CACHE_VARIABLE = "PARITY_FIXTURES"
@@ -23,15 +25,26 @@ class NotFound(ValueError):
 
 
 def weights_of(model: str) -> Path:
-    """Path of the published weights of `model`; ValueError for an unknown model, NotFound where they are nowhere."""
+    """Path of the published weights of `model`; ValueError for an unknown model, NotFound where they are nowhere.
+
+    An npz of the same name that was converted from them (python -m port convert) comes first, also where the HDF5 is gone.
+    """
     architecture_of(model)
-    found = find(f"weights/{WEIGHTS[model]}")
+    keras = Path("weights", WEIGHTS[model])
+    found = next(filter(None, (_npz_or_hdf5(folder / keras) for folder in _folders())), None)
     if found is None:
         raise NotFound(
             f"no weights of {model} are here; run make fixtures, set {DATA_VARIABLE} to a folder with weights/{WEIGHTS[model]}, "
             "give --weights FILE, or try the program on stand-ins with --seeded"
         )
     return found
+
+
+def _npz_or_hdf5(hdf5):
+    npz = hdf5.with_suffix(".npz")
+    if npz.is_file() and (not hdf5.is_file() or provenance_of(npz).get("source_sha256") == sha256_of(hdf5)):
+        return npz
+    return hdf5 if hdf5.is_file() else None
 
 
 def stand_in_of(model: str) -> Path:

@@ -1,6 +1,5 @@
 """The four taggers as ordered mappings layer name -> step, with the names Keras gave the layers."""
 
-import difflib
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +14,7 @@ from port.functions.pooling import max_pooling_2d
 from port.links.batch_normalization import BatchNormalization
 from port.links.gru import GRU
 from port.links.layers import Apply, Convolution2D, SigmoidDense, flatten, permute, reshape, zero_padding_2d
+from port.sentences import nearest
 from port.tags import GENRES, TAGS
 
 if TYPE_CHECKING:
@@ -169,8 +169,7 @@ def architecture_of(model: str) -> Architecture:
     """The row of MODELS, or a ValueError that suggests the nearest name."""
     if model in MODELS:
         return MODELS[model]
-    nearest = difflib.get_close_matches(str(model).upper(), MODELS, n=1, cutoff=0)[0]
-    raise ValueError(f"no model is called {model!r}; did you mean {nearest}? There are {', '.join(MODELS)}")
+    raise ValueError(f"no model is called {model!r}; did you mean {nearest(model, MODELS)}? There are {', '.join(MODELS)}")
 
 
 def load(
@@ -186,19 +185,12 @@ def load(
     from port.weights import read_into
 
     tagger = read_into(model, weights, keras)
-    tagger.correction = correction and known_correction(correction)
+    if correction:
+        from port.corrections import known
+
+        tagger.correction = known(correction)
     if calibration:
         from port.calibration import apply
 
         apply(tagger, calibration)
     return tagger
-
-
-def known_correction(name: str) -> str | None:
-    """`name`, or None for "none", which changes nothing; a ValueError that suggests the nearest for a name of no correction."""
-    from port.corrections import CORRECTIONS
-
-    if name not in CORRECTIONS:
-        nearest = difflib.get_close_matches(str(name).lower(), CORRECTIONS, n=1, cutoff=0)[0]
-        raise ValueError(f"no input correction is called {name!r}; did you mean {nearest}? There are {', '.join(CORRECTIONS)}")
-    return None if name == "none" else name

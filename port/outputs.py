@@ -80,11 +80,11 @@ class Json:
             {"frame": frame, "tags": [{key: row[key] for key in ("tag", "score", "percent")} for row in rows]}
             for frame, rows in _frames(self.tags, scored, self.top)
         ]
-        remark = {"remark": scored.remark} if scored.remark else {}
-        self.document["tracks"].append({"file": _encodable(scored.path), "frames": frames, **remark})
+        remarks = {"remarks": list(scored.remarks)} if scored.remarks else {}
+        self.document["tracks"].append({"file": _encodable(scored.path), "frames": frames, **remarks})
 
     def end(self, errors):
-        return json.dumps(self.document | {"failed": [shown(error) for error in errors]}, indent=1, ensure_ascii=False)
+        return json.dumps(self.document | {"failed": [shown(error) for error in errors]}, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 FORMATS = {"table": Table, "json": Json, "csv": Csv}
@@ -107,7 +107,7 @@ def _encodable(cell):
 
 
 def check_picture(path):
-    """Raise ValueError where `path` is given and its name is not of a kind that pictures are written as, or its folder not there."""
+    """Raise ValueError where `path` is given and cannot be written, or its name is not of a kind that pictures are written as."""
     check_writable(path)
     if path:
         from port.pictures import writer_of

@@ -13,6 +13,7 @@ import numpy as np
 from port import audio
 from port.files import FilePath
 from port.models import MEL_SHAPE, Tagger
+from port.reading import unforeseen
 
 if TYPE_CHECKING:
     import pandas  # takes half a second to import
@@ -21,19 +22,18 @@ BATCH_SIZE = 8
 WORKERS = 2  # files decoded at a time
 AHEAD = 4  # files decoded before they are needed
 MEAN = "mean"
-CUTS = {"centre": lambda samples: [audio.centre(samples)], "all": audio.frames}
 
 
 class Scored(NamedTuple):
     """One track: scores (n,tags) float32 in [0, 1] of its frames in order, or the AudioError that says why there are none.
 
-    remark : a sentence on what the taggers could not hear in it, or None.
+    remarks : sentences on what the taggers could not hear in it.
     """
 
     path: FilePath
     scores: np.ndarray | None
     error: Exception | None = None
-    remark: str | None = None
+    remarks: tuple[str, ...] = ()
 
     def by_frame(self) -> list[tuple[str, np.ndarray]]:
         """[("centre", scores (tags,))], or for more frames [("0", ..), .., ("mean", ..)]."""
@@ -47,21 +47,14 @@ def percent_of(scores: np.ndarray) -> np.ndarray:
     return 100 * scores / scores.sum(axis=-1, keepdims=True)
 
 
-def melgrams(path: FilePath, frames: str = "centre", front_end: str = audio.TODAY) -> np.ndarray:
-    """All clips of an audio file as float32 (n,1,96,1366). Raises AudioError, also where there is nothing but silence."""
-    samples = audio.load_mono(path, front_end)
-    if not samples.any():
-        raise audio.AudioError(f"{audio.shown(path)} holds nothing but silence; tags of that would mean nothing")
-    return np.concatenate([audio.melgram_of(clip) for clip in CUTS[frames](samples)])
-
-
 def decoded(
     paths: Iterable[FilePath], frames: str = "centre", front_end: str = audio.TODAY
-) -> Iterator[tuple[FilePath, np.ndarray, audio.AudioError | None, str | None]]:
-    """Yield (path, clips (n,1,96,1366), error, remark) of every path, in order; n is 0 where there is an error.
+) -> Iterator[tuple[FilePath, np.ndarray, audio.AudioError | None, tuple[str, ...]]]:
+    """Yield (path, clips (n,1,96,1366), error, remarks) of every path, in order; n is 0 where there is an error.
 
-    Read in threads, a few files ahead of what is asked for.
+    Read in threads, a few files ahead of what is asked for. Raises ValueError for another `frames` or `front_end`.
     """
+    audio.check_options(frames, front_end)
     return _ahead(lambda path: (path, *_attempt(path, frames, front_end)), paths)
 
 
@@ -72,10 +65,17 @@ def score_files(
 
     Files are decoded in threads while the network works; only the files of one batch and a few ahead are in memory.
     A batch may hold clips of several tracks, which matters to CNN0 alone: it normalises with its batch's statistics.
+    Raises ValueError for a batch size below 1, another `frames` or `front_end`.
     """
-    waiting = deque()  # [path, clips still without scores, scores so far, error, remark]
-    for path, clips, error, remark in decoded(paths, frames, front_end):
-        waiting.append([path, clips, [], error, remark])
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}; give a whole number of clips, 1 or more")
+    return _scored(tagger, decoded(paths, frames, front_end), batch_size)
+
+
+def _scored(tagger, tracks, batch_size):
+    waiting = deque()  # [path, clips still without scores, scores so far, error, remarks]
+    for path, clips, error, remarks in tracks:
+        waiting.append([path, clips, [], error, remarks])
         while sum(len(entry[1]) for entry in waiting) >= batch_size:
             _score_batch(tagger, waiting, batch_size)
             yield from _finished(waiting)
@@ -98,8 +98,8 @@ def table(tagger: Tagger, paths: Iterable[FilePath], **options) -> "pandas.DataF
     for scored in score_files(tagger, paths, **options):
         if scored.error:
             raise scored.error
-        if scored.remark:
-            warnings.warn(scored.remark, stacklevel=3)
+        for remark in scored.remarks:
+            warnings.warn(remark, stacklevel=3)
         rows += [row | told for row in ranked_rows(tagger.tags, scored)]
     return pandas.DataFrame(rows, columns=["file", "frame", "rank", "tag", "score", "percent", *told])
 
@@ -127,9 +127,11 @@ def predict(tagger: Tagger, clips: np.ndarray) -> np.ndarray:
 
 def _attempt(path, frames, front_end):
     try:
-        return melgrams(path, frames, front_end), None, audio.remark_on(path)
-    except audio.AudioError as error:
-        return np.zeros((0, *MEL_SHAPE), np.float32), error, None
+        mels, remarks = audio.heard(path, frames, front_end)
+        return mels, None, remarks
+    except Exception as error:  # whatever is wrong with one file, the others are tagged
+        said = error if isinstance(error, audio.AudioError) else unforeseen(path, error)
+        return np.zeros((0, *MEL_SHAPE), np.float32), said, ()
 
 
 def _score_batch(tagger, waiting, batch_size):
@@ -150,8 +152,8 @@ def _score_batch(tagger, waiting, batch_size):
 
 def _finished(waiting):
     while waiting and not len(waiting[0][1]):
-        path, _, scores, error, remark = waiting.popleft()
-        yield Scored(path, np.concatenate(scores) if scores else None, error, remark)
+        path, _, scores, error, remarks = waiting.popleft()
+        yield Scored(path, np.concatenate(scores) if scores else None, error, remarks)
 
 
 def _ahead(function, items):

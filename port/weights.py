@@ -175,27 +175,35 @@ def read_npz(path: FilePath) -> dict[str, np.ndarray]:
         raise WeightsError(f"{path} is cut short or a damaged npz; convert the weights again") from error
 
 
-def convert(source: FilePath, target: FilePath, model: str, keras: str | None = None) -> Tagger:
-    """Keras HDF5 `source` -> npz `target`, with the source's name and sha256 in the provenance; returns the Tagger."""
-    tagger = load_hdf5(source, model, keras)
-    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
-    save_npz(target, tagger, source=Path(source).name, source_sha256=digest)
-    return tagger
-
-
 def read_unnamed(path: FilePath, model: str | None = None) -> Tagger:
     """A Tagger from a Keras HDF5, our npz or a published .model, its model recognised where it is not given."""
     if model is None and _magic(path) == "HDF5":
-        model = recognised(read_hdf5(path))
+        arrays = read_hdf5(path)
+        model = recognised(arrays)
         if model is None:
-            raise WeightsError(f"{path} holds none of the models {', '.join(MODELS)}; give an intact file of their weights")
+            raise WeightsError(f"{path} holds none of the models {', '.join(MODELS)}: {_nearest_miss(arrays)}; give an intact file of one")
     return read_into(model, path) if model else load_npz(path)
+
+
+def read_any(path: FilePath) -> dict[str, np.ndarray]:
+    """Dict name -> array of everything in a Keras HDF5 or an npz; WeightsError for another file, or a damaged one."""
+    return read_hdf5(path) if _magic(path) == "HDF5" else read_npz(path)
 
 
 def resembles(arrays: dict[str, np.ndarray], as_arrays: Callable[[Tagger], dict] = keras_arrays) -> list[str]:
     """Names of the models whose names and shapes `arrays` has (CNN and CNN0 share theirs); [] if none."""
     shapes = {name: array.shape for name, array in arrays.items() if name != PROVENANCE}
     return [model for model in MODELS if {n: a.shape for n, a in as_arrays(Tagger(model)).items()} == shapes]
+
+
+def _nearest_miss(arrays):
+    """The model that shares the most names and shapes with `arrays`, and what keeps them from being it."""
+    def shared(expected):
+        return sum(name in arrays and arrays[name].shape == target.shape for name, target in expected.items())
+
+    expected = {model: keras_arrays(Tagger(model)) for model in MODELS}
+    model = max(expected, key=lambda model: shared(expected[model]))
+    return f"for {model}, the nearest, {next(_faults(arrays, expected[model]))}"
 
 
 def _published_model(path, arrays, model):

@@ -3,10 +3,11 @@
 from typing import NamedTuple
 
 from reports import figures, heatmap, small_charts
-from reports.verdicts import MODES, describe, passes
+from reports.verdicts import MODES, meaning, passes
 
 definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
 UNEXPLAINED = "no formula tested explains it"
+APART = "another input could tell it from the first"
 CAUSE_MOST = 120  # letters of a cause in a table
 EFFECTS = ("gain", "offset")
 PICTURED = 60  # layers of a model whose pictures are on the page: with those of 200 it would be too large to open at once
@@ -83,13 +84,22 @@ def survivors(layer):
 def _survivor(each):
     if isinstance(each, str):
         return each
-    return f"{each['name']} (rho {figures.ratio(each.get('rho'))}, q {figures.ratio(each.get('q'))})"
+    apart = figures.number(each.get("distance"))
+    told = f", {figures.allowance(apart)} of the allowance from the first" if apart and apart <= 1 else f", {APART}" if apart else ""
+    return f"{each['name']} (rho {figures.ratio(each.get('rho'))}, q {figures.ratio(each.get('q'))}{told})"
 
 
 def undecidable(layer):
     """Every hypothesis that this layer on this input could not have shown, with the largest effect it would have had, as text."""
     found = (layer["cause"] or {}).get("undecidable") or layer.get("undecidable") or ()
     return [each if isinstance(each, str) else f"{each['name']} ({figures.percent(each.get('D'))} of the allowance)" for each in found]
+
+
+def forms(layer):
+    """Which form of an ELU's exponential each side ran, read from the lattice its outputs stand on; "" where nothing shows it."""
+    found = [f"{side} {form['formula'] or 'either'} ({figures.percent(form['lattice_share'])} on the lattice of exp(x) − 1)"
+             for side in ("port", "original") if isinstance(form := (layer.get("form") or {}).get(side), dict)]
+    return f"form of the exponential: {'; '.join(found)}" if found else ""
 
 
 def estimate(layer):
@@ -120,7 +130,7 @@ def _cause(model, layer, mode):
     if found.get("hypothesis"):
         more = len(found.get("survivors") or ()) - 1
         return found["hypothesis"] + (f" (or {more} more)" if more > 0 else "")
-    unnamed = UNEXPLAINED if cell["verdict"] in ("FORMULA(unnamed)", "GROSS") else describe(cell["verdict"]).meaning
+    unnamed = UNEXPLAINED if cell["verdict"] in ("FORMULA(unnamed)", "GROSS") else meaning(cell["verdict"])
     return figures.short(cell.get("message") or cell.get("fault") or unnamed, CAUSE_MOST)
 
 

@@ -22,6 +22,7 @@ TINY, HUGE = 1e-300, 1e300  # what is smaller stands as 0, what is larger is lef
 FONT = 13  # as measured; the page draws 11.5 (charts.css), which leaves room for fonts wider than vl-convert's
 ROOM = 0.2  # decades at least below the smallest value, so that its bar has a height
 LABEL_PIXELS = 230  # of a name on an axis; longer ones are cut with an ellipsis
+TICKED = 12  # whole numbers on an axis that each have a tick
 STEP, WIDTH_LEAST, WIDTH_MOST = 32, 480, 1600  # of a chart with a place per name, in pixels
 
 
@@ -98,13 +99,19 @@ def _x(rows, title, order):
     import altair as alt
 
     if order is None:
-        whole = all(float(row["x"]).is_integer() for row in rows)
-        return alt.X("x:Q", title=title, scale=alt.Scale(zero=False, nice=False, padding=12),
-                     axis=alt.Axis(grid=False, **({"tickMinStep": 1, "format": "d"} if whole else {})))
+        return alt.X("x:Q", title=title, scale=alt.Scale(zero=False, nice=False, padding=12), axis=alt.Axis(grid=False, **_ticks(rows)))
     angle = 0 if max(map(len, order)) * len(order) < 75 else -50
     return alt.X("x:N", title=title, sort=None, scale=alt.Scale(domain=order),
                  axis=alt.Axis(grid=False, ticks=False, labelPadding=6, labelAngle=angle, labelLimit=LABEL_PIXELS,
                                labelOverlap=len(order) > WIDTH_MOST // STEP))
+
+
+def _ticks(rows):
+    """Whole numbers only where all are whole; each of few, as Vega would write some of them twice."""
+    places = sorted({row["x"] for row in rows})
+    if not all(float(at).is_integer() for at in places):
+        return {}
+    return {"format": "d", **({"values": places} if len(places) <= TICKED else {"tickMinStep": 1})}
 
 
 def _y(rows, title, log, foot):
@@ -203,10 +210,25 @@ def drift(model):
     """Drift through the network, layer by layer, beside the original's own noise and what rounding allows."""
     layers = model["layers"]
     points = [(layer["name"], figures.number(read(layer)), series) for series, read in DRIFT for layer in layers]
-    least = min((value for _, value, series in points if series != ALLOWED and value), default=0) / BELOW
-    points = [point for point in points if point[2] != ALLOWED or not point[1] or not point[1] < least]
+    points = [point for point in points if point[2] != ALLOWED or point[0] not in too_small(model)]
     return lines(points, label=f"drift through {model['name']}, layer by layer", x=None, y="absolute difference",
                  order=[layer["name"] for layer in layers], loose=(ALLOWED,))
+
+
+def too_small(model):
+    """Names of the layers whose allowance the chart of the drift leaves out, as it would flatten the rest."""
+    drawn = [figures.number(read(layer)) for series, read in DRIFT if series != ALLOWED for layer in model["layers"]]
+    least = min(filter(None, drawn), default=0) / BELOW
+    allowed = {layer["name"]: figures.number(layer["isolated"].get("worst_allowed")) for layer in model["layers"]}
+    return [name for name, value in allowed.items() if value and value < least]
+
+
+def drift_caption(model):
+    """What the chart of the drift shows, and which allowances it leaves out."""
+    names = too_small(model)
+    left_out = f" Too small for this chart is what rounding allows {', '.join(names)}." if names else ""
+    return ("Drift through the network, layer by layer, and what the original's own compiler does to it. 0 is bit for bit; a point alone"
+            f" is what rounding allows a layer of its own.{left_out}")
 
 
 def shares(model):

@@ -20,3 +20,10 @@ def beside(path):
     folder = Path(path).parent
     return {name: read_it(folder / kind.file) if (folder / kind.file).exists() else None
             for name, (kind, read_it) in COMPANIONS.items()}
+
+
+def of_run(document, microscope):
+    """microscope.json with the models of this run alone; None where there is none of them."""
+    names = {model["name"] for model in document["models"]}
+    models = [model for model in (microscope or {}).get("models", ()) if model["name"] in names]
+    return {**microscope, "models": models} if models else None

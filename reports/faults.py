@@ -7,6 +7,7 @@ FAULTS = documents.Kind("faults.json", "faults.schema.json", "make faults")
 HEADINGS = ("Model", "Layer", "Fault", "Kind", "Verdict", "Found at", "Cause", "Outcome", "Blamed at the end")
 IMPROVED_HEADINGS = ("Model", "Layer", "Verdict", "Cause", "Share of the drift", "Scores off, published formulas", "Scores off, ours")
 REORDERING_HEADINGS = ("Model", "Layer", "Reordering", "Verdict", "Outcome")
+PROMISE_HEADINGS = ("Promise", "Figure", "Outcome")
 
 
 def read(path):
@@ -21,13 +22,26 @@ def validate(document, path=None):
 
 def sentence(document):
     """The totals in a sentence."""
-    t = document["totals"]
-    return (f"{t['faults']} faults planted ({document['data']} weights): {t['caught']} of {t['decidable']} decidable ones caught, "
+    t, chosen = document["totals"], document["selection"]
+    return (("" if chosen is None else f"A selection of {len(chosen)}, not the whole table: ") +
+            f"{t['faults']} faults planted ({document['data']} weights): {t['caught']} of {t['decidable']} decidable ones caught, "
             f"{t['located']} located, {t['named']} named; {t['undecidable']} undecidable; {t['survivors']} survive. "
             f"Largest share of the final drift at the planted layer: {t['attributed']} of {t['attributable']}; apart stand "
             f"{t['below_rounding']} below rounding at the end, {t['no_end']} that do not reach it, "
             f"{t['several_layers']} at several layers. "
-            f"{t['quiet']} of {t['harmless']} harmless reorderings left alone.")
+            f"{t['quiet']} of {t['harmless']} harmless reorderings left alone{_idle(t)}.")
+
+
+def _idle(totals):
+    idle = totals.get("unchanged")
+    return f" ({idle} more changed no bit and {'proves' if idle == 1 else 'prove'} nothing)" if idle else ""
+
+
+def promise_rows(document):
+    """One row per promise, under PROMISE_HEADINGS."""
+    words = {True: "holds", False: "BROKEN", None: "not tried"}
+    return [(promise["text"], ABSENT if promise["figure"] is None else f"{promise['figure']:.4g}", words[promise["holds"]])
+            for promise in document.get("promises", ())]
 
 
 def outcome(record):
@@ -56,8 +70,13 @@ def rows(document):
 
 def reordering_rows(document):
     """One row per harmless reordering, under REORDERING_HEADINGS."""
-    return [(record["model"], record["layer"], _fault_name(record), record["verdict"], "quiet" if record["quiet"] else "FALSE ALARM")
-            for record in document["harmless"]]
+    return [(record["model"], record["layer"], _fault_name(record), record["verdict"], _heard(record)) for record in document["harmless"]]
+
+
+def _heard(record):
+    if not record["quiet"]:
+        return "FALSE ALARM"
+    return "quiet" if record.get("changed_layers", True) else "no bit changed"
 
 
 def improved_rows(document):
@@ -69,7 +88,7 @@ def improved_rows(document):
 
 def _tables(document, form):
     return filter(None, (form(HEADINGS, rows(document)), form(REORDERING_HEADINGS, reordering_rows(document)),
-                         form(IMPROVED_HEADINGS, improved_rows(document))))
+                         form(IMPROVED_HEADINGS, improved_rows(document)), form(PROMISE_HEADINGS, promise_rows(document))))
 
 
 def text(document):

@@ -89,10 +89,14 @@ def many(value):
     return f"{float(f'{value:.2g}'):,.0f}".replace(",", "\u202f")
 
 
+def ended(words):
+    """Words with one full stop at the end."""
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
 def sentence(words):
     """Words as a sentence: a capital first, one full stop at the end."""
-    words = words[:1].upper() + words[1:]
-    return words if words.endswith((".", "!", "?")) else f"{words}."
+    return ended(words[:1].upper() + words[1:])
 
 
 def short(text, most):

@@ -19,9 +19,14 @@ GLOSSARY = (
     ("amplification", "how much the layer enlarged (above 1) or damped (below 1) the drift of its input"),
     ("share of the final drift", "the part of the drift at the model's logits that this layer made; all layers together make 100 %,"
      " and a layer that cancels others' drift has a share below 0"),
+    ("energy", "the size of what a layer made of the final drift, whichever way it points: always above 0, all layers make 100 %"),
     ("nearer the truth", "which of port and original is nearer to the float64 oracle, and by how many bits"),
     ("cause, survivors, undecidable", "the named formula that explains a layer that does not hold, all others that explain it as well,"
      " and those that this layer and this input could not have shown"),
+    ("R²", "how much of the difference the named formula accounts for: 1.000 is all of it"),
+    ("asymmetry", "|W − turned W| / |W|: how much a kernel differs from itself turned by 180°; at 0 no input could show a missing flip"),
+    ("sd", "standard deviation: how far rounding in all layers moves a logit, on average; a drift of a few sd is usual"),
+    ("stability", "how many times larger rounding would have to be to change the set of top tags; below 1 it may change by rounding alone"),
     ("planted fault, kill table", "a port broken on purpose; the harness has to catch it, find its layer and name its cause"),
     ("own noise", "the original against itself: compiled by Theano's optimizer (fast_run) against not compiled"),
     ("seeded stand-ins", "weights and clips generated from a fixed seed, with the published shapes but not the published values"),

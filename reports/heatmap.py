@@ -25,6 +25,8 @@ def image(found):
     from PIL import Image
 
     rows = found["rows"][::-1]
+    if len(set(map(len, rows))) > 1:
+        raise ValueError("the rows of a map are not equally long")
     pixels = bytes(LEVELS.index(level) for row in rows for level in row)
     picture = Image.frombytes("P", (len(rows[0]), len(rows)), pixels)
     picture.putpalette([0, 0, 0, *(part for colour in colours() for part in colour)])

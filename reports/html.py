@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from reports import cards, charts, ends, figures, message, provenance, sections, summary, tags, verdicts
+from reports import cards, charts, companions, ends, figures, findings, message, provenance, sections, summary, tags, verdicts
 from reports.glossary import GLOSSARY
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -53,7 +53,7 @@ def page(document, *, microscope=None, faults=None, investigation=None):
 
     microscope, faults, investigation: the documents that lay beside parity.json (reports.companions), None where there is none.
     """
-    shown = {"document": document, "microscope": microscope, "faults": faults, "investigation": investigation}
+    shown = {"document": document, "microscope": companions.of_run(document, microscope), "faults": faults, "investigation": investigation}
     return draw("parity.html.j2", document, "parity.json", sections=_sections(shown), **shown)
 
 
@@ -117,9 +117,9 @@ def _environment():
     )
     environment.globals.update(
         anchor=anchor, facts=facts, bar_width=bar_width, figures=figures, summary=summary, tags=tags, glossary=GLOSSARY,
-        describe=verdicts.describe, passes=verdicts.passes, cell_verdicts=verdicts.CELLS, modes=verdicts.MODES,
+        describe=verdicts.describe, passes=verdicts.passes, all_verdicts=verdicts.CELLS | verdicts.MODELS, modes=verdicts.MODES,
         cell_message=message.cell_message, message=message, isolated_rows=ISOLATED, chained_rows=CHAINED, words=WORDS,
-        cards=cards, charts=charts, ends=ends, provenance=provenance, drawn=sections,
+        cards=cards, charts=charts, ends=ends, findings=findings, provenance=provenance, drawn=sections,
     )
     macros = vars(environment.get_template("parts.html.j2").module)
     environment.globals.update({name: macro for name, macro in macros.items() if not name.startswith("_")})

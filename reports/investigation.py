@@ -55,7 +55,8 @@ def _faults_of(table):
 
 def text(document):
     """Plain text for a terminal: the conclusion, then every question with its findings."""
-    parts = [_wrapped(" ".join(sentence["text"] for sentence in document["conclusion"]))] if document["conclusion"] else []
+    conclusion = " ".join(f"{sentence['text']} [{sentence['finding']}]" for sentence in document["conclusion"])
+    parts = [_wrapped(conclusion)] if conclusion else []
     parts += [_wrapped(f"left out: {clip['message']}") for clip in document["left_out"]]
     parts += [_question(question) for question in document["questions"]]
     return "\n\n".join(parts) + "\n"
@@ -65,7 +66,8 @@ def _question(question):
     lines = [question["question"]]
     lines += [_wrapped(f"not answered: {question['message']}", "  ")] if question["message"] else []
     for finding in question["findings"]:
-        lines += [_wrapped(f"{finding['verdict']} ({finding['scope']}): {finding['claim']}", "  "), _wrapped(finding["advice"], "    ")]
+        said = f"[{finding['id']}] {finding['verdict']} ({finding['scope']}): {finding['claim']}"
+        lines += [_wrapped(said, "  "), _wrapped(finding["advice"], "    ")]
     return "\n".join(lines)
 
 

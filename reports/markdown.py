@@ -11,8 +11,8 @@ HARMLESS = frozenset(" .,:;()%+-–/=✓✗∅!↓_'")
 def markdown(document, blocks=3):
     """Verdict, data, table and the first offenders, as Markdown. Holds no time or date: the same figures give the same text."""
     first = [found[0] for model in document["models"] if (found := offenders(model))][:blocks]
-    faults = [_plain(f"{model['name']}: {why}") for model in document["models"] if (why := final_fault(model))]
-    parts = [f"**{_plain(verdict_sentence(document))}**", _plain(data_sentence(document)), verdict_table(document), *faults]
+    faults = [plain(f"{model['name']}: {why}") for model in document["models"] if (why := final_fault(model))]
+    parts = [f"**{plain(verdict_sentence(document))}**", plain(data_sentence(document)), verdict_table(document), *faults]
     return "\n\n".join(filter(None, [*parts, *(_fenced(cell_message(*cell)) for cell in first)])) + "\n"
 
 
@@ -21,11 +21,11 @@ def verdict_table(document):
     if not document["models"]:
         return ""
     rule = ["---"] * 3 + ["---:"] * (len(MODEL_HEADINGS) - 3)
-    rows = [MODEL_HEADINGS, rule, *([_plain(cell) for cell in model_row(model)] for model in document["models"])]
+    rows = [MODEL_HEADINGS, rule, *([plain(cell) for cell in model_row(model)] for model in document["models"])]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _plain(text):
+def plain(text):
     """`text` with everything that Markdown or HTML could obey as character references."""
     return "".join(c if c.isalnum() or c in HARMLESS else f"&#{ord(c)};" for c in visible(text))
 

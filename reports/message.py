@@ -6,7 +6,7 @@ import shlex
 from reports import figures
 from reports.figures import visible
 from reports.summary import original
-from reports.verdicts import describe, passes
+from reports.verdicts import meaning, passes
 
 LISTED = 8  # channels named in a message
 HEADLINES = {
@@ -80,7 +80,7 @@ def _blame(model, layer, mode, cell):
         rho = figures.ratio(layer["isolated"]["rho_reference"])
         return [f"the original itself is beyond its own rounding (rho {rho}): its formula or stack is not the one declared"]
     whose = "its input agrees, so the fault is in this layer" if mode == "isolated" else "made here, whatever its input"
-    why = evidence(layer) or f"{cell['verdict']}: {describe(cell['verdict']).meaning}"
+    why = evidence(layer) or f"{cell['verdict']}: {meaning(cell['verdict'])}"
     return [f"{whose}; {why}", *_support(cell)]
 
 
@@ -89,7 +89,7 @@ def cause(layer, mode):
     named, said = (layer["cause"] or {}).get("hypothesis"), layer[mode].get("message") or layer[mode].get("fault")
     if named:
         return f"Explained by: {named}."
-    means = describe(layer[mode]["verdict"]).meaning + ("; none of the formulas tried explains it" if layer["cause"] else "")
+    means = meaning(layer[mode]["verdict"]) + ("; none of the formulas tried explains it" if layer["cause"] else "")
     return figures.sentence(said or means)
 
 

@@ -1,8 +1,9 @@
-"""What the sections after the networks draw: rows and charts from microscope.json, faults.json and investigation.json.
+"""What the sections after the networks draw: rows and charts from microscope.json and faults.json (the rest is in findings).
 
 Each document is drawn as it came; a figure that is not in it is a dash, never a zero.
 """
 
+import math
 from typing import NamedTuple
 
 from reports import charts, faults, figures, small_charts
@@ -10,7 +11,6 @@ from reports import charts, faults, figures, small_charts
 GATES = {"z": "gate z", "r": "gate r", "candidate": "candidate"}
 AVERAGES = {"running_mean": "running mean", "running_std": "running std"}
 CHANNELS_MOST = 256  # of a picture of channels
-ROWS_MOST = 200  # of a table of evidence; its JSON has them all
 
 
 class Gru(NamedTuple):
@@ -149,6 +149,14 @@ def worth_chart(model):
                        order=list(costs), height=170, log=True)
 
 
+def worth_caption(model):
+    """What the chart of the worth shows, and which trials have no bar as their scores are not finite."""
+    ends = {trial["drift"]: figures.number(trial["final"]["max_abs"]) for trial in model["worth"]}
+    without = [drift for drift, end in ends.items() if end is None or not math.isfinite(end)]
+    told = f" Without a bar, as the scores are not finite: {', '.join(without)}." if without else ""
+    return f"Largest difference of the final scores, each fix left out at all of its layers.{told}"
+
+
 def tags_text(tags):
     """What became of each clip's first tag and of its top tags, as text: `jazz → pop, 43 % of the top 5 stay`."""
     return "; ".join(f"{tag['expected']} {'→ ' + tag['actual'] if tag['changed'] else 'stays'}, top {tag['k']} alike "
@@ -197,54 +205,14 @@ fault_sentence = faults.sentence
 def fault_tables(document):
     """(title, headings, rows) of what was planted and of what was only reordered."""
     return [("every planted fault", faults.HEADINGS, faults.rows(document)),
-            ("every harmless reordering", faults.REORDERING_HEADINGS, faults.reordering_rows(document))]
+            ("every harmless reordering", faults.REORDERING_HEADINGS, faults.reordering_rows(document)),
+            ("what the project improved: the published port's formulas, found out", faults.IMPROVED_HEADINGS,
+             faults.improved_rows(document))]
 
 
-# --- investigation ---
+def promises(document):
+    """(verdict, its tone and mark, text, figure) of what the project promises of its planted faults; [] where nothing is said."""
+    return [(*KEPT[promise["holds"]], promise["text"], figures.ratio(promise["figure"])) for promise in document.get("promises", ())]
 
 
-def evidence_chart(table):
-    """The chart that a table of evidence asks for; "" where it asks for none or its columns are not there."""
-    chart, columns = table["chart"], table["columns"]
-    if not chart or not {chart["x"], *chart["y"], *([chart["series"]] if chart["series"] else [])} <= set(columns):
-        return ""
-    at = columns.index
-    points = [(row[at(chart["x"])], _figure(row[at(y)]), _series(chart, row, y, at)) for y in chart["y"] for row in table["rows"]]
-    points = [(x, y, series) for x, y, series in points if x is not None and y is not None]
-    numeric = chart["kind"] == "lines" and all(isinstance(x, (int, float)) and not isinstance(x, bool) for x, _, _ in points)
-    draw = {"lines": charts.lines, "bars": charts.bars}[chart["kind"]]
-    points = points if numeric else [(cell(x), y, series) for x, y, series in points]
-    return draw(points, label=table["title"], x=chart["x"], y=", ".join(chart["y"]), log=chart["log"], height=190,
-                order=None if numeric else list(dict.fromkeys(x for x, _, _ in points)))
-
-
-def _series(chart, row, y, at):
-    name = [] if chart["series"] is None else [cell(row[at(chart["series"])])]
-    return " ".join([*name, *([y] if len(chart["y"]) > 1 or not name else [])])
-
-
-def _figure(value):
-    try:
-        return None if isinstance(value, bool) else figures.number(value)
-    except ValueError:
-        return None
-
-
-def cell(value):
-    """A value of a table of evidence as text: figures with four digits, words as they are."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return figures.ABSENT if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def is_figure(value):
-    """Whether a cell is aligned as a number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def effect_text(effect):
-    """`largest difference: 0.42 points`."""
-    return f"{effect['what']}: {cell(figures.number(effect['value']))} {effect['unit']}".strip()
-
-
-FINDINGS = {"proved": ("good", "✓"), "refuted": ("bad", "✗"), "not decidable": ("missing", "∅")}
+KEPT = {True: ("kept", "good", "✓"), False: ("broken", "bad", "✗"), None: ("not tried", "missing", "∅")}

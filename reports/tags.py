@@ -29,7 +29,17 @@ def swaps(clip):
     return [_swap(swap) for swap in clip["swaps"] if isinstance(swap, dict) and swap.get("pair")]
 
 
+def agreement(clip):
+    """How alike both rankings are: Kendall's tau over all tags, and the share of the top tags that both have; empty where not known."""
+    told = (("Kendall's tau of all tags", figures.score, clip.get("tau")), ("shared of the top tags", figures.percent, clip.get("jaccard")))
+    return "; ".join(f"{what} {write(value)}" for what, write, value in told if value is not None)
+
+
+EXPLAINED = {True: "explained by rounding", False: "NOT explained by rounding"}
+TIED = {True: "tied by rounding", False: "farther apart than rounding reaches", None: "whether rounding ties them is not known"}
+
+
 def _swap(swap):
-    tied = {True: "tied by rounding", False: "farther apart than rounding reaches", None: "whether rounding ties them is not known"}
     first, second = swap["pair"]
-    return f"{first} and {second} changed places: {figures.drift(swap.get('margin'))} apart, {tied[swap.get('tied')]}."
+    why = [TIED[swap.get("tied")], *filter(None, [EXPLAINED.get(swap.get("explained"))])]
+    return f"{first} and {second} changed places: {figures.drift(swap.get('margin'))} apart, {', '.join(why)}."

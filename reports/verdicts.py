@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 MODES = ("isolated", "chained")
+NAMED = ", named in brackets where it is known"
 
 
 class Verdict(NamedTuple):
@@ -18,7 +19,7 @@ CELLS = {
     "ROUNDING": Verdict("✓", "good", "differs by no more than float32 rounding of the original's own formula"),
     "INHERITED": Verdict("↓", "bad", "differs, but only because its input does; the fault is in an earlier layer"),
     "EXCESS ROUNDING": Verdict("✗", "bad", "the original's formula, rounded more than float32 arithmetic needs to"),
-    "FORMULA": Verdict("✗", "bad", "computes another formula than the original, named in brackets where it is known"),
+    "FORMULA": Verdict("✗", "bad", f"computes another formula than the original{NAMED}"),
     "GROSS": Verdict("✗", "bad", "differs by more than any number format's rounding could"),
     "ORACLE-SUSPECT": Verdict("!", "missing", "the float64 oracle does not explain the original, so the port is not judged"),
     "INCOMPARABLE": Verdict("!", "bad", "shape, dtype, NaN or input differ, so there is nothing to measure"),
@@ -34,6 +35,11 @@ MODELS = {
 def describe(word):
     """The Verdict of a word as parity.json writes it, `FORMULA(name)` included. Raises KeyError on another word."""
     return (CELLS | MODELS)[word.partition("(")[0]]
+
+
+def meaning(word):
+    """What a word of parity.json says of its layer; of a formula only that it is another, as its name stands in the word."""
+    return describe(word).meaning.removesuffix(NAMED)
 
 
 def passes(word):

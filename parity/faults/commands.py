@@ -20,9 +20,10 @@ OUT = Path("reports/out")
 def faults(ids, models, layers, listed, workers, out):
     """Break the port in every known way and see whether each fault is caught, located and named.
 
-    Writes faults.json and faults.md. Exit codes: 0 none survives, every harmless reordering is left alone and the final drift is
-    put down to the broken layer in at least 95 % of the faults that can be blamed for it; 1 otherwise; 2 the run could not be
-    made. A run that is stopped goes on where it was.
+    Writes faults.json and faults.md. Exit codes: 0 every promise that was tried holds: no fault survives, every harmless
+    reordering is left alone, at least 95 % of the decidable faults are named, the final drift is put down to the broken layer in
+    at least 95 % of the faults that can be blamed for it, and an eps, a tap and the published port's formulas are found out
+    (faults.json lists them under "promises"); 1 otherwise; 2 the run could not be made. A run that is stopped goes on where it was.
     """
     from parity.faults import run as job
 

@@ -31,10 +31,13 @@ class Kept:
         self._records[key] = record
         atomic_write(self.path, json.dumps(self._records))
 
-    def forget(self):
-        """The run is whole: nothing has to be kept any more."""
-        self.path.unlink(missing_ok=True)
-        self._records = {}
+    def forget(self, keys=None):
+        """A run is whole: what it kept under `keys` is needed no more; None: a run of everything, which leaves nothing to go on with."""
+        self._records = {} if keys is None else {key: record for key, record in self._records.items() if key not in keys}
+        if self._records:
+            atomic_write(self.path, json.dumps(self._records))
+        else:
+            self.path.unlink(missing_ok=True)
 
 
 def code_digest():

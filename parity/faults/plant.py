@@ -9,6 +9,7 @@ import numpy as np
 
 from port.links.batch_normalization import DIALECTS, BatchNormalization
 from port.proof import in_test_phase, steps_of
+from port.stock import DRIFTS
 from port.weights import keras_arrays
 
 
@@ -89,6 +90,17 @@ def dialect(release, **changes):
 def formula(function, /, **arguments):
     """The layer's step is replaced by function(link, x, **arguments) on arrays."""
     return lambda tagger, layer: {layer: partial(function, tagger[layer], **arguments)}
+
+
+def stock(drift):
+    """The layer is Chainer's own link in the place of the port's; drift: of port.stock.DRIFTS."""
+    def plant(tagger, layer):
+        kind, make = DRIFTS[drift]
+        if type(tagger[layer]) is not kind:
+            raise TypeError(f"{layer} is no {kind.__name__}, which {drift} replaces")
+        return {layer: make(layer, tagger[layer])}
+
+    return plant
 
 
 def in_train_phase(tagger, layer):

@@ -1,9 +1,15 @@
 """Harmless ways to compute the same: other orders of summation, other blocking, more digits. The harness must stay quiet."""
 
+import os
+import subprocess
+import sys
+import tempfile
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 
+from parity.faults.kept import PROJECT
 from port.functions.elementwise import sigmoid
 
 
@@ -66,6 +72,18 @@ def with_threads(link, x, *, count):
 
     with threadpool_limits(count) if count else nullcontext():
         return link(x)
+
+
+def on_core(link, x, *, kind):
+    """The port's own convolution as OpenBLAS computes it on another kind of core: other kernels, other blocking."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, array in (("x", x), ("W", link.W.array), ("b", link.b.array)):
+            np.save(Path(folder, f"{name}.npy"), array)
+        done = subprocess.run([sys.executable, "-m", "parity.faults.elsewhere", folder], cwd=PROJECT, capture_output=True, text=True,
+                              env={**os.environ, "OPENBLAS_CORETYPE": kind})
+        if done.returncode:
+            raise RuntimeError(f"the convolution of another core type failed: {done.stderr.strip().splitlines()[-1]}")
+        return np.load(Path(folder, "y.npy"))
 
 
 def fused_normalization(link, x):

@@ -23,6 +23,7 @@ from parity.faults.plant import (
     order,
     own_weights,
     several,
+    stock,
     two_weights,
     weight,
 )
@@ -63,7 +64,8 @@ def _channels_last(x):
 FLIP, SPREAD = arrays.flipped(2, 3), "running_std"
 HALF, BRAIN = arrays.half, arrays.rounded(8)
 U_ALL, B_ALL = ("U_z", "U_r", "U_h"), ("b_z", "b_r", "b_h")
-AS_VARIANCE, AS_SPREAD = "standard deviation taken for a variance*", "variance taken for a standard deviation*"
+AS_VARIANCE, AS_SPREAD = "standard deviation taken for a variance", "variance taken for a standard deviation"
+IN_A_ROW = "statistics summed one by one in float32"
 PUBLISHED = "eps under the root: the published Chainer port's sqrt(std^2 + eps), eps {}"
 TAP = "one tap off: filter 7, channel 9, row 1, column 1"
 COVER_ALL = "last windows that are not full count (cover_all)"
@@ -84,19 +86,25 @@ FAULTS = (
         ("CNN0", "conv5", "filters-one-off", own_weights(arrays.rolled(1)), "channels one off"),
         ("CRNN", "conv3", "tap-one-percent", weight("W", arrays.one_element((7, 9, 1, 1), 1.01)), TAP),
         ("CRNN", "conv3", "tap-2e-5", weight("W", arrays.one_element((7, 9, 1, 1), 1 + 2e-5)), TAP),
+        ("CNN", "conv2", "input-channel-one-off", weight("W", arrays.rolled(1, 1)), "input channels one off"),
+        ("CNN0", "conv4", "kernels-swapped", weight("W", arrays.swapped(7, 40)), "kernels 7 and 40 swapped, not their biases"),
+        ("CRNN", "conv2", "biases-one-off", weight("b", arrays.rolled(1)), "biases one off"),
+        ("CRNN", "conv3", "unflipped-no-bias", several(weight("W", FLIP), weight("b", arrays.filled(0))),
+         "kernels not flipped, bias left out"),
         ("CNN0", "conv4", "no-bias", weight("b", arrays.filled(0)), "bias left out"),
         ("CNN", "conv4", "half-weights", own_weights(HALF), "parameters stored as float16"),
         ("CRNN", "conv2", "bfloat16-weights", own_weights(BRAIN), "parameters stored as bfloat16"),
         # batch normalisation
-        ("CNN", "bn1", "std-for-variance", weight(SPREAD, np.sqrt), AS_VARIANCE),
-        ("CNN", "bn4", "std-for-variance", weight(SPREAD, np.sqrt), AS_VARIANCE),
-        ("CRNN", "bn3", "variance-squared", weight(SPREAD, np.square), "variance squared: stored standard deviations expected*"),
+        ("CNN", "bn1", "std-for-variance", weight(SPREAD, np.sqrt), f"{AS_VARIANCE} (Keras 1.0.7), eps 1e-06"),
+        ("CNN", "bn4", "std-for-variance", weight(SPREAD, np.sqrt), f"{AS_VARIANCE} (Keras 1.0.7), eps 1e-06"),
+        ("CRNN", "bn3", "variance-squared", weight(SPREAD, np.square),
+         "variance squared: stored standard deviations expected, eps 1e-05"),
         ("CRNN", "bn2", "no-mean", weight("running_mean", arrays.filled(0)), "mean not subtracted"),
-        ("CNN", "bn5", "channels-one-off", own_weights(arrays.rolled(1)), "parameters one channel off*"),
-        ("CNN0", "bn2", "gamma-16u", weight("gamma", arrays.scaled(1 + 2**-20)), "gain of *"),
+        ("CNN", "bn5", "channels-one-off", own_weights(arrays.rolled(1)), "parameters one channel off"),
+        ("CNN0", "bn2", "gamma-16u", weight("gamma", arrays.scaled(1 + 2**-20)), "gain of all channels"),
         ("CNN", "bn3", "no-beta", weight("beta", arrays.filled(0)), "beta left out"),
-        ("CNN0", "bn_0_freq", "frames-one-off", own_weights(arrays.rolled(1)), "parameters one channel off*"),
-        ("CRNN", "bn_0_freq", "gamma-in-padding", weight("gamma", arrays.one_element((3,), 2)), "gain of *"),
+        ("CNN0", "bn_0_freq", "frames-one-off", own_weights(arrays.rolled(1)), "parameters one channel off"),
+        ("CRNN", "bn_0_freq", "gamma-in-padding", weight("gamma", arrays.one_element((3,), 2)), "gain of time frame 3"),
         # recurrence
         ("CRNN", "gru1", "z-and-r-swapped", _gates("z", "r"), "z and r swapped"),
         ("CRNN", "gru2", "z-and-r-swapped", _gates("z", "r"), "z and r swapped"),
@@ -123,11 +131,16 @@ FAULTS = (
         ("CRNN", "bn4", "eps-1e-6", attribute(eps=1e-6), "eps 1e-06 instead of 1e-05"),
         ("CNN0", "bn1", "eps-1e-3", attribute(eps=1e-3), "eps 0.001 instead of 1e-06"),
         ("CNN0", "bn4", "eps-1e-3", attribute(eps=1e-3), "eps 0.001 instead of 1e-06"),
-        ("CNN", "bn2", "keras-1.0.7", dialect("1.0.7"), AS_VARIANCE),
-        ("CNN", "bn_0_freq", "keras-1.0.8", several(dialect("1.0.8"), attribute(eps=1e-5)), AS_VARIANCE),
-        ("CRNN", "bn_0_freq", "keras-1.0.6", several(dialect("1.0.6"), attribute(eps=1e-6)), AS_SPREAD),
-        ("CNN0", "bn3", "keras-1.2.2", several(dialect("1.2.0"), attribute(eps=1e-3)), "eps once*, eps 0.001"),
-        ("CNN0", "bn1", "eps-once", dialect(None, batch_divisor=lambda var, eps: F.sqrt(var + eps)), "eps once*, eps 1e-06"),
+        ("CNN", "bn2", "keras-1.0.7", dialect("1.0.7"), f"{AS_VARIANCE} (Keras 1.0.7), eps 1e-06"),
+        ("CNN", "bn_0_freq", "keras-1.0.8", several(dialect("1.0.8"), attribute(eps=1e-5)),
+         f"{AS_VARIANCE} (Keras 1.0.8 and later), eps 1e-05"),
+        ("CRNN", "bn_0_freq", "keras-1.0.6", several(dialect("1.0.6"), attribute(eps=1e-6)),
+         f"{AS_SPREAD} (Keras 1.0.6), eps 1e-06"),
+        ("CNN0", "bn3", "keras-1.2.2", several(dialect("1.2.0"), attribute(eps=1e-3)), "eps once (Keras 1.0.8 and later), eps 0.001"),
+        ("CNN0", "bn1", "eps-once", dialect(None, batch_divisor=lambda var, eps: F.sqrt(var + eps)),
+         "eps once (Keras 1.0.8 and later), eps 1e-06"),
+        ("CNN", "bn1", "eps-twice", dialect(None, test_divisor=lambda std, eps: F.sqrt(std * std + eps) + eps), "eps twice, eps 1e-06"),
+        ("CRNN", "bn1", "eps-twice", dialect(None, test_divisor=lambda var, eps: F.sqrt(var + eps) + eps), "eps twice, eps 1e-05"),
         ("CNN", "bn2", "mode-2", attribute(mode=2), "batch statistics instead of the stored"),
         ("CNN0", "bn5", "mode-0", attribute(mode=0), "stored statistics instead of the batch's"),
         ("CRNN", "bn1", "wrong-axis", attribute(axis=2), "along axis 2"),
@@ -150,6 +163,8 @@ FAULTS = (
         ("CNN", "conv1", "replicated-border", formula(formulas.padded_otherwise, mode="edge"), "padded with the edge's values"),
         ("CRNN", "conv4", "padding-offset", formula(formulas.padded_otherwise, widths=((1, 1), (2, 0))),
          "padding one column too early"),
+        ("CNN0", "conv3", "padding-offset", formula(formulas.padded_otherwise, widths=((2, 0), (0, 2))),
+         "padding one row too high and one column too late"),
         ("CRNN", "conv1", "no-bias", formula(formulas.without_bias), "bias left out"),
         ("CRNN", "conv2", "tf32-operands", formula(formulas.low_precision, bits=11), "operands rounded to TF32"),
         ("CNN", "conv3", "bfloat16-operands", formula(formulas.low_precision, bits=8), "operands rounded to bfloat16"),
@@ -158,6 +173,10 @@ FAULTS = (
         ("CNN", "bn_0_freq", "published-port", formula(formulas.published_normalization, eps=1e-5), PUBLISHED.format("1e-05")),
         ("CNN", "bn1", "published-port", formula(formulas.published_normalization, eps=2e-5), PUBLISHED.format("2e-05")),
         ("CNN", "bn4", "published-port", formula(formulas.published_normalization, eps=2e-5), PUBLISHED.format("2e-05")),
+        ("CNN0", "bn1", "published-port", stock("published BatchNormalization"), f"{IN_A_ROW}*"),
+        ("CNN", "bn1", "chainers-link", stock("Chainer's BatchNormalization"), f"{AS_VARIANCE} (Keras 1.0.8 and later), eps 2e-05"),
+        ("CNN0", "bn1", "chainers-link", stock("Chainer's BatchNormalization"),
+         "stored statistics instead of the batch's, Chainer's 1/sqrt(s + eps), eps 2e-05"),
         ("CRNN", "bn4", "mean-dropped", formula(formulas.without_mean), "mean not subtracted"),
         ("CNN0", "bn1", "unbiased-variance", formula(formulas.unbiased_normalization), "unbiased batch variance"),
         ("CNN0", "bn5", "unbiased-variance", formula(formulas.unbiased_normalization), "unbiased batch variance"),
@@ -207,9 +226,15 @@ FAULTS = (
         ("CRNN", "zeropadding2d_1", "half-precision", given(HALF), "input stored as float16"),
         ("CNN", "bn_0_freq", "clips-swapped", given(arrays.swapped(0, 1)), "clips in another order"),
         ("CNN0", "bn1", "batch-of-one", batched(formulas.one_at_a_time), "statistics of each clip alone"),
-        ("CNN0", "bn1", "batch-of-three", batched(formulas.with_another), "other clips in the batch"),
+        ("CNN0", "bn1", "batch-of-three", batched(formulas.with_another), "clips weigh 0.667, 0.333 in the batch"),
     ),
 )
+
+# Faults that rounding may hide, on the published weights: what is not caught and not among them survives, however small it is.
+UNDECIDABLE = frozenset({
+    "CRNN-bn_0_freq-gamma-in-padding", "CRNN-bn4-eps-1e-6", "CNN0-bn1-eps-once", "CNN0-elu_2-keras-1.2.2", "CNN-bn4-published-port",
+    "CNN-flatten_1-channels-last", "CNN-output-tanh-sigmoid", "CRNN-pool2-cover-all",
+})
 
 HARMLESS = tuple(
     Fault(model, layer, name, "reordering", plant)
@@ -221,7 +246,8 @@ HARMLESS = tuple(
         ("CRNN", "conv3", "direct", formula(reorderings.direct_convolution)),
         ("CNN0", "conv1", "direct", formula(reorderings.direct_convolution)),
         ("CRNN", "conv4", "two-threads", formula(reorderings.with_threads, count=2)),
-        ("CNN", "conv2", "two-threads", formula(reorderings.with_threads, count=2)),
+        ("CRNN", "conv4", "older-core", formula(reorderings.on_core, kind="Nehalem")),
+        ("CNN", "conv2", "older-core", formula(reorderings.on_core, kind="Nehalem")),
         ("CNN", "bn2", "fused", formula(reorderings.fused_normalization)),
         ("CRNN", "gru1", "step-by-step", formula(formulas.gru)),
         ("CRNN", "gru2", "step-by-step", formula(formulas.gru)),
@@ -229,6 +255,5 @@ HARMLESS = tuple(
         ("CRNN", "preds", "reversed", formula(reorderings.dense, order="reversed")),
         ("CNN0", "output", "float64", formula(reorderings.dense, order="float64")),
         ("CNN", "bn_0_freq", "batch-order", batched(formulas.in_reverse)),
-        ("CRNN", "zeropadding2d_1", "batch-of-one", batched(formulas.one_at_a_time)),
     )
 )

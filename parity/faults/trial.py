@@ -16,11 +16,12 @@ from parity.bounds import witness
 from parity.drift import measure
 from parity.errors import CannotRun
 from parity.faults.blame import BELOW, NO_END, SEVERAL, SoundChain, blame
-from parity.faults.plant import answer, planted, widened
+from parity.faults.hidden import hidden
+from parity.faults.plant import answer, planted
+from parity.faults.table import UNDECIDABLE
 from parity.hypotheses import cause
 from parity.params import read_params
 from parity.stacks import STACKS
-from parity.tally import Tally
 from parity.trace import array_sha256, open_trace
 from parity.walk import network_order
 from port.models import load
@@ -40,6 +41,7 @@ class Original(NamedTuple):
     params: dict
     keras: str
     logits: np.ndarray | None = None  # of the last layer, before its sigmoid
+    data: str = "seeded"  # or "real": the published weights
 
     def input_of(self, name):
         return self.outputs[self.layers[name].inbound[0]]
@@ -71,12 +73,21 @@ class Seen(NamedTuple):
 def original(case, path):
     """The Original of `case` from its reference trace at `path`. Raises CannotRun for an unreadable trace or weight file."""
     with open_trace(path) as trace:
+        _check_whole(case, path, trace)
         layers = {name: trace.layers[name] for name in network_order(trace)}
         outputs = {name: trace.read(name) for name in trace.layers}
         *_, last = layers
         logits = trace.read_pre_activation(last) if layers[last].config.get("activation", "linear") != "linear" else None
     return Original(case.model.name, case.weights, path, layers, outputs, read_params(case.weights),
-                    STACKS[case.model.stack].keras, logits)
+                    STACKS[case.model.stack].keras, logits, case.data)
+
+
+def _check_whole(case, path, trace):
+    """A trace that lacks a layer has no input for the next one either."""
+    lacking = [name for name in case.model.layers if name not in trace.layers]
+    if lacking:
+        raise CannotRun(f"{path}: the trace of {case.model.name} has no layer {', '.join(lacking)}, and faults need every layer; "
+                        "remove it (`python -m parity data clear`) and run again")
 
 
 @lru_cache(maxsize=1)
@@ -106,16 +117,21 @@ def tried(fault, case, path, clean):
     _check_layer(fault, there)
     seen = _seen(fault, there, clean)
     located = seen.layer
-    observable = _observability(there, fault) if located is None else None
+    distance, is_hidden = hidden(there, fault) if located is None else (None, False)
     found = cause_of(there, located, seen.given) if located else None
     share = blame(sound_chain(case, path), fault.layer, planted(there.tagger(), fault))
     apart = _apart(seen.changed, share)
     return {"id": fault.id, "model": fault.model, "layer": fault.layer, "kind": fault.kind,
             "expected_cause": fault.cause, "verdict": seen.verdict, "located_layer": located, "cause": found,
             "caught": located is not None, "located": located == fault.layer, "named": named(fault.cause, found),
-            "undecidable": observable is not None and observable < 1, "observability": observable, "message": seen.message,
+            "undecidable": is_hidden and may_hide(fault, there.data), "observability": distance, "message": seen.message,
             "changed_layers": seen.changed, "attribution": share, "apart": apart,
             "attributed": None if apart else share["blamed_layer"] == fault.layer}
+
+
+def may_hide(fault, data):
+    """Whether rounding may hide the fault: on the published weights only those may that are known to."""
+    return data != "real" or fault.id in UNDECIDABLE
 
 
 def _apart(changed, share):
@@ -128,12 +144,15 @@ def _apart(changed, share):
 
 
 def heard(reordering, case, path, clean):
-    """The record of one harmless reordering: `quiet` when every layer still holds. Raises as `tried` does."""
+    """The record of one harmless reordering: `quiet` when every layer still holds. Raises as `tried` does.
+
+    changed_layers: empty where it changes no bit, and so proves nothing.
+    """
     there = original(case, path)
     _check_layer(reordering, there)
     seen = _seen(reordering, there, clean)
     return {"id": reordering.id, "model": reordering.model, "layer": reordering.layer, "verdict": seen.verdict,
-            "located_layer": seen.layer, "quiet": seen.layer is None, "message": seen.message}
+            "located_layer": seen.layer, "quiet": seen.layer is None, "message": seen.message, "changed_layers": seen.changed}
 
 
 def named(expected, found):
@@ -212,19 +231,3 @@ class Remembered:
         if self._room > 0:
             self._blocks[key] = replace(found, o=found.o.copy(), bound2=found.bound2.copy())
         return found
-
-
-def _observability(there, fault):
-    """D = max|o_fault - o|/B: how far the broken formula alone, in float64, lies from the oracle, in units of rounding's bound.
-
-    Below 1 no output can tell the fault from rounding. The broken formula is the planted port's own, run in float64.
-    """
-    name = fault.layer
-    given = answer(planted(widened(there.tagger()), fault)[name], there.input_of(name).astype(np.float64))
-    if isinstance(given, str) or given.shape != there.outputs[name].shape:
-        return float("inf")
-    judge = there.witness(name)
-    tally = Tally(judge, given)
-    for where in judge.blocks():
-        tally.add(judge.block(where))
-    return tally.rho

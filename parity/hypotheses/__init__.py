@@ -6,8 +6,7 @@ under it. Nothing is named that was not tested; what would change this layer by 
 
 from parity.hypotheses.explaining import cause, verdict_of
 from parity.hypotheses.fits import locate_tap
-from parity.hypotheses.observing import undecidable
+from parity.hypotheses.observing import form, undecidable
 from parity.hypotheses.subject import Subject
-from parity.hypotheses.tables import names
 
-__all__ = ["Subject", "cause", "locate_tap", "names", "undecidable", "verdict_of"]
+__all__ = ["Subject", "cause", "form", "locate_tap", "undecidable", "verdict_of"]

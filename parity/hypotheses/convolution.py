@@ -1,5 +1,7 @@
 """What ports get wrong in a convolution."""
 
+import itertools
+
 import numpy as np
 
 from parity.hypotheses.precision import FORMATS
@@ -53,7 +55,20 @@ def left_out(s):
     return s.but(params={key: 0 * value for key, value in s.params.items()})
 
 
-TABLE = {
+def _both(one, other):
+    """Two of these at once, the second on what the first made."""
+    def make(s):
+        changed = one(s)
+        return changed and other(changed)
+
+    return make
+
+
+def _bias_rolled(step):
+    return lambda s: s.but(params={"b": np.roll(s.params["b"], step)}) if s.layer.config.get("bias", True) else None
+
+
+KERNELS = {
     "kernels not flipped": _kernels(lambda w: w[:, :, ::-1, ::-1]),
     "kernels not flipped along their rows": _kernels(lambda w: w[:, :, ::-1]),
     "kernels not flipped along their columns": _kernels(lambda w: w[:, :, :, ::-1]),
@@ -62,16 +77,23 @@ TABLE = {
     "input and output channels of the kernels transposed": _channels_transposed,
     "input channels in reversed order": _many(lambda w: w[:, ::-1]),
     "input channels one off": _many(lambda w: np.roll(w, 1, axis=1)),
+    "input channels one off, the other way": _many(lambda w: np.roll(w, -1, axis=1)),
+}
+BIASES = {"bias left out": bias(0), "bias added twice": bias(2), "biases one off": _bias_rolled(1),
+          "biases one off, the other way": _bias_rolled(-1)}
+ROWS = {"one row too low": (0, 2), "one row too high": (2, 0)}
+COLUMNS = {"one column too late": (0, 2), "one column too early": (2, 0)}
+BORDERS = {
     "no padding (border mode valid)": _border("valid"),
     "padded (border mode same)": _border("same"),
-    "padding one row too low": _padded("constant", before=(0, 1), after=(2, 1)),
-    "padding one row too high": _padded("constant", before=(2, 1), after=(0, 1)),
-    "padding one column too late": _padded("constant", before=(1, 0), after=(1, 2)),
-    "padding one column too early": _padded("constant", before=(1, 2), after=(1, 0)),
+    **{f"padding {name}": _padded("constant", before=(b, 1), after=(a, 1)) for name, (b, a) in ROWS.items()},
+    **{f"padding {name}": _padded("constant", before=(1, b), after=(1, a)) for name, (b, a) in COLUMNS.items()},
+    **{f"padding {row} and {column}": _padded("constant", before=(up, left), after=(down, right))
+       for row, (up, down) in ROWS.items() for column, (left, right) in COLUMNS.items()},
     "padded with the edge's values": _padded("edge"),
     "padded by reflection": _padded("reflect"),
     "padded around the other side": _padded("wrap"),
-    "bias left out": bias(0),
-    "bias added twice": bias(2),
-    **{f"operands rounded to {name}": operands(rounded) for name, rounded in FORMATS.items()},
 }
+TABLE = {**KERNELS, **BORDERS, **BIASES, **{f"operands rounded to {name}": operands(rounded) for name, rounded in FORMATS.items()}}
+COMBINED = {f"{one}, {other}": _both(first, second)
+            for (one, first), (other, second) in itertools.product(KERNELS.items(), BIASES.items())}

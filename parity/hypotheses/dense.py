@@ -42,10 +42,6 @@ def _read_by_units(s):
     return s.but(params={"W": s.params["W"].reshape(columns, rows).T}) if rows != columns else None
 
 
-def _column(step):
-    return lambda s: s.but(params={key: np.roll(value, step, axis=-1) for key, value in s.params.items()})
-
-
 TABLE = {
     "matrix transposed": _transposed,
     "matrix read as units by inputs": _read_by_units,

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from parity.hypotheses.normalization import EPSILONS, SPREADS, statistics
+from parity.hypotheses.normalization import statistics
+from parity.hypotheses.spreads import EPSILONS, SPREADS
 from parity.rounding import SPREAD, WORST_TO_SIGMA, U
 
 FITTED_MOST = 0.1  # an eps beyond it is none

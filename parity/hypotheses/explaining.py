@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from parity.hypotheses import failing, normalization
+from parity.hypotheses import failing, spreads
 from parity.hypotheses.eps import fitted_eps
 from parity.hypotheses.observing import form, undecidable
 from parity.hypotheses.subject import Subject, pieces
-from parity.hypotheses.tables import COMBINED, LAST, base, groups, made, registered
+from parity.hypotheses.tables import LAST, base, combined, groups, made, registered
 from parity.tally import Tally
 from parity.verdict import OPERANDS, Q_MOST, RHO_MOST
 
-OPERAND_NAMES = ("operands of 11 bits (TF32 or float16)", "operands of 8 bits (bfloat16)")
+OPERAND_NAMES = tuple(f"rounded as if by operands of {bits}" for bits in ("11 bits (TF32 or float16)", "8 bits (bfloat16)"))
 POSITIONS_ENOUGH = 2**13  # per channel, to estimate theta and R2
 
 
@@ -18,11 +18,11 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
     """Why a layer that fails fails: {hypothesis, survivors, undecidable, estimate, r2, theta, tested, form}.
 
     layer: .name .kind .config; params: suffix -> array; given, expected: the original's input and output, float32;
-    actual: the port's output on that input, of any shape, or the sentence it failed with; u_in: of the measures, where the verdict is
-    EXCESS ROUNDING: it reads the operands' precision where no formula explains. hypothesis is None where no tested one
-    explains it, or where the layer's own formula does. survivors: [{name, rho, q}], best first; undecidable: as of
-    `undecidable`; estimate: {what, value, se} or None; theta: {value, se}, how much of the hypothesis' effect is seen
-    (1 where it is true).
+    actual: the port's output on that input, of any shape, or the sentence it failed with; u_in: of the measures, where the
+    verdict is EXCESS ROUNDING: it reads the operands' precision where no formula explains. hypothesis is None where no tested
+    one explains it, or where the layer's own formula does. survivors: [{name, rho, q, distance}], best first, distance: as of
+    `_distance`; undecidable: as of `undecidable`; estimate: {what, value, se} or None; theta: {value, se}, how much of the
+    hypothesis' effect is seen (1 where it is true).
     """
     subject = Subject(layer, params, given, keras)
     if isinstance(actual, str):
@@ -33,7 +33,7 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
         survivors, tested = ([], 0) if clean else _survivors(subject, actual)
         best = survivors[0] if survivors else None
         name = best["name"] if best else None if clean else _operands(u_in)
-        found = {"hypothesis": name, "survivors": [{key: each[key] for key in ("name", "rho", "q")} for each in survivors],
+        found = {"hypothesis": name, "survivors": [_survivor(each, best["judge"]) for each in survivors],
                  "undecidable": undecidable(layer, params, keras, given=given, expected=expected, actual=actual)["undecidable"],
                  "estimate": best and best["estimate"], "r2": None, "theta": None, "tested": tested}
         if best and best["judge"].view == subject.witness.view:
@@ -43,8 +43,30 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
 
 def _of_nothing(names, tested):
     """What `cause` returns where there is no output: a hypothesis has no rho then."""
-    return {"hypothesis": names[0] if names else None, "survivors": [{"name": name, "rho": None, "q": None} for name in names],
-            "undecidable": [], "estimate": None, "r2": None, "theta": None, "tested": tested, "form": None}
+    survivors = [{"name": name, **dict.fromkeys(("rho", "q", "distance"))} for name in names]
+    return {"hypothesis": names[0] if names else None, "survivors": survivors, "undecidable": [], "estimate": None, "r2": None,
+            "theta": None, "tested": tested, "form": None}
+
+
+def _survivor(each, best):
+    distance = 0.0 if each["judge"] is best else _distance(each["judge"], best)
+    return {**{key: each[key] for key in ("name", "rho", "q")}, "distance": distance}
+
+
+def _distance(judge, best):
+    """Largest |o_h - o_best|/B_best over the rows that `explains` tries first: from 1 on, another input could tell the two apart.
+
+    inf where nothing may round and something differs.
+    """
+    furthest = 0.0
+    for where in pieces(best):
+        block = best.block(where)
+        gap2, other = block.bound2, judge.block(where).o
+        if gap2 is None:
+            furthest = max(furthest, 0.0 if np.array_equal(other, block.o) else float("inf"))
+        else:
+            furthest = max(furthest, float((np.square(other - block.o) / gap2).max(initial=0.0)))
+    return float(np.sqrt(furthest))
 
 
 def verdict_of(verdict, found):
@@ -59,10 +81,13 @@ def _operands(u_in):
 
 
 def _survivors(subject, actual):
-    """([{name, judge, rho, q, estimate}] best first, how many were tested). Fitted ones are asked when no other explains."""
+    """([{name, judge, rho, q, estimate}] best first, how many were tested). Fitted ones are asked when no other explains.
+
+    Where q is the same in two digits nothing tells two formulas apart, and they stay in the order of the tables.
+    """
     found, tested = _all_that_explain(subject, registered(subject), actual)
-    if not found and subject.layer.kind in COMBINED:
-        found, more = _all_that_explain(subject, COMBINED[subject.layer.kind], actual)
+    if not found:
+        found, more = _all_that_explain(subject, combined(subject), actual)
         tested += more
     reshaped = actual.shape != subject.witness.shape or not np.isfinite(actual).all()
     for group in groups(subject.layer.kind, reshaped):
@@ -70,7 +95,7 @@ def _survivors(subject, actual):
             tested += 1
             _keep(found, name, made(subject, lambda s, v=variant: v), actual, estimate)
     _estimate_eps(subject, found, actual)
-    return sorted(found, key=lambda each: (each["name"].startswith(LAST), each["q"])), tested
+    return sorted(found, key=lambda each: (each["name"].startswith(LAST), float(f"{each['q']:.2g}"))), tested
 
 
 def _fitted(group, subject, actual):
@@ -117,12 +142,12 @@ def _within(block, values):
 
 def _estimate_eps(subject, found, actual):
     """Give survivors that state an eps the eps their formula would fit, with its standard error."""
-    wanting = [each for each in found if not each["estimate"] and normalization.eps_in(each["name"]) is not None]
+    wanting = [each for each in found if not each["estimate"] and spreads.eps_in(each["name"]) is not None]
     if subject.layer.kind == "BatchNormalization" and wanting:
         fits = fitted_eps(subject, actual)
         for each in wanting:
-            eps = normalization.eps_in(each["name"])
-            name = next((n for n in fits if normalization.spread_name(subject, n, eps) == each["name"]), None)
+            eps = spreads.eps_in(each["name"])
+            name = next((n for n in fits if spreads.spread_name(subject, n, eps) == each["name"]), None)
             each["estimate"] = name and {"what": f"eps of {name}", "value": fits[name][0], "se": fits[name][1]}
 
 

@@ -1,36 +1,46 @@
 """Why a layer gave nothing: formulas that cannot be computed on its shapes, each held against what the port said of them.
 
-Tested is that the formula meets sizes here which do not go together, and that the port's sentence names those sizes.
+Tested is that the formula meets two sizes here which do not go together, and that the port's sentence sets just these two
+against each other, in the words of a library; or, of an axis, that it names a shape which only that axis makes.
 """
 
 import math
 import re
 
 SHAPE = re.compile(r"\((\d+(?:, ?\d+)*),?\)")
+# How libraries say that two sizes of a product or a convolution do not fit.
+CLASHES = tuple(map(re.compile, (
+    r"size (\d+) is different from (\d+)",  # NumPy's matmul
+    r"(\d+) \(dim \d+\) != (\d+) \(dim \d+\)",  # NumPy's dot
+    r"Actual: (\d+) != (\d+)",  # Chainer
+    r"shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)",  # PyTorch's matmul
+    r"expected input\[[^\]]*\] to have (\d+) channels, but got (\d+) channels",  # PyTorch's convolution
+    r"In\[0\]: \[\d+, ?(\d+)\], In\[1\]: \[(\d+), ?\d+\]",  # TensorFlow
+)))
 
 
 def explaining(subject, said):
     """([names of the hypotheses that explain the sentence], how many were tested)."""
-    told = {int(number) for number in re.findall(r"\d+", said)}
+    told = {frozenset(map(int, found)) for pattern in CLASHES for found in pattern.findall(said)}
     shapes = [tuple(map(int, re.split(", ?", inner))) for inner in SHAPE.findall(said)]
     clashes = [clash for make in BY_KIND.get(subject.layer.kind, ()) for clash in make(subject)]
     return [name for name, fits in clashes if fits(told, shapes)], len(clashes)
 
 
-def _both(*sizes):
-    return lambda told, shapes: set(sizes) <= told
+def _against(one, other):
+    return lambda told, shapes: frozenset((one, other)) in told
 
 
 def _dense_transposed(s):
     inputs, units = s.params["W"].shape
     if inputs != units:
-        yield "matrix transposed", _both(inputs, units)
+        yield "matrix transposed", _against(inputs, units)
 
 
 def _kernels_transposed(s):
     filters, channels = s.params["W"].shape[:2]
     if filters != channels:
-        yield "input and output channels of the kernels transposed", _both(filters, channels)
+        yield "input and output channels of the kernels transposed", _against(filters, channels)
 
 
 def _wrong_axes(s):

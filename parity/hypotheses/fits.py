@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.hypotheses import convolution, normalization
+from parity.hypotheses import convolution, normalization, spreads
 from parity.hypotheses.elementwise import _leaky as leaky
 from parity.hypotheses.eps import fitted_eps
 from parity.hypotheses.subject import Adjusted, Mapped, pieces
@@ -14,11 +14,16 @@ BOTH = "gain and offset"  # named last: it explains whatever either does
 POSITIONS_ENOUGH = 2**15  # per channel, to fit a line
 
 
-def channel_map(judge, actual):
-    """For each channel of `actual` the oracle's channel it equals within the bound, (C,), or None where one has none."""
+def channel_map(judge, actual, without=None):
+    """For each channel of `actual` the oracle's channel it equals within the bound, (C,), or None where one has none.
+
+    without: what each channel has added, (C,), which is taken off on both sides.
+    """
     values = np.ascontiguousarray(actual).reshape(judge.view)
     gathered = [_per_channel(judge.block(where), values[where]) for where in pieces(judge, 64)]
     port, o, bound2 = (np.concatenate(parts, axis=1) for parts in zip(*gathered, strict=True))
+    if without is not None:
+        port, o = port - without[:, None], o - without[:, None]
     found = np.empty(len(port), int)
     for channel, row in enumerate(port):
         ratio2 = (np.square(row - o) / bound2).max(axis=1)
@@ -40,6 +45,13 @@ def permuted(subject, judge, actual):
     if order is None or (order == np.arange(len(order))).all():
         return
     yield _permutation_name(order, judge.axis_name), Adjusted(judge, order), None
+
+
+def kernels_permuted(subject, judge, actual):
+    """A convolution's kernels in another order, while every bias stays where it is."""
+    order = channel_map(judge, actual, judge.conv.bias) if judge.view[1] > 1 else None
+    if order is not None and (order != np.arange(len(order))).any():
+        yield f"{_permutation_name(order, 'kernel')}, not their biases", subject.but(params={"W": subject.params["W"][order]}), None
 
 
 def _permutation_name(order, axis_name):
@@ -113,13 +125,19 @@ def _common_gain(judge, gain, se_gain):
 
 
 def _few_adjusted(judge, touched, gain, offset, se_gain, se_offset):
-    one, names = touched[0], ", ".join(map(str, touched))
-    which, axis_name, back = f"{judge.axis_name}{'s' * (len(touched) > 1)} {names}", judge.axis_name, -gain * _centre(judge)
-    of_gain = _estimate(f"gain of {axis_name} {one}", 1 + gain[one], se_gain[one])
-    of_offset = _estimate(f"offset of {axis_name} {one}", offset[one], se_offset[one])
+    names, axis_name, back = ", ".join(map(str, touched)), judge.axis_name, -gain * _centre(judge)
+    which = f"{axis_name}{'s' * (len(touched) > 1)} {names}"
+    of_gain = _of_each(f"gain of {axis_name}", touched, 1 + gain, se_gain)
+    of_offset = _of_each(f"offset of {axis_name}", touched, offset, se_offset)
     yield f"gain of {which}", Adjusted(judge, None, 1 + gain, back), of_gain
     yield f"offset of {which}", Adjusted(judge, None, 1.0, offset), of_offset
     yield f"{BOTH} of {which}", Adjusted(judge, None, 1 + gain, back + offset), of_gain
+
+
+def _of_each(what, channels, values, errors):
+    """The first channel's estimate, and where there are several all of them as `each`."""
+    found = [_estimate(f"{what} {channel}", values[channel], errors[channel]) for channel in channels]
+    return {**found[0], **({"each": found} if len(found) > 1 else {})}
 
 
 def _estimate(what, value, se):
@@ -192,7 +210,7 @@ def other_eps(subject, judge, actual):
     for name, (eps, error) in fitted_eps(subject, actual).items():
         if eps <= 0:  # no port has one: a gain, or another formula
             continue
-        yield normalization.spread_name(subject, name, float(f"{eps:.4g}")), normalization.with_spread(name, eps)(subject), \
+        yield spreads.spread_name(subject, name, float(f"{eps:.4g}")), normalization.with_spread(name, eps)(subject), \
             {"what": f"eps of {name}", "value": eps, "se": error}
 
 

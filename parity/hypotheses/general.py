@@ -65,3 +65,20 @@ TABLE = {
     "clips in another order": _clips_rolled,
     **{f"parameters stored as {name}": _stored(FORMATS[name]) for name in STORED},
 }
+
+SEQUENCES = ("GRU",)
+IMAGES = (*BESIDE_ELU, "ELU", "ZeroPadding2D", "Permute", "Reshape", "Flatten")
+WITH_PARAMETERS = ("Convolution2D", "BatchNormalization", "GRU", "Dense")
+# name -> kinds of layers it can be about; the others are about any
+KINDS = {
+    "layer skipped (its input passed on)": tuple(kind for kind in (*IMAGES, *SEQUENCES, "Dense") if kind != "Dropout"),
+    "wrong layer order: an ELU in its place": BESIDE_ELU,
+    **dict.fromkeys(("one time frame late", "one time frame early", "time reversed"), (*IMAGES, *SEQUENCES)),
+    "mel bands reversed": IMAGES,
+    **dict.fromkeys((f"parameters stored as {name}" for name in STORED), WITH_PARAMETERS),
+}
+
+
+def names(kind):
+    """Those that can be about a layer of that kind."""
+    return [name for name in TABLE if kind in KINDS.get(name, (kind,))]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from parity.bounds import Elu
 from parity.hypotheses import general, normalization
 from parity.hypotheses.elementwise import lattice_share
 from parity.hypotheses.subject import Subject, pieces
@@ -99,9 +100,19 @@ def _whole_distance(original, judge, expected):
 
 
 def form(subject, actual):
-    """Which form of an ELU's exponential an output shows, by its lattice; None for other kinds and where nothing shows it."""
+    """Which form of an ELU's exponential an output shows, by its lattice: {lattice_share, formula}.
+
+    None for other kinds, where nothing shows it, and where the layer's own formula does not explain the output: then neither
+    form of it ran.
+    """
     if subject.layer.kind != "ELU" or actual.shape != subject.x.shape:
         return None
     few = np.s_[:, ::max(1, subject.x.size // LATTICE_ENOUGH)] if subject.x.ndim > 1 else np.s_[:]
-    share = lattice_share(subject.x[few], actual[few], float(subject.layer.config["alpha"]))
+    x, y, alpha = subject.x[few], actual[few], float(subject.layer.config["alpha"])
+    share = lattice_share(x, y, alpha) if _explained(Elu(subject.layer, x), y) else None
     return share and {"lattice_share": share, "formula": "exp(x) - 1" if share == 1 else "expm1(x)" if share < 0.7 else None}
+
+
+def _explained(judge, values):
+    flat = np.ascontiguousarray(values).reshape(judge.view)
+    return all((np.square(flat[where] - block.o) <= block.bound2).all() for where in judge.blocks() for block in (judge.block(where),))

@@ -17,12 +17,17 @@ TABLES = {
     "GRU": recurrent.SINGLE,
     "Dense": dense.TABLE,
 }
-COMBINED = {"GRU": recurrent.COMBINED}  # asked only of a layer that fails
-LAST = (fits.BOTH, spectrogram.BOTH, batches.OTHER)  # named after all others: they explain what those do, and more
+# Asked of a layer that fails and that none of the above explains: kind -> table(subject).
+COMBINED = {
+    "GRU": lambda subject: recurrent.COMBINED,
+    "BatchNormalization": normalization.combined,
+    "Convolution2D": lambda subject: convolution.COMBINED,
+}
+LAST = (fits.BOTH, spectrogram.BOTH, batches.ANOTHER_CLIP, batches.OTHER)  # named after all others: they explain what those do, and more
 
 # Hypotheses with something to find out first, in groups: where one of a group explains, the next group is not asked.
 _BY_KIND = {
-    "Convolution2D": ((fits.some_filters,), (fits.one_tap,), (fits.adjusted,)),
+    "Convolution2D": ((fits.kernels_permuted,), (fits.some_filters,), (fits.one_tap,), (fits.adjusted,)),
     "BatchNormalization": ((spectrogram.fitted,), (fits.other_eps, fits.adjusted, batches.made_up)),
     "ELU": ((fits.negative_side,),),
     "Dropout": ((fits.dropout_on,),),
@@ -42,11 +47,9 @@ def registered(subject):
     return {**own, **(spectrogram.TABLE if spectrogram.reads_one(subject) else {}), **general.TABLE}
 
 
-def names(kind):
-    """The names of the hypotheses that do not depend on a layer's settings, for a list of what is known."""
-    own = normalization.FIXED if kind == "BatchNormalization" else TABLES.get(kind, {})
-    given = spectrogram.TABLE if kind in spectrogram.READERS else {}
-    return [*own, *COMBINED.get(kind, {}), *given, *general.TABLE]
+def combined(subject):
+    """{name: maker} of what is asked where none of `registered` explains the layer."""
+    return COMBINED.get(subject.layer.kind, lambda subject: {})(subject)
 
 
 def base(subject):
@@ -55,9 +58,9 @@ def base(subject):
 
 
 def made(subject, maker):
-    """The hypothesis' witness, or None where it does not apply to this layer."""
+    """The hypothesis' witness, or None where it does not apply to this layer: none was made, or the oracle refuses its shapes."""
     try:
         variant = maker(subject)
         return base(variant) if isinstance(variant, Subject) else variant
-    except (ValueError, IndexError, CannotRun):  # shapes that this formula cannot take
+    except CannotRun:
         return None

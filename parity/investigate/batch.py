@@ -5,18 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.investigate import noise, runs
+from parity.investigate import batch_words, noise, runs
 from parity.investigate.batch_layers import layers_table, signal_left, statistics_table
 from parity.investigate.changes import change, largest, share_of_rounding
 from parity.investigate.clips import companions
-from parity.investigate.finding import PROVED, Finding, Table, scope, verdict
+from parity.investigate.finding import Finding, Table, scope, verdict
 
 THOROUGH = ("CNN0",)  # the others are its controls, on fewer batches
 MOST_CLIPS = 3  # looked at one by one; more than that would only take longer
 LARGEST_BATCH = 8
 SIDES = ("original", "port")
-PINNED = ("Always give CNN0 the same batch, or freeze its statistics (`python -m port calibrate`); what it says of a clip is said of "
-          "that batch.")
+MUSIC, SILENCE, NOISE, SEVERAL = MATES = ("other music", "silence", "noise", "several of these")  # what a clip's batch mates are
 
 
 class Measured(NamedTuple):
@@ -46,10 +45,10 @@ class Measured(NamedTuple):
 def plan(base, beside, thorough):
     """(batches as tuples of clip names, the largest of them). base: clips to look at; beside: clips to put beside them."""
     everyone = (*base, *beside)[:LARGEST_BATCH]
-    mates = beside[:3] if thorough else beside[:1]
+    mates = beside[:3] if thorough else beside[:2]
     batches = [(name,) for name in (everyone if thorough else base)]
     batches += [(clip, mate) for clip in base for mate in (*base, *mates) if thorough or mate != clip]
-    batches += [everyone[:LARGEST_BATCH // 2], everyone[::-1]] if thorough else []
+    batches += [everyone[:LARGEST_BATCH // 2], *[everyone[::-1]] * thorough]
     return list(dict.fromkeys([*batches, everyone])), everyone
 
 
@@ -116,6 +115,18 @@ def unmoved(measured):
     return max(shares)
 
 
+def cases(measured, side):
+    """As `moved`, of a clip beside others, each set of mates once: their order makes no case."""
+    of = {(clip, frozenset(batch)): row for row in moved(measured, side)[::-1] for clip, batch in [row[:2]] if set(batch) != {clip}}
+    return list(of.values())[::-1]
+
+
+def kind(clip, batch):
+    """What a clip's mates are: one of MATES."""
+    kinds = {mate if mate in (SILENCE, NOISE) else MUSIC for mate in set(batch) - {clip}}
+    return kinds.pop() if len(kinds) == 1 else SEVERAL
+
+
 def judge_dependence(shares):
     """Proved where a logit moves further than rounding can, refuted where none does. shares: {side: [share of rounding's allowance]}.
 
@@ -127,23 +138,26 @@ def judge_dependence(shares):
 
 def dependence(measured, subject):
     """The finding on one model that is looked at thoroughly."""
-    by_side = {side: [row for row in moved(measured, side) if set(row[1]) != {row[0]}] for side in SIDES}
-    said = judge_dependence({side: [share for *_, share in rows] for side, rows in by_side.items()})
-    of = by_side["original"]
-    flips, score = sum(row[2]["flipped"] for row in of), max(row[2]["score"] for row in of)
-    shared, share = min(row[2]["jaccard"] for row in of), max(row[3] for row in of)
-    layers = layers_table(measured)
-    explained = f" The batch mates explain {layers.rows[-1][1]:.0%} of the logits' variance." if layers.rows else ""
-    figures = (f"the top tag is another in {flips} of {len(of)} cases, a score moves by up to {score:.3f}, as little as {shared:.2f} of "
-               f"the top {of[0][2]['k']} is shared, and the logits move by {share:.3g} times what rounding can do")
-    does = "depends" if said == PROVED else "does not depend"
-    return Finding(
-        f"batch-{measured.model}", f"What {measured.model} says of a clip depends on the other clips of its batch: beside others, "
-        f"{figures}.{explained} Beside itself, or with the others in another order, it moves by at most {unmoved(measured):.2g} of it.",
-        said, {"what": "largest change of a score by the batch", "value": score, "unit": "of 1"},
-        PINNED if said == PROVED else "Nothing: any batch will do.", scope(subject.data), [tags_table(measured), layers],
-        f"{measured.model}'s answer {does} on its batch mates: the top tag changes in {flips} of {len(of)} cases, scores by up to "
-        f"{score:.2f}.")
+    of_side = {side: cases(measured, side) for side in SIDES}
+    said = judge_dependence({side: [share for *_, share in rows] for side, rows in of_side.items()})
+    of, layers = of_side["original"], layers_table(measured)
+    words = batch_words.dependence(measured.model, said, by_kind(of), unmoved(measured), layers.rows)
+    return Finding(f"batch-{measured.model}", words["claim"], said,
+                   {"what": "largest change of a score by the batch", "value": max(row[2]["score"] for row in of), "unit": "of 1"},
+                   words["advice"], scope(subject.data),
+                   [batch_words.kinds_table(measured.model, by_kind(of)), tags_table(measured), layers],
+                   words["sentence"], f"What {measured.model} says of a clip depends on the other clips of its batch")
+
+
+def by_kind(rows):
+    """{kind of mates: (cases, first tags that change, largest change of a score, least Jaccard, largest share of rounding)}."""
+    found = {}
+    for name in MATES:
+        of = [row for row in rows if kind(*row[:2]) == name]
+        if of:
+            found[name] = (len(of), sum(row[2]["flipped"] for row in of), max(row[2]["score"] for row in of),
+                           min(row[2]["jaccard"] for row in of), max(row[3] for row in of))
+    return found
 
 
 def independence(controls, subject):
@@ -152,13 +166,11 @@ def independence(controls, subject):
     said = judge_dependence(shares)
     names, share = " and ".join(measured.model for measured in controls), max(shares["original"])
     moves = max(row[2]["logit"] for measured in controls for row in moved(measured, "original"))
-    return Finding(
-        "batch-controls", f"What {names} say of a clip depends on the other clips of its batch: their logits move by up to {moves:.2g}, "
-        f"{share:.2g} times what rounding can do.", said,
-        {"what": "largest change of a logit by the batch, as a share of what rounding can do", "value": share, "unit": ""},
-        PINNED if said == PROVED else "Nothing: these may be given any batch.", scope(subject.data),
-        [tags_table(measured) for measured in controls],
-        f"{names} move by at most {share:.2g} of what rounding allows.")
+    words = batch_words.independence(names, said, len(shares["original"]), moves, share)
+    return Finding("batch-controls", words["claim"], said,
+                   {"what": "largest change of a logit by the batch, as a share of what rounding can do", "value": share, "unit": ""},
+                   words["advice"], scope(subject.data), [tags_table(measured) for measured in controls], words["sentence"],
+                   f"What {names} say of a clip depends on the other clips of its batch")
 
 
 def judge_both(shares):
@@ -171,17 +183,15 @@ def in_both(everything, subject):
     shares = [share_of_rounding(measured.logits("port", batch, clip), measured.logits("original", batch, clip), measured.allowed[clip])
               for measured in everything for batch in measured.batches for clip in measured.base if clip in batch]
     said, worst = judge_both(shares), max(shares)
-    whose = "the original's own, not a fault of the port" if said == PROVED else "not the original's alone"
-    return Finding(
-        "batch-whose", f"The dependence is the original's own: in {len(shares)} cases of a clip in a batch the port's logits differ from "
-        f"the original's by at most {worst:.2g} of what rounding can do.", said,
-        {"what": "largest difference of port and original, as a share of what rounding can do", "value": worst, "unit": ""},
-        "Do not look for it in the port." if said == PROVED else "Run `make parity` with these clips: the port differs from the original.",
-        scope(subject.data), [], f"This is {whose}: they differ by at most {worst:.2g} of rounding's allowance.")
+    words = batch_words.in_both(said, len(shares), worst)
+    return Finding("batch-whose", words["claim"], said,
+                   {"what": "largest difference of port and original, as a share of what rounding can do", "value": worst, "unit": ""},
+                   words["advice"], scope(subject.data), [], words["sentence"],
+                   "In every batch the port answers as the original does, so that what a batch changes is the original's own")
 
 
 def judge_of_one(left):
-    """Proved where a batch of one takes away more than half of what tells clips apart. left: {side: share left}."""
+    """Proved where a batch of one takes away more than half of what tells the clips' logits apart. left: {side: share left}."""
     took = {share < 0.5 for share in left.values()}
     return verdict(took.pop() if len(took) == 1 else None)
 
@@ -189,18 +199,15 @@ def judge_of_one(left):
 def of_one(measured, subject):
     """The finding on what the last normalisation does to a clip that is alone."""
     statistics, last = statistics_table(measured, subject.cases[measured.model])
-    levels = {side: signal_left(measured, side, lambda run, at: runs.per_channel(run.outputs[last], at)) for side in SIDES}
+    levels = signal_left(measured, "original", lambda run, at: runs.per_channel(run.outputs[last], at))
     ends = {side: signal_left(measured, side, lambda run, at: run.outputs[runs.LOGITS.format(measured.layers[-1])][at]) for side in SIDES}
-    said, values = judge_of_one(levels), statistics.rows[-1][2]
-    return Finding(
-        f"batch-of-one-{measured.model}", f"Alone, a clip loses at {last} what tells it from others: each statistic is made of its own "
-        f"{values} values; of the variance between {len(measured.everyone)} clips {levels['original']:.2g} is left in the levels of its "
-        f"channels, and {ends['original']:.2f} in the logits.", said,
-        {"what": f"variance between clips left at the logits in batches of one, against a batch of {len(measured.everyone)}",
-         "value": ends["original"], "unit": "of 1"},
-        "Never tag one clip alone with batch statistics; freeze them (`python -m port calibrate`)." if said == PROVED else "Nothing.",
-        scope(subject.data), [statistics],
-        f"Alone, {last} makes each statistic of {values} values; {ends['original']:.0%} of the logits' variance between clips is left.")
+    said = judge_of_one(ends)
+    words = batch_words.of_one(measured.model, said, last, statistics.rows[-1][2], len(measured.everyone), levels, ends["original"])
+    return Finding(f"batch-of-one-{measured.model}", words["claim"], said,
+                   {"what": f"variance between clips left at the logits in batches of one, against a batch of {len(measured.everyone)}",
+                    "value": ends["original"], "unit": "of 1"},
+                   words["advice"], scope(subject.data), [statistics], words["sentence"],
+                   f"Alone in its batch, a clip loses more than half of what tells it from others in {measured.model}'s logits")
 
 
 def tags_table(measured):
@@ -214,4 +221,5 @@ def tags_table(measured):
     return Table(f"batch-tags-{measured.model}", f"{measured.model}: each clip in each batch, against the clip alone",
                  ["clip", "batch", "size", "top tag alone", "top tag here", "flipped", "top 10 shared", "Kendall's tau", "largest change",
                   "largest change (port)", "logits, share of rounding", "port - original, logits"], rows,
-                 "Top tags, shares and changes of scores are the original's; a share of rounding above 1 cannot be rounding.")
+                 "Top tags, shares and changes of scores are the original's; a share of rounding above 1 cannot be rounding. What rounding "
+                 "can do was measured with the first two clips in one batch; other statistics make it somewhat more or less.")

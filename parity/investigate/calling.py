@@ -9,12 +9,12 @@ from parity.errors import CannotRun
 from parity.investigate import noise, runs
 from parity.investigate.changes import share_of_rounding
 from parity.investigate.clips import companions
-from parity.investigate.finding import PROVED, Finding, Table, scope, verdict
+from parity.investigate.finding import PROVED, REFUTED, Finding, Table, scope, verdict
 
 # The calls of one process in their order: label -> which of the two clips.
 CALLS = {"first": (0,), "again": (0,), "another": (1,), "both": (0, 1), "both, other order": (1, 0), "at last": (0,)}
 REPEATED = ("first", "again", "at last")  # the same clip by itself
-FEW = ("first", "another", "at last")  # enough to see whether a call changes anything
+SIDES = ("original", "port")
 AS_WRITTEN, AS_PUBLISHED = "stock Chainer, test phase", "stock Chainer, as published"
 STOCK = {AS_WRITTEN: ("Chainer's BatchNormalization", "Chainer's GRU"), AS_PUBLISHED: ("published BatchNormalization",)}
 
@@ -44,8 +44,10 @@ def ask(subject):
     one_call = {"first": batches["first"]}
     by_two = {**_originals(subject, one_call, 2), **_ports(subject, one_call, 2)}
     allowed = {name: _allowed(subject, name) for name in subject.cases}
-    ours, stock = (_observe_all(subject, found, allowed) for found in (answers, _stock(subject, {label: batches[label] for label in FEW})))
-    return [state(ours, subject), by_stock(stock, subject), threads(ours, answers, by_two, allowed, subject)]
+    stock_by_one, stock_by_two = _stock(subject, batches, 1), _stock(subject, one_call, 2)
+    ours, stock = (_observe_all(subject, found, allowed) for found in (answers, stock_by_one))
+    found = threads([*ours, *stock], {**answers, **stock_by_one}, {**by_two, **stock_by_two}, allowed, subject)
+    return [state(ours, subject), by_stock(stock, subject), found]
 
 
 def calls(clips):
@@ -66,8 +68,15 @@ def _ports(subject, batches, threads):
         return {("port", name): runs.ported(case, batches) for name, case in subject.cases.items()}
 
 
-def _stock(subject, batches):
-    """The port with stock Chainer's links in the place of its own, as STOCK has them."""
+def _stock(subject, batches, threads):
+    """The port with stock Chainer's links in the place of its own, as STOCK has them, with so many threads."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(threads):
+        return _with_stock_links(subject, batches)
+
+
+def _with_stock_links(subject, batches):
     from port import proof, stock
 
     found = {}
@@ -97,7 +106,7 @@ def _observe_all(subject, answers, allowed):
 
 
 def observe(model, side, answers, last, allowed):
-    """Observed, from the Runs of CALLS, or of FEW. allowed: of each logit of the first clip."""
+    """Observed, from the Runs of CALLS. allowed: of each logit of the first clip."""
     def logits(label):
         return answers[label].outputs[runs.LOGITS.format(last)][CALLS[label].index(0)]
 
@@ -119,14 +128,14 @@ def state(observed, subject):
     drawn = sorted({each.model for each in observed if each.others})
     generators = (f" The originals' dropout generators ({', '.join(drawn)}) move on at every call, in the test phase too, and reach no "
                   "answer." if drawn else "")
-    did = f"it changed {', '.join(changed)}" if changed else "no parameter, persistent value or answer changed by a bit"
+    did = f"changes {', '.join(changed)}" if changed else "changes nothing: no parameter, persistent value or answer moved by a bit"
     return Finding(
-        "calling-state", f"Calling changes the model: after {len(CALLS)} calls of {_whom(observed)}, {did}.{generators}", said,
+        "calling-state", f"Calling {did}, in {len(CALLS)} calls of {_whom(observed)}.{generators}", said,
         {"what": "models that a call changed", "value": len(changed), "unit": f"of {len(observed)}"},
         "Load the weights anew before each clip." if said == PROVED else "Nothing: a model may be called as often as one likes.",
         scope(subject.data), [_table("calling-state", "What calling changes", observed)],
-        f"Calling changed {len(changed)} of {len(observed)} models: weights and repeated answers "
-        f"{'did not stay' if changed else 'stayed'} the same to the bit.")
+        f"Calling a model again changed {len(changed)} of {len(observed)} models: weights and answers "
+        f"{'did not stay' if changed else 'stayed'} the same to the bit.", "Calling a model changes it, or its later answers")
 
 
 def _whom(observed):
@@ -137,21 +146,28 @@ def by_stock(observed, subject):
     """The finding on stock Chainer's links."""
     said = judge_state(observed)
     changed = [f"{each.model} ({each.side})" for each in observed if each.changed]
-    unsteady = sum(not each.repeats for each in observed)
+    unsteady = [f"{each.model} ({each.side})" for each in observed if not each.repeats]
+    does = f"overwrites the moving statistics of {', '.join(changed)}" if changed else "overwrites nothing"
     return Finding(
-        "calling-stock", f"With stock Chainer's links calling changes the model: it overwrote the moving statistics of "
-        f"{', '.join(changed) or 'none'}, and {unsteady} of {len(observed)} gave the same clip another answer.", said,
+        "calling-stock", f"With stock Chainer's links, calling {does}; {len(unsteady)} of {len(observed)} gave the same clip another answer"
+        f"{': ' if unsteady else ''}{', '.join(unsteady)}; {_others(observed)}.", said,
         {"what": "models with stock links that a call changed", "value": len(changed), "unit": f"of {len(observed)}"},
         "Do not get batch statistics by running Chainer's batch normalisation in its train phase, and save no model that was."
         if said == PROVED else "Nothing.", scope(subject.data),
-        [_table("calling-stock", "What calling changes with stock links", observed)])
+        [_table("calling-stock", "What calling changes with stock links", observed)],
+        hypothesis="With stock Chainer's links in the port, calling a model changes it, or its later answers")
+
+
+def _others(observed):
+    orders = [each.order for each in observed if each.order is not None]
+    return f"in the other order logits differ by at most {max(orders):.2g} of what rounding can do" if orders else "in one order"
 
 
 def _table(name, title, observed):
     return Table(name, title, ["model", "who", "parameters changed", "generators moved on", "repeats are the same bits",
                                "other order, share of rounding"],
                  [[each.model, each.side, each.changed, each.others, each.repeats, each.order] for each in observed],
-                 f"{len(CALLS)} calls in one process ({len(FEW)} with stock links); the first clip comes again by itself after others.")
+                 f"{len(CALLS)} calls in one process; the first clip comes again by itself after others.")
 
 
 def judge_threads(shares):
@@ -166,12 +182,20 @@ def threads(observed, by_one, by_two, allowed, subject):
 
     rows = [[each.model, each.side, share_of_rounding(logits(by_two, (each.side, each.model)), logits(by_one, (each.side, each.model)),
                                                       allowed[each.model]), each.order] for each in observed]
-    shares = [share for row in rows for share in row[2:]]
+    shares = [share for row in rows if row[1] in SIDES for share in row[2:]]
     said = judge_threads(shares)
+    did = {PROVED: "changes the answer", REFUTED: "changes no answer beyond rounding"}[said]
     return Finding(
-        "calling-threads", f"The number of threads or the order of the clips decides the answer: between 1 and 2 threads, and between both "
-        f"orders, the logits differ by at most {max(shares):.2g} of what rounding can do.", said,
+        "calling-threads", f"The number of threads or the order of the clips {did}: between 1 and 2 threads, and between both "
+        f"orders, the logits differ by at most {max(shares):.2g} of what rounding can do.{_vacuous(rows)}", said,
         {"what": "largest difference of a logit by threads or order, as a share of what rounding can do", "value": max(shares), "unit": ""},
         "Pin the number of threads and the order." if said == PROVED else "Nothing: neither matters.", scope(subject.data),
         [Table("calling-threads", "Threads and order of the clips", ["model", "who", "2 threads against 1", "against the other order"],
-               rows, "Largest difference of a logit as a share of what rounding can do.")])
+               rows, "Largest difference of a logit as a share of what rounding can do. Stock links are shown, not judged.")],
+        hypothesis="The number of threads or the order of the clips changes an answer beyond rounding")
+
+
+def _vacuous(rows):
+    """Whose answer two threads left as it was to the bit: nothing then shows that a second thread was used at all."""
+    still = [f"{side} {model}" for model, side, by_threads, _ in rows if side in SIDES and by_threads == 0]
+    return f" The same bits with either number of threads, so that none may have used a second: {', '.join(still)}." if still else ""

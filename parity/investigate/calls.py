@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+COLLECTIONS_MODEL = "CRNN"  # its first layer remembers the decibels of the music it was trained on
 FAST, PLAIN = "fast_run", "None"  # Theano's optimizers
 LOGITS = "{}:logits"  # the name under which a Dense's sums before its activation are kept
 

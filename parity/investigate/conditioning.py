@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.errors import CannotRun
 from parity.investigate import noise, runs
-from parity.investigate.finding import PROVED, Finding, Table, scope, verdict
+from parity.investigate.finding import PROVED, REFUTED, Finding, Table, scope, verdict
 from parity.tags import ranking
 
 SEED = 20160618
@@ -21,6 +21,7 @@ PERTURBATIONS = {  # name -> the batch so changed; signs, aimed: +1 or -1 for ea
     AIMED: lambda batch, signs, aimed: batch + np.float32(0.1) * aimed,
 }
 SIDES = ("original", "port")
+LEAVE = "Do not look here for the instability: the network is not at the edge of another answer."
 TURNING = (  # id, what it is, the perturbations, what to do where they can turn a top tag
     ("conditioning-rounding", "A change of rounding's size (1e-6 of each value)", (ROUNDING,), "Compute in float64."),
     ("conditioning-decibel", "A change of 0.1 dB", (SCATTERED, LOUDER), "Report no top tag whose margin is smaller than this."),
@@ -41,8 +42,9 @@ class Measured(NamedTuple):
 class Margin(NamedTuple):
     """One clip under one perturbation, in the original. used: the largest share of the top tag's margin to another that it takes.
 
-    margin: of the first tag to the second, logits; moved: the largest change of the first tag's distance to another; flipped:
-    whether another tag is first; rounding: what it can do to the distance of the first two, between two computations.
+    margin: of the first tag to the second, logits; moved: the largest change of the first tag's distance to another, its largest loss
+    where the change was aimed, for that one could not as well have gone the other way; flipped: whether another tag is first;
+    rounding: what it can do to the distance of the first two, between two computations.
     """
 
     clip: str
@@ -112,7 +114,9 @@ def _relative(changed, values):
 def _margin(clip, perturbation, tags, before, after, rounding):
     first, second = ranking(before)[:2]
     others = [index for index in range(len(before)) if index != first]
-    gap, moved = before[first] - before[others], np.abs((after[first] - after[others]) - (before[first] - before[others]))
+    gap = before[first] - before[others]
+    lost = gap - (after[first] - after[others])
+    moved = np.maximum(lost, 0) if perturbation == AIMED else np.abs(lost)
     used = float(np.max(np.where(moved == 0, 0.0, moved / np.maximum(gap, 1e-300))))
     return Margin(clip, perturbation, tags[first], float(before[first] - before[second]), float(moved.max()), used,
                   ranking(after)[0] != first, float(rounding[first] + rounding[second]))
@@ -130,13 +134,16 @@ def turning(found, subject, name, what, perturbations, advice):
     by_model = {model: max(margin.used for each, margin in rows if each == model) for model, _ in rows}
     used, flips = max(by_model.values()), sum(margin.flipped for _, margin in rows)
     listed = ", ".join(f"{model} {share:.2g}" for model, share in by_model.items())
+    figures = f"of the margin to another tag it takes at most {listed}, and it turned {flips} of {len(rows)}"
+    can = {PROVED: "can turn a first tag", REFUTED: "turns no first tag here"}[said]
+    sentence = {PROVED: f"{what} can turn a first tag: it takes {used:.2g} times its lead over another.",
+                REFUTED: f"{what} is too small to turn any first tag: it takes at most {used:.1%} of its lead."}[said]
     return Finding(
-        name, f"{what} can turn a top tag: of the margin to another tag it takes at most {listed}, and it turned {flips} of {len(rows)}.",
-        said, {"what": "largest share of a top tag's margin that it takes", "value": used, "unit": "of the margin"},
-        advice if said == PROVED else "Do not look here for the instability: the network is not at the edge of another answer.",
-        scope(subject.data, carries_over=False),
+        name, f"{what} {can}: {figures}.", said,
+        {"what": "largest share of a top tag's margin that it takes", "value": used, "unit": "of the margin"},
+        advice if said == PROVED else LEAVE, scope(subject.data, carries_over=False),
         [_margins_table(name, found, perturbations), *(_layers_table(name, measured, perturbations) for measured in found)],
-        f"{what} takes at most {used:.2g} of a top tag's margin." if name == IN_CONCLUSION else None)
+        sentence if name == IN_CONCLUSION else None, f"{what} can turn a first tag of these clips")
 
 
 def _margins_table(name, found, perturbations):
@@ -168,16 +175,17 @@ def amplified(found, subject):
             for side, perturbations in measured.amplification.items() for perturbation, by_layer in perturbations.items()]
     ends = [row[-1] for row in rows if row[1] != AIMED]
     said, peak = judge_amplified(ends), max((row for row in rows if row[1] != AIMED), key=lambda row: row[4])
+    grows = {PROVED: "grows on its way to the logits", REFUTED: "is damped on its way to the logits"}[said]
     return Finding(
-        "conditioning-amplification", "A small change of the input that nobody aimed grows on its way to the logits: relative to what it "
-        f"changes it is {min(ends):.2g} to {max(ends):.2g} times as large there, and at most {peak[4]:.2g} times on the way ({peak[0]}, "
-        f"{peak[3]}).", said,
+        "conditioning-amplification", f"A small change of the input that nobody aimed {grows}: relative to what it changes it is "
+        f"{min(ends):.2g} to {max(ends):.2g} times as large there, and at most {peak[4]:.2g} times before ({peak[0]}, {peak[3]}).", said,
         {"what": "largest amplification from the input to the logits", "value": max(ends), "unit": "times"},
         "Bring the input to what the weights were trained on, and compare." if said == PROVED else
         "Do not explain the instability by amplification: small changes are damped.", scope(subject.data, carries_over=False),
         [Table("conditioning-amplification", "Amplification from the input to the logits",
                ["model", "change", "who", "largest at", "largest", "logits"], rows,
-               "Relative change of an output over the relative change of the input; 1e-6 comes near the logits' own rounding.")])
+               "Relative change of an output over the relative change of the input; 1e-6 comes near the logits' own rounding.")],
+        hypothesis="A small change of the input that nobody aimed grows on its way to the logits")
 
 
 def _peak(by_layer):

@@ -7,6 +7,9 @@ from parity.investigate.finding import CARRIES_OVER, NEEDS_REAL
 
 FORMAT = 1
 MOST_WORDS = 200
+# The causes, what to do about them, and one sentence of each other question: what a reader wants to know first.
+FIRST = ("input-CNN", "batch-CNN0", "remedy-CNN", "remedy-CNN0", "input-agreement", "input-CRNN", "batch-controls", "batch-whose",
+         "keras-parity", "calling-state", "front-end-tags", "conditioning-decibel")
 ON_STAND_INS = " (on stand-ins)"
 
 
@@ -21,20 +24,26 @@ def document(questions, *, data, environment, command, seconds, clips=(), left_o
 
 
 def conclusion(questions):
-    """[{text, finding}]: sentences of the findings, in the order of the questions, at most MOST_WORDS in all.
+    """[{text, finding}]: sentences of the findings, at most MOST_WORDS in all: those of FIRST, then in the order of the questions.
 
-    Every question has its first sentence before any has its second. What needs the real weights and was not run on them says nothing.
+    Of the others every question has its first sentence before any has its second. What needs the real weights and was not run on
+    them says nothing.
     """
     said = [[finding for finding in question["findings"] if finding["sentence"] and finding["scope"] != NEEDS_REAL]
             for question in questions]
+    by_turn = [finding for turn in zip_longest(*said) for finding in turn if finding]
     chosen, words = set(), 0
-    for turn in zip_longest(*said):
-        for finding in filter(None, turn):
-            length = len(_text(finding).split())
-            if words + length <= MOST_WORDS:
-                words += length
-                chosen.add(finding["id"])
-    return [{"text": _text(finding), "finding": finding["id"]} for findings in said for finding in findings if finding["id"] in chosen]
+    for finding in sorted(by_turn, key=_rank):
+        length = len(_text(finding).split())
+        if words + length <= MOST_WORDS:
+            words += length
+            chosen.add(finding["id"])
+    told = sorted((finding for findings in said for finding in findings if finding["id"] in chosen), key=_rank)
+    return [{"text": _text(finding), "finding": finding["id"]} for finding in told]
+
+
+def _rank(finding):
+    return FIRST.index(finding["id"]) if finding["id"] in FIRST else len(FIRST)
 
 
 def _text(finding):

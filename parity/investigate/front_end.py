@@ -12,6 +12,9 @@ from parity.investigate.front_end_fit import WORDS, Fit, fit, left
 from parity.investigate.front_end_variants import SAMPLE_RATE_HZ, FrontEnd, Track, read, spectrogram
 
 SAME = "The stored mel spectrograms are what is computed here from the same recordings"
+ON_TAGS = "Computing the mel spectrogram here, instead of taking the stored one, changes a first tag"
+_ADVICE_ON_TAGS = {False: "Compare figures only on one and the same mel spectrogram; what is odd beyond that has another cause.",
+                   True: "Name the front end with every tag, and compare figures only on one and the same mel spectrogram."}
 WHAT_IT_TAKES = "Give mel spectrograms (.npy) that were computed elsewhere, and the recordings they are of (PARITY_DATA, or make fixtures)."
 
 _ADVICE_ON_SHIFT = {
@@ -82,10 +85,11 @@ def same(pairs, left_out=()):
     each = "; ".join(f"{pair.name}: {found['mean_db']:.3g} dB on average, correlation {found['correlation']:.3f}"
                      for pair, found in zip(pairs, before, strict=True))
     return Finding(
-        "front-end-same", f"{SAME} ({each}).{_beside(left_out)}", said,
+        "front-end-same", f"The stored mel spectrograms {'are' if said == PROVED else 'are not'} what is computed here from the same "
+        f"recordings: they differ ({each}).{_beside(left_out)}", said,
         {"what": "mean difference, largest of the clips", "value": max(found["mean_db"] for found in before), "unit": "dB"},
         "Nothing: they are." if said == PROVED else "For the originals' own figures give their spectrograms, not the recordings.", REAL,
-        [front_end_tables.floors(pairs)])
+        [front_end_tables.floors(pairs)], hypothesis=SAME)
 
 
 def judge_shift(alignments):
@@ -105,22 +109,26 @@ def moved(pairs):
     late, give = max((found.late for found in alignments), key=abs), max(found.give for found in alignments)
     known = front_end_delays.explaining([(len(pair.track.samples), pair.track.rate_hz, pair.fit.alignment.exact, pair.fit.alignment.give)
                                          for pair in pairs])
-    why = f"of the delays known only this fits: {known[0].name}" if len(known) == 1 else f"{len(known)} of the delays known fit"
+    why = f"of the delays known only this equals it: {known[0].name}" if len(known) == 1 else f"{len(known)} of the delays known equal it"
     length = f"{late * SAMPLE_RATE_HZ / rate_hz:.2f} at {SAMPLE_RATE_HZ} Hz, {1000 * late / rate_hz:.1f} ms"
+    claim = {PROVED: f"The stored clips are cut {late} samples at {rate_hz} Hz ({length}) later than here, the same in {len(pairs)} clips, "
+                     f"sure to {give:.2g} samples; {why}.",
+             REFUTED: f"The stored clips are cut where they are cut here, in {len(pairs)} clips, sure to {give:.2g} samples.",
+             UNDECIDABLE: f"No one shift fits all {len(pairs)} clips surely: the largest is {late} samples at {rate_hz} Hz ({length}), the "
+                          f"least sure is so to {give:.2g} samples."}[said]
     return Finding(
-        "front-end-shift", f"The stored clips are cut {late} samples at {rate_hz} Hz ({length}) later than here, the same in {len(pairs)} "
-        f"clips, sure to {give:.2g} samples; {why}.", said, {"what": "shift", "value": late, "unit": f"samples at {rate_hz} Hz"},
-        _ADVICE_ON_SHIFT[said], REAL,
-        [front_end_tables.shift(pairs), front_end_tables.delays(pairs)], _sentence_on_shift(said, late, rate_hz, known))
+        "front-end-shift", claim, said, {"what": "shift", "value": late, "unit": f"samples at {rate_hz} Hz"}, _ADVICE_ON_SHIFT[said], REAL,
+        [front_end_tables.shift(pairs), front_end_tables.delays(pairs)], _sentence_on_shift(said, late, rate_hz, known),
+        "The stored clips are cut later or earlier than those computed here, all by the same time")
 
 
 def _sentence_on_shift(said, late, rate_hz, known):
     if said == UNDECIDABLE:
         return None
     if said == REFUTED:
-        return "The originals' own spectrograms are cut at the very sample where ours are: no shift."
-    by = ", an mp3 decoder's own delay" if [delay.left_out for delay in known] == [front_end_delays.DECODER] else ""
-    return f"The originals' own spectrograms are cut {late} samples ({1000 * late / rate_hz:.0f} ms) later than ours{by}."
+        return "The originals' stored spectrograms are cut at the very sample where ours are."
+    by = ", which equals an mp3 decoder's delay" if [delay.left_out for delay in known] == [front_end_delays.DECODER] else ""
+    return f"The originals' stored spectrograms start {late} samples ({1000 * late / rate_hz:.0f} ms) later than ours{by}."
 
 
 def judge_explained(differences):
@@ -134,16 +142,20 @@ def explained(pairs):
     steps = {step.field: step.name for pair in pairs for step in pair.fit.steps[1:]}
     before, after = (max(getattr(pair.fit, which)["mean_db"] for pair in pairs) for which in ("before", "left"))
     rms_db, largest_db = (max(pair.fit.left[key] for pair in pairs) for key in ("rms_db", "largest_db"))
-    names, words = ", ".join(steps.values()) or "nothing", ", ".join(WORDS[field] for field in steps) or "nothing"
+    names = ", ".join(steps.values()) or "nothing"
+    words = ", ".join(WORDS[field] for field in steps) or "none"
+    all_of_it = "the whole difference" if said == PROVED else "not the whole difference"
     return Finding(
-        "front-end-causes", f"What was found explains the whole difference ({names}): of {before:.3g} dB on average {after:.2g} dB is "
+        "front-end-causes", f"What was found explains {all_of_it} ({names}): of {before:.3g} dB on average {after:.2g} dB is "
         f"left, rms {rms_db:.2g}, at most {largest_db:.2g} in any cell, where half a bit of 16 would make "
         f"{min(pair.fit.noise_db for pair in pairs):.2g} (rms).", said, {"what": "mean difference left", "value": after, "unit": "dB"},
         "Use `--front-end 2016` for the resampler of the time; shift and sample format are the decoder's." if said == PROVED else
         "Look at what is left by band and by time: a choice is missing in the table.", REAL,
         [table(pairs) for table in (front_end_tables.steps, front_end_tables.undone, front_end_tables.bits, front_end_tables.bands,
                                     front_end_tables.times)],
-        f"Of {before:.2g} dB difference between stored and computed spectrograms {after:.1g} dB is left after these causes: {words}.")
+        f"The differences found ({words}) explain the {before:.2g} dB between the two: {after:.1g} dB is left." if said == PROVED else
+        f"Of {before:.2g} dB between stored and computed spectrograms {after:.1g} dB stays unexplained.",
+        "The causes found explain the whole difference between stored and computed, to the last bits of the decoded samples")
 
 
 def judge_wav(differences):
@@ -160,10 +172,12 @@ def as_wav(pairs):
     said = judge_wav([(gap["rms_db"], pair.fit.noise_db) for gap, pair in zip(gaps, both, strict=True)])
     rms_db = max(gap["rms_db"] for gap in gaps)
     return Finding(
-        "front-end-wav", f"For the taggers the wav is the mp3: {rms_db:.2g} dB apart in the mel spectrogram (rms), lengths {lengths} "
-        f"samples apart, {units:.2g} units of 16 bits in the samples (rms), whose spectrum the table shows.", said,
+        "front-end-wav", f"For the taggers the wav {'is' if said == PROVED else 'is not'} the mp3: {rms_db:.2g} dB apart in "
+        f"the mel spectrogram (rms), lengths {lengths} samples apart, {units:.2g} units of 16 bits in the samples (rms), whose spectrum "
+        "the table shows.", said,
         {"what": "rms difference of the mel spectrograms of wav and mp3", "value": rms_db, "unit": "dB"},
-        "Use either." if said == PROVED else "Use the recording that the stored spectrograms are of.", REAL, [front_end_tables.wav(both)])
+        "Use either." if said == PROVED else "Use the recording that the stored spectrograms are of.", REAL, [front_end_tables.wav(both)],
+        hypothesis="To the taggers the port's wav files are the originals' mp3 files")
 
 
 def judge_tags(tops):
@@ -176,8 +190,9 @@ def on_tags(subject, pairs):
     try:
         rows = front_end_tags.rows([pair.name for pair in pairs], front_end_tags.scores(subject, front_end_tags.batches(pairs)))
     except CannotRun as why:
-        return Finding("front-end-tags", f"The front end decides the top tags: the originals could not be asked ({why}).", UNDECIDABLE,
-                       {"what": "largest change of a tag", "value": None, "unit": "points"}, "Mend that, and run again.", NEEDS_REAL, [])
+        return Finding("front-end-tags", f"What the front end does to the tags is not known: the originals could not be asked ({why}).",
+                       UNDECIDABLE, {"what": "largest change of a tag", "value": None, "unit": "points"}, "Mend that, and run again.",
+                       NEEDS_REAL, [], hypothesis=ON_TAGS)
     return tags_changed(rows, subject.data)
 
 
@@ -185,17 +200,19 @@ def tags_changed(rows, data):
     """The finding from front_end_tags.rows; data: "real" or "seeded"."""
     here = [row for row in rows if row[2] == front_end_tags.HERE]
     of_model = {row[0]: max(abs(other[5]) for other in here if other[0] == row[0]) for row in here}
-    flips = f"{sum(row[3] != row[4] for row in here)} of {len(here)} top tags"
+    count = sum(row[3] != row[4] for row in here)
+    flips = f"{count} of {len(here)} first tags"
     moves = ", ".join(f"{name} {points:.3g}" for name, points in of_model.items())
     ways = dict.fromkeys(row[2] for row in rows)
     turned = {way: dict.fromkeys(row[0] for row in rows if row[2] == way and row[3] != row[4]) for way in ways}
     turning = "; ".join(f"{way} ({', '.join(models)})" for way, models in turned.items() if models) or "none"
+    most = max(of_model, key=of_model.get)
     return Finding(
-        "front-end-tags", f"The front end decides the top tags: computed here instead of stored, {flips} are others; a tag moves by up to "
-        f"(points) {moves}. Of all ways tried these change a top tag: {turning}.", judge_tags([row[3:5] for row in here]),
-        {"what": "largest change of a tag", "value": max(of_model.values()), "unit": "points"},
-        "Compare figures only on one and the same mel spectrogram; what is odd beyond that has another cause.", scope(data, False),
-        [front_end_tables.tags(rows)], f"Front ends' differences move tags by up to ({moves}) points and change {flips}.")
+        "front-end-tags", f"Computed here instead of stored, {flips} are others; a tag moves by up to (points) {moves}. Of all ways tried "
+        f"these change a first tag: {turning}.", judge_tags([row[3:5] for row in here]),
+        {"what": "largest change of a tag", "value": max(of_model.values()), "unit": "points"}, _ADVICE_ON_TAGS[bool(count)],
+        scope(data, False), [front_end_tables.tags(rows)],
+        f"Which spectrogram is used changes {flips}, and a tag by up to {of_model[most]:.2g} points ({most}).", ON_TAGS)
 
 
 def judge_control(found):
@@ -207,15 +224,17 @@ def controlled(planted):
     """The finding on the search itself. planted: {what: (FrontEnd, Fit)}."""
     right = sum(front_end == found.front_end for front_end, found in planted.values())
     return Finding(
-        "front-end-control", f"The search finds what was planted on a sound made here, in {right} of {len(planted)} cases: "
+        "front-end-control", f"On a sound made here, the search finds what was planted in {right} of {len(planted)} cases: "
         f"{'; '.join(planted)}.", judge_control([(front_end, found.front_end) for front_end, found in planted.values()]),
         {"what": "planted differences found, to the sample and by name", "value": right, "unit": f"of {len(planted)}"},
-        "Nothing: this is the control.", CARRIES_OVER, [])
+        "Nothing: this is the control." if right == len(planted) else "Do not trust the other findings on the front end.", CARRIES_OVER, [],
+        hypothesis="The search finds a known difference, to the sample and by name")
 
 
 def _nothing_to_compare(left_out):
-    return Finding("front-end-same", f"{SAME}: there is no clip with both.{_beside(left_out)}", UNDECIDABLE,
-                   {"what": "mean difference", "value": None, "unit": "dB"}, WHAT_IT_TAKES, NEEDS_REAL, [])
+    return Finding("front-end-same", f"Nothing can be compared: there is no clip with both a stored mel spectrogram and its recording."
+                   f"{_beside(left_out)}", UNDECIDABLE, {"what": "mean difference", "value": None, "unit": "dB"}, WHAT_IT_TAKES, NEEDS_REAL,
+                   [], hypothesis=SAME)
 
 
 def _beside(left_out):

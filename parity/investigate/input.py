@@ -1,24 +1,24 @@
 """Does the input match what the weights were trained on, and which correction of it would?
 
 What arrives at every normalisation is held against what that normalisation stored in training, for the decibels as they are and for
-each candidate correction. Constants that a candidate needs are fitted to the other clips, never to the clip that is scored.
+each candidate correction. Constants that a candidate needs are fitted to the other clips, never to the clip that is scored, or are
+those of another music collection, which are fitted to nothing here.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
 from parity import stacks
 from parity.errors import CannotRun
 from parity.investigate import input_findings, runs, stored
-from parity.investigate.input_candidates import ASIS, FITTED, candidates
-from parity.investigate.input_tags import agreement
-from parity.microscope.training import momentum
-from parity.rounding import U
+from parity.investigate.calls import COLLECTIONS_MODEL
+from parity.investigate.clips import companions
+from parity.investigate.input_agreement import agreement
+from parity.investigate.input_candidates import ASIS, candidates, collection
+from parity.investigate.input_looking import Tried, distances_of, grouped, look_at
 
 SYNTHESISED, APART = (1, 2), (ASIS, "clip", "offset and gain", "half")  # numbers of fixtures.synthesis; corrections tried on them
-# What training on a correction leaves at 0 in the stored means: the average over all frames, or every single one.
-CENTRED = {"clip": np.mean, "band": np.mean, "frame": lambda mean: mean[np.argmax(np.abs(mean))]}
+TRIED, JUDGE = "CNN", "CNN0"  # the second takes no part in choosing the first one's correction, and has the same tags
+BESIDE = ("silence", "noise")  # of companions, each put beside each clip: the judge's answer depends on its batch
 
 
 def ask(subject):
@@ -29,29 +29,40 @@ def ask(subject):
     clips = {name: x for name, x in subject.clips.items() if np.ptp(x)}
     if not clips:
         raise CannotRun("there is no clip with any sound to put in; name at least one mel spectrogram (.npy) or audio file")
-    tried = {name: prepare(case, clips) for name, case in subject.cases.items()}
-    live = runs.originals({name: subject.asks(name, tried[name].batches) for name in subject.cases})
+    scales = {name: collection(subject, name) for name in subject.cases}
+    tried = {name: prepare(case, clips, scale=scales[name][0]) for name, case in subject.cases.items()}
+    more = judging(clips) if {TRIED, JUDGE} <= set(subject.cases) else {}
+    live = runs.originals({name: subject.asks(name, {**tried[name].batches, **(more if name == JUDGE else {})}) for name in subject.cases})
     found = {name: look_at(tried[name], {"original": live[name], "port": runs.ported(case, tried[name].batches)})
              for name, case in subject.cases.items()}
-    findings = [input_findings.fits(name, {**seen, "synthesised": synthesised(subject.cases[name])}, subject.data)
-                for name, seen in found.items()]
+    apart = {name: {"synthesised": synthesised(case), "scale": scales[name][1],
+                    "floor": floor_of(found.get(COLLECTIONS_MODEL), tried[name].remembered)} for name, case in subject.cases.items()}
+    findings = [input_findings.fits(name, {**seen, **apart[name]}, subject.data) for name, seen in found.items()]
     corrected = {name: seen for name, seen in found.items() if seen["original"]["selected"] != ASIS}
     findings += [input_findings.constants(corrected, subject.data)] if corrected else []
-    return findings + ([agreement(found, subject.data)] if "CNN" in corrected and "CNN0" in found else [])
+    judged = {label: run.outputs[runs.LOGITS.format(subject.cases[JUDGE].model.layers[-1])] for label, run in live[JUDGE].items()
+              if label in more} if more else {}
+    return findings + ([agreement(found[TRIED], judged, subject.data)] if TRIED in corrected and judged else [])
 
 
-class Tried(NamedTuple):
-    """What is put into one model. given: {correction: {clip: x}}; clips: {name: (1, 1, 96, 1366) float32, decibel}."""
-
-    clips: dict
-    given: dict
-    batches: dict
-    remembered: dict
-    keras: str
+def judging(clips):
+    """{label: batch} for the judge: all clips together, each alone, and each beside silence and noise, itself first."""
+    beside = {name: companions({})[name] for name in BESIDE}
+    return {"all": np.concatenate(list(clips.values())), **{f"alone|{clip}": x for clip, x in clips.items()},
+            **{f"{name}|{clip}": np.concatenate([x, mate]) for name, mate in beside.items() for clip, x in clips.items()}}
 
 
-def prepare(case, clips, only=None):
-    """The Tried of a case; only: the corrections to try, None for all.
+def floor_of(seen, layers):
+    """The (score, range) on these layers of the model whose input fits, on that very input: what a good fit comes to; None without one."""
+    of = seen and seen["original"]
+    if not of or of["differs"] is not False:
+        return None
+    held = {ASIS: {layer: values for layer, values in of["distances"][ASIS].items() if layer in layers}}
+    return stored.score(held[ASIS]), stored.interval(stored.resampled(held)[ASIS])
+
+
+def prepare(case, clips, only=None, scale=None):
+    """The Tried of a case; only: the corrections to try, None for all; scale: as `candidates` takes it.
 
     Raises CannotRun for weights that cannot be read or were never trained.
     """
@@ -59,8 +70,8 @@ def prepare(case, clips, only=None):
     if stored.FREQUENCY not in remembered:
         raise CannotRun(f"{case.weights}: its {stored.FREQUENCY} holds what it began with, so nothing of the training input; "
                         "give trained weights")
-    given = candidates(clips, remembered, keras)
-    given = {name: given[name] for name in only or given}
+    given = candidates(clips, remembered, keras, scale)
+    given = {name: given[name] for name in only or given if name in given}
     return Tried(clips, given, grouped(given, alone=len(remembered) > 1), remembered, keras)
 
 
@@ -71,77 +82,3 @@ def synthesised(case):
     tried = prepare(case, {f"synthesised {number}": synthesis.mel_spectrogram(number) for number in SYNTHESISED}, APART)
     seen = runs.ported(case, tried.batches)
     return {name: stored.score(distances_of(name, tried, seen)) for name in tried.given}
-
-
-def look_at(tried, sides):
-    """What each side shows of one model. sides: {"original" or "port": {label of a batch: runs.Run}}.
-
-    Returns {side: judge's answer with distances {correction: {layer: (clips, n)}} and tags, clips, centres, rounding, ruled_out}.
-    """
-    found, centred, least = {}, centres(tried.remembered), rounding(tried.remembered, tried.keras)
-    ruled_out = {name for name, value in centred.items() if not abs(value) <= least}
-    for side, seen in sides.items():
-        by_name = {name: distances_of(name, tried, seen) for name in tried.given}
-        found[side] = {**judge(by_name, ruled_out), "distances": by_name, "tags": tags(tried.given, seen)}
-    return {**found, "clips": list(tried.clips), "centres": centred, "rounding": least, "ruled_out": ruled_out}
-
-
-def grouped(given, alone):
-    """{label: batch}: each clip in a batch of its own, or, where batch mates matter to the network, all clips together."""
-    if alone:
-        return {f"{name}|{clip}": x for name, by_clip in given.items() for clip, x in by_clip.items()}
-    return {name: np.concatenate(list(by_clip.values())) for name, by_clip in given.items()}
-
-
-def distances_of(name, tried, seen):
-    """{layer: (clips, n)}: nats a value; NaN for frames that are silent in the decibels, which no candidate can be judged by."""
-    rows = {layer: [] for layer in tried.remembered}
-    for clip, x in tried.given[name].items():
-        run = seen.get(f"{name}|{clip}")
-        arriving = run.arriving if run else {stored.FREQUENCY: runs.statistics(x, 3)}
-        for layer, row in rows.items():
-            mean, variance = (values[stored.inside(layer, len(values))] for values in arriving[layer])
-            row.append(stored.nats((mean, variance), tried.remembered[layer], tried.keras))
-        rows[stored.FREQUENCY][-1][np.ptp(tried.clips[clip], axis=2).ravel() == 0] = np.nan
-    return {layer: np.stack(row) for layer, row in rows.items()}
-
-
-def tags(given, seen):
-    """{correction: (scores, logits)}, each (clips, tags) float32."""
-    def of(name, by_clip, wanted):
-        labels = [name] if name in seen else [f"{name}|{clip}" for clip in by_clip]
-        return np.concatenate([values for label in labels for key, values in seen[label].outputs.items() if wanted(key)])
-
-    last = {wanted: (lambda key, wanted=wanted: key.endswith(":logits") == wanted) for wanted in (False, True)}
-    return {name: (of(name, by_clip, last[False]), of(name, by_clip, last[True])) for name, by_clip in given.items()}
-
-
-def centres(remembered):
-    """{correction that centres its input: what its training would leave at exactly 0 in the stored means}."""
-    return {name: float(of(remembered[stored.FREQUENCY].mean)) for name, of in CENTRED.items()}
-
-
-def rounding(remembered, keras):
-    """The most that float32 leaves of an exact 0 there: moving averages of momentum m, each update off by u(|M| + 1) twice."""
-    largest = np.abs(remembered[stored.FREQUENCY].mean).max()
-    return float(2 * U * (largest + 1) / (1 - momentum(keras)))
-
-
-def judge(distances, ruled_out=()):
-    """Which correction brings what arrives closest to what is stored, and how sure that is.
-
-    distances: {correction: {layer: (clips, n)}}, nats a value; ruled_out: corrections that the file says were not used in training.
-    Returns {selected, closest, applied: names, score: {correction: nats}, margin: {correction: (low, high)} above the selected, tied:
-    names, wins: share of the draws, differs: whether decibels as they are fit worse, None where that cannot be told}. closest: whatever
-    the file says; applied: the closest that needs no constants, None where one layer alone is all the evidence.
-    """
-    scores = {name: stored.score(by_layer) for name, by_layer in distances.items()}
-    order = sorted(scores, key=scores.get)
-    allowed = [name for name in order if name not in ruled_out]
-    selected, draws = allowed[0], stored.resampled(distances)
-    margin = {name: stored.interval(draws[name] - draws[selected]) for name in order}
-    nearest = np.argmin([draws[name] for name in allowed], axis=0)
-    return {"selected": selected, "closest": order[0], "score": scores, "margin": margin, "wins": float(np.mean(nearest == 0)),
-            "applied": next(name for name in order if name not in FITTED) if len(distances[ASIS]) > 1 else None,
-            "tied": [name for name in allowed[1:] if margin[name][0] <= 0],
-            "differs": False if selected == ASIS else True if margin[ASIS][0] > 0 else None}

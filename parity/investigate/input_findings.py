@@ -1,88 +1,99 @@
 """What the question of the input ends in: does a model's input fit, and what did its training do to it."""
 
-import numpy as np
-
+from parity.investigate import input_tables as tables
+from parity.investigate.calls import COLLECTIONS_MODEL
 from parity.investigate.finding import Finding, Table, scope, verdict
 from parity.investigate.input_candidates import ASIS, meaning
-from parity.investigate.input_tags import tag_table
+from parity.investigate.input_looking import unfitted
+from parity.investigate.input_tags import tag_table, turned
+
+CONSTANTS = "Training used the same offset and gain for all clips, and did not standardise each clip by itself"
 
 
 def fits(name, seen, data):
-    """Whether the input of the model `name` differs from what its weights were trained on. seen: of input.look_at."""
-    of, port = seen["original"], seen["port"]
-    same = of["selected"] == port["selected"]
-    claim = _claim(name, of) + ("" if same else f" The port selects {port['selected']!r} instead.")
+    """Whether the input of the model `name` differs from what its weights were trained on. seen: of input_looking.look_at, and more."""
+    of = seen["original"]
+    differs = of["differs"] if of["selected"] == seen["port"]["selected"] else None
+    shown = list(dict.fromkeys(filter(None, (ASIS, of["selected"], unfitted(of), of["closest"], of["applied"]))))
     effect = {"what": "distance from the stored statistics, decibels over the selected correction", "unit": "times",
               "value": of["score"][ASIS] / of["score"][of["selected"]]}
-    tables = [of_model(name, seen) for of_model in (_scores, _layers, tag_table, _synthesised)]
-    return Finding(f"input-{name}", claim, verdict(of["differs"] if same else None), effect, _advice(name, of),
-                   scope(data, carries_over=False), tables, _sentence(name, of))
+    evidence = [tables.scores(name, seen), tables.layers(name, seen, shown), tables.channels(name, seen), tag_table(name, seen, shown),
+                tables.synthesised(name, seen)]
+    return Finding(f"input-{name}", _CLAIM[differs](name, seen), verdict(differs), effect, _ADVICE[differs](name, seen),
+                   scope(data, carries_over=False), evidence, _SENTENCE[differs](name, seen),
+                   f"{name}'s input differs from what its weights were trained on")
 
 
-def _claim(name, of):
-    layers = of["distances"][ASIS]
-    held = "the one normalisation that holds" if len(layers) == 1 else f"the {len(layers)} normalisations that hold"
-    asis = f"decibels lie {of['score'][ASIS]:.3g} nats a value from what {held} training's statistics stored"
-    if of["differs"] is False:
-        return f"{name} gets what it was trained on: {asis}, and no correction comes nearer."
-    shown = dict.fromkeys(filter(None, (of["selected"], of["closest"], of["applied"])))
+def _fits(name, seen):
+    return f"{name} gets what it was trained on: {_asis(name, seen)}, and no correction that was tried comes nearer."
+
+
+def _differs(name, seen):
+    of = seen["original"]
+    shown = dict.fromkeys(filter(None, (of["selected"], unfitted(of), of["closest"], of["applied"])))
     found = "; ".join(f"{meaning(each)}: {of['score'][each]:.3g}" for each in shown)
-    return f"{name} was not trained on what it gets: {asis}; {found}."
+    return (f"{name} was not trained on what it gets: {_asis(name, seen)}; {found}. The nearest that the file allows is "
+            f"{of['selected']!r}, in {of['wins']:.0%} of the resampled draws{_beside_the_floor(seen)}.")
 
 
-def _sentence(name, of):
-    asis = f"{of['score'][ASIS]:.3g} nats a value"
-    if of["differs"] is False:
-        return f"{name} gets what it was trained on: its decibels lie {asis} from the stored statistics."
-    return (f"{name} was trained on other input than decibels: those lie {asis} from the stored statistics, after "
-            f"{of['selected']} {of['score'][of['selected']]:.2g}.")
-
-
-def _advice(name, of):
-    if of["differs"] is False:
-        return "Keep the decibels."
-    if of["applied"] is None:
-        return f"Leave {name}'s input: no layer behind the first holds training's statistics, so no correction can be checked there."
-    return f"Correct {name}'s input by {of['applied']!r} when tagging ({meaning(of['applied'])}); off by default and in parity."
-
-
-def _scores(name, seen):
+def _open(name, seen):
     of, port = seen["original"], seen["port"]
-    rows = [[candidate, meaning(candidate), value, *of["margin"][candidate], port["score"][candidate], _remark(candidate, seen)]
-            for candidate, value in sorted(of["score"].items(), key=lambda item: item[1])]
-    note = ("Nats a value (Kullback-Leibler; 0 is a perfect fit), averaged over channels, clips and layers. Margin: 95 % interval of the "
-            f"distance above the selected one over resampled clips and channels; nearest in {of['wins']:.0%} of them. Constants are "
-            "fitted to the other clips, never to the clip that is scored.")
-    return Table(f"input-{name}-scores", f"{name}: how far each correction leaves what arrives from what is stored",
-                 ["correction", "what it means", "original", "margin low", "margin high", "port", "remark"], rows, note,
-                 {"kind": "bars", "x": "correction", "y": ["original"], "series": None, "log": True})
+    why = (f"the original selects {of['selected']!r} and the port {port['selected']!r}" if of["selected"] != port["selected"] else
+           f"decibels cannot be told from the nearest, {of['selected']!r} ({of['score'][of['selected']]:.3g})")
+    return f"Whether {name} gets what it was trained on cannot be told: {_asis(name, seen)}, and {why}."
 
 
-def _remark(candidate, seen):
-    if candidate == seen["original"]["selected"]:
-        return "selected"
-    if candidate in seen["ruled_out"]:
-        return f"not in training: it would leave 0 in the stored means, not {seen['centres'][candidate]:.3g}"
-    return "cannot be told from the selected" if candidate in seen["original"]["tied"] else ""
+def _asis(name, seen):
+    layers, count = seen["original"]["distances"][ASIS], len(seen["clips"])
+    held = "one normalisation's statistics" if len(layers) == 1 else f"the statistics of {len(layers)} normalisations"
+    asis = seen["original"]["score"][ASIS]
+    return f"on {count} clip{'s' * (count != 1)}, decibels lie {asis:.3g} nats a value from {held} in its file (0 is a perfect fit)"
 
 
-def _layers(name, seen):
-    of, rows = seen["original"], []
-    for candidate in dict.fromkeys(filter(None, (ASIS, of["selected"], of["closest"], of["applied"]))):
-        for layer, values in of["distances"][candidate].items():
-            channels = values[:, ~np.isnan(values).all(axis=0)]
-            mean = np.nanmean(channels, axis=0)
-            rows.append([layer, candidate, float(np.nanmean(values)), float(np.median(mean)), float(mean.max())])
-    return Table(f"input-{name}-layers", f"{name}: what arrives against what is stored, through the network",
-                 ["layer", "correction", "nats a value", "median channel", "worst channel"], rows,
-                 "Mean over clips; a channel is a time frame at bn_0_freq. Layers that training never updated are not there.",
-                 {"kind": "bars", "x": "layer", "y": ["nats a value"], "series": "correction", "log": True})
+def _beside_the_floor(seen):
+    """How good the best fit is, measured by what CRNN's own input comes to."""
+    if not seen["floor"]:
+        return ""
+    floor, (_, high) = seen["floor"]
+    good = seen["original"]["range"][seen["original"]["selected"]][0] <= high
+    return (f"; that is {'as good a fit as' if good else 'only the least bad of those tried, not so good as that of'} "
+            f"{COLLECTIONS_MODEL} on its own input in those of these layers it has ({floor:.3g})")
 
 
-def _synthesised(name, seen):
-    rows = [[correction, value] for correction, value in sorted(seen["synthesised"].items(), key=lambda item: item[1])]
-    return Table(f"input-{name}-synthesised", f"{name}: synthesised sounds, kept apart", ["correction", "nats a value"], rows,
-                 "By the port. These sounds are no music that training heard, and had no part in the selection.")
+def _on_turned(name, seen):
+    """The conclusion on a model whose input differs: what it does to the clip whose tags it changes most."""
+    found = turned(seen, unfitted(seen["original"]))
+    if not found:
+        return (f"{name}'s input is on another scale than in training too; rescaled, it keeps its first tag for all {len(seen['clips'])} "
+                "clips.")
+    _, clip, (old, percent), (new, then) = found[0]
+    return (f"{name} calls {clip} {old} ({percent:.0f} %) because its input is on another scale than it was trained on: rescaled, "
+            f"it says {new} ({then:.0f} %).")
+
+
+_CLAIM = {True: _differs, False: _fits, None: _open}
+_SENTENCE = {
+    True: _on_turned,
+    False: lambda name, seen: (f"{name} gets what it was trained on: none of {len(seen['original']['score']) - 1} corrections tried fits "
+                               "its weights better."),
+    None: lambda name, seen: None,
+}
+
+
+def _correct(name, seen):
+    applied = seen["original"]["applied"]
+    if applied is None:
+        return f"Leave {name}'s input: no layer behind the first holds training's statistics, so no correction can be checked there."
+    return f"Correct {name}'s input by {applied!r} when tagging ({meaning(applied)}); off by default and in parity."
+
+
+def _wait(name, seen):
+    if seen["original"]["selected"] != seen["port"]["selected"]:
+        return "Run `make parity` with these clips: the port differs from the original."
+    return f"Give more clips before {name}'s input is changed."
+
+
+_ADVICE = {True: _correct, False: lambda name, seen: "Keep the decibels.", None: _wait}
 
 
 def constants(found, data):
@@ -95,16 +106,17 @@ def constants(found, data):
         True: ", and standardising each clip over them would leave 0: training used one offset and one gain for the whole collection, or "
               "standardised over another stretch of the clip.",
         False: ": 0 to rounding, as standardising each clip by itself leaves it.",
-        None: ": these models were not trained on the same kind of input."}[holds]
+        None: ": 0 to rounding in some and not in others, so these models were not trained on the same kind of input."}[holds]
+    advice = {True: "Standardise each clip by itself all the same: the constants of the training collection are in none of these files.",
+              False: "Standardise each clip by itself, as training did.", None: "Correct each of these models by what its own file says."}
     rows = [[name, candidate, value, seen["rounding"], candidate not in seen["ruled_out"]]
             for name, seen in found.items() for candidate, value in seen["centres"].items()]
     table = Table("input-constants-means", "What a correction would leave at 0 in bn_0_freq's stored means",
                   ["model", "correction", "measured", "rounding allows", "possible"], rows,
                   "clip and band: the average over all frames; frame: the largest of any frame.")
     effect = {"what": "average of the stored means, as a share of what rounding allows", "value": max(share.values()), "unit": "times"}
-    return Finding("input-constants", claim, verdict(holds), effect,
-                   "Standardise each clip by itself: the constants of the training collection are in none of these files.",
-                   scope(data, carries_over=False), [table])
+    return Finding("input-constants", claim, verdict(holds), effect, advice[holds], scope(data, carries_over=False), [table],
+                   hypothesis=CONSTANTS)
 
 
 def judge_constants(shares):

@@ -2,10 +2,13 @@
 
 import json
 
+from fixtures import store
 from parity import recorders
 from parity.cache import default_folder, key_of
+from parity.cases import MODELS
 from parity.document import to_json
 from parity.files import atomic_write, sha256_of
+from parity.investigate.calls import COLLECTIONS_MODEL
 from parity.investigate.sources import digests, versions
 from parity.trace import array_sha256
 
@@ -17,7 +20,7 @@ def recalled(what, depends_on, make, module, lasting=lambda found: True):
     any other file leaves it.
     """
     key = key_of({"what": what, "depends_on": depends_on, "code": digests(module), "versions": versions(), "program": program()})
-    path = default_folder() / "investigations" / f"{key}.json"
+    path = default_folder() / "investigations" / f"{what}.{key}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -38,5 +41,12 @@ def of_subject(subject):
     """What tells one subject from another: weights, clips and audio, by their digests and in their order, and what ran the original."""
     return {"models": [[name, sha256_of(case.weights), case.data] for name, case in subject.cases.items()],
             "clips": [[name, array_sha256(clip)] for name, clip in subject.clips.items()],
+            "collection": _collection(),
             "audio": [[name, sha256_of(path)] for name, path in subject.audio.items()],
             "optimizers": sorted(subject.optimizers.items())}
+
+
+def _collection():
+    """The digest of CRNN's weight file, which gives another collection's scale to all models, or None where it is not at hand."""
+    path = store.find(MODELS[COLLECTIONS_MODEL].weights)
+    return path and sha256_of(path)

@@ -22,7 +22,7 @@ def ask(subject):
     clips = {name: x for name, x in subject.clips.items() if np.ptp(x)}
     if not clips:
         raise CannotRun("there is no clip with any sound to put in; name at least one mel spectrogram (.npy) or audio file")
-    told = {name: look_at(case, clips) for name, case in subject.cases.items()}
+    told = calibrate({name: look_at(case, clips) for name, case in subject.cases.items()})
     *_, (clip, x) = clips.items()
     live = {name: versions.under_all(case, x, subject.progress) for name, case in subject.cases.items()}
     home = {name: case.model.stack for name, case in subject.cases.items()}
@@ -45,6 +45,26 @@ def look_at(case, clips):
     shares = [found[kind] and found[kind]["share"] for kind in ("jitter", "slope", "level")]
     what, confidence = meaning.judge(shares)
     return {**found, "meaning": what, "confidence": confidence, "versions": possible(what, found["padding"])}
+
+
+def calibrate(told):
+    """The same, where a file has its jitter only: as sure as that is on the files whose kind is known without it.
+
+    `calibration`, where there is any: {files: {name: its jitter over what it should be}, share: for a deviation}.
+    """
+    known = {}
+    for name, of in told.items():
+        what, _ = meaning.judge([of[kind] and of[kind]["share"] for kind in ("slope", "level")])
+        if what and of["jitter"]["measured"]:
+            known[name] = meaning.misfit(of["jitter"], what)
+    return {name: _calibrated(of, known) if of["layer"] is None and of["jitter"]["measured"] and known else of for name, of in told.items()}
+
+
+def _calibrated(of, known):
+    share = meaning.calibrated(of["jitter"], list(known.values()))
+    what, confidence = meaning.judge([share])
+    return {**of, "meaning": what, "confidence": confidence, "versions": possible(what, of["padding"]),
+            "calibration": {"files": {name: float(np.exp(misfit)) for name, misfit in known.items()}, "share": share}}
 
 
 def _slope(case, clips, remembered, layer):

@@ -18,9 +18,10 @@ def belongs(name, told, live, home, data):
               "value": max(misread, default=0.0)}
     tables = [keras_tables.evidence(name, told), keras_tables.under_every(name, live, changes, told["versions"]),
               keras_tables.drift(name, live, home), *keras_tables.padding(name, told["padding"])]
-    sentence = None if holds is None else f"{name}'s file keeps {HELD[told['meaning']]}: it is from {_among(told)}{_how_sure(told)}."
+    sentence = {True: f"{name}'s weights are read as their Keras wrote them: {_among(told)}, of the {len(live)} tried.",
+                False: f"{name}'s weights are not from Keras {keras}, on which they are run, but from {_among(told)}."}
     return Finding(f"keras-{name}", _claim(name, told, holds, keras), verdict(holds), effect, _advice(name, holds, keras, told),
-                   scope(data, carries_over=False), tables, sentence)
+                   scope(data, carries_over=False), tables, sentence.get(holds), f"{name}'s weight file can be from Keras {keras}")
 
 
 def judge(what, among, keras):
@@ -30,19 +31,37 @@ def judge(what, among, keras):
 
 def _claim(name, told, holds, keras):
     if holds is None:
-        return f"What {name}'s file keeps under running_std cannot be told from its numbers." + _history(told["padding"])
-    return (f"{name}'s file keeps {HELD[told['meaning']]} under running_std, as {_among(told)} does{_how_sure(told)}; it is run on {keras}."
-            + _history(told["padding"]))
+        return (f"What {name}'s file keeps under running_std, deviations or variances, cannot be told from its numbers."
+                f"{_method(told)}{_history(told['padding'])}")
+    return (f"{name}'s file keeps {HELD[told['meaning']]} under running_std ({_how_sure(told)}). Of the {len(stacks.KERAS_VERSIONS)} Keras "
+            f"tried it can be from {_among(told)}; it is run on {keras}.{_method(told)}{_history(told['padding'])}")
 
 
 def _among(told):
-    *others, last = told["versions"] or ["none of those tried"]
-    return f"Keras {', '.join(others)}{' or ' if others else ''}{last}"
+    *others, last = told["versions"] or ["none of them"]
+    return f"{', '.join(others)}{' or ' if others else ''}{last}"
 
 
 def _how_sure(told):
+    if told.get("calibration"):
+        return f"{told['confidence']:.1%}, by one kind of evidence"
     most = 1 - 1 / stored.RESAMPLES
-    return f" ({'more than ' if told['confidence'] > most else ''}{min(told['confidence'], most):.1%} of the draws)"
+    kinds = sum(bool(told[kind] and told[kind]["share"] is not None) for kind in keras_tables.KINDS)
+    return f"{'more than ' if told['confidence'] > most else ''}{min(told['confidence'], most):.1%} of the draws, {kinds} kinds of evidence"
+
+
+def _method(told):
+    """What is known of the error of the method itself, where it is the only evidence."""
+    if not told.get("calibration"):
+        return ""
+    jitter, files = told["jitter"], told["calibration"]["files"]
+    expected = jitter["expected"]
+    low, high = jitter["interval"]
+    both = "neither of which lies in its interval" if not any(low <= value <= high for value in expected.values()) else "measured"
+    listed = ", ".join(f"{name} {ratio:.2f}" for name, ratio in files.items())
+    return (f" From frame to frame the stored spread moves {jitter['measured']:.3g} ({low:.3g} to {high:.3g}) times as much as the mean; a "
+            f"deviation should move {expected[meaning.DEVIATION]:.3g}, a variance {expected[meaning.VARIANCE]:.3g} times, {both}. So the "
+            f"method itself is off: files known by other evidence come to these shares of what they should: {listed}. That is counted in.")
 
 
 def _history(padded):
@@ -57,8 +76,8 @@ def _history(padded):
 
 def _advice(name, holds, keras, told):
     if holds is None:
-        return f"Keep Keras {keras} for {name}."
-    return f"Read {name}'s file as Keras {keras} does." if holds else f"Run {name} on {_among(told)} instead of {keras}."
+        return f"Keep Keras {keras} for {name}, and do not call it proved."
+    return f"Read {name}'s file as Keras {keras} does." if holds else f"Run {name} on Keras {_among(told)} instead of {keras}."
 
 
 def _changes(live, home):
@@ -74,25 +93,32 @@ def proved(live, told, clip, data):
     """
     cells = {(name, record["keras"]): record for name, records in live.items() for record in records.values()}
     holds = judge_cells(cells.values())
-    good = [key for key, record in cells.items() if judge_cells([record])]
-    misread = [(name, keras) for name, keras in cells if keras not in told[name]["versions"]]
-    doubtful = [f"{name} under {keras}" for (name, keras), record in cells.items() if judge_cells([record]) is None]
-    claim = (f"Switched to each Keras, the port holds layer by layer, alone and in the chain, against {len(good)} of {len(cells)} pairs of "
-             f"file and live original, {len(set(good) & set(misread))} of them with a Keras that the file is not from: parity does not "
-             "depend on whether the tags make sense.")
-    if doubtful:
-        claim += (f" In {len(doubtful)}, {', '.join(doubtful)}, no element is beyond rounding; a layer's elements taken together cannot "
+    of = {said: [key for key, record in cells.items() if judge_cells([record]) is said] for said in (True, False, None)}
+    misread = [(name, keras) for name, keras in of[True] if keras not in told[name]["versions"]]
+    claim = (f"Switched to each Keras, the port holds layer by layer, alone and in the chain, against {len(of[True])} of {len(cells)} "
+             f"pairs of file and live original, {len(misread)} of them with a Keras that the file is not from" + {
+                 True: ": parity does not depend on whether the tags make sense.", False: f". It does not hold for {_listed(of[False])}.",
+                 None: "."}[holds])
+    if of[None]:
+        claim += (f" In {len(of[None])}, {_listed(of[None])}, no element is beyond rounding; a layer's elements taken together cannot "
                   "be judged: there the original itself is beyond those limits.")
-    effect = {"what": "pairs of file and Keras that hold", "value": len(good), "unit": f"of {len(cells)}"}
-    return Finding("keras-parity", claim, verdict(holds), effect,
-                   "Parity says that the port computes what the original does, never that weights, input and Keras belong together.",
-                   scope(data), [keras_tables.verdicts(cells, clip)],
-                   _sentence(len(good), len(doubtful), len(cells)))
+    effect = {"what": "pairs of file and Keras that hold", "value": len(of[True]), "unit": f"of {len(cells)}"}
+    return Finding("keras-parity", claim, verdict(holds), effect, PARITY_ADVICE[holds], scope(data), [keras_tables.verdicts(cells, clip)],
+                   _SENTENCE[holds](len(of[True]), len(cells)), "Switched to any Keras tried, the port computes what that Keras does")
 
 
-def _sentence(good, doubtful, pairs):
-    rest = f"; in {doubtful} every element is within rounding" if doubtful else ""
-    return f"The port holds against {good} of {pairs} pairs of file and Keras, sensible tags or not{rest}."
+def _listed(cells):
+    return ", ".join(f"{name} under {keras}" for name, keras in cells)
+
+
+PARITY_ADVICE = {
+    True: "Parity says that the port computes what the original does, never that weights, input and Keras belong together.",
+    False: "See which layer is at fault (the table), and run `make parity` with that clip.",
+    None: "Take the pairs that hold as proved, the others as open."}
+_SENTENCE = {
+    True: lambda good, pairs: f"Whether the tags make sense has no part in parity: the port equals {good} of {pairs} files under a Keras.",
+    False: lambda good, pairs: f"The port equals only {good} of {pairs} files under a Keras.",
+    None: lambda good, pairs: f"The port equals {good} of {pairs} files under a Keras; the others cannot be judged."}
 
 
 def judge_cells(records):

@@ -11,6 +11,7 @@ from parity.microscope.training import RULES
 
 DEVIATION, VARIANCE = MEANINGS = ("deviation", "variance")
 POWER = {DEVIATION: 1, VARIANCE: 2}
+NORMAL_95 = 1.96  # half the width of a 95 % interval, in standard deviations
 SURE = 0.975  # of the draws, as in a 95 % interval
 APART = 1.5  # times: two expectations nearer than that are told apart by how far values are from normal, not by what is kept
 MOST_UPDATES = 20000
@@ -35,6 +36,23 @@ def jitter(remembered):
         ratios.append(spread[drawn].std() / mean[drawn].std())
     return {"measured": float(spread.std() / mean.std()), "expected": expected, "interval": stored.interval(ratios),
             "share": _share({name: np.abs(np.log(np.divide(ratios, value))) for name, value in expected.items()})}
+
+
+def misfit(jitters, what):
+    """How far, as a logarithm, a file's jitter is from what it should be where the file keeps `what`."""
+    return float(np.log(jitters["measured"] / jitters["expected"][what]))
+
+
+def calibrated(jitters, misfits):
+    """The share for a deviation by the jitter alone, with the error that the method itself makes on files known by other evidence.
+
+    jitters: of `jitter`; misfits: of those files, at least one. Resampling only tells how much chance there is. Together with the
+    root mean square of so few misfits it gives Student's t of as many degrees of freedom (Student 1908), one density for each meaning.
+    """
+    low, high = np.log(jitters["interval"])
+    scale = np.sqrt(((high - low) / (2 * NORMAL_95)) ** 2 + np.mean(np.square(misfits)))
+    density = {what: (1 + (misfit(jitters, what) / scale) ** 2 / len(misfits)) ** (-(len(misfits) + 1) / 2) for what in MEANINGS}
+    return float(density[DEVIATION] / sum(density.values()))
 
 
 def slope(arriving, remembered):

@@ -12,12 +12,12 @@ import numpy as np
 from parity import stacks
 from parity.errors import CannotRun
 from parity.investigate import input as fit
-from parity.investigate import noise, runs
+from parity.investigate import noise, remedy_words, runs
 from parity.investigate.changes import largest, share_of_rounding
 from parity.investigate.clips import companions
 from parity.investigate.finding import Finding, Table, scope, verdict
+from parity.investigate.input_agreement import correlations, judge_agreement
 from parity.investigate.input_candidates import ASIS
-from parity.investigate.input_tags import correlations, judge_agreement
 from parity.investigate.remedy_tables import scores_of, tag_table, tags
 
 LARGEST_BATCH = 8
@@ -113,17 +113,11 @@ def frozen(subject, clips, heard):
     scores = [max(largest(scores_of(row), scores_of(rows[name,])) for name, rows in logits[side].items() for row in rows.values())
               for side in ("original", "frozen")]
     without = _without(case, clips, logits["frozen"])
-    follows = without and (f" Calibrated on the other clips only, its scores of a clip change by up to "
-                           f"{max(row[-1] for row in without.rows):.2g}.")
-    claim = (f"What a batch changes of CNN0's scores falls from {scores[0]:.2g} to {scores[1]:.2g} ({after:.2g} of rounding's "
-             f"allowance) with its statistics frozen at {len(clips)} clip{'s' * (len(clips) != 1)}, on which it answers as mode 2 does "
-             f"({gap:.2g}).{follows or ''}")
-    advice = ("Calibrate CNN0 on many clips such as yours (`python -m port calibrate CLIPS... -o frozen.npz`; a few will not do), and "
-              "give the file to `--calibration`." if holds else "Do not calibrate: it does not make the answer one clip's own.")
-    sentence = f"Frozen statistics make CNN0's tags one clip's own: batches change scores by {scores[1]:.1g} instead of {scores[0]:.2g}."
+    words = remedy_words.frozen(holds, scores, (before, after, gap), len(clips), without and max(row[-1] for row in without.rows))
     effect = {"what": "largest change of a score by its batch, once frozen", "value": scores[1], "unit": "of 1"}
     evidence = [tag_table("CNN0", logits, "frozen"), *filter(None, [without])]
-    return Finding("remedy-CNN0", claim, verdict(holds), effect, advice, scope(subject.data), evidence, sentence if holds else None)
+    return Finding("remedy-CNN0", words["claim"], verdict(holds), effect, words["advice"], scope(subject.data), evidence, words["sentence"],
+                   "With its statistics frozen at a calibration set, CNN0's answer does not depend on the batch")
 
 
 def calibrated(case, clips, batches):
@@ -171,7 +165,7 @@ def corrected(subject, clips, heard):
     """The finding on CNN with its input corrected, in the original and in the port."""
     case, name = subject.cases["CNN"], chosen(subject.cases["CNN"], clips)
     if name == ASIS:
-        return _nothing_to_correct(subject)
+        return _finding(subject, False, 0.0, remedy_words.NOTHING_TO_CORRECT, [])
     batches = joined(plan(clips, heard), heard)
     wanted = {"before": batches, "after": {names: _correct(name, x) for names, x in batches.items()}}
     sides = {"original": originals(subject, case, wanted), "port": {when: runs.ported(case, given) for when, given in wanted.items()}}
@@ -193,37 +187,26 @@ def _agreement(subject, heard, sides):
 
 def _on_correction(subject, name, logits, correlation, by_batch):
     (before, after), holds = correlation, judge_corrected(*correlation, by_batch)
-    flips, count = _flips(logits)
     apart = max(largest(scores_of(row), scores_of(logits["original, after"][clip][names]))
                 for clip, by_names in logits["port, after"].items() for names, row in by_names.items())
     gain = float(np.mean(after) - np.mean(before)) if before else 0.0
-    agrees = (f" Its logits correlate with CNN0's by {min(after):.2f} to {max(after):.2f}, before by {min(before):.2f} to "
-              f"{max(before):.2f}." if before else "")
-    claim = (f"The input correction {name!r} changes CNN's first tag for {len(flips)} of {count} clips ({'; '.join(flips) or 'none'}); "
-             f"given it, port and original are {apart:.1g} apart.{agrees}")
-    advice = (f"Tag with `-m CNN --correction {name}`, and say so: the published CNN does not." if holds else
-              "Leave the input as it is: no agreement on every clip speaks for this correction.")
-    sentence = (f"Given the correction {name!r}, CNN's first tag changes for {len(flips)} of {count} clips; agreement with CNN0 rises by "
-                f"{gain:.2f}.")
+    words = remedy_words.corrected(holds, name, turned(logits), apart, (before, after), by_batch)
     shown = {"original": "original, before", "port": "port, before", "corrected": "original, after", "corrected port": "port, after"}
-    evidence = [tag_table("CNN", {side: logits[key] for side, key in shown.items()}, "corrected")]
-    return _finding(subject, claim, holds, gain, advice, evidence, sentence if holds else None)
+    return _finding(subject, holds, gain, words, [tag_table("CNN", {side: logits[key] for side, key in shown.items()}, "corrected")])
 
 
-def _flips(logits):
-    """(["clip: old becomes new", ..] where the first tag of a clip alone changes, how many clips there are), in the original."""
-    rows = [(clip, logits["original, before"][clip][clip,], by_names[clip,]) for clip, by_names in logits["original, after"].items()]
-    return [f"{clip}: {tags(old, 1)} becomes {tags(new, 1)}" for clip, old, new in rows if np.argmax(new) != np.argmax(old)], len(rows)
+def turned(logits):
+    """({piece: (first tag, the new one)} where that of a clip alone changes, how many pieces): a mel and a wav of one piece are one."""
+    rows = [(Path(clip).stem, logits["original, before"][clip][clip,], by_names[clip,])
+            for clip, by_names in logits["original, after"].items()]
+    changed = {piece: (tags(old, 1), tags(new, 1)) for piece, old, new in rows[::-1] if np.argmax(new) != np.argmax(old)}
+    return changed, len({piece for piece, *_ in rows})
 
 
-def _nothing_to_correct(subject):
-    claim = "No input correction of the port fits CNN's weights better than the decibels as they are."
-    return _finding(subject, claim, False, 0.0, "Leave the input as it is.", [], None)
-
-
-def _finding(subject, claim, holds, gain, advice, evidence, sentence):
+def _finding(subject, holds, gain, words, evidence):
     effect = {"what": GAIN, "value": gain, "unit": "correlation"}
-    return Finding("remedy-CNN", claim, verdict(holds), effect, advice, scope(subject.data, carries_over=False), evidence, sentence)
+    return Finding("remedy-CNN", words["claim"], verdict(holds), effect, words["advice"], scope(subject.data, carries_over=False), evidence,
+                   words["sentence"], "With its input corrected, CNN agrees better with CNN0 on every clip, and no batch moves its tags")
 
 
 def _correct(name, batch):

@@ -23,11 +23,24 @@ def examine(layer, params, given, expected, actual, keras, unflipped=None):
     Returns {asymmetry, decidability, visible, message, flipped, unflipped: {max_abs, rms} of port - original}. decidability:
     largest |oracle unflipped - oracle|/B, the flip is visible from 1 on.
     """
-    ratio, stand_in = _decidability(layer, params, given, expected, keras)
+    (ratio, stand_in), found = _decidability(layer, params, given, expected, keras), asymmetry(params["W"])
     visible = bool(ratio >= 1)
-    return {"asymmetry": asymmetry(params["W"]), "decidability": ratio, "visible": visible,
-            "message": None if visible else f"{layer.name}: a flip could not be seen here, as its kernels are symmetric",
+    return {"asymmetry": found, "decidability": ratio, "visible": visible,
+            "message": None if visible else symmetric(layer, found) or _hidden(layer, found, given),
             "flipped": distance(actual, expected), "unflipped": stand_in if unflipped is None else distance(unflipped, expected)}
+
+
+def symmetric(layer, found):
+    """What is said of kernels that are their own flips, from their `asymmetry`; None of others."""
+    return None if found["whole"] else f"{layer.name}: a flip could not be seen here, as its kernels are symmetric"
+
+
+def _hidden(layer, found, given):
+    """What is said where kernels differ from their flips and this input does not show it."""
+    largest = float(np.abs(given).max())
+    why = "its input is silent" if largest == 0 else f"its input, of at most {largest:.2g}, hardly changes from place to place"
+    return (f"{layer.name}: a flip could not be seen here, as {why}; its kernels differ from their flips by "
+            f"{found['whole']:.2g} of their size")
 
 
 def _decidability(layer, params, given, expected, keras):

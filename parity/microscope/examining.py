@@ -28,16 +28,19 @@ TRAINED = ("keras106", "keras110")  # stacks whose train phase is looked into
 
 
 def quick(reference, params, steps):
-    """{"gru": {layer: ...}, "convolution": {layer: asymmetry}}: per-step drift of the GRUs' states, saturation, kernel asymmetry.
+    """{"gru": {layer: ...}, "convolution": {layer: asymmetry}, "messages": {layer: a flip could not be seen here}}.
+
+    Per-step drift of the GRUs' states, saturation, how far each kernel is from symmetric and which of them are.
 
     reference: the open trace; params: layer -> {suffix: array}; steps: any port, only its GRU steps are called. A GRU step
     that raises, or gives another shape, leaves {"message": why} in its place.
     """
     layers = [reference.layers[name] for name in network_order(reference)]
+    kernels = {layer.name: convolution.asymmetry(params[layer.name]["W"]) for layer in layers if layer.kind == "Convolution2D"}
+    said = {layer.name: convolution.symmetric(layer, kernels[layer.name]) for layer in layers if layer.name in kernels}
     return {"gru": {layer.name: _quick_gru(layer, params[layer.name], *_recorded(reference, layer), steps[layer.name])
                     for layer in layers if layer.kind == "GRU" and layer.name in steps},
-            "convolution": {layer.name: convolution.asymmetry(params[layer.name]["W"])
-                            for layer in layers if layer.kind == "Convolution2D"}}
+            "convolution": kernels, "messages": {name: text for name, text in said.items() if text}}
 
 
 def _quick_gru(layer, params, given, expected, step):

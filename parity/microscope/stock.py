@@ -50,11 +50,23 @@ def worth(reference, steps, trial, names):
     start = min(trial.replaced, key=order.index)
     given = reference.read(reference.layers[start].inbound[0])
     at_layer = {name: _at_layer(reference, name, step) for name, step in trial.replaced.items()}
-    scores = through({**steps, **trial.replaced}, order[order.index(start):], given)
-    expected = reference.read(order[-1])
+    chain = {**steps, **trial.replaced}
+    *inner, last = order[order.index(start):]
+    before = through(chain, inner, given)
+    scores, expected = through(chain, [last], before), reference.read(last)
+    ranked = _logits(reference, chain[last], before) or (expected, scores)
     return {"drift": trial.drift, "layers": sorted(trial.replaced, key=order.index), "start": start, "at_layer": at_layer,
             "final": {**distance(scores, expected), "finite": bool(np.isfinite(scores).all())},
-            "tags": [_tags(*clip, names) for clip in zip(expected, scores, strict=True)]}
+            "tags": [_tags(*clip, names) for clip in zip(*ranked, strict=True)]}
+
+
+def _logits(reference, step, before):
+    """(the original's logits, the port's), by which tags are ranked: scores collide near 0 and 1. None where the port has none."""
+    if not hasattr(step, "logits"):
+        return None
+    *_, last = network_order(reference)
+    with np.errstate(all="ignore"):
+        return reference.read_pre_activation(last), np.asarray(step.logits(before))
 
 
 def through(steps, order, values):
@@ -73,7 +85,7 @@ def _at_layer(reference, name, step):
 
 
 def _tags(expected, actual, names):
-    """One clip's scores (N,), ranked by either side."""
+    """One clip's logits or scores (N,), ranked by either side."""
     k = min(TOP, len(names) // 2) or 1  # as tags.tag_tables: with every tag in the top, none could leave it
     first = [names[ranking(scores)[0]] for scores in (expected, actual)]
     return {"expected": first[0], "actual": first[1], "changed": first[0] != first[1], "k": k,

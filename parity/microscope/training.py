@@ -45,11 +45,13 @@ def batches():
 def examine(keras, given, original, sides):
     """Compare moving averages after each update.
 
-    keras: version; given: (updates, B, C, F, T) float32; original: {"running_mean", "running_std": (updates, C)}, what that
-    Keras computed; sides: {name: {"running_mean", "running_std", "divisor": (updates, C)}}, the port first.
+    keras: version; given: (updates, B, C, F, T) float32; original: {"running_mean", "running_std": (updates, C), "test_output"},
+    what that Keras computed, the last being its output of the last batch in the test phase afterwards; sides: {name:
+    {"running_mean", "running_std", "divisor": (updates, C)}}, the port first.
     Returns {keras, momentum, updates: [{update, sides: {name: {average: max_abs, ...}}}], sides: {name: {average: worst}}}:
     every figure the largest difference from the original's over its channels, relative to the channel's value and in units of
-    u = 2^-24 where it ends in _u; "oracle" is the rule in float64; rho: share of what rounding allows.
+    u = 2^-24 where it ends in _u; "oracle" is the rule in float64; rho: share of what rounding allows; output_max_abs: of what
+    the averages in the end make of the last batch, (x - running_mean)/divisor, from the original's test output.
     """
     truth, bound = averages(keras, given)
     everyone = {**sides, "oracle": {**truth, "divisor": divisor(keras, truth["running_std"])}}
@@ -59,11 +61,18 @@ def examine(keras, given, original, sides):
     summary = {name: {f"{each}_{unit}": float(values.max()) for each, by in drifts.items() for unit, values in by.items()}
                for name, drifts in found.items()}
     for name, side in everyone.items():
+        summary[name]["output_max_abs"] = float(np.abs(_test_output(given[-1], side) - original["test_output"]).max())
         summary[name]["rho"] = float(max(np.max(np.abs(side[each] - truth[each]) / bound[each]) for each in AVERAGES))
     per_update = [{"update": at + 1, "sides": {name: {each: float(by["max_abs"][at].max()) for each, by in drifts.items()}
                                                for name, drifts in found.items()}} for at in range(len(given))]
     return {"keras": keras, "momentum": momentum(keras), "shape": list(given.shape[1:]), "updates": per_update, "sides": summary,
             "rho_original": float(max(values.max() for values in allowed.values()))}
+
+
+def _test_output(batch, side):
+    """(B, C, F, T): the last batch in the test phase, gamma being 1 and beta 0, in the precision of the averages."""
+    mean, spread = (np.asarray(side[name])[-1][:, None, None] for name in ("running_mean", "divisor"))
+    return (batch - mean) / spread
 
 
 def _drift(actual, expected):
@@ -116,9 +125,9 @@ def _rule(keras):
 
 
 def original(stack, given, progress=None):
-    """{"running_mean", "running_std": (updates, C) float32} of the Keras of `stack`, a name of stacks.STACKS: run now or recalled.
+    """{"running_mean", "running_std": (updates, C), "test_output": (B, C, F, T)}, float32: run now or recalled.
 
-    Raises CannotRun where its environment cannot be built or run.
+    stack: a name of stacks.STACKS. Raises CannotRun where its environment cannot be built or run.
     """
     stack, lane = stacks.STACKS[stack], stacks.LANES["reference"]
     expect = {**stack.packages, "python": stack.python, "floatx": lane.floatx, "floatX": lane.floatx, "optimizer": lane.optimizer}
@@ -130,7 +139,7 @@ def original(stack, given, progress=None):
         _train(job, path, progress)
     try:
         with h5py.File(path, "r") as file:
-            return {name: file[name][()] for name in AVERAGES}
+            return {name: file[name][()] for name in (*AVERAGES, "test_output")}
     except (OSError, KeyError) as error:
         raise CannotRun(f"{path}: the recorded moving averages cannot be read; remove that file and run again") from error
 

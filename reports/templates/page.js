@@ -8,6 +8,7 @@
   const sections = [...document.querySelectorAll("main section")];
   const tables = [...new Set([...document.querySelectorAll("tr[data-worst]")].map((row) => row.parentElement))]
     .map((body) => ({ body, rows: [...body.rows] }));
+  const unit = document.querySelector(".card") ? ".card" : "tr[data-find]";  // a comparison has rows and no cards
   const isWorstFirst = () => order.getAttribute("aria-pressed") === "true";
 
   // --- filter and order ---
@@ -16,9 +17,9 @@
     const asked = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const { element, words } of layers) element.hidden = !asked.every((word) => words.includes(word));
     for (const section of sections) section.hidden = asked.length > 0 && !section.querySelector("[data-find]:not([hidden])");
-    const cards = layers.filter(({ element }) => element.matches(".card"));
-    const shown = cards.filter(({ element }) => !element.hidden).length;
-    said.value = asked.length ? `${shown || "none"} of ${cards.length} layers` : "";
+    const every = layers.filter(({ element }) => element.matches(unit));
+    const shown = every.filter(({ element }) => !element.hidden).length;
+    said.value = asked.length ? `${shown || "none"} of ${every.length} ${every.length === 1 ? "layer" : "layers"}` : "";
   }
 
   function arrange(worstFirst) {
@@ -32,54 +33,73 @@
     sift();
   }
 
-  // --- state in the address ---
+  // --- state in the address: #CNN0-conv3?q=fail&order=worst ---
 
-  function remember(anchor = "") {
+  let last = null;  // the row or card where the reader is
+  let place = "";  // the id that the address names
+
+  function mark(stop, id = stop?.id ?? "") {
+    last?.classList.remove("current");
+    last = stop;
+    last?.classList.add("current");
+    place = id;
+  }
+
+  function remember() {
     const state = new URLSearchParams();
     if (filter.value.trim()) state.set("q", filter.value.trim());
     if (isWorstFirst()) state.set("order", "worst");
-    const hash = state.size ? `?${state}` : anchor;
+    const anchor = document.getElementById(place)?.closest("[hidden]") ? "" : place;
+    const hash = anchor + (state.size ? `?${state}` : "");
     history.replaceState(null, "", hash ? `#${hash}` : location.href.split("#")[0]);
   }
 
+  // A link on the page names a place and no state: then filter and order stay. An empty address has neither.
   function arrive() {
-    const hash = location.hash.slice(1);
-    if (hash.startsWith("?")) {
-      const state = new URLSearchParams(hash.slice(1));
+    const [anchor, query] = location.hash.slice(1).split(/\?(.*)/s);
+    if (query !== undefined || !anchor) {
+      const state = new URLSearchParams(query);
       arrange(state.get("order") === "worst");
       setFilter(state.get("q") ?? "");
-      return;
     }
-    const target = document.getElementById(hash);
-    if (!target) return;
+    const target = document.getElementById(anchor);
+    mark(target?.closest("[data-find]") ?? null, anchor);
+    if (target) show(target);
+    remember();
+  }
+
+  function show(target) {
     if (target.closest("[hidden]")) setFilter("");
     for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     unfold(target);
     target.scrollIntoView();
   }
 
-  // A card that was asked for by name shows all it has.
+  // A card or a finding that was asked for by name shows all it has.
   function unfold(target) {
     for (const fold of target.matches(".card") ? target.querySelectorAll("details") : []) fold.open = true;
+    if (target.matches("details")) target.open = true;
   }
 
   // --- moving about ---
 
-  // Where the next step starts: what has the focus, else what the address names, else the top of the window.
+  // Where the next step starts: what has the focus, else where the reader was, else the top of the window.
   function neighbour(stops, by) {
-    const here = document.activeElement === document.body ? document.querySelector(":target") : document.activeElement;
+    const focus = document.activeElement;
+    const here = focus === document.body || tools.contains(focus) ? last : focus;
     const isBefore = here
       ? (stop) => stop.contains(here) || here.compareDocumentPosition(stop) & Node.DOCUMENT_POSITION_PRECEDING
       : (stop) => stop.getBoundingClientRect().top < 1;
-    const last = stops.findLastIndex(isBefore);
-    return last >= 0 && by < 0 && !stops[last].contains(here) ? last : last + by;
+    const before = stops.findLastIndex(isBefore);
+    return before >= 0 && by < 0 && !stops[before].contains(here) ? before : before + by;
   }
 
   function go(stop) {
     if (!stop) return;
     stop.querySelector("a").focus({ preventScroll: true });
     stop.scrollIntoView({ block: stop.matches("tr") ? "nearest" : "start" });
-    remember(stop.id);
+    mark(stop);
+    remember();
   }
 
   const visible = (selector) => [...document.querySelectorAll(selector)].filter((stop) => stop.checkVisibility());
@@ -90,7 +110,7 @@
   }
 
   function nextFailure() {
-    const stops = visible(".card[data-fails]");
+    const stops = visible(`${unit}[data-fails]`);
     if (!stops.length) said.value = "no failure here";
     const stop = stops[neighbour(stops, 1) % stops.length];
     if (stop) unfold(stop);
@@ -131,8 +151,17 @@
   });
 
   part("download").href = URL.createObjectURL(new Blob([part("json").textContent], { type: "application/json" }));
+
+  // --- what scrolls can be reached by keyboard; without a script everything that might ---
+
+  const scrolls = new ResizeObserver((changes) => {
+    for (const { target } of changes) target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+  });
+  for (const wide of document.querySelectorAll(".wide")) scrolls.observe(wide);
+
+  document.documentElement.classList.add("scripted");
   order.hidden = !tables.length;
-  part("next").hidden = !document.querySelector(".card[data-fails]");
+  part("next").hidden = !document.querySelector(`${unit}[data-fails]`);
   tools.hidden = false;
   addEventListener("hashchange", arrive);
   document.addEventListener("click", (event) => {  // a link to where the address is already changes no hash

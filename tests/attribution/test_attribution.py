@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from small_net import KERAS, ROWS, Recorded, Rounding, parameters, sound, steps
 
-from parity import oracle
+from parity import attribution, carry, oracle
 from parity.attribution import closes
+from parity.errors import CannotRun
 from parity.explain import Explanation
 from parity.walk import walk
 
@@ -146,7 +147,7 @@ def test_a_port_that_gives_the_originals_bits_has_no_drift_to_share():
 def test_parts_that_do_not_add_up_stop_the_run():
     parts = [np.array([1.0, 2.0]), np.array([0.0, 1e-9])]
     assert closes(parts, sum(parts)) == 0.0
-    with pytest.raises(ArithmeticError, match="the attribution is wrong"):
+    with pytest.raises(CannotRun, match=r"leave .* so it is wrong: a fault of this harness"):
         closes(parts, parts[0])
 
 
@@ -179,3 +180,28 @@ def test_logits_that_raise_leave_the_scores():
     port["output"].logits = raises
     found = explain(port)
     assert found["space"] == "scores" and "out of luck" in found["message"] and found["attribution"]
+
+
+def test_logits_that_are_not_what_the_scores_come_from_are_not_trusted():
+    port = steps(PARAMS, seed=5)
+    honest = port["output"]
+    port["output"] = lambda x: honest(x) * np.float32(0.99)
+    port["output"].logits = honest.logits
+    found = explain(port)
+    assert found["space"] == "scores" and "away from the sigmoid of what it gives as its logits" in found["message"]
+    layers = found["attribution"]["layers"]
+    assert max(layers, key=lambda layer: layers[layer]["share"]) == "output"
+
+
+def test_what_is_carried_is_held_against_a_plain_run(monkeypatch):
+    """A wrong formula in one carried layer leaves the parts adding up; the plain run shows it."""
+    explanation = followed(steps(PARAMS, seed=5))
+    assert explanation.plain.start == "pad" and explanation.plain.values is None, "padding starts no path"
+    for start in ("bn_0", "conv2", "gru1"):
+        monkeypatch.setattr(attribution.Plain, "__init__", lambda self, *_, start=start: vars(self).update(
+            start=start, values=None, path=None))
+        assert followed(steps(PARAMS, seed=5)).findings()["attribution"]["closure"] <= 1e-10
+        with monkeypatch.context() as patch:
+            patch.setitem(carry.CARRIED, "Dense", lambda made, d: (1.01 * carry._through_float64(made, d)).astype(np.float32))
+            with pytest.raises(CannotRun, match=f"what was carried from {start} to the end is .* away from a plain float64 run"):
+                explain(steps(PARAMS, seed=5))

@@ -2,9 +2,12 @@
 
 from random import Random
 
-from reports import compared, html
+from reports import compared, compared_text, html
 from reports.small_charts import BINS
 from tests.reports import companions_factory, factory
+
+# What has the keyboard's focus: the layer of a row or a card, else an id.
+FOCUSED = "document.activeElement.closest('[data-find]')?.dataset.find ?? document.activeElement.id"
 
 
 def companioned():
@@ -25,7 +28,7 @@ def stand_ins():
 
 def comparison():
     """A clean run and a failing one."""
-    return compared.page(compared.compare(factory.document(), factory.failing()))
+    return compared_text.page(compared.compare(factory.document(), factory.failing()))
 
 
 def many_layers():

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from browser_pages import PAGES
+from browser_pages import FOCUSED, PAGES
 
 from reports import cards
 from reports.summary import offenders
@@ -13,7 +13,6 @@ from tests.reports import factory
 EVERY = pytest.mark.parametrize("name", [name for name in PAGES if name not in ("audited", "stand_ins")])
 LOOKS = pytest.mark.parametrize(("js", "dark", "width"), [(True, False, 1280), (False, True, 360)], ids=["scripted", "bare-dark-narrow"])
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-FOCUSED = "document.activeElement.closest('[data-find]')?.dataset.find ?? document.activeElement.id"
 
 
 @EVERY
@@ -106,9 +105,10 @@ def test_j_and_k_walk_over_rows_and_cards(opened):
     assert walked == ["bn_0_freq", "conv1", "pool1", "conv1", "pool1"]
     for _ in range(20):
         page.keyboard.press("j")
-    assert page.url.endswith("#CRNN-output") or "#C" in page.url or page.evaluate("document.activeElement.closest('.card, tr')")
+    here = page.evaluate(FOCUSED)
+    assert page.url.endswith("#CRNN-gru2"), "18 rows of three models, then the fifth card"
     page.keyboard.press("Control+k")
-    assert page.evaluate("document.activeElement.matches('a')")
+    assert page.evaluate(FOCUSED) == here and page.url.endswith("#CRNN-gru2"), "the browser's own keys are left alone"
 
 
 def test_j_from_a_card_goes_to_the_next_card(opened):

@@ -102,6 +102,14 @@ def test_a_chain_that_does_not_reach_the_end_stands_apart_and_says_where(fault, 
     assert record["attribution"]["message"].startswith(said)
 
 
+def test_what_does_not_reach_the_end_is_not_followed_there(monkeypatch):
+    known = chain()
+    monkeypatch.setattr(blame, "_carried", lambda *_: pytest.fail("followed for nothing"))
+    steps = planted(recorded(otherwise=True).tagger(), made("gru2", attribute(return_sequences=True)))
+    with pytest.raises(blame.Broken, match="preds: "):
+        known.follow(steps)
+
+
 def test_without_the_ports_logits_the_scores_are_divided():
     record = tried(made("preds", formula(formulas.without_bias)))
     assert (record["attribution"]["space"], record["attributed"]) == ("scores", True)

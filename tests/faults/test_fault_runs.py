@@ -33,9 +33,9 @@ def share(blamed, **changes):
     return {**figures, "space": "logits", "blamed_layer": blamed, "message": None, **changes}
 
 
-def quiet(fault, heard=True):
+def quiet(fault, heard=True, changed=("conv3",)):
     return {"id": fault.id, "model": fault.model, "layer": fault.layer, "verdict": "ROUNDING", "located_layer": None, "quiet": heard,
-            "message": None}
+            "message": None, "changed_layers": list(changed)}
 
 
 def improvement(one):
@@ -46,7 +46,7 @@ def improvement(one):
 
 def found(*changes, heard=True):
     records = [record(fault, **change) for fault, change in zip(CHOSEN, [*changes, *[{}] * len(CHOSEN)], strict=False)]
-    return run.document(records, [quiet(HARMLESS[0], heard)], [improvement(improved.IMPROVED[0])], data="real")
+    return run.document(records, [quiet(HARMLESS[0], heard)], [improvement(improved.IMPROVED[0])], data="real", selection=["some"])
 
 
 MISSED = {"verdict": "ROUNDING", "located_layer": None, "cause": None, "caught": False, "located": False, "named": False,
@@ -60,7 +60,7 @@ INVISIBLE = {**MISSED, "undecidable": True, "observability": 0.02}
 
 @pytest.mark.parametrize(("document", "holds", "survivors", "decidable"), [
     (found(), True, 0, 5), (found(MISSED), False, 1, 5), (found(MISPLACED), False, 1, 5), (found(INVISIBLE), True, 0, 4),
-    (found({"named": False}), True, 0, 5), (found(heard=False), False, 0, 5),
+    (found({"named": False}), False, 0, 5), (found(heard=False), False, 0, 5),
 ])
 def test_a_decidable_fault_that_is_missed_or_misplaced_survives(document, holds, survivors, decidable):
     totals = document["totals"]
@@ -76,10 +76,11 @@ def test_most_faults_have_to_be_blamed_at_the_end(document, holds, attributed, a
     assert (run.holds(document), totals["attributed"], totals["attributable"]) == (holds, attributed, attributable)
 
 
-def test_one_fault_in_twenty_may_be_blamed_wrongly():
-    records = [record(CHOSEN[0], **change) for change in [MISBLAMED, *[{}] * 19]]
-    assert run.holds(run.document(records, [], data="real"))
-    assert not run.holds(run.document(records[:19], [], data="real"))
+def test_one_fault_in_twenty_may_be_blamed_wrongly_or_have_no_name():
+    for change in (MISBLAMED, {"named": False}):
+        records = [record(CHOSEN[0], **each) for each in [change, *[{}] * 19]]
+        assert run.holds(run.document(records, [], data="real", selection=["some"]))
+        assert not run.holds(run.document(records[:19], [], data="real", selection=["some"]))
 
 
 def test_the_tables_say_who_is_blamed_and_what_was_improved():
@@ -166,11 +167,37 @@ def test_an_interrupted_run_goes_on_where_it_was(in_one_thread, tmp_path):
     tried.clear()
     improvements = [one for one in improved.IMPROVED if one.model == "CNN0"]
     document = run.run(CHOSEN, HARMLESS[:1], improvements, kept=Kept(path), command="parity faults")
+    assert document["selection"] is None
     assert sorted([*tried, *kept]) == sorted(fault.id for fault in (*CHOSEN, *HARMLESS[:1], *improvements))
     assert [entry["id"] for entry in document["improved"]] == ["CNN0-published-port"]
     assert document["command"] == "parity faults" and document["environment"]["numpy"]
     assert [entry["id"] for entry in document["faults"]] == [fault.id for fault in CHOSEN]
     assert not path.exists(), "a whole run leaves nothing to go on with"
+
+
+def test_a_port_that_does_not_hold_stops_the_run_before_any_fault(in_one_thread, monkeypatch, tmp_path):
+    def refuse(case, path):
+        raise CannotRun("CNN0 conv1: the port is GROSS with no fault planted")
+
+    tried, _ = in_one_thread
+    monkeypatch.setattr(run, "sound", refuse)
+    with pytest.raises(CannotRun, match="with no fault planted"):
+        run.run(CHOSEN, HARMLESS, kept=Kept(tmp_path / "kept.json"))
+    assert tried == [] and not (tmp_path / "kept.json").exists()
+
+
+def test_a_selection_leaves_what_a_stopped_run_has_kept(in_one_thread, tmp_path):
+    _, stopping = in_one_thread
+    path = tmp_path / "faults.kept.json"
+    stopping.add(CHOSEN[3].id)
+    with pytest.raises(CannotRun):
+        run.run(CHOSEN, (), kept=Kept(path))
+    stopping.clear()
+    ours = [entry["record"]["id"] for entry in json.loads(path.read_text()).values()]
+    run.run([CHOSEN[4]], (), kept=Kept(path), selection=[CHOSEN[4].id])
+    assert [entry["record"]["id"] for entry in json.loads(path.read_text()).values()] == [name for name in ours if name != CHOSEN[4].id]
+    run.run(CHOSEN[:3], (), kept=Kept(path), selection=[fault.id for fault in CHOSEN[:3]])
+    assert not path.exists() or CHOSEN[0].id not in path.read_text()
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[1]", "null"])

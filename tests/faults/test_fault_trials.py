@@ -54,7 +54,7 @@ def test_a_fault_of_the_recurrence_is_named(clean, name):
                          ids=lambda one: one.id)
 def test_a_reordering_is_left_alone(clean, reordering):
     record = trial.heard(reordering, None, None, clean)
-    assert (record["quiet"], record["located_layer"]) == (True, None)
+    assert (record["quiet"], record["located_layer"], record["changed_layers"]) == (True, None, [reordering.layer])
 
 
 def test_a_fault_is_found_where_it_is_and_not_where_it_was_said_to_be(clean):
@@ -70,9 +70,10 @@ def test_a_fault_that_no_output_shows_is_undecidable_with_its_distance(clean):
     assert 0 < record["observability"] < 1
 
 
-def test_a_fault_the_harness_misses_is_not_called_undecidable(clean, monkeypatch):
+@pytest.mark.parametrize("by", [0.5, 1e-5])
+def test_a_fault_the_harness_misses_is_not_called_undecidable(by, clean, monkeypatch):
     monkeypatch.setattr(trial.verdict, "holds", lambda word: True)
-    record = trial.tried(made("preds", weight("b", arrays.shifted(0.5))), None, None, clean)
+    record = trial.tried(made("preds", weight("b", arrays.shifted(by))), None, None, clean)
     assert (record["caught"], record["undecidable"]) == (False, False)
     assert record["observability"] > 1
 
@@ -105,6 +106,13 @@ def test_a_port_that_does_not_hold_is_refused(monkeypatch):
 def test_a_trace_without_the_layer_a_fault_needs_is_refused(clean):
     with pytest.raises(CannotRun, match=r"trace\.h5: the trace has no layer conv1, which the fault CRNN-conv1-made-up needs"):
         trial.tried(made("conv1", attribute()), None, None, clean)
+
+
+def test_a_trace_without_a_middle_layer_is_refused():
+    layers = {"input_1": None, "conv1": None, "bn1": None}
+    case = SimpleNamespace(model=SimpleNamespace(name="CNN", layers=("conv1", "bn1", "elu_1")))
+    with pytest.raises(CannotRun, match=r"trace\.h5: the trace of CNN has no layer elu_1"):
+        trial._check_whole(case, "trace.h5", SimpleNamespace(layers=layers))
 
 
 @pytest.mark.parametrize(("expected", "hypothesis", "survivors", "named"), [

@@ -30,6 +30,33 @@ def _norm(mode, epsilon, keras):
     return make
 
 
+def _cube(axis):
+    """A layer that any axis would fit."""
+    def make(rng):
+        return Subject(layer("BatchNormalization", mode=0, axis=axis, epsilon=1e-5), norm_params(rng, 12), _image(rng, 12, 12, 12), "1.1.0")
+
+    return make
+
+
+def _norm_of_square(rng):
+    params = {**norm_params(rng, 12), "running_std": rng.uniform(50, 300, 12).astype(F)}
+    return Subject(layer("BatchNormalization", mode=0, axis=3, epsilon=1e-5), params, spectrogram(rng, 12, 12), "1.1.0")
+
+
+def _norm_of_whispers(rng):
+    subject = _norm(2, 1e-6, "1.0.6")(rng)
+    return subject.but(x=subject.x * F(0.01))
+
+
+def _conv(**settings):
+    return lambda rng: Subject(layer("Convolution2D", **{**CONV, **settings}), conv_params(rng, 8, 8), _image(rng), "1.1.0")
+
+
+def _dense(units=16, activation="sigmoid"):
+    return lambda rng: Subject(layer("Dense", activation=activation), dense_params(rng, 16, units),
+                               rng.standard_normal((2, 16)).astype(F), "1.1.0")
+
+
 def _gru(sequences):
     def make(rng):
         return Subject(layer("GRU", return_sequences=sequences, go_backwards=False), gru_params(rng),
@@ -39,23 +66,32 @@ def _gru(sequences):
 
 
 SUBJECTS = {
-    "Convolution2D": lambda rng: Subject(layer("Convolution2D", **CONV), conv_params(rng, 8, 8), _image(rng), "1.1.0"),
+    "Convolution2D": _conv(),
+    "Convolution2D valid": _conv(border_mode="valid"),
     "BatchNormalization stored 1.0.6": _norm(0, 1e-6, "1.0.6"),
     "BatchNormalization stored 1.1.0": _norm(0, 1e-5, "1.1.0"),
     "BatchNormalization batch 1.0.6": _norm(2, 1e-6, "1.0.6"),
     "BatchNormalization batch 1.1.0": _norm(2, 1e-5, "1.1.0"),
+    "BatchNormalization batch 1.0.6, quiet": _norm_of_whispers,
     "BatchNormalization of frames": _norm_of_frames,
+    "BatchNormalization of as many frames as bands": _norm_of_square,
+    "BatchNormalization of a cube": _cube(1),
+    "BatchNormalization of a cube's bands": _cube(2),
     "ELU": lambda rng: Subject(layer("ELU", alpha=1.0), {}, _image(rng), "1.1.0"),
     "MaxPooling2D": lambda rng: Subject(layer("MaxPooling2D", pool_size=[2, 4], strides=[2, 4]), {}, _image(rng), "1.1.0"),
+    "MaxPooling2D with a rest": lambda rng: Subject(layer("MaxPooling2D", pool_size=[2, 4], strides=[2, 4]), {}, _image(rng, 8, 12, 42),
+                                                    "1.1.0"),
     "ZeroPadding2D": lambda rng: Subject(layer("ZeroPadding2D", padding=[0, 3]), {}, spectrogram(rng), "1.1.0"),
     "Permute": lambda rng: Subject(layer("Permute", dims=[3, 1, 2]), {}, _image(rng, 4, 4, 4), "1.1.0"),
+    "Permute, channels second": lambda rng: Subject(layer("Permute", dims=[2, 1, 3]), {}, _image(rng, 4, 4, 4), "1.1.0"),
     "Reshape": lambda rng: Subject(layer("Reshape", target_shape=[15, 128]), {}, _image(rng, 15, 16, 8), "1.1.0"),
     "Flatten": lambda rng: Subject(layer("Flatten"), {}, _image(rng, 4, 3, 5), "1.1.0"),
     "Dropout": lambda rng: Subject(layer("Dropout", p=0.25), {}, _image(rng), "1.1.0"),
     "GRU sequences": _gru(True),
     "GRU last": _gru(False),
-    "Dense": lambda rng: Subject(layer("Dense", activation="sigmoid"), dense_params(rng, 16, 16),
-                                 rng.standard_normal((2, 16)).astype(F), "1.1.0"),
+    "Dense": _dense(),
+    "Dense, fewer units": _dense(5),
+    "Dense, linear": _dense(activation="linear"),
 }
 
 

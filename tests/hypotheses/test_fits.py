@@ -124,6 +124,24 @@ def test_the_lattice_tells_which_exponential_was_taken(rng):
     assert explain(subject, layers.elu(subject.x, exp=np.expm1))["form"]["formula"] == "expm1(x)"
 
 
+def test_an_output_of_no_elu_shows_no_form_of_it(rng):
+    """ReLU's zeros lie on the grid, and so do values rounded to it."""
+    subject = SUBJECTS["ELU"](rng)
+    assert explain(subject, np.maximum(subject.x, 0))["form"] is None
+    assert explain(subject, np.full_like(subject.x, np.nan))["form"] is None
+
+
+def test_several_channels_have_an_estimate_each(rng):
+    subject = SUBJECTS["Convolution2D"](rng)
+    moved = output(subject.witness)
+    moved[:, 2] += F(0.01)
+    moved[:, 5] += F(0.02)
+    found = explain(subject, moved)
+    assert found["hypothesis"] == "offset of channels 2, 5"
+    assert [each["what"] for each in found["estimate"]["each"]] == ["offset of channel 2", "offset of channel 5"]
+    assert [each["value"] for each in found["estimate"]["each"]] == pytest.approx([0.01, 0.02], rel=0.01)
+
+
 def test_dropout_left_on_is_named(rng):
     subject = SUBJECTS["Dropout"](rng)
     mask = rng.random(subject.x.shape) < 0.75

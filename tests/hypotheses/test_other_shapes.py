@@ -89,7 +89,10 @@ def _sentences(subject):
     import chainer.functions as functions
     W = subject.params["W"]
     yield _said(lambda: subject.x @ W.T)
+    yield _said(lambda: np.dot(subject.x, W.T))
     yield _said(lambda: functions.linear(subject.x, W))
+    yield "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x16 and 5x16)"
+    yield "InvalidArgumentError: Matrix size-incompatible: In[0]: [2,16], In[1]: [5,16]"
 
 
 def test_a_product_that_could_not_be_made_is_named(rng):
@@ -97,8 +100,9 @@ def test_a_product_that_could_not_be_made_is_named(rng):
     for sentence in _sentences(subject):
         found = explain(subject, sentence)
         assert found["hypothesis"] == "matrix transposed" and found["tested"] == 1, sentence
-        assert found["survivors"] == [{"name": "matrix transposed", "rho": None, "q": None}]
-    assert explain(subject, "MemoryError: 5 of 12 arrays")["hypothesis"] is None
+        assert found["survivors"] == [{"name": "matrix transposed", "rho": None, "q": None, "distance": None}]
+    for sentence in ("MemoryError: 5 of 16 arrays", "the port's dense16 raised KeyError: 5", "ValueError: 5 units expected, 16 given"):
+        assert explain(subject, sentence)["hypothesis"] is None, sentence
     assert explain(SUBJECTS["Dense"](rng), "ValueError: 16 is not 16")["tested"] == 0, "a square matrix fits either way"
 
 

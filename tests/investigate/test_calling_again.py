@@ -17,7 +17,7 @@ def asked(play, monkeypatch):
     """asked(original, port=original): the findings, with the port's small network where stock links would be."""
     def ask(original, port=None):
         play(original, port)
-        monkeypatch.setattr(calling, "_stock", lambda subject, batches: {("stock", "CNN0"): (port or original)(batches)})
+        monkeypatch.setattr(calling, "_stock", lambda subject, batches, threads: {("stock", "CNN0"): (port or original)(batches)})
         return {finding.id: finding for finding in calling.ask(subject())}
 
     return ask
@@ -31,13 +31,13 @@ def test_a_network_that_stays_as_it_is(asked):
 
 def test_a_port_that_writes_into_its_parameters(asked):
     found = asked(SmallNetwork(0), Forgetful(0))["calling-state"]
-    assert found.verdict == PROVED and "it changed port CNN0" in found.claim
+    assert found.verdict == PROVED and "changes port CNN0" in found.claim
     assert found.effect == {"what": "models that a call changed", "value": 1, "unit": "of 2"}
 
 
 def test_an_original_that_carries_something_over(asked):
     found = asked(Remembering(0), SmallNetwork(0))["calling-state"]
-    assert found.verdict == PROVED and "it changed original CNN0" in found.claim
+    assert found.verdict == PROVED and "changes original CNN0" in found.claim
     (table,) = found.evidence
     assert [row[2:5] for row in table.rows] == [[False, False, False], [False, False, True]]
 

@@ -17,14 +17,14 @@ def asked(play, network, data="real", clips=None):
     return {finding.id: finding for finding in conditioning.ask(subject(clips=clips, data=data))}
 
 
-def nearly_tied(apart, clips):
-    """A network whose batch normalisation takes a clip's level away, with its second tag but `apart` below the first for the first clip."""
-    network = SmallNetwork(2, squash=lambda x: x)
+def nearly_tied(apart, clips, mode=2):
+    """A network with its second tag but `apart` below the first for the first clip; mode 2 takes a clip's level away."""
+    network = SmallNetwork(mode, squash=lambda x: x)
     values = network({"all": np.concatenate([*clips.values()])}, keep=("flatten_1",))["all"].outputs["flatten_1"][0].astype(np.float64)
     first, second = ranking(network.logits(values[None])[0])[:2]
     weights = network.weights.astype(np.float64)
     weights[:, second] += values * (values @ (weights[:, first] - weights[:, second]) - apart) / (values @ values)
-    return SmallNetwork(2, squash=lambda x: x, weights=weights.astype(np.float32))
+    return SmallNetwork(mode, squash=lambda x: x, weights=weights.astype(np.float32))
 
 
 @pytest.mark.parametrize(("apart", "verdicts"), [(5e-5, (PROVED, PROVED)), (1e-3, (REFUTED, PROVED)), (20.0, (REFUTED, REFUTED))])
@@ -33,6 +33,27 @@ def test_margins_decide(play, apart, verdicts):
     high["second"] = high["first"] + np.float32(0.5)
     found = asked(play, nearly_tied(apart, high), clips=high)
     assert (found["conditioning-rounding"].verdict, found["conditioning-decibel"].verdict) == verdicts, found["conditioning-decibel"].claim
+
+
+def test_only_a_change_aimed_the_right_way_turns_a_tag(play, monkeypatch):
+    """Aimed the other way, the same change widens the lead; what it moves then counts for nothing."""
+    clips = {"first": two_clips()["first"]}
+    network, verdicts = nearly_tied(5e-5, clips, mode=0), {}
+    for sign in (1, -1):
+        play(network)
+        monkeypatch.setattr(runs, "towards_the_second", lambda case, batch, sign=sign: sign * np.ones_like(batch))
+        found = {finding.id: finding for finding in conditioning.ask(subject(clips=clips))}["conditioning-aimed"]
+        verdicts[sign] = found.verdict
+        assert ("turns no first tag" in found.claim) == (found.verdict == REFUTED)
+    assert set(verdicts.values()) == {PROVED, REFUTED}
+
+
+def test_a_lead_that_grows_is_no_loss():
+    before, after, rounding = np.array([2.0, 1.0, 0.0]), np.array([4.0, 1.0, 0.0]), np.zeros(3)
+    kinds = (conditioning.AIMED, conditioning.SCATTERED)
+    aimed, drawn = (conditioning._margin("a", name, "xyz", before, after, rounding) for name in kinds)
+    assert (aimed.used, aimed.moved) == (0, 0)
+    assert drawn.used == 2
 
 
 def test_the_rule_is_the_whole_margin():

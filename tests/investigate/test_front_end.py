@@ -8,9 +8,9 @@ import soundfile
 
 from parity import cases
 from parity.errors import CannotRun
-from parity.investigate import front_end, front_end_control, front_end_delays, front_end_fit, front_end_tags
+from parity.investigate import answering, front_end, front_end_control, front_end_delays, front_end_fit, front_end_tags
 from parity.investigate.alignment import Alignment, align
-from parity.investigate.finding import NEEDS_REAL, PROVED, REFUTED, UNDECIDABLE
+from parity.investigate.finding import NEEDS_REAL, PROVED, REFUTED, UNDECIDABLE, record
 from parity.investigate.front_end_variants import CLIP_SAMPLES, FrontEnd, Track, filters, middle, read, spectrogram
 from parity.investigate.runs import Subject
 
@@ -175,8 +175,8 @@ def test_the_verdict_on_the_tags():
 
     assert front_end.tags_changed(rows("jazz"), "real").verdict == REFUTED
     turned = front_end.tags_changed(rows("rock"), "real")
-    assert turned.verdict == PROVED and "1 of 1 top tags are others" in turned.claim and turned.effect["value"] == 10.5
-    assert f"change a top tag: {front_end_tags.HERE} (CNN); another way (CNN)." in turned.claim
+    assert turned.verdict == PROVED and "1 of 1 first tags are others" in turned.claim and turned.effect["value"] == 10.5
+    assert f"change a first tag: {front_end_tags.HERE} (CNN); another way (CNN)." in turned.claim
     assert front_end.tags_changed(rows("rock"), "seeded").scope == NEEDS_REAL
 
 
@@ -246,7 +246,19 @@ def test_originals_that_cannot_be_asked_cost_only_their_finding(quiet_sound, pla
     monkeypatch.setattr(front_end_tags, "scores", refuse)
     findings = {finding.id: finding for finding in front_end.ask(subject_of(spectrogram(quiet_sound, FrontEnd(late=37)), quiet_sound))}
     assert findings["front-end-tags"].verdict == UNDECIDABLE and "no Keras here" in findings["front-end-tags"].claim
+    assert not answering.lasting([record(finding) for finding in findings.values()]), "it is asked for again"
+    assert answering.lasting([record(finding) for name, finding in findings.items() if name != "front-end-tags"])
     assert findings["front-end-shift"].verdict == PROVED
+
+
+@pytest.mark.parametrize(("late", "said"), [(0, PROVED), (37, REFUTED)])
+def test_a_wav_is_the_mp3_or_it_is_not(quiet_sound, planted, late, said):
+    moved = Track(np.roll(quiet_sound.samples, late, axis=0), quiet_sound.rate_hz)
+    pair = front_end.Pair("sound", spectrogram(quiet_sound, FrontEnd()), quiet_sound, moved, planted["nothing"][1])
+    finding = front_end.as_wav([pair])
+    assert finding.verdict == said
+    assert ("is not the mp3" in finding.claim) == (said == REFUTED)
+    assert (finding.effect["value"] == 0) == (late == 0)
 
 
 def test_a_clip_shorter_than_the_model_is_placed_too():

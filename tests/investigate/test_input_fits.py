@@ -10,9 +10,9 @@ import port.corrections
 from parity import cases
 from parity.errors import CannotRun
 from parity.investigate import input as asking
-from parity.investigate import input_findings, input_tags, runs, stored
+from parity.investigate import input_candidates, input_findings, input_looking, input_tables, runs, stored
 
-FEW = ("none", "clip", "half", "loudest")
+FEW = ("none", "clip", "half", "loudest", "amplitude")
 
 
 PLANTED = {  # what the network was trained on -> what has to be selected
@@ -21,12 +21,16 @@ PLANTED = {  # what the network was trained on -> what has to be selected
     "offset": (lambda x: x + np.float32(60), "offset", True),
     "offset and gain": (lambda x: (x + 17) / np.float32(19), "offset and gain", True),
     "half": (lambda x: x / np.float32(2), "half", True),
+    "amplitude": (lambda x: port.corrections.correct("clip", 10 ** (x / np.float32(40))), "amplitude, per clip", True),
+    "collection": (lambda x: (x + np.float32(60)) / np.float32(7), "collection", True),
 }
+SCALES = {"collection": (-60.0, 7.0)}  # of another collection, where one is given
+COMPETING = ("none", "clip", "half", "offset", "gain", "offset and gain")  # what is planted must win among those that resemble it
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_corrections():
-    """Fewer candidates: what is planted must win among those that resemble it."""
+    """Fewer candidates."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(port.corrections, "CORRECTIONS", {name: port.corrections.CORRECTIONS[name] for name in FEW})
         yield
@@ -38,15 +42,15 @@ def looked(tmp_path_factory):
     @functools.cache
     def look(planted):
         case = trained_networks.trained(tmp_path_factory.mktemp("planted"), "CNN", PLANTED[planted][0])
-        found = look_at(case)
-        return {**found, "original": found["port"], "synthesised": {"none": 1.0}}
+        found = look_at(case, SCALES.get(planted), dict.fromkeys((*COMPETING, PLANTED[planted][1])))
+        return {**found, "original": found["port"], "synthesised": {"none": 1.0}, "floor": None, "scale": ""}
 
     return look
 
 
-def look_at(case):
-    tried = asking.prepare(case, trained_networks.clips())
-    return asking.look_at(tried, {"port": runs.ported(case, tried.batches)})
+def look_at(case, scale=None, only=COMPETING):
+    tried = asking.prepare(case, trained_networks.clips(), only, scale)
+    return input_looking.look_at(tried, {"port": runs.ported(case, tried.batches)})
 
 
 @pytest.mark.parametrize("planted", PLANTED)
@@ -55,7 +59,7 @@ def test_what_a_network_was_trained_on_is_selected(planted, looked):
     found = looked(planted)
     assert found["port"]["selected"] == selected
     assert found["port"]["differs"] is differs
-    assert ("clip" in found["ruled_out"]) == (planted != "clip")
+    assert ({"clip", "amplitude, per clip"} & found["ruled_out"] == set()) == (planted in ("clip", "amplitude"))
     assert list(found["port"]["distances"]["none"]) == ["bn_0_freq", "bn1", "bn2", "bn3", "bn4", "bn5"]
 
 
@@ -93,8 +97,8 @@ def distances(**of):
 
 
 def test_the_verdict_turns_over_with_the_distances():
-    assert asking.judge(distances(none=5.0, clip=0.1))["differs"] is True
-    assert asking.judge(distances(none=0.1, clip=5.0))["differs"] is False
+    assert input_looking.judge(distances(none=5.0, clip=0.1))["differs"] is True
+    assert input_looking.judge(distances(none=0.1, clip=5.0))["differs"] is False
 
 
 def test_too_close_to_call_is_not_decidable():
@@ -103,12 +107,12 @@ def test_too_close_to_call_is_not_decidable():
     low = min(noisy, key=lambda name: noisy[name]["bn1"].mean())
     noisy[low], noisy["none" if low == "clip" else "clip"] = noisy["clip"], noisy["none"]
     noisy["none"]["bn1"] += noisy["clip"]["bn1"].mean() - noisy["none"]["bn1"].mean() + 0.001
-    found = asking.judge(noisy)
+    found = input_looking.judge(noisy)
     assert (found["selected"], found["differs"], found["tied"]) == ("clip", None, ["none"])
 
 
 def test_what_the_file_rules_out_is_not_selected_but_said():
-    found = asking.judge(distances(none=5.0, clip=0.1, gain=0.2), ruled_out={"clip"})
+    found = input_looking.judge(distances(none=5.0, clip=0.1, gain=0.2), ruled_out={"clip"})
     assert (found["selected"], found["closest"]) == ("gain", "clip")
 
 
@@ -129,14 +133,14 @@ def test_nats_are_the_divergence_of_two_normal_distributions():
 
 def test_one_clip_leaves_no_other_to_fit_constants_to():
     one = trained_networks.clips((1,))
-    given = asking.candidates(one, {"bn_0_freq": stored.Stored(np.zeros(1366), np.ones(1366))}, "1.0.6")
-    assert not given.keys() & asking.FITTED.keys()
+    given = input_candidates.candidates(one, {"bn_0_freq": stored.Stored(np.zeros(1366), np.ones(1366))}, "1.0.6")
+    assert not given.keys() & input_candidates.FITTED.keys()
 
 
 def test_constants_are_fitted_to_the_other_clips():
     heard = trained_networks.clips((1, 2, 3))
     remembered = {"bn_0_freq": stored.Stored(np.full(1366, 5.0), np.full(1366, 3.0))}
-    given = asking.candidates(heard, remembered, "1.0.6")
+    given = input_candidates.candidates(heard, remembered, "1.0.6")
     for name, moments in (("offset and gain", (5.0, 3.0)), ("offset", (5.0, None)), ("gain", (None, None))):
         x, y = heard["clip 1"], given[name]["clip 1"]
         gain, offset = np.polyfit(x.ravel(), y.ravel(), 1)
@@ -144,12 +148,6 @@ def test_constants_are_fitted_to_the_other_clips():
         assert np.hypot(others.mean(), others.std()) == pytest.approx(np.hypot(5, 3), rel=1e-3) or name == "offset"
         for value, wanted in zip((others.mean(), others.std()), moments, strict=True):
             assert wanted is None or value == pytest.approx(wanted, rel=1e-3)
-
-
-@pytest.mark.parametrize(("before", "after", "verdict"), [([0.1, 0.2], [0.5, 0.6], True), ([0.5, 0.6], [0.1, 0.2], False),
-                                                          ([0.5, 0.2], [0.1, 0.6], None)])
-def test_agreement_with_the_other_model_can_go_either_way(before, after, verdict):
-    assert input_tags.judge_agreement(before, after) is verdict
 
 
 @pytest.mark.parametrize(("shares", "verdict"), [([5e3, 1e4], True), ([0.1, 0.3], False), ([0.1, 1e4], None)])
@@ -172,7 +170,68 @@ def test_a_port_that_selects_another_correction_leaves_it_open(looked):
     found = looked("none")
     finding = input_findings.fits("CNN", {**found, "port": {**found["port"], "selected": "half"}}, "real")
     assert finding.verdict == "not decidable"
-    assert finding.claim.endswith("The port selects 'half' instead.")
+    assert "the original selects 'none' and the port 'half'" in finding.claim
+    assert "make parity" in finding.advice
+    assert finding.sentence is None
+
+
+def test_what_cannot_be_told_is_not_asserted(looked):
+    found = looked("clip")
+    either = {side: {**found[side], "differs": None} for side in ("original", "port")}
+    finding = input_findings.fits("CNN", {**found, **either}, "real")
+    assert (finding.verdict, finding.sentence) == ("not decidable", None)
+    assert "cannot be told" in finding.claim
+    assert "Give more clips" in finding.advice
+
+
+@pytest.mark.parametrize(("floor", "said"), [((0.5, (0.0, 1e3)), "that is as good a fit as CRNN on its own input"),
+                                             ((1e-9, (0.0, 1e-9)), "only the least bad of those tried")])
+def test_the_best_fit_is_held_against_what_a_good_one_comes_to(looked, floor, said):
+    assert said in input_findings.fits("CNN", {**looked("clip"), "floor": floor}, "real").claim
+
+
+def test_too_low_is_told_from_too_wide(looked):
+    def standing(planted):
+        return {row[0]: row[-2:] for row in input_tables.layers("CNN", looked(planted), ("none",)).rows}["bn_0_freq"]
+
+    (low, _), (_, wide) = standing("offset"), standing("half")
+    assert low < -2  # trained 60 dB higher
+    assert wide == pytest.approx(2, rel=0.2)
+    table = input_tables.channels("CNN", looked("offset"))
+    assert max(row[1] for row in table.rows if row[0] == "bn1") == 31
+    assert len(table.columns) == len(table.rows[0]) == 6
+
+
+@pytest.mark.parametrize(("planted", "verdict"), [("clip", "refuted"), ("offset and gain", "proved")])
+def test_the_stored_means_of_a_network_say_whether_each_clip_was_standardised(looked, planted, verdict):
+    finding = input_findings.constants({"CNN": looked(planted)}, "real")
+    assert finding.verdict == verdict
+    assert ("one offset and one gain" in finding.claim) == (verdict == "proved")
+
+
+def test_a_conclusion_names_the_clip_that_turns_and_only_where_one_does(looked):
+    found = looked("clip")
+    tags = {name: (np.eye(50)[[0, 0]] + 1e-3, logits) for name, (_, logits) in found["original"]["tags"].items()}
+    steady = {**found, "original": {**found["original"], "tags": tags}}
+    assert "keeps its first tag for all 2 clips" in input_findings.fits("CNN", steady, "real").sentence
+    turning = {**steady, "original": {**steady["original"], "tags": {**tags, "clip": (np.eye(50)[[0, 3]] + 1e-3, tags["clip"][1])}}}
+    sentence = input_findings.fits("CNN", turning, "real").sentence
+    assert sentence.startswith("CNN calls clip 2 rock (95 %) because its input is on another scale")
+    assert "says indie (95 %)" in sentence
+
+
+def test_the_collections_scale_is_of_the_weight_file_and_left_out_where_there_is_none(tmp_path, monkeypatch):
+    crnn = trained_networks.trained(tmp_path, "CRNN", lambda x: x, lambda variance: variance)
+    heard = np.concatenate(list(trained_networks.clips(trained_networks.TRAINED_ON).values())).astype(np.float64)
+    there = runs.Subject({"CRNN": crnn}, {}, {}, "seeded")
+    (mean, std), said = input_candidates.collection(there, "CNN")
+    assert (mean, std) == pytest.approx((heard.mean(), heard.std()), rel=1e-3)
+    assert "bn_0_freq" in said
+    assert input_candidates.collection(there, "CRNN")[0] is None
+    monkeypatch.setattr(cases, "case_for", lambda name: crnn)  # a stand-in, where the others are real
+    scale, why = input_candidates.collection(runs.Subject({}, {}, {}, "real"), "CNN")
+    assert scale is None
+    assert "not at hand" in why
 
 
 def test_synthesised_sounds_are_scored_apart(looked, tmp_path):

@@ -144,10 +144,11 @@ def test_the_projects_own_questions_end_in_findings_on_small_networks(play, run,
     from parity.investigate import subject as of_names
 
     monkeypatch.setattr(of_names, "subject", lambda models, clips, progress: (subject("CNN0", "CNN", data="seeded"), []))
-    monkeypatch.setattr(calling, "_stock", lambda subject, batches: {("stock", "CNN0"): SmallNetwork(0)(batches)})
+    monkeypatch.setattr(calling, "_stock", lambda subject, batches, threads: {("stock", "CNN0"): SmallNetwork(0)(batches)})
     monkeypatch.setattr(answering.kept, "of_subject", lambda subject: list(subject.cases))
     play({"CNN0": SmallNetwork(2), "CNN": SmallNetwork(0)})
     code, said, made = run()
     assert code == 0 and [question["message"] for question in made["questions"]] == [None, None, None], said
     assert {sentence["finding"] for sentence in made["conclusion"]} >= {"batch-CNN0", "batch-controls", "calling-state"}
+    assert all(finding["hypothesis"] for question in made["questions"] for finding in question["findings"])
     assert "needs real weights" in said

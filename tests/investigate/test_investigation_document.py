@@ -1,10 +1,13 @@
 """investigation.json: its conclusion says what was found and no more, and a document that says more is refused."""
 
+import ast
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
+from parity import investigate
 from parity.document import to_json
 from parity.investigate.document import MOST_WORDS, conclusion, document
 from parity.investigate.finding import CARRIES_OVER, NEEDS_REAL, REAL, Finding, Table, record, scope, verdict
@@ -48,6 +51,15 @@ def test_every_sentence_of_the_conclusion_belongs_to_a_finding():
     assert said == [{"text": "A is 1.", "finding": "a"}, {"text": "B is 2.", "finding": "b"}]
 
 
+def test_the_causes_come_first_whatever_question_they_belong_to():
+    told = conclusion([question(finding("keras-CNN"), finding("batch-CNN0")), question(finding("input-CNN0"), finding("input-CNN"))])
+    assert [sentence["finding"] for sentence in told] == ["input-CNN", "batch-CNN0", "keras-CNN", "input-CNN0"]
+
+
+def test_what_turns_over_says_nothing_or_something_else():
+    assert conclusion([question(finding("input-CNN", None))]) == []
+
+
 def test_two_hundred_words_at_most_and_every_question_before_any_second_sentence():
     long = " ".join(["word"] * 79) + " 1."
     said = conclusion([question(finding("a", long), finding("b", long)), question(finding("c", long), finding("d", "D is 4."))])
@@ -58,7 +70,18 @@ def test_two_hundred_words_at_most_and_every_question_before_any_second_sentence
 def test_stand_ins_are_named_and_what_needs_real_weights_says_nothing():
     said = conclusion([question(finding("a", "A is 1.", CARRIES_OVER), finding("b", "B is 2.", NEEDS_REAL))])
     assert said == [{"text": "A is 1 (on stand-ins).", "finding": "a"}]
+    assert record(Finding("a", "A.", "proved", {}, "", REAL, [])).keys() == finding().keys()
+    assert record(Finding("a", "A.", "proved", {}, "", REAL, [], hypothesis="A is so"))["hypothesis"] == "A is so"
     assert [scope("real"), scope("real", False), scope("seeded"), scope("seeded", False)] == [REAL, REAL, CARRIES_OVER, NEEDS_REAL]
+
+
+def test_every_finding_of_the_project_says_what_its_verdict_judges():
+    calls = [(path.name, node) for path in Path(investigate.__file__).parent.glob("*.py") for node in ast.walk(ast.parse(path.read_text()))
+             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding"]
+    assert len(calls) > 15
+    without = [f"{name}:{node.lineno}" for name, node in calls
+               if len(node.args) < len(Finding._fields) and "hypothesis" not in [keyword.arg for keyword in node.keywords]]
+    assert without == []
 
 
 def test_verdicts_are_three():

@@ -30,6 +30,34 @@ def test_the_stored_spread_moves_as_what_it_is(scale):
     assert variance["measured"] == pytest.approx(2**0.5 * scale, rel=0.1)
 
 
+@pytest.mark.parametrize(("measured", "misfits", "low", "high"), [
+    (0.66, [-0.12, -0.01], 0.98, 0.999), (0.66, [-0.5, 0.4], 0.5, 0.95), (1.5, [-0.12, -0.01], 0.0, 0.02), (1.0, [0.1, 0.1], 0.45, 0.55)])
+def test_the_jitter_alone_is_as_sure_as_on_files_that_are_known(measured, misfits, low, high):
+    expected = {"deviation": 0.5**0.5, "variance": 2**0.5}
+    jitters = {"measured": measured, "interval": (measured * 0.95, measured / 0.95), "expected": expected}
+    assert low < meaning.calibrated(jitters, misfits) < high
+
+
+def evidence(measured, **shares):
+    """What look_at would have told, the jitter's share sure of a deviation."""
+    jitters = {"measured": measured, "interval": (measured * 0.98, measured / 0.98), "share": 1.0,
+               "expected": {"deviation": 0.5**0.5, "variance": 2**0.5}}
+    return {"jitter": jitters, "slope": None, "level": None, "layer": "bn1" if shares else None, "padding": None, "meaning": "deviation",
+            "confidence": 1.0, "versions": ["1.0.5", "1.0.6"], **{kind: {"share": share} for kind, share in shares.items()}}
+
+
+def test_a_file_of_one_kind_of_evidence_is_held_against_the_others():
+    known = {"CNN": evidence(0.63, slope=1.0, level=1.0), "CRNN": evidence(0.70, slope=1.0, level=1.0)}
+    found = keras.calibrate({"CNN0": evidence(0.66), **known})
+    assert found["CNN"]["confidence"] == 1.0
+    assert meaning.SURE < found["CNN0"]["confidence"] < 1
+    assert found["CNN0"]["calibration"]["files"] == {"CNN": pytest.approx(0.89, abs=0.01), "CRNN": pytest.approx(0.99, abs=0.01)}
+    assert keras.calibrate({"CNN0": evidence(0.66), "CNN": known["CNN"]})["CNN0"]["meaning"] is None  # one file alone is too few
+    astray = keras.calibrate({"CNN0": evidence(0.66), "CNN": evidence(0.63, slope=0.0, level=0.0)})  # a variance, told by all else
+    assert astray["CNN0"]["meaning"] is None
+    assert "calibration" not in keras.calibrate({"CNN0": evidence(0.66)})["CNN0"]
+
+
 def test_what_does_not_move_tells_nothing():
     still = stored.Stored(np.full(FRAMES, 2.0), np.full(FRAMES, 3.0))
     assert meaning.jitter(still)["share"] is None
@@ -108,6 +136,23 @@ def test_a_file_never_trained_is_refused(tmp_path):
     trained_networks.write_statistics(case.weights, {"bn_0_freq": (np.zeros(FRAMES, np.float32), np.ones(FRAMES, np.float32))})
     with pytest.raises(CannotRun, match="holds what it began with, so nothing of a Keras"):
         keras.look_at(case, trained_networks.clips())
+
+
+def test_the_whole_question_is_answered_on_a_trained_network(tmp_path, monkeypatch):
+    """Live recordings are made up; all else is measured."""
+    def live(case, batch, progress):
+        assert batch.shape == (1, 1, 96, 1366)
+        return {stack: {"keras": stack_.keras, "worst": dict.fromkeys(("isolated", "chained"), "ROUNDING"), "rho": 0.5,
+                        "port_to_original": 0.0, "at_fault": {}, "scores": [[0.5] * 50], "nats": {"bn_0_freq": 1.0},
+                        "values": {"bn_0_freq": [1.0, 2.0]}}
+                for stack, stack_ in keras.stacks.STACKS.items()}
+
+    monkeypatch.setattr(keras.versions, "under_all", live)
+    case = trained_networks.trained(tmp_path, "CNN", lambda x: x)
+    found = {finding.id: finding for finding in keras.ask(runs.Subject({"CNN": case}, trained_networks.clips(), {}, "seeded"))}
+    assert {name: finding.verdict for name, finding in found.items()} == {"keras-CNN": "proved", "keras-parity": "proved"}
+    assert "3 kinds of evidence" in found["keras-CNN"].claim
+    assert "1.0.5 or 1.0.6" in found["keras-CNN"].sentence
 
 
 def test_without_sound_there_is_one_sentence():

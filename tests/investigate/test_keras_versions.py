@@ -134,10 +134,25 @@ def live(**at_fault):
 def test_whose_a_file_is_can_go_either_way(what, among, said):
     finding = keras_findings.belongs("CRNN", told(what, among), live(), "keras110", "real")
     assert finding.verdict == said
-    assert {"proved": "keeps variances under running_std, as Keras 1.0.8 or 1.1.0 does", "refuted": "keeps deviations",
+    assert {"proved": "Of the 6 Keras tried it can be from 1.0.8 or 1.1.0", "refuted": "keeps deviations",
             "not decidable": "cannot be told"}[said] in finding.claim
     assert finding.effect["value"] == pytest.approx(0.5 if what != "deviation" else 0.0)
+    assert (finding.sentence is None) == (what is None)
     json.dumps(finding, allow_nan=False)
+
+
+def test_a_file_of_none_of_those_tried_is_called_that():
+    finding = keras_findings.belongs("CRNN", told("deviation", []), live(), "keras110", "real")
+    assert "it can be from none of them" in finding.claim
+    assert "from none of them" in finding.sentence
+
+
+def test_what_does_not_hold_is_named_and_nothing_is_said_beyond_it():
+    bad = keras_findings.proved({"CRNN": live(keras106={"bn1": False})}, {"CRNN": told("variance", ["1.1.0"])}, "a clip", "real")
+    assert "does not hold for CRNN under 1.0.6" in bad.claim
+    assert "make sense" not in bad.claim + bad.sentence
+    good = keras_findings.proved({"CRNN": live()}, {"CRNN": told("variance", ["1.1.0"])}, "a clip", "real")
+    assert "make sense" in good.claim and "make sense" in good.sentence
 
 
 def test_a_history_is_told_in_the_claim():

@@ -75,6 +75,23 @@ def test_a_correction_that_brings_cnn_to_what_cnn0_says_is_proved_and_its_opposi
     assert bad.verdict == REFUTED and bad.effect["value"] < 0 and bad.sentence is None
 
 
+def test_a_piece_is_counted_once_however_many_files_it_has():
+    def side(first):
+        return {name: {(name,): np.eye(50)[tag]} for name, tag in first.items()}
+
+    before, after = ({"a": 0, "a.wav": 0, "b": 1, "b.wav": 1}, {"a": 2, "a.wav": 3, "b": 1, "b.wav": 1})
+    changed, pieces = remedy.turned({"original, before": side(before), "original, after": side(after)})
+    assert (list(changed), pieces) == (["a"], 2)
+    assert changed["a"][1].startswith("alternative")  # of the clip itself, before its recording
+
+
+def test_what_is_so_by_construction_is_told_from_what_is_measured(asked):
+    claim = asked(SmallNetwork(2))["remedy-CNN0"].claim
+    assert "by construction" in claim and "The calibration clips are those shown; calibrated on the other clips only" in claim
+    refuted = asked(SmallNetwork(0))["remedy-CNN0"]
+    assert "does not make" in refuted.claim and "by construction" not in refuted.claim
+
+
 def test_a_correction_under_which_the_batch_matters_is_refuted(cnn):
     network = TrainedLower()
     network.link = SmallNetwork(2).link

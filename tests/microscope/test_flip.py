@@ -17,9 +17,10 @@ def run(x, params, turn=convolve2d):
     return (np.array(sums) + params["b"][:, None, None]).astype(F)
 
 
-def look(kernels, **more):
+def look(kernels, x=None, **more):
     rng = np.random.default_rng(5)
-    x, params = rng.standard_normal((2, 3, 12, 14)).astype(F), {"W": kernels, "b": rng.standard_normal(len(kernels)).astype(F)}
+    noise = rng.standard_normal((2, 3, 12, 14)).astype(F)
+    x, params = noise if x is None else x, {"W": kernels, "b": rng.standard_normal(len(kernels)).astype(F)}
     expected = run(x, params)
     unflipped = run(x, params, correlate2d)
     return convolution.examine(layer("Convolution2D", **CONFIG), params, x, expected, expected, "1.0.6", **more), unflipped, expected
@@ -30,7 +31,15 @@ def test_symmetric_kernels_hide_the_flip():
     found, _, _ = look((kernels + kernels[:, :, ::-1, ::-1]) / 2)
     assert found["asymmetry"] == {"whole": 0, "least": 0, "least_kernel": 0}
     assert not found["visible"] and found["decidability"] < 1
-    assert "a flip could not be seen here" in found["message"]
+    assert "a flip could not be seen here, as its kernels are symmetric" in found["message"]
+
+
+@pytest.mark.parametrize(("level", "why"), [(0, "as its input is silent"), (1e-30, "as its input, of at most 1e-30, hardly changes")])
+def test_an_input_that_hides_the_flip_is_blamed_and_not_the_kernels(level, why):
+    kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
+    found, _, _ = look(kernels, np.full((2, 3, 12, 14), level, F))
+    assert not found["visible"] and why in found["message"] and "symmetric" not in found["message"]
+    assert "its kernels differ from their flips by 1." in found["message"]
 
 
 def test_other_kernels_show_it_by_what_it_costs():

@@ -9,19 +9,20 @@ from parity.microscope import training
 from port import inside, stock
 
 RULES = {  # written once more, in float32, from keras/layers/normalization.py and backend/theano_backend.py of each release
-    "1.0.6": (0.9, lambda x: np.sqrt(x.var(axis=(0, 2, 3)) + np.float32(1e-6))),
-    "1.1.0": (0.99, lambda x: x.var(axis=(0, 2, 3))),
+    "1.0.6": (0.9, lambda x: np.sqrt(x.var(axis=(0, 2, 3)) + np.float32(1e-6)), lambda std: std + np.float32(1e-6)),
+    "1.1.0": (0.99, lambda x: x.var(axis=(0, 2, 3)), lambda variance: np.sqrt(variance + np.float32(1e-5))),
 }
 
 
 def emulated(keras, given):
-    momentum, statistic = RULES[keras]
+    momentum, statistic, divisor = RULES[keras]
     mean, spread, found = np.zeros(8, np.float32), np.ones(8, np.float32), []
     for batch in given:
         mean = mean * np.float32(momentum) + batch.mean(axis=(0, 2, 3)) * np.float32(1 - momentum)
         spread = spread * np.float32(momentum) + statistic(batch) * np.float32(1 - momentum)
         found.append((mean, spread))
-    return dict(zip(training.AVERAGES, map(np.stack, zip(*found, strict=True)), strict=True))
+    output = (given[-1] - mean[:, None, None]) / divisor(spread)[:, None, None]
+    return {**dict(zip(training.AVERAGES, map(np.stack, zip(*found, strict=True)), strict=True)), "test_output": output}
 
 
 def examined(keras, given, original):
@@ -36,6 +37,8 @@ def test_the_port_follows_the_releases_rule_and_stock_chainer_does_not(keras):
     found = examined(keras, given, emulated(keras, given))
     assert found["sides"]["port"]["rho"] <= 1
     assert found["sides"]["port"]["divisor_max_u"] < 16
+    assert found["sides"]["port"]["output_max_abs"] < 1e-5
+    assert found["sides"]["stock"]["output_max_abs"] > 1e-3
     for name in ("stock", "stock, decay as Keras"):
         assert found["sides"][name]["rho"] > 1e3, name
         assert found["sides"][name]["divisor_max_u"] > 1e4, name
@@ -65,7 +68,9 @@ def test_keras_106_itself_is_asked_once_and_then_recalled(tmp_path, monkeypatch)
     monkeypatch.setattr(recorders, "Recorder", None)  # a second run would fail
     again = training.original("keras106", given)
     assert all(np.array_equal(again[name], original[name]) for name in training.AVERAGES)
+    assert original["test_output"].shape == given.shape[1:]
     found = examined("1.0.6", given, original)
+    assert found["sides"]["port"]["output_max_abs"] < 1e-5, "the test phase after training"
     assert found["rho_original"] <= 1 and found["sides"]["port"]["rho"] <= 1
     assert found["sides"]["stock"]["rho"] > 1e3
     (kept,) = (tmp_path / "training").glob("*")

@@ -38,6 +38,18 @@ def test_a_step_costs_what_it_changes_there_and_at_the_end(net):
     assert [tag["tau"] for tag in found["tags"]] == [1, pytest.approx(1 / 3)]
 
 
+def test_tags_are_ranked_by_logits_where_both_sides_have_them(net):
+    """Scores collide at 1 on float32's grid: there the first tag would win."""
+    reference, steps = net
+    logits = {"expected": np.array([[17, 18, 1], [1, 2, 3]], F), "actual": np.array([[18, 17, 1], [1, 2, 3]], F)}
+    reference.read_pre_activation = lambda name: logits["expected"]
+    found = stock.worth(reference, steps, stock.Trial("shifted", {"add": lambda x: x}), NAMES)
+    assert [tag["expected"] for tag in found["tags"]] == ["jazz", "folk"], "a step without logits leaves the scores"
+    steps["last"].logits = lambda x: logits["actual"]
+    found = stock.worth(reference, steps, stock.Trial("shifted", {"add": lambda x: x}), NAMES)
+    assert [(tag["expected"], tag["actual"]) for tag in found["tags"]] == [("rock", "jazz"), ("folk", "folk")]
+
+
 def test_a_changed_answer_is_seen(net):
     reference, steps = net
     found = stock.worth(reference, steps, stock.Trial("turned", {"double": lambda x: -x, "last": lambda x: x}), NAMES)
@@ -69,6 +81,9 @@ def test_the_quick_look_needs_only_a_ports_gru_steps():
     found = examining.quick(reference, params, {"gru1": FloatGRU(params["gru1"], disturb={3: 1e-4}).sequence})
     assert [row["step"] for row in found["gru"]["gru1"]["free"] if row["rho_port"] > 1] == [3, 4, 5]
     assert found["convolution"]["conv1"]["whole"] == 0
+    assert found["messages"] == {"conv1": "conv1: a flip could not be seen here, as its kernels are symmetric"}
+    params["conv1"]["W"][0, 0, 0, 0] = 2
+    assert examining.quick(reference, params, {})["messages"] == {}
     assert examining.quick(reference, params, {})["gru"] == {}
 
 

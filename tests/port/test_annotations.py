@@ -10,7 +10,8 @@ import pytest
 import port
 from port.models import Tagger
 
-MODULES = ("port", *(f"port.{name}" for name in ("audio", "calibration", "inputs", "mel", "models", "pictures", "tagging", "weights")))
+NAMES = ("audio", "calibration", "inputs", "mel", "models", "mpeg", "pictures", "provenance", "results", "tagging", "weights")
+MODULES = ("port", *(f"port.{name}" for name in NAMES))
 LATE = {"pandas": pandas, "Tagger": Tagger}  # named in annotations, imported only where they are needed
 
 

@@ -87,7 +87,7 @@ def test_bad_audio_is_one_sentence(tmp_path, wav):
         tmp_path / "none.wav": "is not there",
         tmp_path: "is no file",
         tmp_path / "text.mp3": "cannot be read as audio",
-        tmp_path / "empty.wav": "cannot be read as audio",
+        tmp_path / "empty.wav": "is empty",
         wav(np.zeros((0, 1), np.float32), name="nothing.wav"): "holds no sample",
         wav(spoilt, name="nan.wav"): "holds NaN or infinite samples",
     }

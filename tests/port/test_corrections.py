@@ -60,5 +60,5 @@ def test_logarithms_scales_and_references(clips):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(clips):
-    with pytest.raises(ValueError, match=r"no input correction is called 'standard'; there are none, clip, band"):
+    with pytest.raises(ValueError, match=r"no input correction is called 'standard'; did you mean band"):
         correct("standard", clips)

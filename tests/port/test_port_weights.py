@@ -12,6 +12,7 @@ from keras_files import write_keras_file
 
 from port import weights
 from port.models import Tagger, load
+from port.provenance import convert
 from port.weights import WeightsError, keras_arrays, load_npz, read_hdf5, save_npz
 
 
@@ -62,7 +63,7 @@ def test_npz_round_trip_is_bit_exact_and_needs_no_pickle(tmp_path, keras_file):
 
 def test_converting_twice_gives_the_same_bytes_and_names_the_source(tmp_path, keras_file):
     for name in ("a.npz", "b.npz"):
-        weights.convert(keras_file("CNN0"), tmp_path / name, "CNN0")
+        convert(keras_file("CNN0"), tmp_path / name, "CNN0")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     assert stat.S_IMODE(os.stat(tmp_path / "a.npz").st_mode) == 0o644
     with np.load(tmp_path / "a.npz", allow_pickle=False) as members:

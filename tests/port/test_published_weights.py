@@ -5,8 +5,9 @@ import pytest
 
 from port.locate import WEIGHTS
 from port.models import load
+from port.provenance import convert
 from port.published import member_names
-from port.weights import WeightsError, convert, keras_arrays, load_npz, read_hdf5, read_npz, read_unnamed
+from port.weights import WeightsError, keras_arrays, load_npz, read_hdf5, read_npz, read_unnamed
 
 PUBLISHED = ("CRNN", "CNN0", "CNN")
 

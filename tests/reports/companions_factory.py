@@ -93,7 +93,8 @@ def faults(count=3):
               "survivors": 2, "harmless": 2, "quiet": 1, "attributable": count + 1, "attributed": count + 1, "several_layers": 0,
               "no_end": 0, "below_rounding": 2}
     return {"format": 1, "data": "real", "created": "2024-05-06T07:08:09Z", "command": "parity faults", "environment": None,
-            "selection": None, "faults": planted, "harmless": harmless, "improved": [improvement()], "totals": totals}
+            "selection": None, "faults": planted, "harmless": harmless, "improved": [improvement()], "totals": totals,
+            "promises": [{"text": f"promise {at}", "holds": holds, "figure": 0.97} for at, holds in enumerate((True, False, None))]}
 
 
 def _finding(name, verdict, chart):
@@ -103,6 +104,7 @@ def _finding(name, verdict, chart):
     return {"id": name, "claim": f"{name}: the spread that arrives is 28 times the stored one", "verdict": verdict,
             "effect": {"what": "arriving over stored standard deviation", "value": 28.2, "unit": "times"},
             "advice": "standardise the spectrogram", "scope": "measured on the real weights", "evidence": [evidence],
+            "hypothesis": f"{name}: what arrives is as wide as what is stored",
             "sentence": "The spread that arrives is 28 times the stored one."}
 
 

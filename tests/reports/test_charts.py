@@ -151,3 +151,9 @@ def test_an_svg_made_small_shows_the_same(given, drawn):
 def test_a_path_of_another_kind_is_no_silent_hole():
     with pytest.raises(ValueError, match="'C', which Vega did not use before"):
         drawing.small(SHAPES.format('<path d="M0,0C1,1,2,2,3,3" fill="red"/>'))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 12])
+def test_few_whole_numbers_have_a_tick_each(count):
+    markup = lines([(step, step * 1e-8, "port") for step in range(1, count + 1)], order=None, x="update")
+    assert [text for text in texts(markup) if text.isdecimal()] == [str(step) for step in range(1, count + 1)]

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from reports import html, sections
+from reports import findings, html, sections
 from tests.reports import companions_factory as made
 from tests.reports import factory
 
@@ -99,8 +99,8 @@ def test_planted_faults_by_kind_and_one_by_one(page):
 
 def test_the_investigation_is_drawn_as_it_came(page):
     found = section(page, "investigation")
-    for words in ("What does the network expect at its input?", "Not answered: needs the audio", "standardise the spectrogram",
-                  "28.2 times", "measured on the real weights", "left out: <bdi>broken.mp3</bdi>", "rms of the two clips"):
+    for words in ("What does the network expect at its input?", "Not answered: needs the audio", "Standardise the spectrogram.",
+                  "28.2 times", "measured on the real weights", "rms of the two clips"):
         assert words in found
     assert all(f"&nbsp;{word}</span>" in found for word in ("proved", "refuted", "not decidable"))
     assert found.count('class="chart"') == 1
@@ -117,22 +117,22 @@ CHART = {"kind": "lines", "x": "layer", "y": ["arriving", "stored"], "series": N
     ({}, ["arriving", "stored"]), ({"kind": "bars"}, ["arriving", "stored"]), ({"y": ["arriving"], "series": "layer"}, ["conv1", "conv2"]),
     ({"series": "layer"}, ["conv1 arriving", "conv2 arriving", "conv1 stored"])], ids=["lines", "bars", "series", "both"])
 def test_a_table_is_drawn_as_it_asks(change, names):
-    markup = str(sections.evidence_chart(table({**CHART, **change})))
+    markup = str(findings.evidence_chart(table({**CHART, **change})))
     assert re.findall(r"<bdi>(.*?)</bdi>", markup) == names and 'aria-label="what arrives"' in markup
 
 
 def test_a_table_that_asks_for_no_chart_or_for_columns_it_lacks_has_none():
-    assert sections.evidence_chart(table(None)) == "" and sections.evidence_chart(table({**CHART, "x": "depth"})) == ""
+    assert findings.evidence_chart(table(None)) == "" and findings.evidence_chart(table({**CHART, "x": "depth"})) == ""
 
 
 def test_cells_of_evidence():
-    assert [sections.cell(value) for value in (True, None, 0.123456, 12, "word")] == ["yes", "–", "0.1235", "12", "word"]
+    assert [findings.cell(value) for value in (True, None, 0.123456, 12, "word")] == ["yes", "–", "0.1235", "12", "word"]
 
 
 def test_numbers_on_the_x_axis_are_numbers_in_lines_and_names_in_bars():
     near, far = ([(10, 1.0, 2.0), (at, 3.0, 4.0)] for at in (20, 100))
-    assert ">100<" in str(sections.evidence_chart(table({**CHART, "kind": "bars"}, rows=far)))
-    assert str(sections.evidence_chart(table(CHART, rows=near))) != str(sections.evidence_chart(table(CHART, rows=far)))
+    assert ">100<" in str(findings.evidence_chart(table({**CHART, "kind": "bars"}, rows=far)))
+    assert str(findings.evidence_chart(table(CHART, rows=near))) != str(findings.evidence_chart(table(CHART, rows=far)))
 
 
 def test_tags_in_standard_deviations_of_rounding():
@@ -163,6 +163,13 @@ TEXTS = {"conv1", "conv2", "unflipped kernel", "jazz", "pop", "layer", "what arr
 
 @pytest.mark.parametrize("name", made.EVERY)
 def test_hostile_text_is_text(name):
-    page = html.page(factory.document(), **{name: spoiled(copy.deepcopy(made.EVERY[name]()))})
+    page = html.page(factory.document([factory.model(HOSTILE)]), **{name: spoiled(copy.deepcopy(made.EVERY[name]()))})
     assert "<script>alert" not in page.replace("<\\/script>", "") and "\x00" not in page and "\u202e" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 5
+
+
+def test_a_trial_that_is_not_finite_has_no_bar_and_that_is_said(page):
+    assert "Without a bar, as the scores are not finite: stock Chainer throughout." in section(page, "worth")
+    model = made.microscope()["models"][0]
+    model["worth"] = model["worth"][:1]
+    assert "Without" not in sections.worth_caption(model)

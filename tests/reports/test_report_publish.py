@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
-from reports import publish
+from parity.__main__ import main
+from reports import markdown, publish, terminal
 from reports.document import ReportError
-from tests.reports import factory
+from tests.reports import companions_factory, factory
 
 
 @pytest.fixture
@@ -94,3 +96,25 @@ def test_reports_know_only_the_json():
         "html.page(d), junit.junit(d), table.csv(d), terminal.text(d), markdown.markdown(d)"
     )
     assert not loaded & {"parity", "port", "reference", "fixtures", "chainer", "h5py"} and "jinja2" in loaded
+
+
+def test_report_alone_shows_the_run_and_adds_to_the_summary(written, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    shown = CliRunner().invoke(main, ["report", str(written)])
+    assert shown.exit_code == 0 and shown.stdout == terminal.text(factory.failing())
+    assert (tmp_path / "summary.md").read_text() == markdown.markdown(factory.failing())
+
+
+def test_a_companion_that_was_written_gets_onto_the_page(written):
+    faults, page = written.with_name("faults.json"), written.with_name("parity.html")
+    faults.write_text(json.dumps(companions_factory.faults()))
+    stream = io.StringIO()
+    publish.redraw(faults, stream)
+    assert "SURVIVES" in page.read_text() and stream.getvalue() == f"{page} shows it\n"
+    before = page.read_bytes()
+    written.write_text("{}")
+    publish.redraw(faults, stream)
+    assert page.read_bytes() == before and "does not show it: " in stream.getvalue() and "no format number" in stream.getvalue()
+    written.unlink()
+    publish.redraw(faults, said := io.StringIO())
+    assert said.getvalue() == ""

@@ -1,5 +1,9 @@
 """Stand-in weights and short recordings: what the tagger does with files does not depend on what it has learnt."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -43,8 +47,20 @@ def wav(tmp_path):
 
 
 @pytest.fixture
-def run(capsys, stand_ins, monkeypatch):
-    """Command line -> (exit code, stdout, stderr); tagging uses the stand-ins unless weights are named."""
+def as_anyone(stand_ins):
+    """Command line -> the finished process of a user who may read and write only what file modes allow, which root need not heed."""
+    powerless = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+    def call(*arguments):
+        command = [*powerless, sys.executable, "-W", "ignore", "-m", "port", *map(os.fspath, arguments)]
+        return subprocess.run(command, capture_output=True, check=False, env=os.environ | {"PARITY_FIXTURES": str(stand_ins.parent)})
+
+    return call
+
+
+@pytest.fixture
+def run(capfd, stand_ins, monkeypatch):
+    """Command line -> (exit code, stdout, stderr, as their descriptors got them); tagging uses the stand-ins unless weights are named."""
     monkeypatch.setenv("PARITY_FIXTURES", str(stand_ins.parent))
 
     def call(*arguments):
@@ -52,7 +68,7 @@ def run(capsys, stand_ins, monkeypatch):
         if arguments[0] in ("tag", "evaluate", "calibrate") and not {"--weights", "--seeded"} & set(arguments):
             arguments.insert(1, "--seeded")
         code = main(arguments)
-        said = capsys.readouterr()
+        said = capfd.readouterr()
         return code, said.out, said.err
 
     return call

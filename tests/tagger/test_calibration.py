@@ -12,8 +12,8 @@ from port import load_tagger
 from port.audio import melgram
 from port.calibration import CalibrationError, apply, calibrate, frozen_layers, save
 from port.links.batch_normalization import BatchNormalization
+from port.provenance import convert
 from port.tagging import predict
-from port.weights import convert
 
 # Two orders of summing a statistic differ by float32's rounding of it, 2^-24, at each of five layers; ELU, pooling and the
 # convolutions pass that on to sums of at most 9 x 192 products, whose own rounding is the square root of that many times it.
@@ -131,7 +131,8 @@ def test_another_file_is_one_sentence(damage, frozen, weights, tmp_path):
 def test_it_is_no_weight_file_and_says_where_it_belongs(frozen, run, wav):
     for command in (("tag", "-m", "CNN0", "--weights", frozen[2], wav()), ("inspect", frozen[2])):
         code, out, err = run(*command)
-        assert (code, out) == (2, "") and "give it to --calibration" in err and err.count("\n") == 1
+        assert code == 2 and "give it to --calibration" in err and err.count("\n") == 1
+        assert (out == "") == (command[0] == "tag") and ("bn5/variance" in out) == (command[0] == "inspect")
 
 
 def test_only_networks_with_batch_statistics_are_calibrated(tmp_path, clips):

@@ -1,6 +1,8 @@
 """examples/fine_tune.py on synthesised folders: the loss falls, and what it saves is tagged with."""
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -57,5 +59,13 @@ def test_bad_folders_are_one_sentence(example, stand_ins, tmp_path, capsys):
     (tmp_path / "music" / "jazz").mkdir(parents=True)
     assert example.main([str(tmp_path / "music"), str(tmp_path / "x.npz"), "--weights", start]) == 2
     err = capsys.readouterr().err.splitlines()
-    assert len(err) == 2 and "is not a folder" in err[0] and "no track could be read" in err[1]
+    assert len(err) == 3 and "is not a folder" in err[0] and "holds no audio file" in err[1] and "no track could be read" in err[2]
     assert not (tmp_path / "x.npz").exists()
+
+
+def test_it_runs_as_its_docstring_says_and_sees_first_whether_it_can_write(stand_ins, tmp_path):
+    start, command = stand_ins / "seeded-CRNN.h5", [sys.executable, "-W", "ignore", "examples/fine_tune.py"]
+    assert "python examples/fine_tune.py FOLDER_OF_GENRES OUT.npz" in SOURCE.read_text()
+    said = subprocess.run([*command, tmp_path, tmp_path / "none" / "x.npz", "--weights", start], cwd=SOURCE.parents[1], capture_output=True,
+                          text=True, check=False)
+    assert said.returncode == 2 and said.stderr.count("\n") == 1 and "x.npz cannot be written" in said.stderr

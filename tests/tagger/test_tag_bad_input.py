@@ -1,67 +1,16 @@
 """Bad input: one sentence each; exit 2 where nothing could be done, 1 where the other files are tagged all the same."""
 
 import json
+import os
+import struct
 import sys
 
 import numpy as np
 import pytest
-import soundfile
+from bad_audio import BAD, holding, silent_centre
 
 from port import load_tagger
-
-
-def cut_short(path, keep=0.5):
-    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
-    return path
-
-
-def holding(path, data):
-    path.write_bytes(data)
-    return path
-
-
-def spoilt(path):
-    samples = np.full(1000, 0.1, np.float32)
-    samples[7] = np.nan
-    soundfile.write(path, samples, 12000, subtype="FLOAT")
-    return path
-
-
-BAD = {
-    "missing": (lambda wav, folder: folder / "none.wav", "is not there"),
-    "empty": (lambda wav, folder: holding(folder / "empty.wav", b""), "cannot be read as audio"),
-    "cut short": (lambda wav, folder: cut_short(wav("cut.wav")), "is cut short"),
-    "cut short, flac": (lambda wav, folder: cut_short(wav("cut.flac")), "cannot be read as audio"),
-    "cut short, mp3": (lambda wav, folder: cut_short(wav("cut.mp3", subtype="MPEG_LAYER_III")), "is cut short"),
-    "cut short, tagged mp3": (lambda wav, folder: cut_short(_tagged(wav("cut.mp3", subtype="MPEG_LAYER_III"))), "is cut short"),
-    "cut short, ogg": (lambda wav, folder: cut_short(wav("cut.ogg", subtype="VORBIS", seconds=60)), "is cut short"),
-    "cut short, aiff": (lambda wav, folder: cut_short(wav("cut.aiff")), "is cut short"),
-    "cut within its header": (lambda wav, folder: cut_short(wav("cut.wav"), keep=5e-5), "cannot be read as audio"),
-    "without a sample": (lambda wav, folder: wav("nothing.wav", seconds=0), "holds no sample"),
-    "silent": (lambda wav, folder: _silence(folder / "silent.wav"), "nothing but silence"),
-    "text": (lambda wav, folder: holding(folder / "text.mp3", b"not a song, whatever its name says"), "cannot be read as audio"),
-    "NaN": (lambda wav, folder: spoilt(folder / "nan.wav"), "holds NaN"),
-    "a folder without audio": (lambda wav, folder: _folder(folder / "empty"), "holds no audio file"),
-    "a pattern without a match": (lambda wav, folder: folder / "*.flac", "matches no file"),
-    "an empty name": (lambda wav, folder: "", "an empty name"),
-    "no file": (lambda wav, folder: "/dev/null", "is no file"),
-    "a name with a line break": (lambda wav, folder: folder / "two\nlines.wav", "two\\nlines.wav is not there"),
-}
-
-
-def _silence(path):
-    soundfile.write(path, np.zeros(1000), 12000)
-    return path
-
-
-def _tagged(path):
-    """An MP3 with 1000 bytes of ID3 before its first frame."""
-    return holding(path, b"ID3\x04\0\0\0\0\x07\x68" + bytes(1000) + path.read_bytes())
-
-
-def _folder(path):
-    path.mkdir()
-    return path
+from port.audio import melgram
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -84,7 +33,7 @@ def test_other_rates_and_widths_are_read(rate_hz, subtype, run, wav):
 
 
 @pytest.mark.parametrize("kind", [{"name": "x.mp3", "subtype": "MPEG_LAYER_III"}, {"name": "x.ogg", "subtype": "VORBIS", "seconds": 60},
-                                  {"name": "x.aiff"}, {"name": "x.flac"}])
+                                  {"name": "x.aiff"}, {"name": "x.flac"}, {"name": "x.au"}, {"name": "x.w64"}, {"name": "x.caf"}])
 def test_whole_files_of_every_kind_are_not_taken_for_cut_ones(kind, run, wav):
     code, _, err = run("tag", wav(**kind))
     assert (code, err) == (0, "")
@@ -94,7 +43,7 @@ def test_what_is_missing_from_a_slow_recording_is_remarked(run, wav):
     code, out, err = run("tag", "--format", "json", wav(rate_hz=8000), wav("fine.wav"))
     assert code == 0 and err.count("\n") == 1 and "8000 Hz: everything above 4000 Hz is missing" in err
     slow, fine = json.loads(out)["tracks"]
-    assert "8000 Hz" in slow["remark"] and "remark" not in fine
+    assert "8000 Hz" in slow["remarks"][0] and "remarks" not in fine
 
 
 def test_the_library_warns_of_a_slow_recording(stand_ins, wav):
@@ -102,14 +51,56 @@ def test_the_library_warns_of_a_slow_recording(stand_ins, wav):
         load_tagger("CRNN", stand_ins / "seeded-CRNN.h5").tag(wav(rate_hz=8000))
 
 
-def test_an_unreadable_file_is_one_sentence(run, wav, monkeypatch):
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
+def test_unreadable_files_and_folders_are_told_from_empty_ones(as_anyone, wav, tmp_path):
+    closed, folder, inside = wav("closed.wav"), tmp_path / "open", wav("locked/song.wav")
+    wav("open/cellar/song.wav")
+    closed.chmod(0)
+    inside.parent.chmod(0)
+    (folder / "cellar").chmod(0)
+    said = as_anyone("tag", "--seeded", closed, inside.parent, inside, folder, wav("good.wav"))
+    for opened in (closed, inside.parent, folder / "cellar"):
+        opened.chmod(0o755)
+    lines = said.stderr.decode().splitlines()
+    assert said.returncode == 1 and b"good.wav" in said.stdout and len(lines) == 4
+    for what in (closed, inside.parent, inside, folder / "cellar"):
+        assert sum(f"{what} cannot be read (Permission denied); give a f" in line for line in lines) == 1, what
 
-    path = wav()
-    monkeypatch.setattr("soundfile.SoundFile", refuse)  # root may read everything, so the refusal is made here
-    code, _, err = run("tag", path)
-    assert code == 2 and "cannot be read as audio" in err and err.count("\n") == 1
+
+def test_names_of_bytes_that_are_no_utf8_are_read_and_shown(run, wav, tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")
+    os.rename(wav(), path)
+    for form in ("table", "json", "csv"):
+        code, out, err = run("tag", "--format", form, "--plot", tmp_path / "x.svg", path)
+        assert (code, err) == (0, "") and "caf\\udce9.wav" in out.replace("\\\\", "\\")
+    assert run("tag", tmp_path)[0] == 0
+
+
+def test_halves_of_the_published_mp3s_are_cut_short_and_the_whole_is_not(run, real_data, tmp_path):
+    for name in ("actionable", "thejazzpiano"):
+        data = (real_data / f"audio/bensound-{name}.mp3").read_bytes()
+        assert b"Xing" not in data[:8192] and b"Info" not in data[:8192], "nothing but its frames tells how long it is"
+        half = holding(tmp_path / "half.mp3", data[: len(data) // 2])
+        code, _, err = run("tag", half)
+        assert code == 2 and "is cut short" in err and err.count("\n") == 1
+        for tail in (b"", b"APETAGEX" + struct.pack("<4I8x", 2000, 32, 0, 0), b"TAG" + bytes(125)):
+            assert run("tag", holding(tmp_path / "whole.mp3", data[:-128] + tail))[0] == 0
+
+
+def test_silent_frames_are_remarked(run, tmp_path):
+    code, out, err = run("tag", "--frames", "all", silent_centre(tmp_path / "edges.wav"))
+    assert code == 0 and "[mean]" in out and err.count("\n") == 1
+    assert "nothing but silence in 1 of 2 frames (1)" in err
+
+
+def test_the_library_refuses_options_that_there_are_not(stand_ins, wav):
+    tagger, path = load_tagger("CRNN", stand_ins / "seeded-CRNN.h5"), wav()
+    cases = {"did you mean all?": {"frames": "al"}, "did you mean today?": {"front_end": "Toda"}, "1 or more": {"batch_size": 0},
+             "a whole number": {"batch_size": 2.0}}
+    for said, options in cases.items():
+        with pytest.raises(ValueError, match=said.replace("?", r"\?")):
+            tagger.tag(path, **options)
+    with pytest.raises(ValueError, match="front_end is 'x'"):
+        melgram(path, "x")
 
 
 def test_an_unknown_model_suggests_the_nearest(run, wav):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 
 import chainer
@@ -175,6 +176,20 @@ def test_weights_are_found_in_the_data_folder_then_in_the_cache(monkeypatch, tmp
     assert weights_of("CNN").is_relative_to(tmp_path / "cache")
     monkeypatch.setenv("PARITY_DATA", str(tmp_path / "data"))
     assert weights_of("CNN").is_relative_to(tmp_path / "data")
+
+
+def test_an_npz_converted_from_the_weights_is_found_before_them(monkeypatch, run, stand_ins, wav, tmp_path):
+    hdf5 = tmp_path / "data" / "weights" / WEIGHTS["CRNN"]
+    hdf5.parent.mkdir(parents=True)
+    shutil.copy(stand_ins / "seeded-CRNN.h5", hdf5)
+    monkeypatch.setenv("PARITY_DATA", str(tmp_path / "data"))
+    assert weights_of("CRNN") == hdf5
+    assert run("convert", hdf5, hdf5.with_suffix(".npz"))[0] == 0
+    assert weights_of("CRNN") == hdf5.with_suffix(".npz")
+    hdf5.write_bytes(hdf5.read_bytes() + b" ")
+    assert weights_of("CRNN") == hdf5, "an npz of other weights is not what was asked for"
+    hdf5.unlink()
+    assert weights_of("CRNN") == hdf5.with_suffix(".npz")
 
 
 def test_the_parity_run_looks_in_the_same_places(monkeypatch, tmp_path):

@@ -1,13 +1,17 @@
 """`python -m port convert`, `inspect` and `melgram`."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
+import pytest
 
+from fixtures import seeded
 from port.audio import melgram
 from port.models import load
-from port.weights import keras_arrays
+from port.provenance import STAND_INS, inherited, provenance_of
+from port.weights import digest_of, keras_arrays, save_npz
 
 
 def test_convert_recognises_the_model_and_keeps_every_bit(run, stand_ins, tmp_path):
@@ -36,10 +40,50 @@ def test_weights_of_no_model_are_refused(run, tmp_path):
         assert code == 2 and "none of the models" in err and err.count("\n") == 1
 
 
+def test_what_fits_no_model_is_listed_with_the_reason(run, stand_ins, tmp_path):
+    shutil.copy(stand_ins / "seeded-CRNN.h5", tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        del file["gru2/gru2_b_z"]
+    code, out, err = run("inspect", tmp_path / "x.h5")
+    assert code == 2 and "for CRNN, the nearest, gru2/gru2_b_z is missing" in err and err.count("\n") == 1
+    assert "gru2/gru2_b_r" in out and "64x1x3x3" in out and "sha256 " in out
+    np.savez(tmp_path / "y.npz", a=np.zeros((2, 3)), b=np.array("text"))
+    code, out, err = run("inspect", tmp_path / "y.npz")
+    assert code == 2 and "2x3" in out and "does not say which model" in err
+
+
+def test_converting_again_keeps_where_it_all_comes_from(run, stand_ins, tmp_path):
+    one, two = tmp_path / "one.npz", tmp_path / "two.npz"
+    for source, target in ((stand_ins / "seeded-CRNN.h5", one), (one, two)):
+        assert run("convert", source, target)[0] == 0
+    said, before = provenance_of(two), provenance_of(one)
+    assert said["source"] == "one.npz" and said["earlier"] == before and before["source"] == "seeded-CRNN.h5"
+    _, out, _ = run("inspect", two)
+    assert "source: one.npz" in out and "seeded-CRNN.h5" in out and "(the release is as the file says)" in out
+
+
+def test_stand_ins_mean_nothing_under_any_name(run, stand_ins, wav, tmp_path):
+    shutil.copy(stand_ins / "seeded-CRNN.h5", tmp_path / "trained.h5")
+    assert run("convert", tmp_path / "trained.h5", tmp_path / "trained.npz")[0] == 0
+    tagger = load("CRNN", tmp_path / "trained.npz")
+    tagger.preds.b.array += 1
+    save_npz(tmp_path / "tuned.npz", tagger, **inherited(load("CRNN", tmp_path / "trained.npz"), tmp_path / "trained.npz"))
+    for name in ("trained.h5", "trained.npz", "tuned.npz"):
+        assert "MEANINGLESS" in run("tag", "--weights", tmp_path / name, wav())[1], name
+    save_npz(tmp_path / "own.npz", tagger)
+    assert "MEANINGLESS" not in run("tag", "--weights", tmp_path / "own.npz", wav())[1]
+
+
+@pytest.mark.parametrize("model", STAND_INS)
+def test_stand_ins_are_known_by_what_they_hold(model, tmp_path):
+    assert digest_of(load(model, seeded.weights(model, tmp_path))) == STAND_INS[model]
+
+
 def test_inspect_says_what_running_std_holds(run, stand_ins):
     _, out, _ = run("inspect", stand_ins / "seeded-CRNN.h5")
     assert "1.1.0: running_std holds a variance" in out and "gru1/gru1_W_z" in out and "128x32" in out
     _, out, _ = run("inspect", stand_ins / "seeded-CNN.h5")
+    assert "the release is that of the published weights of CNN: the file names none" in out
     assert "1.0.6: running_std holds a std" in out and "32x1x3x3" in out
 
 
@@ -49,5 +93,7 @@ def test_melgram_writes_what_the_library_computes(run, wav, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy", allow_pickle=False), melgram(path))
     assert run("melgram", "--front-end", "2016", path, tmp_path / "y.npy")[0] == 0
     assert (np.load(tmp_path / "y.npy") != melgram(path)).any()
+    code, _, err = run("melgram", wav("slow.wav", rate_hz=8000), tmp_path / "x.npy")
+    assert code == 0 and err.count("\n") == 1 and "8000 Hz" in err
     code, _, err = run("melgram", path, tmp_path / "none" / "x.npy")
     assert code == 2 and "cannot be written" in err and err.count("\n") == 1
