@@ -23,5 +23,8 @@ def real_data():
 def pytest_sessionfinish(session):
     """Where real data is promised (PARITY_NO_SKIPS), a skipped test is a failed run."""
     skipped = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("PARITY_NO_SKIPS") and skipped and skipped.stats.get("skipped"):
+    count = len(skipped.stats.get("skipped", ())) if skipped else 0
+    if os.environ.get("PARITY_NO_SKIPS") and count:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        skipped.write_line("")
+        skipped.write_line(f"this run fails: {count} skipped, though PARITY_NO_SKIPS promises everything they need; their reasons follow")

@@ -53,20 +53,22 @@ def tag(network, given, cut, top, unit, form, plot):
     warn_of_batches(network, cut.batch_size)
     writer = outputs.FORMATS[form](network, top, unit)
     paths, errors = audio_files(given)
+    outputs.check_room(network, plot, len(paths), top)
     say(errors)
     _print(writer.begin())
-    tracks = []
+    tracks, done = [], 0
     for scored in progress(score_files(network.tagger, paths, **cut._asdict()), len(paths), "tagging"):
         say(filter(None, (scored.error, *scored.remarks)))
         if scored.error:
             errors.append(scored.error)
             continue
         _print(writer.track(scored))
-        tracks.append(scored)
+        done += 1
+        tracks += [scored] * bool(plot)
     _print(writer.end(errors))
     if plot and tracks:
         write_atomically(plot, outputs.bars(network, tracks, top, unit, plot))
-    return exit_code(len(tracks), len(errors))
+    return exit_code(done, len(errors))
 
 
 def warn_of_batches(network, batch_size):

@@ -8,9 +8,11 @@ import numpy as np
 
 from port.audio import melgram
 from port.locate import NotFound, find, weights_of
-from port.models import load
+from port.models import MODELS, load
 from port.sentences import shown
 from port.tagging import percent_of, predict
+
+SUCH_AS = "give one such as fixtures/published.json"
 
 
 def compare(table, front_end, limit):
@@ -30,11 +32,28 @@ def read_table(path):
     """{"clips": [relative path], "models": {model: [{tag: percent}, ..]}} from a JSON file; ValueError for another."""
     try:
         table = json.loads(Path(path).read_text())
-        if all(len(rows) == len(table["clips"]) for rows in table["models"].values()):
-            return table
+        fault = next(_faults(table["clips"], table["models"].items()), None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{shown(path)} is no table of predictions; give one such as fixtures/published.json") from error
-    raise ValueError(f"{shown(path)} has not one row per clip; give one such as fixtures/published.json")
+        raise ValueError(f"{shown(path)} is no table of predictions; {SUCH_AS}") from error
+    if fault:
+        raise ValueError(f"{shown(path)} {fault}; {SUCH_AS}")
+    return table
+
+
+def _faults(clips, models):
+    if not clips or not models:
+        yield f"names no {'model' if clips else 'clip'}"
+    for model, rows in models:
+        if model not in MODELS:
+            yield f"has figures of {shown(model)}, which is no model"
+        elif len(rows) != len(clips):
+            yield "has not one row per clip"
+        elif not all(rows):
+            yield f"has a row of {model} without a figure"
+        else:
+            unknown = sorted({tag for row in rows for tag in row} - set(MODELS[model].tags))
+            yield from (f"has a figure for {shown(tag)}, which is no tag of {model}" for tag in unknown)
+            yield from (f"has {figure!r} for a figure" for row in rows for figure in row.values() if not isinstance(figure, (int, float)))
 
 
 def differences(table, front_end):

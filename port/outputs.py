@@ -115,6 +115,14 @@ def check_picture(path):
         writer_of(path)
 
 
+def check_room(network, path, tracks, top):
+    """Raise ValueError where `path` is given and the bars of so many tracks do not fit into a picture of its kind."""
+    if path:
+        from port.pictures import check_height
+
+        check_height(path, tracks, min(top, len(network.tagger.tags)), 1 + len(told(network)))
+
+
 def bars(network, tracks, top, unit, path):
     """The bytes of a picture of path's kind: for each Scored a panel of bars, the mean's where there are frames."""
     from port.pictures import bar_panels, writer_of

@@ -1,12 +1,14 @@
 """Pictures, drawn once as boxes and texts and written as SVG or PNG: bars per track, and a confusion matrix."""
 
 import io
+import math
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 from port.files import FilePath
+from port.fonts import estimated_px, fitted, written
 from port.sentences import shown
 
 WIDTH, LABEL, ROW, HEAD = 640, 150, 20, 34  # pixels
@@ -14,6 +16,7 @@ CELL = 44
 FONT_PX = 12
 INK, BLACK, WHITE, RULE = "#234f8c", "#000000", "#ffffff", "#cccccc"
 PNG_SCALE = 2  # pixels of a PNG for each of the drawing
+PNG_MOST = 32767  # pixels of its height: many viewers show no more, and it takes 120 MB to draw
 
 
 class Text(NamedTuple):
@@ -26,6 +29,7 @@ class Text(NamedTuple):
     ink: str = BLACK
     is_bold: bool = False
     turned_degrees: int = 0
+    room: float = math.inf  # pixels; of what is wider the end is shown
 
 
 class Box(NamedTuple):
@@ -51,13 +55,21 @@ def bar_panels(panels: list, full: float, titles: list[str]) -> Drawing:
     """[(track, [(tag, value), ..]), ..]: one panel per track, bars on a scale from 0 to `full`; a line for each title."""
     marks, y = _titles(titles)
     for track, bars in panels:
-        marks.append(Text(10, y + 14, track, is_bold=True))
+        marks.append(Text(10, y + 14, track, is_bold=True, room=WIDTH - 20))
         y += ROW
         for tag, value in bars:
             marks += _bar(y, tag, value, value / full)
             y += ROW
         y += ROW
     return Drawing(WIDTH, y, marks)
+
+
+def check_height(path: FilePath, panels: int, bars: int, titles: int) -> None:
+    """Raise ValueError where `path` is a png and so many panels of so many bars, under so many titles, make it too high."""
+    height = PNG_SCALE * (HEAD + (titles - 1) * ROW + panels * (bars + 2) * ROW)
+    if writer_of(path) is png and height > PNG_MOST:
+        raise ValueError(f"{shown(path)}: {panels} tracks make a png of {height:,} pixels in height, and {PNG_MOST:,} is the most; "
+                         "give a name that ends in .svg, fewer tracks or a smaller --top")
 
 
 def _titles(titles):
@@ -99,10 +111,11 @@ def svg(drawing: Drawing) -> bytes:
 
 
 def _svg_text(text):
+    said = fitted(text.text, text.room, lambda part: estimated_px(part, FONT_PX))
     weight = ' font-weight="bold"' if text.is_bold else ""
     turn = f' transform="rotate({text.turned_degrees} {text.x:.0f} {text.y:.0f})"' if text.turned_degrees else ""
     place = f'x="{text.x:.0f}" y="{text.y:.0f}" text-anchor="{text.anchor}" fill="{text.ink}"'
-    return f"<text {place}{weight}{turn}>{escape(text.text)}</text>"
+    return f"<text {place}{weight}{turn}>{escape(said)}</text>"
 
 
 def _svg_box(box):
@@ -112,7 +125,7 @@ def _svg_box(box):
 
 
 def png(drawing: Drawing) -> bytes:
-    """The drawing as PNG, the same bytes every time, in the font that Pillow brings."""
+    """The drawing as PNG, the same bytes every time, in the font that Pillow brings where that has all characters (port/fonts.py)."""
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (drawing.width * PNG_SCALE, drawing.height * PNG_SCALE), WHITE)
@@ -125,16 +138,17 @@ def png(drawing: Drawing) -> bytes:
 
 
 def _png_text(text, image, canvas):
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    font = ImageFont.load_default(FONT_PX * PNG_SCALE)
+    font, said = written(text.text, FONT_PX * PNG_SCALE)
+    said = fitted(said, text.room * PNG_SCALE, font.getlength)
     place, anchor = (text.x * PNG_SCALE, text.y * PNG_SCALE), {"start": "ls", "middle": "ms", "end": "rs"}[text.anchor]
     bold = {"stroke_width": 0.5, "stroke_fill": text.ink} if text.is_bold else {}
     if not text.turned_degrees:
-        canvas.text(place, text.text, text.ink, font, anchor, **bold)
+        canvas.text(place, said, text.ink, font, anchor, **bold)
         return
     mask = Image.new("L", image.size)  # turned about the text's own point, as SVG turns it
-    ImageDraw.Draw(mask).text(place, text.text, 255, font, anchor)
+    ImageDraw.Draw(mask).text(place, said, 255, font, anchor)
     image.paste(text.ink, mask=mask.rotate(-text.turned_degrees, Image.Resampling.BICUBIC, center=place))
 
 

@@ -34,7 +34,7 @@ WEIGHTS, CONFIGURATION, CODE, INPUT = KINDS = ("weights", "configuration", "code
 class Fault(NamedTuple):
     """One planted fault. plant: see parity.faults.plant. The harness has to find it at `layer`.
 
-    cause: what it has to be called (parity.hypotheses), `*` for what is fitted; a name that is no hypothesis' yet says what is.
+    cause: what it has to be called, in the words of parity.hypotheses.
     """
 
     model: str
@@ -65,7 +65,6 @@ FLIP, SPREAD = arrays.flipped(2, 3), "running_std"
 HALF, BRAIN = arrays.half, arrays.rounded(8)
 U_ALL, B_ALL = ("U_z", "U_r", "U_h"), ("b_z", "b_r", "b_h")
 AS_VARIANCE, AS_SPREAD = "standard deviation taken for a variance", "variance taken for a standard deviation"
-IN_A_ROW = "statistics summed one by one in float32"
 PUBLISHED = "eps under the root: the published Chainer port's sqrt(std^2 + eps), eps {}"
 TAP = "one tap off: filter 7, channel 9, row 1, column 1"
 COVER_ALL = "last windows that are not full count (cover_all)"
@@ -173,7 +172,7 @@ FAULTS = (
         ("CNN", "bn_0_freq", "published-port", formula(formulas.published_normalization, eps=1e-5), PUBLISHED.format("1e-05")),
         ("CNN", "bn1", "published-port", formula(formulas.published_normalization, eps=2e-5), PUBLISHED.format("2e-05")),
         ("CNN", "bn4", "published-port", formula(formulas.published_normalization, eps=2e-5), PUBLISHED.format("2e-05")),
-        ("CNN0", "bn1", "published-port", stock("published BatchNormalization"), f"{IN_A_ROW}*"),
+        ("CNN0", "bn1", "published-port", stock("published BatchNormalization"), "statistics summed one by one in float32"),
         ("CNN", "bn1", "chainers-link", stock("Chainer's BatchNormalization"), f"{AS_VARIANCE} (Keras 1.0.8 and later), eps 2e-05"),
         ("CNN0", "bn1", "chainers-link", stock("Chainer's BatchNormalization"),
          "stored statistics instead of the batch's, Chainer's 1/sqrt(s + eps), eps 2e-05"),

@@ -5,7 +5,6 @@ other one is judged anew. So that nothing is known beforehand: where the fault i
 """
 
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -156,9 +155,8 @@ def heard(reordering, case, path, clean):
 
 
 def named(expected, found):
-    """Whether a cause is the expected one or has it among its survivors; `expected` as in table.Fault."""
-    names = [found["hypothesis"], *found["survivors"]] if found else []
-    return any(name is not None and fnmatchcase(name, expected) for name in names)
+    """Whether a cause is the expected one or has it among its survivors."""
+    return bool(found) and expected in (found["hypothesis"], *found["survivors"])
 
 
 def cause_of(there, name, given):

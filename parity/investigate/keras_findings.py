@@ -97,7 +97,8 @@ def proved(live, told, clip, data):
     misread = [(name, keras) for name, keras in of[True] if keras not in told[name]["versions"]]
     claim = (f"Switched to each Keras, the port holds layer by layer, alone and in the chain, against {len(of[True])} of {len(cells)} "
              f"pairs of file and live original, {len(misread)} of them with a Keras that the file is not from" + {
-                 True: ": parity does not depend on whether the tags make sense.", False: f". It does not hold for {_listed(of[False])}.",
+                 True: ": parity does not depend on whether the tags make sense.",
+                 False: f". It does not hold for {_listed(of[False])}{_within(of[False], cells)}.",
                  None: "."}[holds])
     if of[None]:
         claim += (f" In {len(of[None])}, {_listed(of[None])}, no element is beyond rounding; a layer's elements taken together cannot "
@@ -105,6 +106,12 @@ def proved(live, told, clip, data):
     effect = {"what": "pairs of file and Keras that hold", "value": len(of[True]), "unit": f"of {len(cells)}"}
     return Finding("keras-parity", claim, verdict(holds), effect, PARITY_ADVICE[holds], scope(data), [keras_tables.verdicts(cells, clip)],
                    _SENTENCE[holds](len(of[True]), len(cells)), "Switched to any Keras tried, the port computes what that Keras does")
+
+
+def _within(failing, cells):
+    """Whether what does not hold is a matter of single elements or only of many taken together."""
+    within = all(cells[key]["within"] for key in failing)
+    return ": no single element is beyond rounding there, but many together lean one way" if within else ""
 
 
 def _listed(cells):
@@ -117,7 +124,7 @@ PARITY_ADVICE = {
     None: "Take the pairs that hold as proved, the others as open."}
 _SENTENCE = {
     True: lambda good, pairs: f"Whether the tags make sense has no part in parity: the port equals {good} of {pairs} files under a Keras.",
-    False: lambda good, pairs: f"The port equals only {good} of {pairs} files under a Keras.",
+    False: lambda good, pairs: f"The port is proved equal in only {good} of {pairs} pairs of file and Keras.",
     None: lambda good, pairs: f"The port equals {good} of {pairs} files under a Keras; the others cannot be judged."}
 
 

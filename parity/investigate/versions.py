@@ -27,9 +27,10 @@ def under_all(case, batch, progress=None):
     """{stack name: record} of `case` on `batch` (B, 1, 96, 1366) float32, decibel, under every stack of stacks.STACKS.
 
     A record: {keras, verdicts: {mode: {verdict: layers}}, worst: {mode: verdict}, rho: largest share of what rounding allows,
-    first_divergence, at_fault: {layer that does not hold: whether only its elements can be judged}, scores: [[...]],
-    port_to_original: largest difference of a score, nats: {layer: mean nats a value, as that release reads running_std}, values:
-    {normalisation: some of its output}}. Raises CannotRun where an original cannot be run.
+    within: whether no single element is beyond that in any layer that does not hold, first_divergence, at_fault: {layer that does not
+    hold: whether only its elements can be judged}, scores: [[...]], port_to_original: largest difference of a score, nats: {layer: mean
+    nats a value, as that release reads running_std}, values: {normalisation: some of its output}}. Raises CannotRun where an original
+    cannot be run.
     """
     depends_on = [case.model.name, list(stacks.STACKS), sha256_of(case.weights), array_sha256(batch)]
     return kept.recalled("versions", depends_on, lambda: _run(case, batch, progress), __name__)
@@ -70,7 +71,9 @@ def _verdicts(found):
     layers, scores = found["layers"], found["scores"]
     words = {mode: [layer[mode]["verdict"] for layer in layers] for mode in MODES}
     allowed = [layer["isolated"]["rho_port"] for layer in layers if layer["isolated"]["rho_port"] is not None]
+    failing = [layer[mode] for layer in layers for mode in MODES if layer[mode]["verdict"] not in PASSING]
     return {"verdicts": {mode: dict(Counter(of)) for mode, of in words.items()},
+            "within": not any(cell["beyond"] for cell in failing),
             "worst": {mode: verdict.worst(of) for mode, of in words.items()},
             "rho": max(allowed, default=None), "first_divergence": found["first_divergence"],
             "port_to_original": None if scores is None else float(np.abs(scores["actual"] - scores["expected"]).max())}

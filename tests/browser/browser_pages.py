@@ -21,6 +21,12 @@ def audited():
     return html.page({**run, "models": run["models"][:1]}, **companions_factory.all_three())
 
 
+def clean():
+    """One model that holds, with all the evidence there is and everything beside it."""
+    run = factory.clean_with_everything()
+    return html.page({**run, "models": run["models"][:1]}, **companions_factory.all_three())
+
+
 def stand_ins():
     """One model on seeded stand-ins."""
     return html.page(factory.document([factory.model("CNN", data="seeded")], data="seeded"))
@@ -60,4 +66,4 @@ def many_clips():
 
 
 PAGES = {**{name: lambda make=make: html.page(make()) for name, make in factory.EVERY.items()},
-         **{make.__name__: make for make in (companioned, audited, stand_ins, comparison, many_layers, many_clips)}}
+         **{make.__name__: make for make in (companioned, audited, clean, stand_ins, comparison, many_layers, many_clips)}}

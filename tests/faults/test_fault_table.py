@@ -37,7 +37,7 @@ def test_every_model_has_every_kind_and_early_middle_and_last_layers(model):
 
 
 def test_every_fault_says_what_it_has_to_be_called():
-    assert [fault.id for fault in table.FAULTS if not fault.cause] == []
+    assert [fault.id for fault in table.FAULTS if not fault.cause or "*" in fault.cause] == []
 
 
 @pytest.mark.parametrize("model", cases.DEFAULT_MODELS)

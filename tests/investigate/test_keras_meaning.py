@@ -142,7 +142,7 @@ def test_the_whole_question_is_answered_on_a_trained_network(tmp_path, monkeypat
     """Live recordings are made up; all else is measured."""
     def live(case, batch, progress):
         assert batch.shape == (1, 1, 96, 1366)
-        return {stack: {"keras": stack_.keras, "worst": dict.fromkeys(("isolated", "chained"), "ROUNDING"), "rho": 0.5,
+        return {stack: {"keras": stack_.keras, "worst": dict.fromkeys(("isolated", "chained"), "ROUNDING"), "rho": 0.5, "within": True,
                         "port_to_original": 0.0, "at_fault": {}, "scores": [[0.5] * 50], "nats": {"bn_0_freq": 1.0},
                         "values": {"bn_0_freq": [1.0, 2.0]}}
                 for stack, stack_ in keras.stacks.STACKS.items()}

@@ -53,6 +53,7 @@ def test_the_port_of_the_same_release_holds(judged, stack):
     record = judged(same_release, stack)
     assert record["worst"] == {"isolated": verdict.EXACT, "chained": verdict.EXACT}
     assert record["at_fault"] == {}
+    assert record["within"]
     assert record["port_to_original"] == 0
     assert len(record["values"][FIRST]) == versions.MOST_VALUES
 
@@ -62,6 +63,7 @@ def test_the_port_of_another_release_is_at_fault(judged, stack):
     record = judged(another_release, stack)
     assert not verdict.holds(record["worst"]["isolated"])
     assert record["at_fault"] == {FIRST: False}
+    assert not record["within"]
     assert keras_findings.judge_cells([record]) is False
 
 
@@ -112,8 +114,8 @@ def test_live_recordings_outlive_an_edit_of_what_judges_them(tmp_path, monkeypat
 def record(keras, scores, at_fault=()):
     """A made-up record of versions."""
     words = dict.fromkeys(versions.MODES, verdict.GROSS if at_fault else verdict.ROUNDING)
-    return {"keras": keras, "worst": words, "rho": 0.5, "port_to_original": 1e-7, "at_fault": dict(at_fault), "scores": [scores],
-            "nats": {FIRST: 1.0}, "values": {FIRST: [1.0, 2.0]}}
+    return {"keras": keras, "worst": words, "rho": 0.5, "port_to_original": 1e-7, "within": True,
+            "at_fault": dict(at_fault), "scores": [scores], "nats": {FIRST: 1.0}, "values": {FIRST: [1.0, 2.0]}}
 
 
 def told(what, among, histories=()):
@@ -149,7 +151,7 @@ def test_a_file_of_none_of_those_tried_is_called_that():
 
 def test_what_does_not_hold_is_named_and_nothing_is_said_beyond_it():
     bad = keras_findings.proved({"CRNN": live(keras106={"bn1": False})}, {"CRNN": told("variance", ["1.1.0"])}, "a clip", "real")
-    assert "does not hold for CRNN under 1.0.6" in bad.claim
+    assert "does not hold for CRNN under 1.0.6: no single element is beyond rounding there" in bad.claim
     assert "make sense" not in bad.claim + bad.sentence
     good = keras_findings.proved({"CRNN": live()}, {"CRNN": told("variance", ["1.1.0"])}, "a clip", "real")
     assert "make sense" in good.claim and "make sense" in good.sentence

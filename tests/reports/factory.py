@@ -227,9 +227,41 @@ def hostile():
     """Names that try to be markup, escape codes and other people's columns."""
     broken = model(HOSTILE[0], verdict="DRIFTS", first_divergence=HOSTILE[0])
     broken["layers"] = [layer(name, isolated=isolated("GROSS", message=name), chained=chained("INHERITED")) for name in HOSTILE]
+    for name, record in zip(HOSTILE, broken["layers"], strict=True):
+        found = [{"name": name, "rho": 1.0, "q": 1.0, "distance": 2.0}, name]
+        record.update(kind=name, dtype=name, cause={"hypothesis": name, "survivors": found, "undecidable": [name, {"name": name, "D": 0.5}],
+                                                    "estimate": {"what": name, "value": 1.0, "se": None}, "r2": 0.5},
+                      form={"port": {"lattice_share": 0.5, "formula": name}}, evidence=hostile_evidence(name))
     broken["worst"]["layer"] = HOSTILE[4]
+    rows = [{"tag": name, "expected": 0.5, "actual": 0.4, "delta": -0.1, "rank_expected": at + 1} for at, name in enumerate(HOSTILE)]
+    broken["tags"] = [{"clip": name, "top": rows, "swaps": [{"pair": [name, name]}], "stability": 2.0} for name in HOSTILE]
+    broken["microscope"] = {"gru": {name: {"message": name} for name in HOSTILE}, "convolution": {
+        name: {"whole": 1.0, "least": 1.0, "least_kernel": 0} for name in HOSTILE}}
+    broken["attribution"] = {"space": "scores", "message": HOSTILE[0], "drift": 1.0, "ends": None}
+    broken["stack"].update(dict.fromkeys(("name", "python", "keras", "theano", "flags"), HOSTILE[0]))
+    broken["oracle_truth"]["layer"] = HOSTILE[4]
     broken["clips"] = [{"name": name, "sha256": sha(name)} for name in HOSTILE]
-    return document([broken], verdict="DRIFTS", command=HOSTILE[0])
+    known = {**document()["environment"], **dict.fromkeys(("cpu", "os", "chainer", "extra"), HOSTILE[0]), HOSTILE[0]: HOSTILE[4]}
+    return document([broken], verdict="DRIFTS", command=HOSTILE[0], port=HOSTILE[3], environment=known, selection=list(HOSTILE))
 
 
-EVERY = {make.__name__: make for make in (document, failing, one_model, seeded, incomplete, empty, hostile)}
+def hostile_evidence(name):
+    """Evidence whose axis has that name, and a map."""
+    channels = {"axis": name, "count": 2, "every": 1, "gain_u": "1 2", "gain_limit_u": "2", "offset": "1 2", "offset_limit": "2"}
+    return {"residuals": None, "channels": channels, "map": mapped()}
+
+
+def mapped():
+    return {"mode": "isolated", "shape": [2, 2], "block": [1, 1], "least": 1e-9, "largest": 1e-8, "rows": ["0f", "a1"]}
+
+
+def clean_with_everything():
+    """A run that holds and whose layers carry all the evidence there is."""
+    run = document()
+    counts = {"inside": " ".join(["9"] * 41), "below": 0, "above": 0, "certain": 0, "every": 1}
+    for record in (layer for model in run["models"] for layer in model["layers"]):
+        record["evidence"] = {**hostile_evidence("channel"), "residuals": {"port": counts, "original": counts}}
+    return run
+
+
+EVERY = {make.__name__: make for make in (document, failing, one_model, seeded, incomplete, empty, hostile, clean_with_everything)}

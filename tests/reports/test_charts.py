@@ -91,7 +91,8 @@ def test_hostile_text_is_text():
 
 def test_numbers_on_both_axes():
     markup = lines([(step, step * 1e-8, "port") for step in range(1, 16)], order=None, x="time step")
-    assert {"1", "15", "time step"} <= set(texts(markup)) or {"2", "14"} <= set(texts(markup))
+    whole = [int(text) for text in texts(markup) if text.isdecimal()]
+    assert "time step" in texts(markup) and whole == list(range(1, 16))
 
 
 def test_a_point_alone_is_not_joined():

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fixtures import seeded
+from tests.reports import factory
 
 MEL = (1, 1, 96, 1366)
 
@@ -132,8 +133,9 @@ def test_a_cache_that_cannot_be_written(tmp_path):
 
 def test_outputs_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    done = parity("report", "reports/out/none.json", "-o", tmp_path / "file" / "page.html")
-    refused(done)
+    (tmp_path / "parity.json").write_text(json.dumps(factory.document()))
+    done = parity("report", tmp_path / "parity.json", "-o", tmp_path / "file" / "page.html")
+    refused(done, "page.html: cannot be written", "choose another folder")
 
 
 def test_ctrl_c_says_so_and_leaves_no_recorder(tmp_path):

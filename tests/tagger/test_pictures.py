@@ -5,7 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from port.pictures import INK, PNG_SCALE, Box, Drawing, Text, bar_panels, matrix, png, svg, writer_of
+from port import fonts
+from port.pictures import INK, PNG_MOST, PNG_SCALE, Box, Drawing, Text, bar_panels, check_height, matrix, png, svg, writer_of
 
 
 def pixels(drawing):
@@ -56,3 +57,52 @@ def test_other_kinds_are_refused():
     assert writer_of("a.PNG") is png and writer_of("b.svg") is svg
     with pytest.raises(ValueError, match="svg or png"):
         writer_of("c.gif")
+
+
+@pytest.fixture
+def only_pillows_font(monkeypatch):
+    monkeypatch.setattr(fonts, "SYSTEM", ())
+    fonts._fonts.cache_clear()
+    yield
+    fonts._fonts.cache_clear()
+
+
+def test_characters_that_no_font_has_are_escapes_and_not_boxes(only_pillows_font):
+    japanese, escaped = (png(Drawing(200, 40, [Text(10, 30, text)])) for text in ("a 音楽.wav", r"a \u97f3\u697d.wav"))
+    assert japanese == escaped
+
+
+def test_a_font_of_the_system_is_taken_where_it_has_all_characters(monkeypatch):
+    class WithEverything:
+        def getmask(self, character):
+            return character.encode("utf-32")
+
+    own, other = fonts._fonts(24)[0], WithEverything()
+    monkeypatch.setattr(fonts, "_fonts", lambda size_px: [own, other])
+    assert fonts.written("a 音楽.wav", 24) == (other, "a 音楽.wav")
+    assert fonts.written("a.wav", 24) == (own, "a.wav")
+
+
+@pytest.mark.parametrize("name", ["/folder" * 40 + "/song.wav", "音楽" * 80 + ".wav"])
+def test_of_a_name_too_wide_the_end_is_shown(name):
+    drawing = bar_panels([(name, [("rock", 50.0)])], 100.0, ["title"])
+    _, _, right, _ = dark_part(pixels(drawing))
+    assert 400 < right <= drawing.width - 5
+    text = svg(drawing).decode()
+    assert ">…" in text and f"{name[-8:]}</text>" in text and name not in text
+
+
+def test_a_png_of_too_many_tracks_is_refused_and_what_is_allowed_is_no_higher():
+    most = next(count for count in range(1, 1000) if refused(count + 1))
+    panels = [("x.wav", [("rock", 50.0)] * 10)] * most
+    height = PNG_SCALE * bar_panels(panels, 100.0, ["title"]).height
+    assert height <= PNG_MOST < height + PNG_SCALE * 12 * 20
+    check_height("x.svg", 10**6, 10, 1)
+
+
+def refused(count):
+    try:
+        check_height("x.png", count, 10, 1)
+    except ValueError as error:
+        return "ends in .svg" in str(error)
+    return False

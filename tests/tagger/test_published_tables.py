@@ -63,8 +63,21 @@ def test_a_figure_that_is_off_is_an_exit_code(real_data, tmp_path, run):
     assert code == 1 and "(jazz)" in out and "not all within 0.005" in out
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"clips": ["a"], "models": {"CRNN": []}}'])
+TABLES = {
+    "": "is no table",
+    "[]": "is no table",
+    '{"clips": ["a"], "models": {"CRNN": []}}': "has not one row per clip",
+    '{"clips": [], "models": {"CRNN": []}}': "names no clip",
+    '{"clips": ["a"], "models": {}}': "names no model",
+    '{"clips": ["a"], "models": {"CRMM": [{"jazz": 1}]}}': "figures of CRMM, which is no model",
+    '{"clips": ["a"], "models": {"CRNN": [{}]}}': "without a figure",
+    '{"clips": ["a"], "models": {"CRNN": [{"polka": 1}]}}': "for polka, which is no tag of CRNN",
+    '{"clips": ["a"], "models": {"CRNN": [{"jazz": "much"}]}}': "has 'much' for a figure",
+}
+
+
+@pytest.mark.parametrize("text", TABLES)
 def test_another_file_is_refused(text, tmp_path, run):
     (tmp_path / "x.json").write_text(text)
     code, _, err = run("compare", tmp_path / "x.json")
-    assert code == 2 and err.count("\n") == 1 and "fixtures/published.json" in err
+    assert code == 2 and err.count("\n") == 1 and TABLES[text] in err and "fixtures/published.json" in err

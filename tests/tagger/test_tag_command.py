@@ -72,6 +72,24 @@ def test_a_picture_that_cannot_be_is_refused_before_any_work(name, said, run, wa
     assert (code, out) == (2, "") and err.count("\n") == 1 and said in err
 
 
+def test_pictures_that_are_too_high_or_may_not_be_written_are_refused_before_any_work(run, as_anyone, wav, tmp_path):
+    paths = [wav(f"{i}.wav", seconds=0.1) for i in range(80)]
+    code, out, err = run("tag", "--plot", tmp_path / "x.png", *paths)
+    assert (code, out) == (2, "") and err.count("\n") == 1 and "80 tracks make a png of" in err
+    tmp_path.joinpath("closed").mkdir(0o500)
+    said = as_anyone("tag", "--seeded", "--plot", tmp_path / "closed" / "x.svg", paths[0])
+    assert (said.returncode, said.stdout) == (2, b"") and b"closed may not be written to" in said.stderr
+
+
+def test_a_quoted_pattern_is_as_the_shells(run, wav, tmp_path):
+    for name in ("a/1.wav", "b.wav"):
+        wav(name)
+    (tmp_path / "cover.jpg").write_bytes(b"no sound")
+    code, out, err = run("tag", "--top", 1, "--format", "json", tmp_path / "*")
+    assert (code, err) == (0, "")
+    assert [track["file"].removeprefix(f"{tmp_path}/") for track in json.loads(out)["tracks"]] == ["a/1.wav", "b.wav"]
+
+
 def test_an_input_correction_is_what_it_says_in_every_output(run, wav, stand_ins, tmp_path):
     path, tagger = wav(), load("CNN", stand_ins / "seeded-CNN.h5")
     mel = melgram(path)
