@@ -13,6 +13,7 @@ from parity.closeness import closeness
 from parity.drift import mismatch
 from parity.montecarlo import Samples, deviation, sample_counts
 from parity.rounding import U, tail_factor
+from parity.small_bounds import sigmoid_rounding
 from parity.walk import network_order
 
 LOGITS, SCORES = "logits", "scores"
@@ -59,7 +60,8 @@ class Explanation:
         if not self.broken:
             self.plain.check(self.paths, self.ends[1].astype(np.float64))
         attribution = None if self.broken else attribute(self.paths, *self.ends)
-        ends = None if self.logits["actual"] is None else at_the_end(self.logits)
+        sigmoid = self.reference.layers[self.last].config.get("activation") == "sigmoid"
+        ends = None if self.logits["actual"] is None else at_the_end(self.logits, sigmoid)
         return {"space": self.space, "message": self.broken or self.note, "attribution": attribution, "logits": self.logits,
                 "ends": ends}
 
@@ -139,10 +141,11 @@ def _moved_on(carrier, deviation_before):
     return np.zeros(carrier.expected.shape) if end is None else end.astype(np.float64)
 
 
-def at_the_end(logits):
-    """Whether rounding can account for the logits' drift.
+def at_the_end(logits, sigmoid=False):
+    """Whether rounding can account for the logits' drift; sigmoid: whether the scores are their sigmoid.
 
-    ratio: largest |actual - expected|/(2 lam sd), holds: ratio <= 1; z_port, z_reference: rms of (logit - oracle)/sd,
+    ratio: largest |actual - expected|/(2 lam sd), holds: ratio <= 1; allowed: the largest difference of two float32 runs' scores
+    that rounding explains; z_port, z_reference: rms of (logit - oracle)/sd,
     about 0.5 for clean code (sigma counts one accumulator, libraries use several); closeness: closeness.closeness over the
     logits. Where it does not hold though every layer does, a layer was not recorded or an input was not the same.
     """
@@ -151,5 +154,9 @@ def at_the_end(logits):
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = float(np.max(np.where(drift == 0, 0.0, drift / (2 * tail_factor(sd.size) * sd))))
         z_port, z_reference = (float(np.sqrt(np.mean(np.square(error / sd)))) for error in (port, reference))
-    return {"ratio": ratio, "holds": bool(ratio <= 1), "z_port": z_port, "z_reference": z_reference,
+    allowed = 2 * tail_factor(sd.size) * sd
+    if sigmoid:
+        scores = oracle.sigmoid(logits["oracle"])
+        allowed = scores * (1 - scores) * np.expm1(allowed) + 2 * sigmoid_rounding(logits["oracle"], scores)
+    return {"ratio": ratio, "holds": bool(ratio <= 1), "allowed": float(allowed.max()), "z_port": z_port, "z_reference": z_reference,
             "closeness": closeness(np.square(port).sum(axis=0), np.square(reference).sum(axis=0))}

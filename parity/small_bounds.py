@@ -72,12 +72,13 @@ def dense(layer, params, x, activation=True):
     bound, slope, own, out = lam * deviation + n * FLUSHED, 1.0, 0.0, sums
     if activation and layer.config.get("activation", "linear") == "sigmoid":
         out = oracle.sigmoid(sums)
-        slope, own = out * (1 - out), _sigmoid_rounding(sums, out)
+        slope, own = out * (1 - out), sigmoid_rounding(sums, out)
         bound, certain = slope * np.expm1(bound) + own, slope * np.expm1(certain) + own
     sigma2 = np.square(SPREAD * slope * deviation) + np.square(own / WORST_TO_SIGMA) + FLUSHED**2
     return Whole(1, out, np.square(bound), sigma2, np.square(certain), 2 * np.square(SPREAD * slope) * terms2 + FLUSHED**2)
 
 
-def _sigmoid_rounding(sums, y):
+def sigmoid_rounding(sums, y):
+    """How far float32 may be from y = sigmoid(sums), in any of the forms that `dense` names."""
     forms = np.maximum(y * (2 + 6 * (1 - y)), 2 * np.abs(2 * y - 1) + y)
     return U * forms + np.where(sums > 15, np.exp(-np.maximum(sums, 15)), 0) + FLUSHED

@@ -30,6 +30,10 @@ def of_layer(record):
 
 
 def of_final(final):
-    """{port_reference, port_truth, noise}: the port's final drift, and the scale of the original's own."""
+    """{port_reference, port_truth, rounding}: the port's final drift, and what rounding explains of it, where that is known.
+
+    Where it is not, the scale of the original's own noise stands for it.
+    """
     noise = [number(final[pair]) for pair in ("noise_reference", "reference_truth", "noise_truth")]
-    return {**{pair: rounded(final[pair]) for pair in FINAL}, "noise": rounded(max(noise))}
+    known = final.get("allowed")
+    return {**{pair: rounded(final[pair]) for pair in FINAL}, "rounding": rounded(max(noise) if known is None else known)}

@@ -2,12 +2,13 @@
 
     allowed = max(factor * baseline, floor)
 
-The floor is rounding's own scale, which any order of summation may reach: q = 1, the spread of one sequential float32
-accumulator (numerics: sigma is defined so), and the rho that the baseline's errors would have when scaled to q = 1. Another
-BLAS, another blocking or another number of threads is another order, and stays below it. For the final scores the floor is
-the original's own noise: what the same original differs by when it is compiled otherwise or computed in float64.
-The factor covers what is left, another draw of the same errors: sqrt(ln(2M/delta)/ln(2M)) for M elements, the ratio of the
-level that the largest of M errors passes once in 1/delta runs to the level where the largest is expected.
+The factor covers another draw of the errors: sqrt(ln(2M/delta)/ln(2M)) for M elements, the ratio of the level that the
+largest of M errors passes once in 1/delta runs to the level where the largest is expected.
+The floor is rounding's own scale, which any order of summation may reach: of q what the guard on the original allows
+(verdict.Q_REFERENCE_SANE), of rho what another draw of the baseline's errors, scaled to q = 1, would have: the spread of one
+sequential float32 accumulator (sigma is defined so). Another BLAS, kernels for another processor, another blocking or number
+of threads is another order and another draw: OpenBLAS's five families of kernels differ by up to 2.4 in q, 2.1 in rho.
+For the final scores the floor is what rounding explains there by Monte-Carlo arithmetic (explain.at_the_end), factor and all.
 """
 
 import math
@@ -17,7 +18,8 @@ from parity.gate.figures import FINAL, MODES, number, of_final, of_layer
 from parity.gate.finding import Finding
 
 DELTA = 1e-6  # per tensor, as in the bounds (numerics, tail_factor)
-Q_FLOOR = 1.0
+Q_ROW = 1.0  # of one accumulator, which adds up term after term
+Q_FLOOR = verdict.Q_REFERENCE_SANE[1]
 
 
 def factor(count):
@@ -26,10 +28,10 @@ def factor(count):
     return math.sqrt(math.log(doubled / DELTA) / math.log(doubled))
 
 
-def floors(isolated):
-    """{"q", "rho"} that any float32 order of the same formula may reach, from a baseline's isolated figures."""
+def floors(isolated, count):
+    """{"q", "rho"} that any float32 order of the same formula may reach, from a baseline's isolated figures of `count` values."""
     rho, q = number(isolated["rho"]), number(isolated["q"])
-    return {"q": Q_FLOOR, "rho": rho * Q_FLOOR / q if 0 < q < Q_FLOOR else max(rho, 0.0) if q > 0 else verdict.RHO_MOST}
+    return {"q": Q_FLOOR, "rho": factor(count) * rho * max(Q_ROW / q, 1) if q > 0 else verdict.RHO_MOST}
 
 
 def ratchet(model, base):
@@ -46,7 +48,8 @@ def ratchet(model, base):
 
 def allowed(base, mode, key):
     """The largest figure that passes at a layer of the baseline."""
-    return max(factor(math.prod(base["shape"])) * number(base[mode][key]), floors(base["isolated"])[key])
+    count = math.prod(base["shape"])
+    return max(factor(count) * number(base[mode][key]), floors(base["isolated"], count)[key])
 
 
 def _layer(model, fresh, base):
@@ -65,7 +68,7 @@ def _final(model, base):
     final, count = of_final(model["final"]), math.prod(model["layers"][-1]["shape"])
     found = []
     for pair in FINAL:
-        most = max(factor(count) * number(base[pair]), number(base["noise"]))
+        most = max(factor(count) * number(base[pair]), number(base["rounding"]))
         if not number(final[pair]) <= most:
             text = f"{pair.replace('_', ' against ')}: {final[pair]}, was {base[pair]} (at most {most:.3g})"
             found.append(Finding(model["name"], "final", "ratchet", text))

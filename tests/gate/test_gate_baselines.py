@@ -56,7 +56,7 @@ def test_a_broken_baseline_is_refused_in_one_sentence(how, folder):
 
 EDITED = {
     "a looser figure": (lambda found: found["layers"][1]["isolated"].update(rho=0.9), "entry of bn1 was edited by hand"),
-    "a looser end": (lambda found: found["final"].update(noise=1.0), "entry of final was edited"),
+    "a looser end": (lambda found: found["final"].update(rounding=1.0), "entry of final was edited"),
     "an entry deleted": (lambda found: found["layers"].pop(2), "entry of pool1 is missing"),
     "a tensor": (lambda found: found["identity"]["weights"]["tensors"]["conv1/W"].__setitem__(2, "0" * 64), "edited by hand"),
     "a known difference": (
@@ -140,12 +140,12 @@ def test_accepting_keeps_the_tighter_of_two_figures(document, folder):
 
 def test_accepting_worse_figures_is_refused_unless_asked_for(document, folder):
     before = path(folder).read_text()
-    conv1(document)["isolated"].update(q_port=1.2)
+    conv1(document)["isolated"].update(q_port=1.25)
     with pytest.raises(CannotRun, match="CNN0 / conv1 is worse than its baseline"):
         accept(document, folder)
     assert path(folder).read_text() == before
     base = accept(document, folder, accept_worse=True)[0]
-    assert base["layers"][0]["isolated"]["q"] == 1.2 and judge(document, folder).passed
+    assert base["layers"][0]["isolated"]["q"] == 1.25 and judge(document, folder).passed
 
 
 def drift(document):
