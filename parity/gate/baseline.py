@@ -12,7 +12,7 @@ from parity.errors import CannotRun
 from parity.files import atomic_write
 from parity.gate.figures import of_final, of_layer
 
-FORMAT = 1
+FORMAT = 2  # 2: final.rounding, what rounding explains of the scores
 FOLDER = Path("fixtures/baselines")
 LINE = 200  # what fits in it stays on one line: one line a layer
 _REMEDY = "restore it from version control, or approve anew with `parity gate accept --reason ...`"

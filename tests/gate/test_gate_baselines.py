@@ -40,8 +40,8 @@ BROKEN = {
     "not JSON": (lambda p: p.write_bytes(b"\xff\xfe\x00"), "cut short or no JSON"),
     "a list": (lambda p: p.write_text("[]"), "baseline format None"),
     "a folder": (lambda p: (p.unlink(), p.mkdir()), "cannot be read"),
-    "newer": (lambda p: p.write_text(p.read_text().replace('"format": 1', '"format": 2')), "update the project"),
-    "half": (lambda p: p.write_text('{"format": 1, "model": "CNN0", "data": "real"}'), "not a whole baseline"),
+    "newer": (lambda p: p.write_text(p.read_text().replace('"format": 2', '"format": 3')), "update the project"),
+    "half": (lambda p: p.write_text('{"format": 2, "model": "CNN0", "data": "real"}'), "not a whole baseline"),
 }
 
 
