@@ -190,6 +190,14 @@ def test_the_best_fit_is_held_against_what_a_good_one_comes_to(looked, floor, sa
     assert said in input_findings.fits("CNN", {**looked("clip"), "floor": floor}, "real").claim
 
 
+@pytest.mark.parametrize(("apart", "said"), [(0.5, "is surely farther off"), (-0.5, "cannot be told from it")])
+def test_another_quantity_is_excluded_or_it_is_not(apart, said):
+    of = {"score": {"clip": 0.1, "amplitude": 0.7, "amplitude, per clip": 0.2, "power, per clip": 9.0},
+          "margin": dict.fromkeys(("amplitude", "power, per clip"), (apart, 1.0))}
+    assert f"'amplitude' comes nearest and {said} (0.7" in input_findings._rival({"original": of, "ruled_out": {"amplitude, per clip"}})
+    assert input_findings._rival({"original": {"score": {"clip": 0.1}}, "ruled_out": set()}) == ""
+
+
 def test_too_low_is_told_from_too_wide(looked):
     def standing(planted):
         return {row[0]: row[-2:] for row in input_tables.layers("CNN", looked(planted), ("none",)).rows}["bn_0_freq"]
