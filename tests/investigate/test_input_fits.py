@@ -59,7 +59,8 @@ def test_what_a_network_was_trained_on_is_selected(planted, looked):
     found = looked(planted)
     assert found["port"]["selected"] == selected
     assert found["port"]["differs"] is differs
-    assert ({"clip", "amplitude, per clip"} & found["ruled_out"] == set()) == (planted in ("clip", "amplitude"))
+    assert {"clip", "amplitude, per clip"} & found["ruled_out"] == (set() if planted in ("clip", "amplitude") else
+                                                                    {"clip", "amplitude, per clip"})
     assert list(found["port"]["distances"]["none"]) == ["bn_0_freq", "bn1", "bn2", "bn3", "bn4", "bn5"]
 
 
