@@ -78,7 +78,7 @@ def _on_turned(name, seen):
     if not found:
         return f"{name}'s input is on another scale than in training; rescaled, it keeps its first tag for all {len(seen['clips'])} clips."
     _, clip, (old, percent), (new, then) = found[0]
-    return (f"{name} calls {clip} {old} ({percent:.0f} %) because its input is on another scale than it was trained on: rescaled, "
+    return (f"{name} calls {clip} {old} ({percent:.0f} %) because its input is on another scale than in training: rescaled, "
             f"it says {new} ({then:.0f} %).")
 
 

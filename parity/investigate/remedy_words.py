@@ -23,8 +23,8 @@ def frozen(holds, scores, shares, clips, without):
                  f"Which answer is right that does not say. The calibration clips are those shown; {alone}.",
         "advice": "Calibrate CNN0 on many clips such as yours (`python -m port calibrate CLIPS... -o frozen.npz`; a few will not do), and "
                   "give the file to `--calibration`.",
-        "sentence": f"Remedy for CNN0: frozen statistics. Batches then move scores by {scores[1]:.1g} instead of {scores[0]:.2g}" + (
-            "." if without is None else f", but other calibration clips by up to {without:.2g}.")}
+        "sentence": f"Remedy for CNN0: with frozen statistics batches move scores by {scores[1]:.1g} instead of {scores[0]:.2g}" + (
+            "." if without is None else f", but another calibration set by up to {without:.2g}.")}
 
 
 def corrected(holds, name, turned, apart, correlation, by_batch):
