@@ -1,16 +1,20 @@
 """The suite: every declared layer of the port against the original, alone and in the chain, and each model's end."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from parity.document import to_json
 from parity.verdict import reference_is_sane
+from reports import html
 from reports.markdown import verdict_table
 from reports.message import cell_message
 
 HOLDS = ("EXACT", "ROUNDING")
 README = Path(__file__).parent.parent / "README.md"
+PAGE_BYTES, ONE_MODEL_BYTES = 2_000_000, 1_000_000
 
 
 def _cell(record, layer, mode):
@@ -71,3 +75,11 @@ def test_readme_shows_this_verdict(real_data, document):
         assert held.split("|")[1:3] == fresh.split("|")[1:3]
         for old, new in zip(re.findall(r"\d\.\de-\d+", held), re.findall(r"\d\.\de-\d+", fresh), strict=True):
             assert float(new) / 10 <= float(old) <= 10 * float(new), (held, fresh)
+
+
+def test_the_page_opens_at_once(document):
+    """parity.html of this run is below 2 MB, of each of its models alone below 1 MB."""
+    run = json.loads(to_json(document))
+    sizes = {model["name"]: len(html.page({**run, "models": [model]}).encode()) for model in run["models"]}
+    assert max(sizes.values()) < ONE_MODEL_BYTES, sizes
+    assert len(html.page(run).encode()) < PAGE_BYTES

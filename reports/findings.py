@@ -22,7 +22,7 @@ def heard(document):
 
 def ran(question):
     """What a question's originals ran on, and what Theano's optimizer does to their scores; empty where none ran."""
-    stack = ", ".join(f"{model} under Keras {keras}" for model, keras in question["stack"].items())
+    stack = ", ".join(f"{model} under Keras {keras.removeprefix('Keras ')}" for model, keras in question["stack"].items())
     if not stack:
         return ""
     noise = [f"{model} agrees with itself without it to {figures.drift(found['max_abs'])}"

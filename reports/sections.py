@@ -10,6 +10,7 @@ from reports import charts, faults, figures, small_charts
 
 GATES = {"z": "gate z", "r": "gate r", "candidate": "candidate"}
 AVERAGES = {"running_mean": "running mean", "running_std": "running std"}
+ROWS_OPEN = 12  # of a table that stands open
 CHANNELS_MOST = 256  # of a picture of channels
 
 

@@ -9,20 +9,20 @@ _OPEN = "Compare original and port first (`make parity` with these clips)."
 
 def dependence(model, said, kinds, still, layers):
     """{claim, advice, sentence}. kinds: of batch.by_kind; still: what order alone moves; layers: rows of batch_layers.layers_table."""
-    listed = "; ".join(f"{name}: another first tag in {flips} of {count} cases, a score by up to {score:.3f}"
+    listed = "; ".join(f"beside {name} another first tag in {flips} of {count} cases, a score by up to {score:.3f}"
                        for name, (count, flips, score, *_) in kinds.items())
     most, shared = max(of[4] for of in kinds.values()), min(of[3] for of in kinds.values())
     explained = f" The batch mates explain {layers[-1][1]:.0%} of the logits' variance over these batches." if layers else ""
     order = f" Beside itself, or with the same clips in another order, it moves by at most {still:.2g} of what rounding can do."
-    figures = (f"by batch mates: {listed}; as little as {shared:.2f} of the top ten is shared, and the logits move by {most:.3g} times "
+    figures = (f"{listed}; as little as {shared:.2f} of the top ten is shared, and the logits move by {most:.3g} times "
                "what rounding can do")
-    claim = {PROVED: f"What {model} says of a clip depends on the other clips of its batch. It changes {figures}.{explained}{order} "
+    claim = {PROVED: f"What {model} says of a clip depends on the other clips of its batch: {figures}.{explained}{order} "
                      "How much depends on the mates, and these are only some of all there could be.",
              REFUTED: f"No clip put beside another moves a logit of {model} by more than {most:.2g} of what rounding can do.{order}",
              UNDECIDABLE: f"Original and port disagree on whether the batch changes {model}'s answer. In the original, {figures}."}[said]
     name, (count, flips, score, *_) = next(iter(kinds.items()))
-    sentence = {PROVED: f"{model}'s answer depends on the other clips in the batch: beside {name} it gives {flips} of {count} cases "
-                        f"another first tag, and moves scores by up to {score:.2f}.",
+    sentence = {PROVED: f"{model}'s answer depends on the other clips in the batch: {name} changes its first tag in {flips} of {count} "
+                        f"cases, scores by up to {score:.2f}.",
                 REFUTED: f"{model}'s answer does not depend on its batch: nothing moves by more than {most:.2g} of what rounding can do."}
     advice = {PROVED: PINNED, REFUTED: "Nothing: any batch will do.", UNDECIDABLE: _OPEN}[said]
     return {"claim": claim, "advice": advice, "sentence": sentence.get(said)}
@@ -42,7 +42,7 @@ def independence(names, said, count, moves, share):
     claim = {PROVED: f"What {names} say of a clip depends on its batch: {figures}, {share:.2g} times what rounding can do.",
              REFUTED: f"{names} do not care about the batch: {figures}, {share:.2g} of what rounding can do.",
              UNDECIDABLE: f"Original and port disagree on whether the batch changes what {names} say: in the original, {figures}."}[said]
-    sentence = {REFUTED: f"The batch does not affect {names} ({count} cases).",
+    sentence = {REFUTED: f"The batch does not affect {names}.",
                 PROVED: f"The batch changes what {names} say: their logits move by {share:.2g} times what rounding can do."}
     advice = {PROVED: PINNED, REFUTED: "Nothing: these may be given any batch.", UNDECIDABLE: _OPEN}[said]
     return {"claim": claim, "advice": advice, "sentence": sentence.get(said)}
@@ -54,7 +54,7 @@ def in_both(said, count, worst):
     claim = {PROVED: f"The port answers every batch as the original does: {figures}. What a batch changes is the original's own.",
              REFUTED: f"The port does not answer every batch as the original does: {figures}.",
              UNDECIDABLE: "No clip stood in a batch in both."}[said]
-    sentence = {PROVED: f"All this is the original's own doing: the port gives the same in all {count} cases, to rounding.",
+    sentence = {PROVED: f"The port answers as the original does in {count} of {count} cases, so the batch effect is the original's own.",
                 REFUTED: f"The port differs from the original by {worst:.2g} times what rounding can do in some batch."}
     advice = {PROVED: "Do not look for it in the port.", REFUTED: "Run `make parity` with these clips: the port differs from the original."}
     return {"claim": claim, "advice": advice.get(said, _OPEN), "sentence": sentence.get(said)}

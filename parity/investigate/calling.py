@@ -134,8 +134,8 @@ def state(observed, subject):
         {"what": "models that a call changed", "value": len(changed), "unit": f"of {len(observed)}"},
         "Load the weights anew before each clip." if said == PROVED else "Nothing: a model may be called as often as one likes.",
         scope(subject.data), [_table("calling-state", "What calling changes", observed)],
-        f"Calling a model again changed {len(changed)} of {len(observed)} models: weights and answers "
-        f"{'did not stay' if changed else 'stayed'} the same to the bit.", "Calling a model changes it, or its later answers")
+        f"Calling again changes {len(changed) or 'none'} of {len(observed)} models by a bit.",
+        "Calling a model changes it, or its later answers")
 
 
 def _whom(observed):

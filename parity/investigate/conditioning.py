@@ -137,7 +137,7 @@ def turning(found, subject, name, what, perturbations, advice):
     figures = f"of the margin to another tag it takes at most {listed}, and it turned {flips} of {len(rows)}"
     can = {PROVED: "can turn a first tag", REFUTED: "turns no first tag here"}[said]
     sentence = {PROVED: f"{what} can turn a first tag: it takes {used:.2g} times its lead over another.",
-                REFUTED: f"{what} is too small to turn any first tag: it takes at most {used:.1%} of its lead."}[said]
+                REFUTED: f"{what} turns no first tag: it takes at most {used:.1%} of its lead."}[said]
     return Finding(
         name, f"{what} {can}: {figures}.", said,
         {"what": "largest share of a top tag's margin that it takes", "value": used, "unit": "of the margin"},

@@ -34,8 +34,8 @@ def agreement(seen, judged, data):
              f"{max(before):.2f} as they are, and by {spread} with the input correction {correction!r}; {control}.")
     effect = {"what": "mean correlation of CNN's logits with CNN0's, corrected less uncorrected",
               "value": float(np.mean(after) - np.mean(before)), "unit": "correlation"}
-    sentence = (f"Rescaled, CNN's tags resemble those of CNN0, which has the same tags: they correlate by {np.mean(after):.2f} instead of "
-                f"{np.mean(before):.2f}.") if said == PROVED else None
+    sentence = (f"Rescaled, CNN agrees with CNN0, which has the same tags (correlation {np.mean(after):.2f} instead of "
+                f"{np.mean(before):.2f}).") if said == PROVED else None
     return Finding("input-agreement", claim, said, effect, ADVICE[said], scope(data, carries_over=False),
                    [_in_batches(rows, correction), _under_each(by_way["all"], tags, clips)], sentence, HYPOTHESIS)
 

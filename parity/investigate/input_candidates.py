@@ -81,5 +81,5 @@ def meaning(name):
     """What a candidate's name stands for."""
     from port.corrections import CORRECTIONS
 
-    own = {COLLECTION: f"decibels on the scale of the music that {COLLECTIONS_MODEL} was trained on; nothing is fitted"}
+    own = {COLLECTION: f"decibels on the scale of the music that {COLLECTIONS_MODEL} was trained on (nothing is fitted)"}
     return {**FITTED, **RESCALED, **own}.get(name) or CORRECTIONS[name][1]

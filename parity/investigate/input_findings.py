@@ -3,7 +3,7 @@
 from parity.investigate import input_tables as tables
 from parity.investigate.calls import COLLECTIONS_MODEL
 from parity.investigate.finding import Finding, Table, scope, verdict
-from parity.investigate.input_candidates import ASIS, meaning
+from parity.investigate.input_candidates import ASIS, RIVALS, meaning
 from parity.investigate.input_looking import unfitted
 from parity.investigate.input_tags import tag_table, turned
 
@@ -33,7 +33,7 @@ def _differs(name, seen):
     shown = dict.fromkeys(filter(None, (of["selected"], unfitted(of), of["closest"], of["applied"])))
     found = "; ".join(f"{meaning(each)}: {of['score'][each]:.3g}" for each in shown)
     return (f"{name} was not trained on what it gets: {_asis(name, seen)}; {found}. The nearest that the file allows is "
-            f"{of['selected']!r}, in {of['wins']:.0%} of the resampled draws{_beside_the_floor(seen)}.")
+            f"{of['selected']!r}, in {of['wins']:.0%} of the resampled draws{_beside_the_floor(seen)}.{_rival(seen)}")
 
 
 def _open(name, seen):
@@ -60,22 +60,33 @@ def _beside_the_floor(seen):
             f"{COLLECTIONS_MODEL} on its own input in those of these layers it has ({floor:.3g})")
 
 
+def _rival(seen):
+    """Whether the input of training can have been another quantity than decibels over 80 dB, on whatever scale."""
+    of = seen["original"]
+    rivals = [name for name in of["score"] if name.startswith(RIVALS) and name not in seen["ruled_out"]]
+    if not rivals:
+        return ""
+    nearest = min(rivals, key=of["score"].get)
+    told = "is surely farther off" if of["margin"][nearest][0] > 0 else "cannot be told from it"
+    return (f" Of {', '.join(RIVALS)}, as they are or rescaled, {nearest!r} comes nearest and {told} ({of['score'][nearest]:.3g}, by "
+            f"{of['margin'][nearest][0]:.2g} to {of['margin'][nearest][1]:.2g}).")
+
+
 def _on_turned(name, seen):
     """The conclusion on a model whose input differs: what it does to the clip whose tags it changes most."""
     found = turned(seen, unfitted(seen["original"]))
     if not found:
-        return (f"{name}'s input is on another scale than in training too; rescaled, it keeps its first tag for all {len(seen['clips'])} "
-                "clips.")
+        return f"{name}'s input is on another scale than in training; rescaled, it keeps its first tag for all {len(seen['clips'])} clips."
     _, clip, (old, percent), (new, then) = found[0]
-    return (f"{name} calls {clip} {old} ({percent:.0f} %) because its input is on another scale than it was trained on: rescaled, "
+    return (f"{name} calls {clip} {old} ({percent:.0f} %) because its input is on another scale than in training: rescaled, "
             f"it says {new} ({then:.0f} %).")
 
 
 _CLAIM = {True: _differs, False: _fits, None: _open}
 _SENTENCE = {
     True: _on_turned,
-    False: lambda name, seen: (f"{name} gets what it was trained on: none of {len(seen['original']['score']) - 1} corrections tried fits "
-                               "its weights better."),
+    False: lambda name, seen: (f"{name} gets what it was trained on: none of {len(seen['original']['score']) - 1} corrections fits its "
+                               "weights better."),
     None: lambda name, seen: None,
 }
 

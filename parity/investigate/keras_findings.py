@@ -124,7 +124,7 @@ PARITY_ADVICE = {
     None: "Take the pairs that hold as proved, the others as open."}
 _SENTENCE = {
     True: lambda good, pairs: f"Whether the tags make sense has no part in parity: the port equals {good} of {pairs} files under a Keras.",
-    False: lambda good, pairs: f"The port is proved equal in only {good} of {pairs} pairs of file and Keras.",
+    False: lambda good, pairs: f"The port is proved equal in only {good} of {pairs} pairs of weights and Keras.",
     None: lambda good, pairs: f"The port equals {good} of {pairs} files under a Keras; the others cannot be judged."}
 
 

@@ -50,7 +50,7 @@ def originals(wanted, workers=2):
             waiting = [calls for calls in waiting if calls.gi_frame]
             running += [calls for calls in waiting if calls not in running][:workers - len(running)]
             time.sleep(_POLL_S)
-    return {name: _read(path, wanted[name]["case"].model.layers) for name, path in paths.items()}
+    return {name: read(path, wanted[name]["case"].model.layers) for name, path in paths.items()}
 
 
 def _asked(case, batches, keep=None, optimizer="fast_run", stack=None, most=None, threads=1, progress=None):
@@ -121,7 +121,8 @@ def _scratch(parent):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(path, layers):
+def read(path, layers):
+    """{label: Run}, in the order of the calls; layers: of the model. Raises CannotRun where the file cannot be read."""
     try:
         with h5py.File(path, "r") as file:
             groups = [file[str(at)] for at in range(len(file))]

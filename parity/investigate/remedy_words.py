@@ -23,8 +23,8 @@ def frozen(holds, scores, shares, clips, without):
                  f"Which answer is right that does not say. The calibration clips are those shown; {alone}.",
         "advice": "Calibrate CNN0 on many clips such as yours (`python -m port calibrate CLIPS... -o frozen.npz`; a few will not do), and "
                   "give the file to `--calibration`.",
-        "sentence": f"CNN0's statistics can be frozen: batches then move scores by {scores[1]:.1g} instead of {scores[0]:.2g}" + (
-            "." if without is None else f", but the clips chosen for that move them by up to {without:.2g}.")}
+        "sentence": f"Remedy for CNN0: with frozen statistics batches move scores by {scores[1]:.1g} instead of {scores[0]:.2g}" + (
+            "." if without is None else f", but another calibration set by up to {without:.2g}.")}
 
 
 def corrected(holds, name, turned, apart, correlation, by_batch):
@@ -42,6 +42,6 @@ def corrected(holds, name, turned, apart, correlation, by_batch):
               False: "Leave the input as it is: nothing speaks for this correction.",
               None: "Leave the input as it is, until the correction agrees with CNN0 on every clip."}[holds]
     told = "; ".join(f"{piece} becomes {new.rpartition(' ')[0]}" for piece, (_, new) in changed.items())
-    sentence = (f"Remedy: `--correction {name}` changes CNN's first tag for {len(changed)} of {pieces} pieces"
+    sentence = (f"Remedy for CNN: `--correction {name}` changes the first tag of {len(changed)} of {pieces} pieces"
                 f"{f' ({told})' if told else ''}.")
     return {"claim": claim, "advice": advice, "sentence": sentence if holds else None}

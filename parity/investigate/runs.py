@@ -5,6 +5,7 @@ import numpy as np
 from parity import stacks
 from parity.cache import key_of
 from parity.errors import CannotRun
+from parity.investigate import ported as kept_runs
 from parity.investigate.calls import LOGITS, Run, Subject, all_but_dropouts, per_channel, statistics, thinned
 from parity.investigate.live import original, originals
 from parity.trace import array_sha256
@@ -14,14 +15,22 @@ __all__ = ["LOGITS", "Run", "Subject", "all_but_dropouts", "called", "original",
 
 
 def ported(case, batches, *, keep=None, keras=None, most=None):
-    """As `original`, of the port, in this process and not kept. keras: the release whose formulas to use, by default the stack's.
+    """As `original`, of the port. keras: the release whose formulas to use, by default the stack's; most: as of `original`.
 
-    Raises CannotRun where the weights do not fit.
+    It is kept but where whole outputs are asked for. Raises CannotRun where the weights do not fit.
     """
+    keras = keras or stacks.STACKS[case.model.stack].keras
+    if keep and most is None:
+        return _ported(case, batches, keep, keras, most)
+    asked = {"keras": keras, "keep": list(keep or ()), "most": most}
+    return kept_runs.recalled(case, batches, asked, lambda: _ported(case, batches, keep, keras, most))
+
+
+def _ported(case, batches, keep, keras, most):
     from port.models import load
 
     try:
-        tagger = load(case.model.name, case.weights, keras or stacks.STACKS[case.model.stack].keras)
+        tagger = load(case.model.name, case.weights, keras)
     except (OSError, ValueError) as error:
         raise CannotRun(str(error)) from error
     return called(tagger, batches, keep=keep, most=most)

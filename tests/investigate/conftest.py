@@ -7,6 +7,12 @@ from small_networks import ALLOWED, TAGS
 from parity.investigate import noise, runs
 
 
+@pytest.fixture(autouse=True)
+def cache_of_its_own(monkeypatch, tmp_path):
+    """What a test keeps is gone with it."""
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def play(monkeypatch):
     """play(original, port=original, allowed=ALLOWED): these networks answer from now on, {model: network} or one for all."""

@@ -70,6 +70,7 @@ def test_a_finding_says_what_it_judges_and_a_question_what_it_ran_on():
 def test_a_question_whose_original_did_not_run_or_did_not_agree():
     asked = made.investigation()["questions"][0]
     assert findings.ran({**asked, "stack": {}}) == ""
+    assert findings.ran({**asked, "stack": {"CNN": "Keras 1.0.6"}}) == findings.ran(asked)
     asked["optimizer_noise"]["CNN"].update(ratio=1.4, holds=False)
     assert "140 % of what rounding allows, TOO MUCH)" in findings.ran(asked)
 
