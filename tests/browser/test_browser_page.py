@@ -199,6 +199,8 @@ def test_on_paper_everything_is_open_and_no_card_is_cut(opened, js):
     assert wide == [], "what scrolls on a screen is cut on paper"
     assert not page.locator("nav").is_visible() and not page.locator("#page\\:tools").is_visible()
     assert page.evaluate(FITS)
+    assert page.locator("table.layers thead").first.is_visible(), "paper has room for tables, a telephone has not"
+    assert set(page.locator(".stack tr").evaluate_all("rows => rows.map(row => getComputedStyle(row).display)")) == {"table-row"}
 
 
 def test_after_printing_the_details_are_as_they_were(opened):
