@@ -121,3 +121,15 @@ def test_one_that_is_cut_short_is_made_again(monkeypatch, tmp_path):
     path.write_text(path.read_text()[:5])
     made.append(kept.recalled("weather", [], lambda: {"rain": 2}, "parity.investigate.batch"))
     assert made == [{"rain": 1}, {"rain": 2}] == [{"rain": 1}, json.loads(path.read_text())]
+
+
+def test_the_benchmark_leaves_out_the_answers_and_only_those(tmp_path):
+    from bench.investigate import without_answers
+
+    kept_files = ("trace.h5", "investigations/live.h5", "investigations/noise.1.json", "investigations/versions.2.json")
+    for name in (*kept_files, "investigations/batch.3.json", "investigations/input.4.json"):
+        (tmp_path / "cache" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cache" / name).write_text(name)
+    folder = without_answers(tmp_path / "cache", tmp_path / "at hand")
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*.*")} == set(kept_files)
+    assert (folder / "trace.h5").read_text() == "trace.h5"
