@@ -26,7 +26,7 @@ def rows():
 
 def _cpu_s(document, page):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "parity", "report", document, "-o", page], check=True)
+    subprocess.run([sys.executable, "-m", "parity", "report", document, "-o", page], check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -167,3 +167,9 @@ def test_markdown_has_at_most_the_blocks_asked_for():
 def test_markdown_shows_hostile_names_as_text():
     prose = markdown.markdown(factory.hostile()).partition("```")[0]
     assert "<script" not in prose and "&#60;script&#62;" in prose
+
+
+@pytest.mark.parametrize("draw", [markdown.markdown, markdown.verdict_table])
+def test_markdown_writes_control_characters_out(draw):
+    text = draw(factory.hostile())
+    assert not any(character in text for character in "\x1b\x00\u202e\ud800") and "&#92;x1b&#91;31mred&#92;x00&#92;n" in text
