@@ -43,6 +43,7 @@ def _run(chosen, selected, workers, out):
     from parity.faults.kept import Kept
     from parity.files import atomic_write
     from reports import faults as drawn
+    from reports import publish
 
     selection = [fault.id for whole in chosen for fault in whole] if selected else None
     with progress.shown() as shown:
@@ -52,4 +53,5 @@ def _run(chosen, selected, workers, out):
     document = drawn.read(out / "faults.json")
     atomic_write(out / "faults.md", drawn.markdown(document))
     click.echo(drawn.text(document), nl=False)
+    publish.redraw(out / "faults.json")
     return found

@@ -46,6 +46,7 @@ def _investigate(chosen, models, clips, output):
     from parity.investigate.document import document
     from parity.investigate.subject import subject
     from reports import investigation as drawn
+    from reports import publish
 
     started_s = time.perf_counter()
     with progress.shown() as shown:
@@ -56,4 +57,5 @@ def _investigate(chosen, models, clips, output):
     drawn.validate(found, output)
     atomic_write(output, to_json(found))
     click.echo(drawn.text(drawn.read(output)), nl=False)
+    publish.redraw(output)
     return found

@@ -33,6 +33,7 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
     from parity.files import atomic_write
     from parity.microscope import examining as looking
     from reports import microscope as drawn
+    from reports import publish
 
     names, _ = cases.select(models, ())
     if weights and len(names) != 1:
@@ -46,6 +47,7 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
     for model in found["models"]:
         for trial in model["worth"]:
             click.echo(line(model["name"], trial))
+    publish.redraw(output)
 
 
 def line(model, trial):
