@@ -14,6 +14,7 @@ from parity.errors import CannotRun
 from parity.faults import blame, commands, improved, run, table
 from parity.faults.kept import Kept, key_of
 from reports import faults as drawn
+from tests.reports import factory
 from reports.document import FOLDER, ReportError
 
 CHOSEN = [fault for fault in table.FAULTS if fault.model == "CNN0"][:5]
@@ -99,9 +100,11 @@ def test_the_same_records_give_the_same_bytes(monkeypatch):
 @pytest.mark.parametrize(("document", "code"), [(found(), 0), (found(MISSED), 1), (found(heard=False), 1)])
 def test_a_survivor_makes_exit_code_1_and_the_document_is_whole(document, code, monkeypatch, tmp_path):
     monkeypatch.setattr(run, "run", lambda *chosen, **options: document)
+    (tmp_path / "parity.json").write_text(to_json(factory.document()), encoding="utf-8")
     result = CliRunner().invoke(commands.faults, ["--out", str(tmp_path), "--model", "CNN0"])
     assert result.exit_code == code, result.output
     assert drawn.read(tmp_path / "faults.json") == json.loads(to_json(document))
+    assert "Planted faults" in (tmp_path / "parity.html").read_text(encoding="utf-8"), "the page beside it shows it at once"
     assert "| CNN0 | conv1 | unflipped |" in (tmp_path / "faults.md").read_text()
     assert ("SURVIVES" in result.output) == (document is not None and document["totals"]["survivors"] == 1)
 

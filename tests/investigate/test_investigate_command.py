@@ -12,9 +12,11 @@ from small_networks import SmallNetwork, subject
 from fixtures import seeded
 from parity import recorders
 from parity.__main__ import main
+from parity.document import to_json
 from parity.errors import CannotRun
 from parity.investigate import answering, noise
 from parity.investigate.finding import Finding, scope
+from tests.reports import factory
 
 
 @pytest.fixture
@@ -152,3 +154,12 @@ def test_the_projects_own_questions_end_in_findings_on_small_networks(play, run,
     assert {sentence["finding"] for sentence in made["conclusion"]} >= {"batch-CNN0", "batch-controls", "calling-state"}
     assert all(finding["hypothesis"] for question in made["questions"] for finding in question["findings"])
     assert "needs real weights" in said
+
+
+def test_the_page_beside_shows_what_was_found_at_once(questions, run, tmp_path):
+    questions(first=lambda subject: found("one", "One is 1."))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "parity.json").write_text(to_json(factory.document()), encoding="utf-8")
+    code, said, _ = run()
+    page = tmp_path / "out" / "parity.html"
+    assert code == 0 and f"{page} shows it" in said.replace("\n", "") and "One is 1 (on stand-ins)." in page.read_text(encoding="utf-8")
