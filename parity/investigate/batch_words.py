@@ -54,7 +54,7 @@ def in_both(said, count, worst):
     claim = {PROVED: f"The port answers every batch as the original does: {figures}. What a batch changes is the original's own.",
              REFUTED: f"The port does not answer every batch as the original does: {figures}.",
              UNDECIDABLE: "No clip stood in a batch in both."}[said]
-    sentence = {PROVED: f"The port answers as the original does in {count} of {count} cases, so the batch effect is the original's own.",
+    sentence = {PROVED: f"The port does the same in all {count} cases: the batch effect is the original's own.",
                 REFUTED: f"The port differs from the original by {worst:.2g} times what rounding can do in some batch."}
     advice = {PROVED: "Do not look for it in the port.", REFUTED: "Run `make parity` with these clips: the port differs from the original."}
     return {"claim": claim, "advice": advice.get(said, _OPEN), "sentence": sentence.get(said)}

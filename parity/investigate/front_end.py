@@ -212,7 +212,7 @@ def tags_changed(rows, data):
         f"these change a first tag: {turning}.", judge_tags([row[3:5] for row in here]),
         {"what": "largest change of a tag", "value": max(of_model.values()), "unit": "points"}, _ADVICE_ON_TAGS[bool(count)],
         scope(data, False), [front_end_tables.tags(rows)],
-        f"Computing the spectrograms anew changes {flips}, and a tag by up to {of_model[most]:.2g} points ({most}).", ON_TAGS)
+        f"Computing spectrograms anew changes {flips}; {most}'s tags move by up to {of_model[most]:.2g} points.", ON_TAGS)
 
 
 def judge_control(found):

@@ -85,8 +85,7 @@ def _on_turned(name, seen):
 _CLAIM = {True: _differs, False: _fits, None: _open}
 _SENTENCE = {
     True: _on_turned,
-    False: lambda name, seen: (f"{name} gets what it was trained on: none of {len(seen['original']['score']) - 1} corrections fits its "
-                               "weights better."),
+    False: lambda name, seen: f"{name} gets what it was trained on: no correction of {len(seen['original']['score']) - 1} fits better.",
     None: lambda name, seen: None,
 }
 
