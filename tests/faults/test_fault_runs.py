@@ -14,8 +14,8 @@ from parity.errors import CannotRun
 from parity.faults import blame, commands, improved, run, table
 from parity.faults.kept import Kept, key_of
 from reports import faults as drawn
-from tests.reports import factory
 from reports.document import FOLDER, ReportError
+from tests.reports import factory
 
 CHOSEN = [fault for fault in table.FAULTS if fault.model == "CNN0"][:5]
 HARMLESS = list(table.HARMLESS[:1])
