@@ -60,7 +60,7 @@ def test_agreement_turns_over():
     agreed, opposed, mixed_up, half = (input_agreement.agreement(seen(after), judged(), "real") for after in (
         logits, -logits, logits[::-1], np.stack([logits[0], -logits[1]])))
     assert [each.verdict for each in (agreed, opposed, mixed_up, half)] == ["proved", "refuted", "refuted", "not decidable"]
-    assert "they correlate by 1.00" in agreed.sentence
+    assert "correlation 1.00 instead of" in agreed.sentence
     assert [each.sentence for each in (opposed, mixed_up, half)] == [None] * 3
     assert agreed.effect["value"] > 0.5 > 0 > opposed.effect["value"]
 
