@@ -11,9 +11,11 @@ from pathlib import Path
 import chainer
 import numpy as np
 
-from bench.port_speed import stock
-from port.models import MEL_SHAPE, Tagger
-from port.weights import save_npz
+from bench.port_speed import STOCK, TIMED
+from fixtures import seeded
+from port.locate import DATA_VARIABLE, WEIGHTS
+from port.models import MEL_SHAPE, MODELS, load
+from port.stock import replacements
 
 COLD_S, STOCK_SHARE, GROWTH_MIB = 4, 1 / 1.2, 20
 CORES_SHARE = 0.75  # two workers' wall time over one's, where nothing else runs on the machine
@@ -22,28 +24,48 @@ RATE_HZ = 44100
 
 
 def rows():
-    """Figures of this machine; the weights are random, since they do not change the work."""
+    """Figures of this machine; the weights are stand-ins, since they do not change the work."""
     with tempfile.TemporaryDirectory() as folder:
-        song, weights = Path(folder, "song.wav"), Path(folder, "crnn.npz")
+        song = Path(folder, "song.wav")
         _write_song(song)
-        save_npz(weights, Tagger("CRNN"))
-        yield "first result of one 30 s clip, cold process", f"{cold_seconds(song, weights):.1f} s", f"{COLD_S} s"
-        yield f"batch of {BATCH} (CRNN): the port over stock links", f"{batch_share():.2f}", f"{STOCK_SHARE:.2f}"
+        weights = {model: _stand_in(model, folder) for model in TIMED}
+        yield "first result of one 30 s clip, cold process, default HDF5", f"{cold_seconds(song, folder):.1f} s", f"{COLD_S} s"
+        for model, path in weights.items():
+            what = f"batch of {BATCH} ({model}): the port over the published port's formulas on stock links"
+            yield what, f"{batch_share(model, path):.2f}", f"{STOCK_SHARE:.2f}"
         share, cores = threads_share(song)
         yield f"mel spectrograms of {CLIPS} clips: two threads over one ({cores:.1f} cores were given)", f"{share:.2f}", CORES_SHARE
         yield f"memory: growth from the 100th to the {FILES}th file", f"{growth_mib(song):.0f} MiB", f"{GROWTH_MIB} MiB"
 
 
-def cold_seconds(song, weights):
-    """Median seconds of `python -m port tag` on one clip."""
-    command = [sys.executable, "-W", "ignore", "-m", "port", "tag", "--weights", weights, song]
-    return statistics.median(_timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)) for _ in range(RUNS))
+def _stand_in(model, folder):
+    """Stand-in weights where the tagger looks for the published ones of `model` when PARITY_DATA names `folder`."""
+    path = Path(folder, "weights", WEIGHTS[model])
+    path.parent.mkdir(exist_ok=True)
+    return seeded.weights(model, folder).rename(path)
 
 
-def batch_share():
-    """Seconds of the port's forward pass over those of stock links, in alternation, medians."""
+def cold_seconds(song, folder):
+    """Median seconds of `python -m port tag` on one clip, with the weights that it finds in PARITY_DATA."""
+    command, environment = [sys.executable, "-W", "ignore", "-m", "port", "tag", song], os.environ | {DATA_VARIABLE: folder}
+    runs = (lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment) for _ in range(RUNS))
+    return statistics.median(map(_timed, runs))
+
+
+def published(model, weights):
+    """The network of `model` out of stock Chainer links, normalised by the published port's formulas (port/stock.py)."""
+    steps = {name: _on_arrays(step) for name, step in replacements(model, weights)["published BatchNormalization"].items()}
+    return chainer.Sequential(*(steps.get(name) or STOCK[kind](**arguments) for name, kind, arguments in MODELS[model].layers))
+
+
+def _on_arrays(step):
+    return lambda x: step(chainer.as_array(x))
+
+
+def batch_share(model, weights):
+    """Seconds of the port's forward pass over those of the published port's formulas, in alternation, medians."""
     x = np.random.default_rng(0).standard_normal((BATCH, *MEL_SHAPE), dtype=np.float32)
-    networks = Tagger("CRNN"), stock("CRNN")
+    networks = load(model, weights), published(model, weights)
     with chainer.using_config("train", False), chainer.no_backprop_mode():
         seconds = [[_timed(lambda network=network: network(x)) for network in networks] for _ in range(RUNS + 1)][1:]
     ours, theirs = (statistics.median(times) for times in zip(*seconds, strict=True))
