@@ -1,5 +1,7 @@
 """Clean reorderings stay ROUNDING, every known fault does not, and the figures say where and how much."""
 
+from dataclasses import replace
+
 import float32_layers as f32
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from parity.bounds import witness
 from parity.drift import compare_layer, measure
 from parity.rounding import U
+from parity.tally import Tally
 from parity.verdict import judge
 
 F = np.float32
@@ -146,6 +149,17 @@ def test_terms_that_repeat_are_rounded_alike_and_are_no_structure():
     assert verdict == "ROUNDING" and abs(plain["gain"]) > 2 * U and abs(plain["gain_t"]) > 15
     found, verdict = compare(CONV, params, x, (actual * (1 + 5 * U)).astype(F), actual)
     assert verdict == "FORMULA(unnamed)" and len(found["structure"]["gain_channels"]) > 12
+
+
+def test_an_offset_read_far_from_the_values_may_be_what_their_gain_may_make_there(given):
+    x, params, _ = given
+    judge = witness(CONV, params, x, f32.KERAS)
+    tally = Tally(judge, f32.conv(x, params), structure=True)
+    for where in judge.blocks():
+        tally.add(judge.block(where))
+    near, gain = (tally.regression.channels()[what][1] for what in ("offset", "gain"))
+    tally.regression.limits = replace(judge.limits, centre=judge.limits.centre - 1e4)
+    assert tally.regression.channels()["offset"][1] == pytest.approx(near + (gain - 2 * U) * 1e4, rel=1e-3)
 
 
 def test_a_large_channel_is_fitted_from_a_part_of_it(monkeypatch, given):
