@@ -7,6 +7,8 @@ import click
 from parity.errors import CannotRun
 from parity.hypotheses.listing import KINDS, found_out, names
 
+NEAREST = 10  # of several hundred names, one sentence holds no more
+
 
 @click.command()
 @click.option("--layer-kind", "kinds", multiple=True, metavar="KIND", help="Only those of this Keras class (repeatable).")
@@ -27,6 +29,9 @@ def hypotheses(kinds, name):
 
 
 def _known(what, name, known):
+    known = list(dict.fromkeys(known))
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
-        raise CannotRun(f"no {what} called {name!r}; did you mean {near}? Known: {'; '.join(dict.fromkeys(known))}")
+        near = difflib.get_close_matches(name, known, n=NEAREST, cutoff=0)
+        listed, left = (known, 0) if len(known) <= 2 * NEAREST else (near, len(known) - NEAREST)
+        rest = f"; and {left} more, which `parity hypotheses` lists" if left else ""
+        raise CannotRun(f"no {what} called {name!r}; did you mean {near[0]}? Known: {'; '.join(listed)}{rest}")

@@ -60,7 +60,8 @@ def test_a_name_says_where_it_is_asked():
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["kernels not fliped"], "no hypothesis called 'kernels not fliped'; did you mean kernels not flipped? Known: "),
+    (["kernels not fliped"], "no hypothesis called 'kernels not fliped'; did you mean kernels not flipped? Known: kernels not flipped; "),
+    (["kernels not fliped"], " more, which `parity hypotheses` lists"),
     (["--layer-kind", "Conv2D"], "no layer kind called 'Conv2D'; did you mean Convolution2D? Known: BatchNormalization; Convolution2D"),
     (["--layer-kind", "GRU", "kernels not flipped"], "no hypothesis called 'kernels not flipped'"),
 ])
