@@ -3,7 +3,7 @@
 import numpy as np
 
 from parity import oracle
-from parity.rounding import FLUSHED, SPREAD, WORST_TO_SIGMA, U, Whole, tail_factor
+from parity.rounding import FLUSHED, SPREAD, U, Whole, tail_factor
 
 
 def gru(layer, params, x):
@@ -69,16 +69,30 @@ def dense(layer, params, x, activation=True):
     terms2 = np.square(wide) @ np.square(weights) + np.square(bias)
     certain = n * (U * (np.abs(wide) @ np.abs(weights) + np.abs(bias)) + FLUSHED)
     deviation = U * np.sqrt((n / 3 + 1) * np.square(sums) + (n / 6 + 1) * terms2)
-    bound, slope, own, out = lam * deviation + n * FLUSHED, 1.0, 0.0, sums
+    bound, slope, own2, out = lam * deviation + n * FLUSHED, 1.0, 0.0, sums
     if activation and layer.config.get("activation", "linear") == "sigmoid":
         out = oracle.sigmoid(sums)
-        slope, own = out * (1 - out), sigmoid_rounding(sums, out)
+        slope, own, own2 = out * (1 - out), sigmoid_rounding(sums, out), _sigmoid_variance(sums, out)
         bound, certain = slope * np.expm1(bound) + own, slope * np.expm1(certain) + own
-    sigma2 = np.square(SPREAD * slope * deviation) + np.square(own / WORST_TO_SIGMA) + FLUSHED**2
+    sigma2 = np.square(SPREAD * slope * deviation) + own2 + FLUSHED**2
     return Whole(1, out, np.square(bound), sigma2, np.square(certain), 2 * np.square(SPREAD * slope) * terms2 + FLUSHED**2)
 
 
 def sigmoid_rounding(sums, y):
     """How far float32 may be from y = sigmoid(sums), in any of the forms that `dense` names."""
     forms = np.maximum(y * (2 + 6 * (1 - y)), 2 * np.abs(2 * y - 1) + y)
-    return U * forms + np.where(sums > 15, np.exp(-np.maximum(sums, 15)), 0) + FLUSHED
+    return U * forms + _left_out_above_15(sums) + FLUSHED
+
+
+def _sigmoid_variance(sums, y):
+    """Of 1/(1 + e): 1 + e lies at the foot of its binade, where a rounding spreads by u/sqrt(3) of it; so may y, and e by twice that.
+
+    Of tanh(s/2)/2 + 1/2: tanh and the sum are rounded on the grid of their binade below 1, u/sqrt(12) each. The larger counts.
+    A seventh of the bound is too little where most scores are near 1, as under a Keras that the weights are not from.
+    """
+    quotient = np.square(y) * (2 + 4 * np.square(1 - y)) / 3
+    return U * U * np.maximum(quotient, np.square(2 * y - 1) / 6) + np.square(_left_out_above_15(sums))
+
+
+def _left_out_above_15(sums):
+    return np.where(sums > 15, np.exp(-np.maximum(sums, 15)), 0)

@@ -136,7 +136,7 @@ def compare_silence(seed, order):
 
 
 def test_terms_that_repeat_are_rounded_alike_and_are_no_structure():
-    """Two thirds of the input are an ELU's -1: a channel's gain passes 2 u with a t of 31, of rounding alone."""
+    """Two thirds of the input are an ELU's -1: a channel's gain passes 2 u with a t of 31, of rounding alone; 32 u are seen."""
     rng = np.random.default_rng(1)
     params = f32.conv_params(rng, 24, 16)
     x = rng.standard_normal((2, 16, 24, 85))
@@ -147,7 +147,7 @@ def test_terms_that_repeat_are_rounded_alike_and_are_no_structure():
     found, verdict = compare(CONV, params, x, actual, f32.conv(x, params, "pairwise"))
     plain = found["structure"]
     assert verdict == "ROUNDING" and abs(plain["gain"]) > 2 * U and abs(plain["gain_t"]) > 15
-    found, verdict = compare(CONV, params, x, (actual * (1 + 5 * U)).astype(F), actual)
+    found, verdict = compare(CONV, params, x, (actual * (1 + 32 * U)).astype(F), actual)
     assert verdict == "FORMULA(unnamed)" and len(found["structure"]["gain_channels"]) > 12
 
 
