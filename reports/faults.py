@@ -81,9 +81,15 @@ def _heard(record):
 
 def improved_rows(document):
     """One row per layer at which the published port's formulas are found out, under IMPROVED_HEADINGS."""
-    return [(record["model"], layer["layer"], layer["verdict"], (layer["cause"] or {}).get("hypothesis") or ABSENT,
-             percent(layer["share"]), drift(record["final"]), drift(record["sound_final"]))
+    return [(record["model"], layer["layer"], *_found_out(layer), percent(layer["share"]), drift(record["final"]),
+             drift(record["sound_final"]))
             for record in document["improved"] for layer in record["layers"]]
+
+
+def _found_out(layer):
+    """(verdict, cause): a verdict is not called unnamed beside the name."""
+    cause = (layer["cause"] or {}).get("hypothesis")
+    return (layer["verdict"].removesuffix("(unnamed)"), cause) if cause else (layer["verdict"], ABSENT)
 
 
 def _tables(document, form):

@@ -42,6 +42,14 @@ def test_what_the_project_improved_is_a_table():
     assert all(str(value) in found for row in faults.improved_rows(made.faults()) for value in row)
 
 
+def test_a_verdict_is_called_unnamed_only_where_no_cause_is_beside_it():
+    def row(cause):
+        layer = {**made.improvement()["layers"][0], "verdict": "FORMULA(unnamed)", "cause": cause and {"hypothesis": cause}}
+        return faults.improved_rows({"improved": [{**made.improvement(), "layers": [layer]}]})[0][2:4]
+
+    assert row("eps twice") == ("FORMULA", "eps twice") and row(None) == ("FORMULA(unnamed)", "–")
+
+
 def test_promises_are_told_with_what_became_of_them():
     found = section(html.page(factory.document(), **made.all_three()), "faults")
     told = re.findall(r"&nbsp;([a-z ]+)</span> (promise \d: [\d.]+)<", found)
