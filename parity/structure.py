@@ -147,8 +147,9 @@ class Regression:
         """(offset, gain, t of the offset, t of the gain), each (C,); all 0 in channels that cannot be fitted."""
         (wd, wdo, wdd), (w, x, xx, determinant, fits) = self.error, self._normal_equations()
         xd = wdo - self.limits.centre * wd
-        gain = np.where(fits, (w * xd - x * wd) / determinant, 0.0)
-        offset = np.where(fits, (wd - gain * x) / w, 0.0)
-        variance = np.maximum(wdd - offset * wd - gain * xd, 0) / np.maximum(1, self.count - 2)
-        t_gain, t_offset = gain / np.sqrt(variance * w / determinant), offset / np.sqrt(variance * xx / determinant)
+        with np.errstate(divide="ignore", invalid="ignore"):  # in channels that cannot be fitted, and where the fit is exact
+            gain = np.where(fits, (w * xd - x * wd) / determinant, 0.0)
+            offset = np.where(fits, (wd - gain * x) / w, 0.0)
+            variance = np.maximum(wdd - offset * wd - gain * xd, 0) / np.maximum(1, self.count - 2)
+            t_gain, t_offset = gain / np.sqrt(variance * w / determinant), offset / np.sqrt(variance * xx / determinant)
         return offset, gain, np.where(offset == 0, 0.0, t_offset), np.where(gain == 0, 0.0, t_gain)
