@@ -1,11 +1,13 @@
 """Runs the parity job once for the models whose cells were collected, and hands each test its own record."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from parity import cases, run
 
+HERE = Path(__file__).parent
 CHOSEN = cases.select(os.environ.get("PARITY_MODEL", "").split(), os.environ.get("PARITY_LAYER", "").split())
 
 
@@ -24,7 +26,8 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="session")
 def document(request):
     """The run's document, for the models that were collected here."""
-    wanted = {item.callspec.params["model"] for item in request.session.items if "record" in getattr(item, "fixturenames", ())}
+    mine = [item.callspec.params for item in request.session.items if item.path.parent == HERE and hasattr(item, "callspec")]
+    wanted = {params["model"] for params in mine if "model" in params}
     chosen = [cases.case_for(model) for model in CHOSEN[0] if model in wanted or not wanted]
     return run.run(chosen, workers=2, command="pytest parity_tests")
 

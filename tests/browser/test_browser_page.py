@@ -64,9 +64,9 @@ def test_slash_filters_and_the_address_keeps_it(opened):
                   for model in factory.failing()["models"] for layer in model["layers"])
     assert page.locator(".card:visible").count() == failing == page.locator("tr[data-find]:visible").count()
     assert page.locator("#page\\:said").inner_text() == f"{failing} of 18 layers"
-    assert page.url.endswith("#?q=fail")
+    assert page.evaluate("location.href").endswith("#?q=fail")
     page.keyboard.press("Escape")
-    assert page.locator(".card:visible").count() == 18 and "#" not in page.url
+    assert page.locator(".card:visible").count() == 18 and "#" not in page.evaluate("location.href")
 
 
 @pytest.mark.parametrize(("query", "names"), [
@@ -106,18 +106,18 @@ def test_j_and_k_walk_over_rows_and_cards(opened):
     for _ in range(20):
         page.keyboard.press("j")
     here = page.evaluate(FOCUSED)
-    assert page.url.endswith("#CRNN-gru2"), "18 rows of three models, then the fifth card"
+    assert page.evaluate("location.href").endswith("#CRNN-gru2"), "18 rows of three models, then the fifth card"
     page.keyboard.press("Control+k")
-    assert page.evaluate(FOCUSED) == here and page.url.endswith("#CRNN-gru2"), "the browser's own keys are left alone"
+    assert page.evaluate(FOCUSED) == here and page.evaluate("location.href").endswith("#CRNN-gru2"), "the browser's own keys are left alone"
 
 
 def test_j_from_a_card_goes_to_the_next_card(opened):
     page = opened("failing", "#CRNN-gru1")
     page.keyboard.press("j")
-    assert page.url.endswith("#CRNN-gru2") and page.evaluate(FOCUSED).startswith("CRNN gru2")
+    assert page.evaluate("location.href").endswith("#CRNN-gru2") and page.evaluate(FOCUSED).startswith("CRNN gru2")
     page.keyboard.press("k")
     page.keyboard.press("k")
-    assert page.url.endswith("#CRNN-pool1")
+    assert page.evaluate("location.href").endswith("#CRNN-pool1")
 
 
 def test_n_goes_round_the_failures(opened):
@@ -125,7 +125,7 @@ def test_n_goes_round_the_failures(opened):
     visited = []
     for _ in range(5):
         page.keyboard.press("n")
-        visited.append(page.url.partition("#")[2])
+        visited.append(page.evaluate("location.href").partition("#")[2])
     guilty = [cell.layer["name"] for model in factory.failing()["models"] for cell in offenders(model)]
     assert visited == ["CRNN-gru1", "CRNN-gru2", "CRNN-output", "CNN0-conv1", "CRNN-gru1"] and {"gru1", "conv1"} == set(guilty)
     top, bottom = page.locator("#CRNN-gru1").evaluate("card => [card.getBoundingClientRect().top, innerHeight]")
@@ -157,7 +157,7 @@ def test_worst_first_and_back(opened):
     rows = page.locator("section[aria-labelledby=CRNN] tr[data-worst]")
     network = rows.evaluate_all(names)
     page.locator("#page\\:order").click()
-    assert rows.evaluate_all(names)[:3] == ["gru1", "gru2", "output"] and page.url.endswith("#?order=worst")
+    assert rows.evaluate_all(names)[:3] == ["gru1", "gru2", "output"] and page.evaluate("location.href").endswith("#?order=worst")
     page.reload()
     assert rows.evaluate_all(names)[0] == "gru1" and page.locator("#page\\:order").get_attribute("aria-pressed") == "true"
     page.locator("#page\\:order").click()
