@@ -13,6 +13,8 @@ RUN = Path("reports/out/parity.json")
 
 def rows():
     """CPU seconds and size for the run in reports/out and what lies beside it; its size for the first model alone."""
+    if not RUN.exists():
+        sys.exit(f"bench: {RUN} is not there to be drawn; make it first (make parity)")
     with tempfile.TemporaryDirectory() as folder:
         page, one = Path(folder, "parity.html"), Path(folder, "parity.json")
         run = json.loads(RUN.read_text(encoding="utf-8"))
