@@ -2,9 +2,8 @@
 
 Per layer the configuration, shape and digest, 64 values in fixed positions, the mean, and how far the float32 originals lie
 from the float64 one. The port is run along its own chain: every layer is held to the oracle on the input it really had,
-which needs no recording, and its values to the original's own. With e the farther of both float32 originals from the truth,
-a port that is within 2e of the truth (the rule for the final scores) is within 3e of the reference, and the means within
-three times the root mean square.
+which needs no recording, and its values to the original's own: with e the farther of both float32 originals from the truth,
+the sampled ones within 3e (a port within 2e of the truth is), the means within three times the root mean square.
 """
 
 import hashlib
