@@ -1,10 +1,24 @@
-"""`python -m bench [NAME]...`: run the benchmarks and print one table of figures beside what they may be at most."""
+"""`python -m bench [NAME]...`: run the benchmarks and print one table of figures beside what they
+may be at most.
+"""
 
 import importlib
 import sys
 
-BENCHES = ("port_speed", "fast_run", "comparing", "explaining", "recording", "whole_run", "gate", "faults", "microscope", "tagging",
-           "report", "investigate")
+BENCHES = (
+    "port_speed",
+    "fast_run",
+    "comparing",
+    "explaining",
+    "recording",
+    "whole_run",
+    "gate",
+    "faults",
+    "microscope",
+    "tagging",
+    "report",
+    "investigate",
+)
 
 
 def main(names):

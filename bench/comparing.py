@@ -1,6 +1,8 @@
-"""Comparing one model's layers (oracle, bounds, drift) against the port's own passes, in one process of one BLAS thread.
+"""Comparing one model's layers (oracle, bounds, drift) against the port's own passes, in one
+process of one BLAS thread.
 
-Both modes are compared, isolated and chained, and the port runs once for each: two comparisons over two passes.
+Both modes are compared, isolated and chained, and the port runs once for each: two comparisons
+over two passes.
 """
 
 import time
@@ -19,13 +21,19 @@ LIMIT = 6
 
 
 def rows():
-    """One row per model: seconds of comparing its walked layers over seconds of walking the chain."""
+    """One row per model: seconds of comparing its walked layers over seconds of walking the
+    chain.
+    """
     for name in cases.DEFAULT_MODELS:
         case = cases.case_for(name)
         lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):  # as in a run, whose workers share the cores
             comparing, forward = _times(case, lanes["reference"])
-        yield f"{name}: comparing over the port's forward pass", f"{comparing / (2 * forward):.1f}", LIMIT
+        yield (
+            f"{name}: comparing over the port's forward pass",
+            f"{comparing / (2 * forward):.1f}",
+            LIMIT,
+        )
 
 
 def _times(case, reference):
@@ -38,8 +46,15 @@ def _times(case, reference):
         forward = min(forward_s(steps, batch) for _ in range(3))
         for step in walk(trace, steps):
             start = time.perf_counter()
-            compare_layer(step.layer, params.get(step.layer.name, {}), keras, input_reference=step.given, expected=step.expected,
-                          actual_isolated=step.isolated.actual, input_chained=step.chained.given,
-                          actual_chained=step.chained.actual)
+            compare_layer(
+                step.layer,
+                params.get(step.layer.name, {}),
+                keras,
+                input_reference=step.given,
+                expected=step.expected,
+                actual_isolated=step.isolated.actual,
+                input_chained=step.chained.given,
+                actual_chained=step.chained.actual,
+            )
             comparing += time.perf_counter() - start
     return comparing, forward

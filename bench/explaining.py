@@ -1,4 +1,6 @@
-"""What explaining adds to comparing a clean run: CPU seconds of one process and one BLAS thread, traces at hand."""
+"""What explaining adds to comparing a clean run: CPU seconds of one process and one BLAS thread,
+traces at hand.
+"""
 
 import time
 
@@ -12,7 +14,9 @@ ADDED_S, WORKERS = 15, 2  # that a run of the three models may add, whose proces
 
 
 def rows():
-    """One row per model: comparing every layer with explanations over without; then what the three add to a run."""
+    """One row per model: comparing every layer with explanations over without; then what the three
+    add to a run.
+    """
     added_s = 0.0
     for name in cases.DEFAULT_MODELS:
         case = cases.case_for(name)
@@ -22,7 +26,11 @@ def rows():
             explained, bare = (cpu_s(case, lanes, explain=explain) for explain in (True, False))
         added_s += explained - bare
         yield f"{name}: comparing with explanations over without", f"{explained / bare:.2f}", "–"
-    yield f"explaining adds to a run of the three, CPU seconds over {WORKERS} workers", f"{added_s / WORKERS:.1f} s", f"{ADDED_S} s"
+    yield (
+        f"explaining adds to a run of the three, CPU seconds over {WORKERS} workers",
+        f"{added_s / WORKERS:.1f} s",
+        f"{ADDED_S} s",
+    )
 
 
 def cpu_s(case, lanes, explain):

@@ -1,4 +1,6 @@
-"""The port's forward pass against the original's compiled with fast_run, one thread each, one after the other in one run."""
+"""The port's forward pass against the original's compiled with fast_run, one thread each, one
+after the other in one run.
+"""
 
 import time
 
@@ -11,15 +13,23 @@ LIMIT, RUNS = 1.3, 5
 
 
 def rows():
-    """One row per model: the port's median pass over the original's second `predict`, wall seconds."""
+    """One row per model: the port's median pass over the original's second `predict`, wall
+    seconds.
+    """
     for name in cases.DEFAULT_MODELS:
         case = cases.case_for(name)
         batch = read_clips(case.clips).batch
-        original = stacks.timings(stacks.job(name, case.model.stack, "noise", case.weights, batch))["predict"]["wall_s"]
+        original = stacks.timings(stacks.job(name, case.model.stack, "noise", case.weights, batch))[
+            "predict"
+        ]["wall_s"]
         steps = run.load_steps(run.PORT, case)
         with threadpool_limits(1):
             port = sorted(forward_s(steps, batch) for _ in range(RUNS))[RUNS // 2]
-        yield f"{name}: the port's forward pass over Keras and Theano's fast_run", f"{port / original:.2f}", LIMIT
+        yield (
+            f"{name}: the port's forward pass over Keras and Theano's fast_run",
+            f"{port / original:.2f}",
+            LIMIT,
+        )
 
 
 def forward_s(steps, batch):

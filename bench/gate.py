@@ -1,4 +1,6 @@
-"""The gate with recorded traces at hand, over all models, and its identity check, which runs nothing."""
+"""The gate with recorded traces at hand, over all models, and its identity check, which runs
+nothing.
+"""
 
 import subprocess
 import sys
@@ -10,7 +12,10 @@ GATE_S, IDENTITY_S = 15, 2
 
 def rows():
     """The second of two gates each: the first may have to record, or to describe the port."""
-    for what, options, most in (("gate, traces cached", [], GATE_S), ("its identity check", ["--identity-only"], IDENTITY_S)):
+    for what, options, most in (
+        ("gate, traces cached", [], GATE_S),
+        ("its identity check", ["--identity-only"], IDENTITY_S),
+    ):
         seconds = [_seconds(options) for _ in range(2)][1]
         yield what, f"{seconds:.1f} s", f"{most} s"
 

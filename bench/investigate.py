@@ -1,7 +1,8 @@
-"""`make investigate`: with the originals' answers at hand, with everything kept, and cold where BENCH_COLD is set (that takes long).
+"""`make investigate`: with the originals' answers at hand, with everything kept, and cold where
+BENCH_COLD is set (that takes long).
 
-At hand means: the live recordings, their judgement and the noise are in the cache, the answers to the questions are not, as after an
-edit of the code that answers them.
+At hand means: the live recordings, their judgement and the noise are in the cache, the answers to
+the questions are not, as after an edit of the code that answers them.
 """
 
 import os
@@ -18,14 +19,20 @@ COLD_S, AT_HAND_S, KEPT_S = 600, 60, 15
 
 
 def rows():
-    """PARITY_DATA decides whether on real data or on stand-ins. The first run fills the cache where it is empty."""
+    """PARITY_DATA decides whether on real data or on stand-ins. The first run fills the cache
+    where it is empty.
+    """
     with tempfile.TemporaryDirectory() as folder:
         if os.environ.get("BENCH_COLD"):
             yield "cold `make investigate`", f"{seconds(Path(folder, 'cold')):.0f} s", f"{COLD_S} s"
         cache = Path(folder, "cold") if os.environ.get("BENCH_COLD") else default_folder()
         seconds(cache)
         at_hand = without_answers(cache, Path(folder, "at hand"))
-        yield "`make investigate` with what the originals gave at hand", f"{seconds(at_hand):.0f} s", f"{AT_HAND_S} s"
+        yield (
+            "`make investigate` with what the originals gave at hand",
+            f"{seconds(at_hand):.0f} s",
+            f"{AT_HAND_S} s",
+        )
         yield "`make investigate` with everything kept", f"{seconds(at_hand):.0f} s", f"{KEPT_S} s"
 
 
@@ -40,10 +47,24 @@ def without_answers(cache, folder):
 
 
 def seconds(cache):
-    """Wall seconds of one whole run with that cache folder; it ends the benchmark where nothing could be answered."""
+    """Wall seconds of one whole run with that cache folder; it ends the benchmark where nothing
+    could be answered.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "parity", "investigate", "-o", str(Path(folder, "investigation.json"))]
+        command = [
+            sys.executable,
+            "-m",
+            "parity",
+            "investigate",
+            "-o",
+            str(Path(folder, "investigation.json")),
+        ]
         started_s = time.perf_counter()
-        subprocess.run(command, env={**os.environ, "PARITY_CACHE": str(cache)}, check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
+        subprocess.run(
+            command,
+            env={**os.environ, "PARITY_CACHE": str(cache)},
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         return time.perf_counter() - started_s

@@ -1,4 +1,6 @@
-"""The microscope on one model against comparing that model with explanations: CPU seconds in one process of one BLAS thread."""
+"""The microscope on one model against comparing that model with explanations: CPU seconds in one
+process of one BLAS thread.
+"""
 
 import time
 
@@ -16,7 +18,9 @@ def rows():
         case = cases.case_for(name)
         lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):
-            examining.examine(case, lanes["reference"])  # the first time pays for imports and memory
+            examining.examine(
+                case, lanes["reference"]
+            )  # the first time pays for imports and memory
             started_s = time.process_time()
             examining.examine(case, lanes["reference"])
             share = (time.process_time() - started_s) / cpu_s(case, lanes, explain=True)

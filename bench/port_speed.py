@@ -1,7 +1,9 @@
-"""The port's forward pass beside the same network of stock Chainer links: two clips, float32, test phase, no gradients.
+"""The port's forward pass beside the same network of stock Chainer links: two clips, float32, test
+phase, no gradients.
 
-`python -m bench.port_speed [--json]`: one line per model, ratios of one run. Timings alternate, so that both sides
-meet the same machine; the figures are medians. Weights and input are random: they do not change the work.
+`python -m bench.port_speed [--json]`: one line per model, ratios of one run. Timings alternate, so
+that both sides meet the same machine; the figures are medians. Weights and input are random: they
+do not change the work.
 """
 
 import argparse
@@ -39,7 +41,9 @@ class StatefulSequence(chainer.Chain):
 
 
 class BatchStatistics(L.BatchNormalization):
-    """Stock batch normalisation that always takes the batch's statistics, which is what mode 2 asks for."""
+    """Stock batch normalisation that always takes the batch's statistics, which is what mode 2
+    asks for.
+    """
 
     def forward(self, x):
         return F.batch_normalization(x, self.gamma, self.beta, axis=self.axis)
@@ -54,7 +58,9 @@ def _batch_normalization(size, axis, mode=0):
 STOCK = {
     "ZeroPadding2D": lambda **a: lambda x: zero_padding_2d(x, **a),
     "BatchNormalization": _batch_normalization,
-    "Convolution2D": lambda in_channels, out_channels: L.Convolution2D(in_channels, out_channels, 3, pad=1),
+    "Convolution2D": lambda in_channels, out_channels: L.Convolution2D(
+        in_channels, out_channels, 3, pad=1
+    ),
     "ELU": lambda: F.elu,
     "MaxPooling2D": lambda pool_size: lambda x: F.max_pooling_2d(x, pool_size, cover_all=False),
     "Dropout": lambda ratio: lambda x: F.dropout(x, ratio),
@@ -68,7 +74,9 @@ STOCK = {
 
 def stock(model):
     """The network of `model` out of stock Chainer links."""
-    return chainer.Sequential(*(STOCK[kind](**arguments) for _, kind, arguments in MODELS[model].layers))
+    return chainer.Sequential(
+        *(STOCK[kind](**arguments) for _, kind, arguments in MODELS[model].layers)
+    )
 
 
 def measure(model, runs=RUNS):
@@ -89,19 +97,30 @@ def measure(model, runs=RUNS):
 def rows():
     """One row per model: the port's seconds over those of the stock links."""
     for row in map(measure, TIMED):
-        yield f"{row['model']}: the port's forward pass over stock Chainer links", f"{1 / row['stock_over_port']:.2f}", LIMIT
+        yield (
+            f"{row['model']}: the port's forward pass over stock Chainer links",
+            f"{1 / row['stock_over_port']:.2f}",
+            LIMIT,
+        )
 
 
 def main():
     """Print a line per model, or JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench.port_speed", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.port_speed", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list in place of the lines")
     results = []
     as_json = parser.parse_args().json
     for model in TIMED:
         results.append(row := measure(model))
         if not as_json:
-            print("{model:6} port {port_s:.3f} s, stock links {stock_s:.3f} s: {stock_over_port:.2f} times as fast".format(**row))
+            print(
+                (
+                    "{model:6} port {port_s:.3f} s, stock links {stock_s:.3f} s: "
+                    "{stock_over_port:.2f} times as fast"
+                ).format(**row)
+            )
     if as_json:
         print(json.dumps(results, indent=1))
 

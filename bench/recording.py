@@ -1,4 +1,6 @@
-"""Recording every layer against plain `predict`: CPU seconds of the second call of each, same flags, in one process."""
+"""Recording every layer against plain `predict`: CPU seconds of the second call of each, same
+flags, in one process.
+"""
 
 from parity import cases, stacks
 from parity.clips import read_clips
@@ -10,6 +12,16 @@ def rows():
     """One row per model, in the reference lane (optimizer None)."""
     for name in cases.DEFAULT_MODELS:
         case = cases.case_for(name)
-        wish = stacks.job(name, case.model.stack, "reference", case.weights, read_clips(case.clips).batch)
-        seconds = {what: times["cpu_s"] for what, times in stacks.timings(wish).items() if what != "bitwise_equal"}
-        yield f"{name}: recording all layers over predict", f"{seconds['all_layers'] / seconds['predict']:.2f}", LIMIT
+        wish = stacks.job(
+            name, case.model.stack, "reference", case.weights, read_clips(case.clips).batch
+        )
+        seconds = {
+            what: times["cpu_s"]
+            for what, times in stacks.timings(wish).items()
+            if what != "bitwise_equal"
+        }
+        yield (
+            f"{name}: recording all layers over predict",
+            f"{seconds['all_layers'] / seconds['predict']:.2f}",
+            LIMIT,
+        )

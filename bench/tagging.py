@@ -1,4 +1,6 @@
-"""The tagger as a program: a cold first result, the published port's formulas, both cores on decoding, memory over many files."""
+"""The tagger as a program: a cold first result, the published port's formulas, both cores on
+decoding, memory over many files.
+"""
 
 import os
 import statistics
@@ -29,33 +31,71 @@ def rows():
         song = Path(folder, "song.wav")
         _write_song(song)
         weights = {model: _stand_in(model, folder) for model in TIMED}
-        yield "first result of one 30 s clip, cold process, default HDF5", f"{cold_seconds(song, folder):.1f} s", f"{COLD_S} s"
+        yield (
+            "first result of one 30 s clip, cold process, default HDF5",
+            f"{cold_seconds(song, folder):.1f} s",
+            f"{COLD_S} s",
+        )
         for model, path in weights.items():
-            what = f"batch of {BATCH} ({model}): the port over the published port's formulas on stock links"
+            what = (
+                f"batch of {BATCH} ({model}): the port over the published port's formulas on "
+                "stock links"
+            )
             yield what, f"{batch_share(model, path):.2f}", f"{STOCK_SHARE:.2f}"
         share, cores = threads_share(song)
-        yield f"mel spectrograms of {CLIPS} clips: two threads over one ({cores:.1f} cores were given)", f"{share:.2f}", CORES_SHARE
-        yield f"memory: growth from the 100th to the {FILES}th file", f"{growth_mib(song):.0f} MiB", f"{GROWTH_MIB} MiB"
+        yield (
+            (
+                f"mel spectrograms of {CLIPS} clips: two threads over one ({cores:.1f} cores "
+                "were given)"
+            ),
+            f"{share:.2f}",
+            CORES_SHARE,
+        )
+        yield (
+            f"memory: growth from the 100th to the {FILES}th file",
+            f"{growth_mib(song):.0f} MiB",
+            f"{GROWTH_MIB} MiB",
+        )
 
 
 def _stand_in(model, folder):
-    """Stand-in weights where the tagger looks for the published ones of `model` when PARITY_DATA names `folder`."""
+    """Stand-in weights where the tagger looks for the published ones of `model` when PARITY_DATA
+    names `folder`.
+    """
     path = Path(folder, "weights", WEIGHTS[model])
     path.parent.mkdir(exist_ok=True)
     return seeded.weights(model, folder).rename(path)
 
 
 def cold_seconds(song, folder):
-    """Median seconds of `python -m port tag` on one clip, with the weights that it finds in PARITY_DATA."""
-    command, environment = [sys.executable, "-W", "ignore", "-m", "port", "tag", song], os.environ | {DATA_VARIABLE: folder}
-    runs = (lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment) for _ in range(RUNS))
+    """Median seconds of `python -m port tag` on one clip, with the weights that it finds in
+    PARITY_DATA.
+    """
+    command, environment = (
+        [sys.executable, "-W", "ignore", "-m", "port", "tag", song],
+        os.environ | {DATA_VARIABLE: folder},
+    )
+    runs = (
+        lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+        for _ in range(RUNS)
+    )
     return statistics.median(map(_timed, runs))
 
 
 def published(model, weights):
-    """The network of `model` out of stock Chainer links, normalised by the published port's formulas (port/stock.py)."""
-    steps = {name: _on_arrays(step) for name, step in replacements(model, weights)["published BatchNormalization"].items()}
-    return chainer.Sequential(*(steps.get(name) or STOCK[kind](**arguments) for name, kind, arguments in MODELS[model].layers))
+    """The network of `model` out of stock Chainer links, normalised by the published port's
+    formulas (port/stock.py).
+    """
+    steps = {
+        name: _on_arrays(step)
+        for name, step in replacements(model, weights)["published BatchNormalization"].items()
+    }
+    return chainer.Sequential(
+        *(
+            steps.get(name) or STOCK[kind](**arguments)
+            for name, kind, arguments in MODELS[model].layers
+        )
+    )
 
 
 def _on_arrays(step):
@@ -63,19 +103,26 @@ def _on_arrays(step):
 
 
 def batch_share(model, weights):
-    """Seconds of the port's forward pass over those of the published port's formulas, in alternation, medians."""
+    """Seconds of the port's forward pass over those of the published port's formulas, in
+    alternation, medians.
+    """
     x = np.random.default_rng(0).standard_normal((BATCH, *MEL_SHAPE), dtype=np.float32)
     networks = load(model, weights), published(model, weights)
     with chainer.using_config("train", False), chainer.no_backprop_mode():
-        seconds = [[_timed(lambda network=network: network(x)) for network in networks] for _ in range(RUNS + 1)][1:]
+        seconds = [
+            [_timed(lambda network=network: network(x)) for network in networks]
+            for _ in range(RUNS + 1)
+        ][1:]
     ours, theirs = (statistics.median(times) for times in zip(*seconds, strict=True))
     return ours / theirs
 
 
 def threads_share(song):
-    """(seconds of two decoding threads over those of one, for CLIPS clips; CPU seconds of the two over their wall time).
+    """(seconds of two decoding threads over those of one, for CLIPS clips; CPU seconds of the two
+    over their wall time).
 
-    The best of alternating runs. Where the machine is busy the two get one core or less, and the first figure says nothing.
+    The best of alternating runs. Where the machine is busy the two get one core or less, and the
+    first figure says nothing.
     """
     from port import tagging
 

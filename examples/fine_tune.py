@@ -2,15 +2,18 @@
 
     python examples/fine_tune.py FOLDER_OF_GENRES OUT.npz [--weights FILE] [--epochs 5] [--whole]
 
-FOLDER_OF_GENRES holds a folder of audio per genre, named after the model's tags. Only the last layer (`preds`) learns
-unless --whole is given. OUT.npz is read by `python -m port tag --weights OUT.npz`.
+FOLDER_OF_GENRES holds a folder of audio per genre, named after the model's tags. Only the last
+layer (`preds`) learns unless --whole is given. OUT.npz is read by `python -m port tag --weights
+OUT.npz`.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout: port is beside this folder, not installed
+sys.path.insert(
+    0, str(Path(__file__).resolve().parents[1])
+)  # run from a checkout: port is beside this folder, not installed
 
 import chainer
 import chainer.functions as F
@@ -29,7 +32,9 @@ HEAD = "preds"
 
 
 def read_folder(folder, tags):
-    """Mel spectrograms (n,1,96,1366) float32 and one-hot targets (n,tags) int32 of all readable tracks."""
+    """Mel spectrograms (n,1,96,1366) float32 and one-hot targets (n,tags) int32 of all readable
+    tracks.
+    """
     clips, targets = [], []
     tracks, errors = tracks_of(folder, genres_of(folder, tags))
     for path, genre in tracks.values():
@@ -42,14 +47,17 @@ def read_folder(folder, tags):
     for error in errors:
         print(f"left out: {error}", file=sys.stderr)
     if not clips:
-        raise ValueError(f"{folder}: no track could be read; give a folder with audio in a folder per genre")
+        raise ValueError(
+            f"{folder}: no track could be read; give a folder with audio in a folder per genre"
+        )
     return np.concatenate(clips), np.array(targets, np.int32)
 
 
 def fine_tune(tagger, clips, targets, epochs, batch_size=4, whole=False, seed=0):
     """Train in place; returns the mean loss (sigmoid cross entropy) of each epoch.
 
-    Head only: the layers before it stay in the test phase, so the stored statistics and their features do not move.
+    Head only: the layers before it stay in the test phase, so the stored statistics and their
+    features do not move.
     """
     optimizer = chainer.optimizers.Adam(alpha=LEARNING_RATE if whole else 10 * LEARNING_RATE)
     optimizer.setup(tagger if whole else tagger[HEAD])
@@ -88,14 +96,18 @@ def main(arguments=None):
     parser.add_argument("out")
     parser.add_argument("--weights", help="what to start from; default: the published weights")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--whole", action="store_true", help="train every layer, not the last alone")
+    parser.add_argument(
+        "--whole", action="store_true", help="train every layer, not the last alone"
+    )
     options = parser.parse_args(arguments)
     try:
         check_writable(options.out)
         tagger = load_tagger("CRNN", options.weights)
         clips, targets = read_folder(options.folder, tagger.tags)
         origin = inherited(tagger, options.weights or weights_of("CRNN"))
-        for epoch, loss in enumerate(fine_tune(tagger, clips, targets, options.epochs, whole=options.whole), 1):
+        for epoch, loss in enumerate(
+            fine_tune(tagger, clips, targets, options.epochs, whole=options.whole), 1
+        ):
             print(f"epoch {epoch}: loss {loss:.4f}")
         save_npz(options.out, tagger, source=f"fine-tuned on {Path(options.folder).name}", **origin)
     except ValueError as error:

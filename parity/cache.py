@@ -1,7 +1,9 @@
-"""Recorded traces, kept by content: the name of a trace is the sha256 of everything that can change a number in it.
+"""Recorded traces, kept by content: the name of a trace is the sha256 of everything that can
+change a number in it.
 
-A trace enters by one rename, so what is there is whole. Locks are flocks, which die with their process: `<key>.lock`
-while a trace is being recorded, a shared one on the trace itself for as long as a run uses it.
+A trace enters by one rename, so what is there is whole. Locks are flocks, which die with their
+process: `<key>.lock` while a trace is being recorded, a shared one on the trace itself for as long
+as a run uses it.
 """
 
 import errno
@@ -19,11 +21,14 @@ from parity.errors import CannotRun
 from parity.trace import FORMAT, TraceError, open_trace
 
 DEFAULT_LIMIT_GB = 20.0
-_HELD = {}  # path -> open file under a shared lock, to the end of the process: nobody removes what a run uses
+# path -> open file under a shared lock, to the end of the process: nobody removes what a run uses
+_HELD = {}
 
 
 class Entry(NamedTuple):
-    """One cached trace: `label` says model, lane and Keras version; `last_used_s` is seconds since the epoch."""
+    """One cached trace: `label` says model, lane and Keras version; `last_used_s` is seconds since
+    the epoch.
+    """
 
     path: Path
     label: str
@@ -34,11 +39,15 @@ class Entry(NamedTuple):
 def default_folder():
     """PARITY_CACHE, else the user's cache folder by the XDG rule."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("PARITY_CACHE") or Path(home) / "music-tagger-parity" / "traces").expanduser()
+    return Path(
+        os.environ.get("PARITY_CACHE") or Path(home) / "music-tagger-parity" / "traces"
+    ).expanduser()
 
 
 def limit_bytes():
-    """PARITY_CACHE_LIMIT_GB (10^9 bytes), 20 by default. Raises CannotRun for what is no positive number."""
+    """PARITY_CACHE_LIMIT_GB (10^9 bytes), 20 by default. Raises CannotRun for what is no positive
+    number.
+    """
     text = os.environ.get("PARITY_CACHE_LIMIT_GB") or str(DEFAULT_LIMIT_GB)
     try:
         limit_gb = float(text)
@@ -50,12 +59,16 @@ def limit_bytes():
 
 
 def key_of(ingredients):
-    """The key, hex, of a trace: sha256 over the trace format and the JSON of `ingredients`, whatever their order."""
+    """The key, hex, of a trace: sha256 over the trace format and the JSON of `ingredients`,
+    whatever their order.
+    """
     return hashlib.sha256(json.dumps([FORMAT, ingredients], sort_keys=True).encode()).hexdigest()
 
 
 class TraceCache:
-    """The traces in one folder. Raises CannotRun, naming the folder, where it is full or cannot be written."""
+    """The traces in one folder. Raises CannotRun, naming the folder, where it is full or cannot be
+    written.
+    """
 
     def __init__(self, folder=None):
         self.folder = Path(folder or default_folder())
@@ -63,7 +76,9 @@ class TraceCache:
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def find(self, key):
-        """Path of the trace `key`, or None. A found trace counts as used now, and is kept until this process ends."""
+        """Path of the trace `key`, or None. A found trace counts as used now, and is kept until
+        this process ends.
+        """
         path = self.folder / f"{key}.h5"
         try:
             stream = open(path, "rb")  # noqa: SIM115 - held open on purpose
@@ -98,11 +113,16 @@ class TraceCache:
         try:
             yield
         except OSError as error:
-            raise CannotRun(f"trace cache {self.folder}: cannot be written ({error.strerror}); free space, choose another folder "
-                            "with PARITY_CACHE, or lower PARITY_CACHE_LIMIT_GB") from error
+            raise CannotRun(
+                f"trace cache {self.folder}: cannot be written ({error.strerror}); free "
+                "space, choose another folder "
+                "with PARITY_CACHE, or lower PARITY_CACHE_LIMIT_GB"
+            ) from error
 
     def scratch(self, key):
-        """An empty folder for recording `key`, under its lock; what a killed run left of the same key goes."""
+        """An empty folder for recording `key`, under its lock; what a killed run left of the same
+        key goes.
+        """
         for left in self.folder.glob(f"{key}.*.part"):
             shutil.rmtree(left, ignore_errors=True)
         with self._writable():
@@ -123,7 +143,9 @@ class TraceCache:
         self._remove(path)
 
     def make_room(self):
-        """Remove the least recently used traces, never one in use, until the folder is within its limit."""
+        """Remove the least recently used traces, never one in use, until the folder is within its
+        limit.
+        """
         traces = sorted(self._traces(), key=lambda item: item[1].st_mtime)
         excess_bytes = sum(status.st_size for _, status in traces) - limit_bytes()
         for path, status in traces:
@@ -150,11 +172,16 @@ class TraceCache:
 
     def list(self):
         """Every trace as an Entry, most recently used first."""
-        entries = [Entry(path, _label(path), status.st_size, status.st_mtime) for path, status in self._traces()]
+        entries = [
+            Entry(path, _label(path), status.st_size, status.st_mtime)
+            for path, status in self._traces()
+        ]
         return sorted(entries, key=lambda entry: -entry.last_used_s)
 
     def clear(self):
-        """Remove every trace nobody uses, and what killed runs left; returns (removed, bytes freed, kept because in use)."""
+        """Remove every trace nobody uses, and what killed runs left; returns (removed, bytes
+        freed, kept because in use).
+        """
         sizes = {path: status.st_size for path, status in self._traces()}
         removed = [path for path in sizes if self._remove(path)]
         for left in self.folder.glob("*.part"):

@@ -1,8 +1,11 @@
-"""One layer of the oracle near the original's recorded values: what a deviation of its input becomes at its output.
+"""One layer of the oracle near the original's recorded values: what a deviation of its input
+becomes at its output.
 
-A deviation d, float32, stands for the tensor a + d, where a is what the original recorded there; None is d = 0. Nothing is
-linearised: each formula below is O(a + d) - O(a) rewritten so that no large numbers are subtracted. Its float32 arithmetic
-errs by 1e-6 of the deviation, not of the tensor, at half the cost of float64.
+A deviation d, float32, stands for the tensor a + d, where a is what the original recorded there;
+None is d = 0. Nothing is
+linearised: each formula below is O(a + d) - O(a) rewritten so that no large numbers are
+subtracted. Its float32 arithmetic errs by 1e-6 of the deviation, not of the tensor, at half the
+cost of float64.
 """
 
 import itertools
@@ -20,9 +23,11 @@ LINEAR_MOVES = ("ZeroPadding2D", "Dropout", "Flatten", "Permute", "Reshape")
 class Carrier:
     """A layer, its float32 input and output as recorded, and the oracle's error there.
 
-    layer, params, keras: as oracle.value takes them; given, expected: the original's input and output of that layer.
-    error: O(given) - expected, sigma: the rounding error to expect, float32 of the output's shape; both are None where the
-    layer moves values and the original did so bit for bit. Feed `observe` with every block of the layer's witness, or call `run`.
+    layer, params, keras: as oracle.value takes them; given, expected: the original's input and
+    output of that layer.
+    error: O(given) - expected, sigma: the rounding error to expect, float32 of the output's shape;
+    both are None where the layer moves values and the original did so bit for bit. Feed `observe`
+    with every block of the layer's witness, or call `run`.
     """
 
     def __init__(self, layer, params, keras, given, expected):
@@ -41,13 +46,18 @@ class Carrier:
         return self._rooms.get("sigma")
 
     def observe(self, judge, block, error):
-        """Take in one block of the witness of `given`; error: expected - o there (one zero where all are equal).
+        """Take in one block of the witness of `given`; error: expected - o there (one zero where
+        all are equal).
 
         May be called from several threads at once, as blocks do not overlap.
         """
         if not judge.moves:
             sigma = self._room("sigma", judge)[block.where]
-            np.sqrt(block.bound2 if block.sigma2 is None else block.sigma2, out=sigma, casting="same_kind")
+            np.sqrt(
+                block.bound2 if block.sigma2 is None else block.sigma2,
+                out=sigma,
+                casting="same_kind",
+            )
             if block.sigma2 is None:
                 sigma *= np.float32(judge.sigma_share)
         if not judge.moves or error.any():
@@ -73,7 +83,9 @@ class Carrier:
         return self
 
     def carry(self, deviation):
-        """O(given + deviation) - expected, float32, or None for zero. The deviation's memory may be used for it."""
+        """O(given + deviation) - expected, float32, or None for zero. The deviation's memory may
+        be used for it.
+        """
         if deviation is None:
             return None if self.error is None else self.error.copy()
         out = CARRIED.get(self.layer.kind, _through_float64)(self, deviation)
@@ -90,6 +102,7 @@ class Carrier:
 
 # Each takes (carrier, d) and returns O(a + d) - O(a), a = carrier.given; d may be overwritten.
 
+
 def _move(carrier, d):
     return np.ascontiguousarray(oracle.MOVES[carrier.layer.kind](carrier.layer.config, d))
 
@@ -105,15 +118,20 @@ def _convolution(carrier, d):
 
 
 def _normalization(carrier, d):
-    """s' (a + d - m') - s (a - m) = s' d + (s' - s) a + (s m - s' m'): statistics and scale of a + d, primed, and of a."""
+    """s' (a + d - m') - s (a - m) = s' d + (s' - s) a + (s m - s' m'): statistics and scale of a +
+    d, primed, and of a.
+    """
     axis = oracle.channel_axis(carrier.layer, d.shape)
     a, out = (t.reshape(oracle.as_channels(d.shape, axis)) for t in (carrier.given, d))
-    scale, mean, _, variance, *_ = oracle.normalization(carrier.layer, carrier.params, a, carrier.keras)
+    scale, mean, _, variance, *_ = oracle.normalization(
+        carrier.layer, carrier.params, a, carrier.keras
+    )
     slope, tilt, shift = scale, 0 * scale, 0 * scale
     if variance is not None:
         of_mean, of_variance = _statistics_change(a, out, mean)
-        slope = oracle.parameter(carrier.layer, carrier.params, "gamma") * oracle.dialect(carrier.keras)[1](
-            variance + of_variance, float(carrier.layer.config["epsilon"]))
+        slope = oracle.parameter(carrier.layer, carrier.params, "gamma") * oracle.dialect(
+            carrier.keras
+        )[1](variance + of_variance, float(carrier.layer.config["epsilon"]))
         tilt = slope - scale
         shift = -tilt * mean - slope * of_mean
     slope, tilt, shift = (p.astype(np.float32)[:, None] for p in (slope, tilt, shift))
@@ -126,7 +144,9 @@ def _normalization(carrier, d):
 
 
 def _statistics_change(a, d, mean):
-    """How mean and (biased) variance per channel of a (before, C, after) change with d: both (C,), float64."""
+    """How mean and (biased) variance per channel of a (before, C, after) change with d: both (C,),
+    float64.
+    """
     count = a.shape[0] * a.shape[2]
     of_mean = sum(part.sum(axis=-1, dtype=np.float64) for part in d) / count
     of_variance = np.zeros(len(mean))
@@ -138,7 +158,9 @@ def _statistics_change(a, d, mean):
 
 
 def _elu(carrier, d):
-    """p + alpha e^min(a,0) expm1(d - p), where p = max(a+d, 0) - max(a, 0) = max(d, -a) + min(a, 0)."""
+    """p + alpha e^min(a,0) expm1(d - p), where p = max(a+d, 0) - max(a, 0) = max(d, -a) + min(a,
+    0).
+    """
     alpha = np.float32(carrier.layer.config["alpha"])
     judge = Witness(d.shape, min(1, d.ndim - 1))
     a, out = carrier.given.reshape(judge.view), d.reshape(judge.view)
@@ -167,7 +189,9 @@ def _exp_change(x, d):
 
 
 def _pool(carrier, d):
-    """max((a - m) + d) over a window whose maximum in a is m: where a + d is largest, |a - m| is no more than deviations are."""
+    """max((a - m) + d) over a window whose maximum in a is m: where a + d is largest, |a - m| is
+    no more than deviations are.
+    """
     config = carrier.layer.config
     recorded = oracle.MOVES["MaxPooling2D"](config, carrier.given)
     out = np.full(recorded.shape, -np.inf, np.float32)
@@ -183,19 +207,30 @@ def _pool(carrier, d):
 
 
 def _taps(config, counts):
-    """Per element of a pooling window: the slices of rows and of columns that hold it in every window."""
+    """Per element of a pooling window: the slices of rows and of columns that hold it in every
+    window.
+    """
     strides = config.get("strides") or config["pool_size"]
-    axes = [[slice(tap, tap + stride * (count - 1) + 1, stride) for tap in range(size)]
-            for size, stride, count in zip(config["pool_size"], strides, counts, strict=True)]
+    axes = [
+        [slice(tap, tap + stride * (count - 1) + 1, stride) for tap in range(size)]
+        for size, stride, count in zip(config["pool_size"], strides, counts, strict=True)
+    ]
     return itertools.product(*axes)
 
 
 def _through_float64(carrier, d):
     """Small layers: the oracle on both."""
-    near, at = (oracle.value(carrier.layer, carrier.params, x, carrier.keras)
-                for x in (np.add(carrier.given, d, dtype=np.float64), carrier.given))
+    near, at = (
+        oracle.value(carrier.layer, carrier.params, x, carrier.keras)
+        for x in (np.add(carrier.given, d, dtype=np.float64), carrier.given)
+    )
     return (near - at).astype(np.float32)
 
 
-CARRIED = {**dict.fromkeys(LINEAR_MOVES, _move), "Convolution2D": _convolution, "BatchNormalization": _normalization, "ELU": _elu,
-           "MaxPooling2D": _pool}
+CARRIED = {
+    **dict.fromkeys(LINEAR_MOVES, _move),
+    "Convolution2D": _convolution,
+    "BatchNormalization": _normalization,
+    "ELU": _elu,
+    "MaxPooling2D": _pool,
+}

@@ -1,7 +1,9 @@
-"""What has to be proved: each model's stack, files and declared layers, and the list of all cells (model, layer, mode).
+"""What has to be proved: each model's stack, files and declared layers, and the list of all cells
+(model, layer, mode).
 
-The declared layers are written here, by hand, from the original definitions (sources: reference/models.py), so that a
-layer which vanished from the original or from the port is missed and not forgotten.
+The declared layers are written here, by hand, from the original definitions (sources:
+reference/models.py), so that a layer which vanished from the original or from the port is missed
+and not forgotten.
 """
 
 import difflib
@@ -26,7 +28,9 @@ _CRNN_HEAD = ("zeropadding2d_1", "bn_0_freq", *_blocks(4), "permute_1", "reshape
 
 
 class Model(NamedTuple):
-    """One original: the stack that explains its weights, its published file, its layers in network order, its tag list."""
+    """One original: the stack that explains its weights, its published file, its layers in network
+    order, its tag list.
+    """
 
     name: str
     stack: str
@@ -38,8 +42,20 @@ class Model(NamedTuple):
 MODELS = {
     model.name: model
     for model in (
-        Model("CRNN", "keras110", "weights/crnn_net_gru_adam_ours_epoch_40.h5", (*_CRNN_HEAD, "final_drop", "preds"), 10),
-        Model("CRNN50", "keras106", "weights/music_tagger_crnn_weights_theano.h5", (*_CRNN_HEAD, "dropout_1", "output"), 50),
+        Model(
+            "CRNN",
+            "keras110",
+            "weights/crnn_net_gru_adam_ours_epoch_40.h5",
+            (*_CRNN_HEAD, "final_drop", "preds"),
+            10,
+        ),
+        Model(
+            "CRNN50",
+            "keras106",
+            "weights/music_tagger_crnn_weights_theano.h5",
+            (*_CRNN_HEAD, "dropout_1", "output"),
+            50,
+        ),
         Model("CNN0", "keras106", "weights/cnn_weights_theano.h5", _CNN_LAYERS, 50),
         Model("CNN", "keras106", "weights/music_tagger_cnn_weights_theano.h5", _CNN_LAYERS, 50),
     )
@@ -48,7 +64,9 @@ DEFAULT_MODELS = ("CRNN", "CNN0", "CNN")
 
 
 class Case(NamedTuple):
-    """A model with the weights and clips it is run on. `data` is "real" (published or given files) or "seeded"."""
+    """A model with the weights and clips it is run on. `data` is "real" (published or given files)
+    or "seeded".
+    """
 
     model: Model
     weights: Path
@@ -58,25 +76,35 @@ class Case(NamedTuple):
 
 def cells(models=DEFAULT_MODELS):
     """Every declared (model, layer, mode), in network order."""
-    return [(name, layer, mode) for name in models for layer in MODELS[name].layers for mode in MODES]
+    return [
+        (name, layer, mode) for name in models for layer in MODELS[name].layers for mode in MODES
+    ]
 
 
 def _known(kind, name, names):
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0)
-        raise CannotRun(f"no {kind} called {name!r}; did you mean {near[0]}? Known: {', '.join(names)}")
+        raise CannotRun(
+            f"no {kind} called {name!r}; did you mean {near[0]}? Known: {', '.join(names)}"
+        )
     return name
 
 
 def select(models, layers):
-    """Check the names a user asked for; an empty choice means all. Returns (model names, layer names or None)."""
-    chosen = tuple(dict.fromkeys(_known("model", name, list(MODELS)) for name in models)) or DEFAULT_MODELS
+    """Check the names a user asked for; an empty choice means all. Returns (model names, layer
+    names or None).
+    """
+    chosen = (
+        tuple(dict.fromkeys(_known("model", name, list(MODELS)) for name in models))
+        or DEFAULT_MODELS
+    )
     known = list(dict.fromkeys(layer for name in chosen for layer in MODELS[name].layers))
     return chosen, tuple(dict.fromkeys(_known("layer", layer, known) for layer in layers)) or None
 
 
 def case_for(name, weights=None, clips=()):
-    """The case of one model: given files first, then the data folder and cache, then seeded stand-ins.
+    """The case of one model: given files first, then the data folder and cache, then seeded
+    stand-ins.
 
     Raises CannotRun where a given file is missing or a found one is not what its digest says.
     """
@@ -95,5 +123,8 @@ def case_for(name, weights=None, clips=()):
 def _existing(path):
     path = Path(path)
     if not path.is_file():
-        raise CannotRun(f"{path}: no such file; give a Keras weight file (.h5), a mel spectrogram (.npy) or an audio file")
+        raise CannotRun(
+            f"{path}: no such file; give a Keras weight file (.h5), a mel spectrogram "
+            "(.npy) or an audio file"
+        )
     return path

@@ -1,6 +1,8 @@
-"""Which of two implementations is closer to the oracle, in bits, and whether that is more than chance.
+"""Which of two implementations is closer to the oracle, in bits, and whether that is more than
+chance.
 
-The oracle is that of the ORIGINAL's formula: a port with a formula nearer to the mathematics is no closer here for it.
+The oracle is that of the ORIGINAL's formula: a port with a formula nearer to the mathematics is no
+closer here for it.
 """
 
 import numpy as np
@@ -11,16 +13,20 @@ LEAST_BITS = 0.25  # a smaller advantage is of no use to anyone
 
 
 def closeness(port2, reference2, seed=0):
-    """How many bits closer to the oracle the port is than the original: log2 of the ratio of their rms errors.
+    """How many bits closer to the oracle the port is than the original: log2 of the ratio of their
+    rms errors.
 
-    port2, reference2: (C,) sums over a channel of (port - o)^2 and (original - o)^2, channels of equal size. Whole channels
-    are resampled for the interval, as errors within one are correlated.
-    Returns {bits, interval [low, high], closer "port"|"reference"|"equal"}; bits are +-inf where one side has no error.
+    port2, reference2: (C,) sums over a channel of (port - o)^2 and (original - o)^2, channels of
+    equal size. Whole channels are resampled for the interval, as errors within one are correlated.
+    Returns {bits, interval [low, high], closer "port"|"reference"|"equal"}; bits are +-inf where
+    one side has no error.
     """
     port2, reference2 = (np.asarray(sums, np.float64).ravel() for sums in (port2, reference2))
     drawn = np.random.default_rng(seed).integers(0, len(port2), (RESAMPLES, len(port2)))
     resampled = np.sort(_bits(port2[drawn].sum(axis=1), reference2[drawn].sum(axis=1)))
-    low, high = (float(resampled[round(at / 100 * (RESAMPLES - 1))]) for at in INTERVAL)  # no interpolation: inf - inf is NaN
+    low, high = (
+        float(resampled[round(at / 100 * (RESAMPLES - 1))]) for at in INTERVAL
+    )  # no interpolation: inf - inf is NaN
     bits = float(_bits(port2.sum(), reference2.sum()))
     return {"bits": bits, "interval": [low, high], "closer": _closer(bits, low, high)}
 

@@ -2,4 +2,6 @@
 
 
 class CannotRun(Exception):
-    """The run cannot go on; the message says what, where and what to do. The command line exits 2."""
+    """The run cannot go on; the message says what, where and what to do. The command line
+    exits 2.
+    """

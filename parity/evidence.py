@@ -1,6 +1,8 @@
-"""What a layer's card shows beside its figures: how the residuals spread, what each channel does, where the differences lie.
+"""What a layer's card shows beside its figures: how the residuals spread, what each channel does,
+where the differences lie.
 
-Gathered in the blocks of the comparison; every series is one line of text, so that a run of three models stays below a megabyte.
+Gathered in the blocks of the comparison; every series is one line of text, so that a run of three
+models stays below a megabyte.
 """
 
 import math
@@ -9,11 +11,17 @@ import numpy as np
 
 from parity.rounding import NOTHING, Scratch, U
 
-BINS, REACH = 41, 5.0  # bins of (side - oracle)/sigma over [-REACH, REACH], with one tail on either side
-ELEMENTS_ENOUGH = 2**21  # of a tensor for its residuals: of n times as many, every n-th window is counted
+BINS, REACH = (
+    41,
+    5.0,
+)  # bins of (side - oracle)/sigma over [-REACH, REACH], with one tail on either side
+ELEMENTS_ENOUGH = (
+    2**21
+)  # of a tensor for its residuals: of n times as many, every n-th window is counted
 CHANNELS_MOST = 256  # of more, neighbours are put together and the one nearest its limit is shown
 ROWS, COLUMNS = 32, 64  # of a map, at most
-LEVELS = "0123456789abcdef"  # 0: no difference at all; 1 to f: from the least to the largest block, in equal ratios
+# 0: no difference at all; 1 to f: from the least to the largest block, in equal ratios
+LEVELS = "0123456789abcdef"
 
 
 class Evidence:
@@ -23,7 +31,9 @@ class Evidence:
         self.isolated = self.reference = self.chained = None
 
     def watch(self, isolated, reference, chained):
-        """Let two drift.Comparisons (chained: or None) and the original's tally.Tally gather what is shown of them."""
+        """Let two drift.Comparisons (chained: or None) and the original's tally.Tally gather what
+        is shown of them.
+        """
         self.isolated, self.reference, self.chained = isolated, reference, chained
         for tally in {id(isolated.port): isolated.port, id(reference): reference}.values():
             tally.residuals = Residuals(isolated.judge)
@@ -31,25 +41,39 @@ class Evidence:
             comparison.pair.peaks = Peaks(isolated.judge)
 
     def record(self):
-        """{residuals: {port, original}, channels, map}, each part None where there is nothing to show; None for a layer of nothing."""
+        """{residuals: {port, original}, channels, map}, each part None where there is nothing to
+        show; None for a layer of nothing.
+        """
         if self.isolated is None or not (self.isolated.port.finite and self.reference.finite):
             return None
         copies, regression = self.isolated.copies, self.isolated.port.regression
-        residuals = {"port": None if copies else self.isolated.port.residuals.record(), "original": self.reference.residuals.record()}
-        maps = (comparison.pair.peaks.record(mode) for mode, comparison in zip(("isolated", "chained"), self._mapped(), strict=False))
-        found = {"residuals": residuals if self.reference.bounded else None,
-                 "channels": channels(regression) if regression and not copies else None,
-                 "map": next(filter(None, maps), None)}
+        residuals = {
+            "port": None if copies else self.isolated.port.residuals.record(),
+            "original": self.reference.residuals.record(),
+        }
+        maps = (
+            comparison.pair.peaks.record(mode)
+            for mode, comparison in zip(("isolated", "chained"), self._mapped(), strict=False)
+        )
+        found = {
+            "residuals": residuals if self.reference.bounded else None,
+            "channels": channels(regression) if regression and not copies else None,
+            "map": next(filter(None, maps), None),
+        }
         return found if any(found.values()) else None
 
     def _mapped(self):
-        """The comparisons of which a map may be shown: the isolated one, and the chained one where that is exact."""
+        """The comparisons of which a map may be shown: the isolated one, and the chained one where
+        that is exact.
+        """
         both = [self.isolated, *([self.chained] if self.chained and self.chained.usable else [])]
         return both if self.isolated.copies else both[:1]
 
 
 class Residuals:
-    """Counts of (value - oracle)/sigma over the elements that may round: below, BINS inside, above; judge: a bounds.Witness."""
+    """Counts of (value - oracle)/sigma over the elements that may round: below, BINS inside,
+    above; judge: a bounds.Witness.
+    """
 
     def __init__(self, judge):
         self.judge, self.scratch = judge, Scratch()
@@ -70,12 +94,16 @@ class Residuals:
             self._leave_out(bound2, ratio2)
 
     def _next(self, size):
-        """The window of a block's elements to count: all, or one in `every`, never the same window of blocks that alternate."""
+        """The window of a block's elements to count: all, or one in `every`, never the same window
+        of blocks that alternate.
+        """
         at, self.turn = (self.turn + self.turn // self.every) % self.every, self.turn + 1
         return slice(at * size // self.every, (at + 1) * size // self.every)
 
     def _bins(self, error, spread, per_bin):
-        """The bin of each element, given its squared distance: in float32, as a bin is wide and float64 takes twice as long."""
+        """The bin of each element, given its squared distance: in float32, as a bin is wide and
+        float64 takes twice as long.
+        """
         bins, sign = (self.scratch.take(name, error.shape, np.float32) for name in ("bins", "sign"))
         np.copyto(bins, spread, casting="same_kind")
         np.copyto(sign, error, casting="same_kind")
@@ -85,19 +113,31 @@ class Residuals:
         return np.fmin(np.fmax(bins, 0, out=bins), BINS + 1, out=bins).astype(np.uint8)
 
     def _leave_out(self, bound2, ratio2):
-        """Elements that may not round and do not are no part of a spread; those that do stay in the tails."""
+        """Elements that may not round and do not are no part of a spread; those that do stay in
+        the tails.
+        """
         certain = int(np.count_nonzero((bound2 == NOTHING) & (ratio2 == 0)))
         self.counts[1 + BINS // 2] -= certain
         self.certain += certain
 
     def record(self):
-        """{inside, below, above, certain, every}: counts per bin as a line of text, both tails, what was left out; one in `every`."""
+        """{inside, below, above, certain, every}: counts per bin as a line of text, both tails,
+        what was left out; one in `every`.
+        """
         below, *inside, above = self.counts.tolist()
-        return {"inside": " ".join(map(str, inside)), "below": below, "above": above, "certain": self.certain, "every": self.every}
+        return {
+            "inside": " ".join(map(str, inside)),
+            "below": below,
+            "above": above,
+            "certain": self.certain,
+            "every": self.every,
+        }
 
 
 class Peaks:
-    """The largest |actual - expected| over clips and channels at each place of an output's last two axes."""
+    """The largest |actual - expected| over clips and channels at each place of an output's last
+    two axes.
+    """
 
     def __init__(self, judge):
         before, channels, after = judge.view
@@ -112,22 +152,34 @@ class Peaks:
         np.fmax(self.largest[where], size, out=self.largest[where])
 
     def record(self, mode):
-        """{mode, shape, block, least, largest, rows}; None where there is no plane of two axes or nothing differs in it.
+        """{mode, shape, block, least, largest, rows}; None where there is no plane of two axes or
+        nothing differs in it.
 
-        shape: of the two axes; block: how many places of each a letter of `rows` stands for; least, largest: of the blocks
-        that differ, in the output's unit. rows: one text per row of blocks, letters of LEVELS.
+        shape: of the two axes; block: how many places of each a letter of `rows` stands for;
+        least, largest: of the blocks that differ, in the output's unit. rows: one text per row of
+        blocks, letters of LEVELS.
         """
         if len(self.shape) < 3 or min(self.shape[-2:]) < 2 or not 0 < self.largest.max() < np.inf:
             return None
         plane = self.largest.reshape(-1, *self.shape[-2:]).max(axis=0).astype(np.float64)
         plane, block = block_maximum(plane)
         least, largest = float(plane[plane > 0].min()), float(plane.max())
-        return {"mode": mode, "shape": list(self.shape[-2:]), "block": block, "least": short(least), "largest": short(largest),
-                "rows": ["".join(LEVELS[level] for level in row) for row in levels(plane, least, largest)]}
+        return {
+            "mode": mode,
+            "shape": list(self.shape[-2:]),
+            "block": block,
+            "least": short(least),
+            "largest": short(largest),
+            "rows": [
+                "".join(LEVELS[level] for level in row) for row in levels(plane, least, largest)
+            ],
+        }
 
 
 def block_maximum(plane):
-    """(plane reduced to at most ROWS x COLUMNS by the maximum of equal blocks, [rows, columns] of a block)."""
+    """(plane reduced to at most ROWS x COLUMNS by the maximum of equal blocks, [rows, columns] of
+    a block).
+    """
     block = [-(-size // most) for size, most in zip(plane.shape, (ROWS, COLUMNS), strict=True)]
     for axis, size in enumerate(block):
         plane = np.maximum.reduceat(plane, np.arange(0, plane.shape[axis], size), axis=axis)
@@ -135,7 +187,9 @@ def block_maximum(plane):
 
 
 def levels(plane, least, largest):
-    """Each value's level: 0 for 0, else 1 to 15 in equal ratios from least to largest (15 where they are the same)."""
+    """Each value's level: 0 for 0, else 1 to 15 in equal ratios from least to largest (15 where
+    they are the same).
+    """
     top = len(LEVELS) - 1
     if least == largest:
         return np.where(plane > 0, top, 0)
@@ -144,16 +198,23 @@ def levels(plane, least, largest):
 
 
 def channels(regression):
-    """Per channel the gain, in u, and the offset, in the output's unit, beside what rounding may do; series as lines of text.
+    """Per channel the gain, in u, and the offset, in the output's unit, beside what rounding may
+    do; series as lines of text.
 
-    {axis, count, every, gain_u, gain_limit_u, offset, offset_limit}; every: neighbouring channels per entry. A limit that all
-    share stands once.
+    {axis, count, every, gain_u, gain_limit_u, offset, offset_limit}; every: neighbouring channels
+    per entry. A limit that all share stands once.
     """
     found = regression.channels()
     gain, offset = (_strongest(*found[name]) for name in ("gain", "offset"))
-    return {"axis": regression.judge.axis_name, "count": regression.judge.view[1], "every": _every(regression.judge.view[1]),
-            "gain_u": _line(gain[0] / U), "gain_limit_u": _line(gain[1] / U), "offset": _line(offset[0]),
-            "offset_limit": _line(offset[1])}
+    return {
+        "axis": regression.judge.axis_name,
+        "count": regression.judge.view[1],
+        "every": _every(regression.judge.view[1]),
+        "gain_u": _line(gain[0] / U),
+        "gain_limit_u": _line(gain[1] / U),
+        "offset": _line(offset[0]),
+        "offset_limit": _line(offset[1]),
+    }
 
 
 def _every(count):
@@ -164,7 +225,10 @@ def _strongest(value, limit):
     """(value, limit) of every channel, or of the one of each group that is nearest to its limit."""
     every = _every(len(value))
     share = np.abs(value) / np.maximum(limit, np.finfo(float).tiny)
-    at = [start + int(np.argmax(share[start:start + every])) for start in range(0, len(value), every)]
+    at = [
+        start + int(np.argmax(share[start : start + every]))
+        for start in range(0, len(value), every)
+    ]
     return value[at], limit[at]
 
 

@@ -1,7 +1,8 @@
-"""Explains a model's final drift while it is compared: which layer made it, and how much of it rounding can account for.
+"""Explains a model's final drift while it is compared: which layer made it, and how much of it
+rounding can account for.
 
-Both questions carry deviations from the original's recorded chain through the same oracle layers (parity.carry), so they
-are answered in one pass, layer by layer, beside the comparison.
+Both questions carry deviations from the original's recorded chain through the same oracle layers
+(parity.carry), so they are answered in one pass, layer by layer, beside the comparison.
 """
 
 import numpy as np
@@ -17,31 +18,51 @@ from parity.small_bounds import sigmoid_rounding
 from parity.walk import network_order
 
 LOGITS, SCORES = "logits", "scores"
-SIGMOID_ERROR = 9 * U  # 3u in any form of a float32 sigmoid; Theano's is 1 above 15, which is e^-15 = 5.2u off
+SIGMOID_ERROR = (
+    9 * U
+)  # 3u in any form of a float32 sigmoid; Theano's is 1 above 15, which is e^-15 = 5.2u off
 
 
 class Explanation:
-    """What is being found out about one model. Call `follow` with every step of a walk, in order, then `findings`.
+    """What is being found out about one model. Call `follow` with every step of a walk, in order,
+    then `findings`.
 
-    reference: the open trace; params: layer name -> {suffix: array}; keras: version; steps: the port. The last step may have
-    an attribute `logits`, a callable(array) -> array that gives its sums before the sigmoid: then the drift is attributed
-    there ("logits", as the original's are recorded), else in the scores. logit(score) is no substitute: near 0 and 1 it
-    multiplies the score's own rounding by 1/(y(1-y)).
+    reference: the open trace; params: layer name -> {suffix: array}; keras: version; steps: the
+    port. The last step may have an attribute `logits`, a callable(array) -> array that gives its
+    sums before the sigmoid: then the drift is attributed there ("logits", as the original's are
+    recorded), else in the scores. logit(score) is no substitute: near 0 and 1 it multiplies the
+    score's own rounding by 1/(y(1-y)).
     """
 
     def __init__(self, reference, params, keras, steps):
         names = network_order(reference)
-        self.reference, self.params, self.keras, self.steps, self.last = reference, params, keras, steps, names[-1]
+        self.reference, self.params, self.keras, self.steps, self.last = (
+            reference,
+            params,
+            keras,
+            steps,
+            names[-1],
+        )
         layers = [reference.layers[name] for name in names]
-        self.paths, self.samples, self.plain = Paths(), Samples(sample_counts(layers, params)), Plain(layers, params)
+        self.paths, self.samples, self.plain = (
+            Paths(),
+            Samples(sample_counts(layers, params)),
+            Plain(layers, params),
+        )
         self.space, self.broken, self.note = SCORES, None, None
 
     def carrier(self, step):
-        """The Carrier of a step's layer: feed its `observe` with the blocks of that layer's witness, or call its `run`."""
-        return Carrier(step.layer, self.params.get(step.layer.name, {}), self.keras, step.given, step.expected)
+        """The Carrier of a step's layer: feed its `observe` with the blocks of that layer's
+        witness, or call its `run`.
+        """
+        return Carrier(
+            step.layer, self.params.get(step.layer.name, {}), self.keras, step.given, step.expected
+        )
 
     def follow(self, step, carrier, scale=1.0):
-        """Take in one layer. carrier: from `carrier`, observed; scale: the layer's q where it rounds more than expected."""
+        """Take in one layer. carrier: from `carrier`, observed; scale: the layer's q where it
+        rounds more than expected.
+        """
         with np.errstate(all="ignore"):  # a chain with NaN or infinities is reported as broken
             if step.layer.name == self.last:
                 self._finish(step, carrier, scale)
@@ -53,17 +74,24 @@ class Explanation:
     def findings(self):
         """What was found; call it after the last layer.
 
-        space: "logits" or "scores"; message: why nothing, or nothing at the logits, could be attributed, or None;
-        attribution: as attribution.attribute gives it, or None; logits: {oracle, expected, actual (None where the port gives
-        none), sd, sd_error}, each (B, N) float64; ends: as `at_the_end` gives it, None without the port's logits.
+        space: "logits" or "scores"; message: why nothing, or nothing at the logits, could be
+        attributed, or None;
+        attribution: as attribution.attribute gives it, or None; logits: {oracle, expected, actual
+        (None where the port gives none), sd, sd_error}, each (B, N) float64; ends: as `at_the_end`
+        gives it, None without the port's logits.
         """
         if not self.broken:
             self.plain.check(self.paths, self.ends[1].astype(np.float64))
         attribution = None if self.broken else attribute(self.paths, *self.ends)
         sigmoid = self.reference.layers[self.last].config.get("activation") == "sigmoid"
         ends = None if self.logits["actual"] is None else at_the_end(self.logits, sigmoid)
-        return {"space": self.space, "message": self.broken or self.note, "attribution": attribution, "logits": self.logits,
-                "ends": ends}
+        return {
+            "space": self.space,
+            "message": self.broken or self.note,
+            "attribution": attribution,
+            "logits": self.logits,
+            "ends": ends,
+        }
 
     def _advance(self, carrier, side):
         self.broken = self.broken or _unusable(carrier, side)
@@ -75,11 +103,17 @@ class Explanation:
             self.plain.follow(carrier, side.actual, self.paths)
 
     def _finish(self, step, carrier, scale):
-        """The last layer: the samples end at the logits, the paths too where both sides give theirs."""
+        """The last layer: the samples end at the logits, the paths too where both sides give
+        theirs.
+        """
         at_logits = self._at_logits(step, carrier)
         oracle_end = _moved_on(at_logits, self.paths.deviations["oracle"])
         self.samples.carry(at_logits)
-        own = 0.0 if at_logits.sigma is None else np.square(scale * at_logits.sigma.astype(np.float64))
+        own = (
+            0.0
+            if at_logits.sigma is None
+            else np.square(scale * at_logits.sigma.astype(np.float64))
+        )
         sd, sd_error = deviation(self.samples.variances(oracle_end), own)
         side, actual = step.chained, self._port_logits(step, at_logits)
         if actual is not None:
@@ -87,15 +121,22 @@ class Explanation:
         self._advance(carrier, side)
         self.ends = side.actual, carrier.expected
         expected = at_logits.expected.astype(np.float64)
-        self.logits = {"oracle": expected + oracle_end, "expected": expected, "sd": sd, "sd_error": sd_error,
-                       "actual": None if actual is None else actual.astype(np.float64)}
+        self.logits = {
+            "oracle": expected + oracle_end,
+            "expected": expected,
+            "sd": sd,
+            "sd_error": sd_error,
+            "actual": None if actual is None else actual.astype(np.float64),
+        }
 
     def _at_logits(self, step, carrier):
         """The last layer's carrier before its sigmoid; the given one where it has none."""
         if step.layer.config.get("activation", "linear") == "linear":
             return carrier
         layer = step.layer._replace(config={**step.layer.config, "activation": "linear"})
-        return self.carrier(step._replace(layer=layer, expected=self.reference.read_pre_activation(layer.name))).run()
+        return self.carrier(
+            step._replace(layer=layer, expected=self.reference.read_pre_activation(layer.name))
+        ).run()
 
     def _port_logits(self, step, at_logits):
         """The port's own sums before the sigmoid, or None, and then `note` says why."""
@@ -103,11 +144,16 @@ class Explanation:
         if at_logits.layer is step.layer:  # no sigmoid: the scores are the logits
             actual = step.chained.actual
         elif self.broken or logits is None:
-            actual, self.note = None, "the port does not give its logits, so the drift is attributed in the scores"
+            actual, self.note = (
+                None,
+                "the port does not give its logits, so the drift is attributed in the scores",
+            )
         else:
             actual = self._asked(logits, step.chained.given)
         if actual is not None:
-            self.note = mismatch(actual, at_logits.expected) or self._not_of_its_scores(step, at_logits, actual)
+            self.note = mismatch(actual, at_logits.expected) or self._not_of_its_scores(
+                step, at_logits, actual
+            )
         return None if self.note else actual
 
     def _not_of_its_scores(self, step, at_logits, logits):
@@ -115,8 +161,15 @@ class Explanation:
         if at_logits.layer is step.layer:
             return None
         gap = float(np.abs(oracle.sigmoid(logits.astype(np.float64)) - step.chained.actual).max())
-        return None if gap <= SIGMOID_ERROR else (f"the port's scores are up to {gap:.2g} away from the sigmoid of what it gives as its "
-                                                  "logits, so the drift is attributed in the scores")
+        return (
+            None
+            if gap <= SIGMOID_ERROR
+            else (
+                f"the port's scores are up to {gap:.2g} away from the sigmoid of what it "
+                "gives as its "
+                "logits, so the drift is attributed in the scores"
+            )
+        )
 
     def _asked(self, logits, given):
         try:
@@ -131,7 +184,9 @@ def _unusable(carrier, side):
     if side.actual is None:
         return side.fault
     fault = mismatch(side.actual, carrier.expected)
-    if not fault and not np.isfinite(side.actual.sum(dtype=np.float64) + carrier.expected.sum(dtype=np.float64)):
+    if not fault and not np.isfinite(
+        side.actual.sum(dtype=np.float64) + carrier.expected.sum(dtype=np.float64)
+    ):
         fault = "NaN or infinite values"
     return f"{carrier.layer.name}: {fault}" if fault else None
 
@@ -142,21 +197,33 @@ def _moved_on(carrier, deviation_before):
 
 
 def at_the_end(logits, sigmoid=False):
-    """Whether rounding can account for the logits' drift; sigmoid: whether the scores are their sigmoid.
+    """Whether rounding can account for the logits' drift; sigmoid: whether the scores are their
+    sigmoid.
 
-    ratio: largest |actual - expected|/(2 lam sd), holds: ratio <= 1; allowed: the largest difference of two float32 runs' scores
-    that rounding explains; z_port, z_reference: rms of (logit - oracle)/sd,
-    about 0.5 for clean code (sigma counts one accumulator, libraries use several); closeness: closeness.closeness over the
-    logits. Where it does not hold though every layer does, a layer was not recorded or an input was not the same.
+    ratio: largest |actual - expected|/(2 lam sd), holds: ratio <= 1; allowed: the largest
+    difference of two float32 runs' scores that rounding explains; z_port, z_reference: rms of
+    (logit - oracle)/sd, about 0.5 for clean code (sigma counts one accumulator, libraries use
+    several); closeness: closeness.closeness over the logits. Where it does not hold though every
+    layer does, a layer was not recorded or an input was not the same.
     """
     port, reference = (logits[side] - logits["oracle"] for side in ("actual", "expected"))
     drift, sd = np.abs(logits["actual"] - logits["expected"]), logits["sd"]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = float(np.max(np.where(drift == 0, 0.0, drift / (2 * tail_factor(sd.size) * sd))))
-        z_port, z_reference = (float(np.sqrt(np.mean(np.square(error / sd)))) for error in (port, reference))
+        z_port, z_reference = (
+            float(np.sqrt(np.mean(np.square(error / sd)))) for error in (port, reference)
+        )
     allowed = 2 * tail_factor(sd.size) * sd
     if sigmoid:
         scores = oracle.sigmoid(logits["oracle"])
-        allowed = scores * (1 - scores) * np.expm1(allowed) + 2 * sigmoid_rounding(logits["oracle"], scores)
-    return {"ratio": ratio, "holds": bool(ratio <= 1), "allowed": float(allowed.max()), "z_port": z_port, "z_reference": z_reference,
-            "closeness": closeness(np.square(port).sum(axis=0), np.square(reference).sum(axis=0))}
+        allowed = scores * (1 - scores) * np.expm1(allowed) + 2 * sigmoid_rounding(
+            logits["oracle"], scores
+        )
+    return {
+        "ratio": ratio,
+        "holds": bool(ratio <= 1),
+        "allowed": float(allowed.max()),
+        "z_port": z_port,
+        "z_reference": z_reference,
+        "closeness": closeness(np.square(port).sum(axis=0), np.square(reference).sum(axis=0)),
+    }

@@ -9,7 +9,8 @@ from parity.errors import CannotRun
 
 
 def atomic_write(path, data):
-    """Write `data` (bytes or str, utf-8) to `path` so that readers see the old file or the new one, never a part.
+    """Write `data` (bytes or str, utf-8) to `path` so that readers see the old file or the new
+    one, never a part.
 
     Raises CannotRun where the folder cannot be written.
     """
@@ -19,14 +20,18 @@ def atomic_write(path, data):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     except OSError as error:
-        raise CannotRun(f"{path}: cannot be written ({error.strerror}); free space or choose another folder") from error
+        raise CannotRun(
+            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
+        ) from error
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
-        raise CannotRun(f"{path}: cannot be written ({error.strerror}); free space or choose another folder") from error
+        raise CannotRun(
+            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
+        ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
 

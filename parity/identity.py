@@ -1,6 +1,8 @@
-"""Which network this is: every tensor, layer, setting and version as data, found without running a layer.
+"""Which network this is: every tensor, layer, setting and version as data, found without running a
+layer.
 
-What a step computes is not here: a source hash would fail on a renamed variable, and a run's figures say more.
+What a step computes is not here: a source hash would fail on a renamed variable, and a run's
+figures say more.
 """
 
 import ast
@@ -26,10 +28,12 @@ DEFINITION = Path(__file__).parent.parent / "reference" / "models.py"
 def identity(case, trace=None, port=None):
     """All that makes `case` the case it is, as JSON has it.
 
-    trace : an open reference trace, which says what the original's layers are; None where none is at hand, and then
-    `original` is None and `definition`, a digest of the original's source without comments and layout, stands in for it.
-    port : "module:function" as `parity run` takes it, or None. Its module may offer `describe(model, keras)`, an ordered
-    mapping layer name -> {setting: value}; without it only the steps' names are known.
+    trace : an open reference trace, which says what the original's layers are; None where none is
+    at hand, and then `original` is None and `definition`, a digest of the original's source
+    without comments and layout, stands in for it.
+    port : "module:function" as `parity run` takes it, or None. Its module may offer
+    `describe(model, keras)`, an ordered mapping layer name -> {setting: value}; without it only
+    the steps' names are known.
     Raises CannotRun for unreadable weights or a port that cannot be imported.
     """
     return {
@@ -39,7 +43,10 @@ def identity(case, trace=None, port=None):
         "original": trace and _original(trace),
         "definition": definition(DEFINITION.read_text(encoding="utf-8")),
         "port": port and described(port, case),
-        "stack": {"original": _stack(STACKS[case.model.stack]), "harness": {name: version(name) for name in HARNESS}},
+        "stack": {
+            "original": _stack(STACKS[case.model.stack]),
+            "harness": {name: version(name) for name in HARNESS},
+        },
     }
 
 
@@ -69,7 +76,12 @@ def _original(trace):
 
 def _stack(stack):
     lane = LANES["reference"]
-    return {**stack.packages, "python": stack.python, "optimizer": lane.optimizer, "floatX": lane.floatx}
+    return {
+        **stack.packages,
+        "python": stack.python,
+        "optimizer": lane.optimizer,
+        "floatX": lane.floatx,
+    }
 
 
 def digest(value):
@@ -81,7 +93,10 @@ def definition(source):
     """sha256, hex, of a Python source as the parser sees it, docstrings left out."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             node.body = node.body[1:]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
@@ -89,7 +104,8 @@ def definition(source):
 def described(port, case):
     """The port's steps in order, [{name, settings or None}].
 
-    Importing a port takes seconds, so the answer is kept beside the trace cache under a digest of everything it depends on.
+    Importing a port takes seconds, so the answer is kept beside the trace cache under a digest of
+    everything it depends on.
     """
     keras = STACKS[case.model.stack].keras
     kept = default_folder().parent / "ports" / f"{_port_key(port, case.model.name, keras)}.json"
@@ -109,9 +125,13 @@ def _port_key(port, model, keras):
     except (ImportError, ValueError):
         spec = None
     folders = list(spec.submodule_search_locations or []) if spec else []
-    files = sorted(path for folder in folders for path in Path(folder).rglob("*.py")) or [spec.origin] * bool(spec)
+    files = sorted(path for folder in folders for path in Path(folder).rglob("*.py")) or [
+        spec.origin
+    ] * bool(spec)
     versions = {name: version(name) for name in HARNESS}
-    return digest([port, model, keras, versions, [sha256_of(path) for path in files], sha256_of(__file__)])
+    return digest(
+        [port, model, keras, versions, [sha256_of(path) for path in files], sha256_of(__file__)]
+    )
 
 
 def _describe(port, case, keras):
@@ -120,7 +140,12 @@ def _describe(port, case, keras):
     module = port.partition(":")[0]
     try:
         describe = getattr(importlib.import_module(module), "describe", None)
-        rows = describe(case.model.name, keras) if describe else dict.fromkeys(load_steps(port, case))
+        rows = (
+            describe(case.model.name, keras) if describe else dict.fromkeys(load_steps(port, case))
+        )
     except (ImportError, ValueError) as error:
         raise CannotRun(f"--port {port}: {error}") from error
-    return [{"name": name, "settings": json.loads(json.dumps(settings))} for name, settings in rows.items()]
+    return [
+        {"name": name, "settings": json.loads(json.dumps(settings))}
+        for name, settings in rows.items()
+    ]

@@ -1,7 +1,9 @@
-"""The float64 witness: what Keras on Theano computes in each layer kind, written again from its formulas.
+"""The float64 witness: what Keras on Theano computes in each layer kind, written again from its
+formulas.
 
-Kind and settings come from the trace (what Keras said of its layer), parameters from the weight file, never from the port.
-A setting this module does not know stops the run: a witness that guesses is none.
+Kind and settings come from the trace (what Keras said of its layer), parameters from the weight
+file, never from the port. A setting this module does not know stops the run: a witness that
+guesses is none.
 """
 
 import re
@@ -15,9 +17,22 @@ from parity.rounding import Scratch, as_channels, blocks
 
 ANY = object()
 _BASE = {"name": ANY, "trainable": ANY, "batch_input_shape": ANY, "input_dtype": ANY}
-_TRAINING_ONLY = {key: ANY for key in (
-    "init", "inner_init", "W_regularizer", "U_regularizer", "b_regularizer", "activity_regularizer", "W_constraint",
-    "b_constraint", "gamma_regularizer", "beta_regularizer", "momentum")}
+_TRAINING_ONLY = {
+    key: ANY
+    for key in (
+        "init",
+        "inner_init",
+        "W_regularizer",
+        "U_regularizer",
+        "b_regularizer",
+        "activity_regularizer",
+        "W_constraint",
+        "b_constraint",
+        "gamma_regularizer",
+        "beta_regularizer",
+        "momentum",
+    )
+}
 _IMAGE = {"dim_ordering": ("th",)}
 
 # kind -> {setting: the values this witness computes}; a setting that is not listed stops the run.
@@ -25,42 +40,91 @@ SETTINGS = {
     "InputLayer": {"sparse": (False,)},
     "ZeroPadding2D": {**_IMAGE, "padding": ANY},
     "BatchNormalization": {**_TRAINING_ONLY, "epsilon": ANY, "mode": (0, 2), "axis": ANY},
-    "Convolution2D": {**_TRAINING_ONLY, **_IMAGE, "nb_filter": ANY, "nb_row": ANY, "nb_col": ANY, "bias": (True, False),
-                      "activation": ("linear",), "border_mode": ("same", "valid"), "subsample": ANY},
+    "Convolution2D": {
+        **_TRAINING_ONLY,
+        **_IMAGE,
+        "nb_filter": ANY,
+        "nb_row": ANY,
+        "nb_col": ANY,
+        "bias": (True, False),
+        "activation": ("linear",),
+        "border_mode": ("same", "valid"),
+        "subsample": ANY,
+    },
     "ELU": {"alpha": ANY},
     "MaxPooling2D": {**_IMAGE, "pool_size": ANY, "strides": ANY, "border_mode": ("valid",)},
     "Dropout": {"p": ANY},
     "Flatten": {},
     "Permute": {"dims": ANY},
     "Reshape": {"target_shape": ANY},
-    "GRU": {**_TRAINING_ONLY, "output_dim": ANY, "input_dim": ANY, "input_length": ANY, "return_sequences": (True, False),
-            "go_backwards": (True, False), "stateful": (False,), "unroll": (True, False), "consume_less": ("cpu", "mem", "gpu"),
-            "activation": ("tanh",), "inner_activation": ("hard_sigmoid",), "dropout_W": ANY, "dropout_U": ANY},
-    "Dense": {**_TRAINING_ONLY, "output_dim": ANY, "input_dim": ANY, "bias": (True, False), "activation": ("linear", "sigmoid")},
+    "GRU": {
+        **_TRAINING_ONLY,
+        "output_dim": ANY,
+        "input_dim": ANY,
+        "input_length": ANY,
+        "return_sequences": (True, False),
+        "go_backwards": (True, False),
+        "stateful": (False,),
+        "unroll": (True, False),
+        "consume_less": ("cpu", "mem", "gpu"),
+        "activation": ("tanh",),
+        "inner_activation": ("hard_sigmoid",),
+        "dropout_W": ANY,
+        "dropout_U": ANY,
+    },
+    "Dense": {
+        **_TRAINING_ONLY,
+        "output_dim": ANY,
+        "input_dim": ANY,
+        "bias": (True, False),
+        "activation": ("linear", "sigmoid"),
+    },
 }
-EXACT_KINDS = frozenset({"InputLayer", "ZeroPadding2D", "MaxPooling2D", "Dropout", "Flatten", "Permute", "Reshape"})
+EXACT_KINDS = frozenset(
+    {"InputLayer", "ZeroPadding2D", "MaxPooling2D", "Dropout", "Flatten", "Permute", "Reshape"}
+)
 
 # Since which Keras: (1/spread from the stored `running_std`, 1/spread from the batch's variance).
-# normalization.py and backend/theano_backend.py of each version; 1.0.4 - 1.0.6 store a standard deviation and add eps twice
-# in mode 2.
+# normalization.py and backend/theano_backend.py of each version; 1.0.4 - 1.0.6 store a standard
+# deviation and add eps twice in mode 2.
 BATCH_NORMALIZATION = (
-    ((1, 0, 4), lambda stored, eps: 1 / (stored + eps), lambda variance, eps: 1 / (np.sqrt(variance + eps) + eps)),
-    ((1, 0, 7), lambda stored, eps: 1 / (np.sqrt(stored) + eps), lambda variance, eps: 1 / (np.sqrt(variance) + eps)),
-    ((1, 0, 8), lambda stored, eps: 1 / np.sqrt(stored + eps), lambda variance, eps: 1 / np.sqrt(variance + eps)),
+    (
+        (1, 0, 4),
+        lambda stored, eps: 1 / (stored + eps),
+        lambda variance, eps: 1 / (np.sqrt(variance + eps) + eps),
+    ),
+    (
+        (1, 0, 7),
+        lambda stored, eps: 1 / (np.sqrt(stored) + eps),
+        lambda variance, eps: 1 / (np.sqrt(variance) + eps),
+    ),
+    (
+        (1, 0, 8),
+        lambda stored, eps: 1 / np.sqrt(stored + eps),
+        lambda variance, eps: 1 / np.sqrt(variance + eps),
+    ),
 )
 KERAS_KNOWN = ((1, 0, 4), (1, 2, 2))
 
 
 def check_settings(layer):
-    """Raise CannotRun, naming layer and setting, for a kind or a setting that the formulas below do not cover."""
+    """Raise CannotRun, naming layer and setting, for a kind or a setting that the formulas below
+    do not cover.
+    """
     if layer.kind not in SETTINGS:
-        raise CannotRun(f"layer {layer.name}: the oracle has no formula for {layer.kind}; known are {', '.join(SETTINGS)}")
+        raise CannotRun(
+            f"layer {layer.name}: the oracle has no formula for {layer.kind}; known are "
+            f"{', '.join(SETTINGS)}"
+        )
     known = {**_BASE, **SETTINGS[layer.kind]}
     for setting, given in layer.config.items():
         allowed = known.get(setting, ())
         if allowed is not ANY and given not in allowed:
-            raise CannotRun(f"layer {layer.name} ({layer.kind}): the oracle does not compute {setting}={given!r}; "
-                            f"it knows {', '.join(map(repr, allowed)) or 'no such setting'}")
+            raise CannotRun(
+                f"layer {layer.name} ({layer.kind}): the oracle does not compute "
+                f"{setting}={given!r}; "
+                f"it knows {', '.join(map(repr, allowed)) or 'no such setting'}"
+            )
 
 
 @contextmanager
@@ -69,8 +133,11 @@ def said_of(layer, x):
     try:
         yield
     except (ValueError, IndexError) as error:
-        raise CannotRun(f"layer {layer.name} ({layer.kind}): its parameters or settings do not fit an input of shape "
-                        f"{tuple(x.shape)} ({error})") from error
+        raise CannotRun(
+            f"layer {layer.name} ({layer.kind}): its parameters or settings do not fit an "
+            "input of shape "
+            f"{tuple(x.shape)} ({error})"
+        ) from error
 
 
 def parameter(layer, params, suffix):
@@ -78,8 +145,10 @@ def parameter(layer, params, suffix):
     try:
         return np.asarray(params[suffix], np.float64)
     except KeyError:
-        raise CannotRun(f"layer {layer.name} ({layer.kind}): the weights hold no {layer.name}_{suffix}; "
-                        "check the weight file") from None
+        raise CannotRun(
+            f"layer {layer.name} ({layer.kind}): the weights hold no {layer.name}_{suffix}; "
+            "check the weight file"
+        ) from None
 
 
 def bias(layer, params, units):
@@ -88,19 +157,29 @@ def bias(layer, params, units):
 
 
 def convolution(layer, params, channels):
-    """The layer as a Convolution: kernels (K, C, kh, kw), bias (K,). ValueError where the kernels want other channels."""
+    """The layer as a Convolution: kernels (K, C, kh, kw), bias (K,). ValueError where the kernels
+    want other channels.
+    """
     kernels = parameter(layer, params, "W")
     if kernels.ndim != 4 or kernels.shape[1] != channels:
         raise ValueError(f"kernels of shape {kernels.shape} on {channels} channels")
-    return Convolution(kernels, bias(layer, params, len(kernels)), layer.config.get("border_mode", "valid"),
-                       tuple(layer.config.get("subsample", (1, 1))))
+    return Convolution(
+        kernels,
+        bias(layer, params, len(kernels)),
+        layer.config.get("border_mode", "valid"),
+        tuple(layer.config.get("subsample", (1, 1))),
+    )
 
 
 def dialect(keras):
-    """(reciprocal spread from the stored value, the same from a batch variance) of that Keras version."""
+    """(reciprocal spread from the stored value, the same from a batch variance) of that Keras
+    version.
+    """
     version = tuple(map(int, keras.split("."))) if re.fullmatch(r"\d+(\.\d+)+", keras) else ()
     if not KERAS_KNOWN[0] <= version <= KERAS_KNOWN[1]:
-        raise CannotRun(f"Keras {keras}: its batch normalisation is unknown here; known are 1.0.4 to 1.2.2")
+        raise CannotRun(
+            f"Keras {keras}: its batch normalisation is unknown here; known are 1.0.4 to 1.2.2"
+        )
     return [row for row in BATCH_NORMALIZATION if row[0] <= version][-1][1:]
 
 
@@ -111,7 +190,9 @@ def channel_axis(layer, shape):
 
 
 def batch_statistics(x):
-    """Per channel of x (before, C, after): mean, biased variance and mean magnitude, float64, in two passes."""
+    """Per channel of x (before, C, after): mean, biased variance and mean magnitude, float64, in
+    two passes.
+    """
     count, scratch = x.shape[0] * x.shape[2], Scratch()
     total, magnitude, variance = np.zeros((3, x.shape[1]))
     for where in blocks(x.shape):
@@ -133,7 +214,8 @@ def _wide(part, scratch):
 
 
 def normalization(layer, params, x, keras):
-    """(scale, mean, beta, variance, mean |x|), each (C,): the layer is scale*(x - mean) + beta. x is (before, C, after).
+    """(scale, mean, beta, variance, mean |x|), each (C,): the layer is scale*(x - mean) + beta. x
+    is (before, C, after).
 
     The last two are None where the layer uses its stored statistics.
     """
@@ -166,14 +248,18 @@ def _convolution(layer, params, x, keras):
 
 
 def elu(x, alpha):
-    """relu(x) + alpha*(exp(min(x, 0)) - 1): advanced_activations.py. float64 exp - 1 errs by 1e-16, 1e-9 of its float32 bound."""
+    """relu(x) + alpha*(exp(min(x, 0)) - 1): advanced_activations.py. float64 exp - 1 errs by
+    1e-16, 1e-9 of its float32 bound.
+    """
     negative = np.minimum(x, 0).astype(np.float64)
     np.exp(negative, out=negative)
     return np.maximum(x, 0) + alpha * (negative - 1)
 
 
 def sigmoid(x):
-    """Theano's float64 sigmoid: exactly 1 above 19 and 0 below -709 (tensor/nnet/sigm.py, ScalarSigmoid.c_code)."""
+    """Theano's float64 sigmoid: exactly 1 above 19 and 0 below -709 (tensor/nnet/sigm.py,
+    ScalarSigmoid.c_code).
+    """
     inner = 1 / (1 + np.exp(-np.clip(x, -709, 19)))
     return np.where(x > 19, 1.0, np.where(x < -709, 0.0, inner))
 
@@ -215,12 +301,16 @@ MOVES = {
 
 
 def gru_steps(layer, params, x, before=None):
-    """Yield, per time step, the dict of everything a GRU computes (B, units): recurrent.py, GRU.step, h0 = 0.
+    """Yield, per time step, the dict of everything a GRU computes (B, units): recurrent.py,
+    GRU.step, h0 = 0.
 
-    before: states (B, T, units) to take before each step, in the order of the steps, instead of its own.
+    before: states (B, T, units) to take before each step, in the order of the steps, instead of
+    its own.
     """
-    p = {suffix: parameter(layer, params, suffix) for suffix in
-         ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")}
+    p = {
+        suffix: parameter(layer, params, suffix)
+        for suffix in ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
+    }
     times = range(x.shape[1])
     h = np.zeros((len(x), p["U_z"].shape[0]))
     for step, t in enumerate(reversed(times) if layer.config.get("go_backwards") else times):
@@ -231,7 +321,18 @@ def gru_steps(layer, params, x, before=None):
         a_h = now @ p["W_h"] + p["b_h"] + (r * h) @ p["U_h"]
         c = np.tanh(a_h)
         after = z * h + (1 - z) * c
-        yield {"x": now, "h": h, "a_z": a_z, "a_r": a_r, "a_h": a_h, "z": z, "r": r, "c": c, "after": after, "params": p}
+        yield {
+            "x": now,
+            "h": h,
+            "a_z": a_z,
+            "a_r": a_r,
+            "a_h": a_h,
+            "z": z,
+            "r": r,
+            "c": c,
+            "after": after,
+            "params": p,
+        }
         h = after
 
 
@@ -263,8 +364,10 @@ ROUNDS = {
 def value(layer, params, x, keras):
     """The reference formula of one layer in float64.
 
-    layer: has .name, .kind, .config; params: suffix -> array; x: the layer's input, float32 or float64; keras: version string.
-    Returns a float64 array of the layer's output shape. Raises CannotRun for a kind, setting or version it does not know.
+    layer: has .name, .kind, .config; params: suffix -> array; x: the layer's input, float32 or
+    float64; keras: version string.
+    Returns a float64 array of the layer's output shape. Raises CannotRun for a kind, setting or
+    version it does not know.
     """
     check_settings(layer)
     with said_of(layer, x):

@@ -1,4 +1,6 @@
-"""Progress of long work: one live line per job on a terminal, one line per finished job elsewhere. All of it on stderr."""
+"""Progress of long work: one live line per job on a terminal, one line per finished job elsewhere.
+All of it on stderr.
+"""
 
 import sys
 from contextlib import contextmanager
@@ -24,8 +26,12 @@ class Live:
         """Show that `job` is at `stage`; `share` in [0, 1] where it is known."""
         row = self._rows.get(job)
         if row is None:
-            row = self._rows[job] = self._progress.add_task(job, total=1.0 if share is not None else None, stage=stage)
-        self._progress.update(row, stage=stage, total=None if share is None else 1.0, completed=share or 0.0)
+            row = self._rows[job] = self._progress.add_task(
+                job, total=1.0 if share is not None else None, stage=stage
+            )
+        self._progress.update(
+            row, stage=stage, total=None if share is None else 1.0, completed=share or 0.0
+        )
 
     def done(self, job, text):
         """Show that `job` has ended."""
@@ -41,6 +47,11 @@ def shown():
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.fields[stage]}")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[stage]}"),
+    )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield Live(progress)

@@ -1,4 +1,6 @@
-"""Recorders side by side: the longest first, one compiling in a folder at a time, all of them killed when one fails."""
+"""Recorders side by side: the longest first, one compiling in a folder at a time, all of them
+killed when one fails.
+"""
 
 import shutil
 import time
@@ -17,9 +19,11 @@ _LANE_COST = {"truth": 1.2, "noise": 0.4}
 
 
 def record_all(jobs, cache, *, workers=2, progress=None):
-    """Record Jobs {key: Job} into `cache`, `workers` side by side, the longest first; returns {key: path}.
+    """Record Jobs {key: Job} into `cache`, `workers` side by side, the longest first; returns
+    {key: path}.
 
-    Raises CannotRun for the first that fails, and whatever interrupts; the others are killed then, and nothing of them stays.
+    Raises CannotRun for the first that fails, and whatever interrupts; the others are killed then,
+    and nothing of them stays.
     """
     with _Shift(jobs, cache, progress) as shift:
         while shift.waiting or shift.running:
@@ -43,11 +47,16 @@ def time_one(job, folder):
 
 
 class _Shift:
-    """Jobs still waiting, recorders running with what has to be undone after each, and the traces brought home."""
+    """Jobs still waiting, recorders running with what has to be undone after each, and the traces
+    brought home.
+    """
 
     def __init__(self, jobs, cache, progress):
         self.jobs, self.cache, self.progress = jobs, cache, progress
-        self.commands = {stack: recorders.command_of(stack) for stack in dict.fromkeys(job.stack for job in jobs.values())}
+        self.commands = {
+            stack: recorders.command_of(stack)
+            for stack in dict.fromkeys(job.stack for job in jobs.values())
+        }
         self.waiting = sorted(jobs, key=lambda key: -_cost(jobs[key]))
         self.running, self.paths = {}, {}
 
@@ -60,7 +69,9 @@ class _Shift:
                 everything.enter_context(leave)
 
     def start(self, key):
-        """Start the recorder of `key`, or take what another run has just recorded; without either it stays waiting."""
+        """Start the recorder of `key`, or take what another run has just recorded; without either
+        it stays waiting.
+        """
         job = self.jobs[key]
         with ExitStack() as leave:
             lock = self.cache.try_lock(key)
@@ -76,19 +87,25 @@ class _Shift:
                 return
             folder = self.cache.scratch(key)
             leave.callback(shutil.rmtree, folder, ignore_errors=True)
-            recorder = recorders.Recorder(job, folder, self.commands[job.stack], compile_lock=lock_to_compile)
+            recorder = recorders.Recorder(
+                job, folder, self.commands[job.stack], compile_lock=lock_to_compile
+            )
             leave.callback(recorder.kill)
             self.running[key] = recorder, leave.pop_all()
         self.waiting.remove(key)
 
     def bring_home(self):
         """Move the traces of the recorders that have ended into the cache."""
-        for key in [key for key, (recorder, _) in self.running.items() if recorder.poll(self.progress)]:
+        for key in [
+            key for key, (recorder, _) in self.running.items() if recorder.poll(self.progress)
+        ]:
             recorder, leave = self.running.pop(key)
             with leave:
                 recorder.finish()
                 check_trace(recorder.job, recorder.out)
-                self._done(key, self.cache.add(key, recorder.out), f"recorded in {recorder.age_s:.1f} s")
+                self._done(
+                    key, self.cache.add(key, recorder.out), f"recorded in {recorder.age_s:.1f} s"
+                )
 
     def _done(self, key, path, text):
         self.paths[key] = path
@@ -107,13 +124,22 @@ def compile_lock(job):
 
 
 def check_trace(job, path):
-    """Raise CannotRun unless the trace at `path` is whole and says that what was asked for is what ran."""
+    """Raise CannotRun unless the trace at `path` is whole and says that what was asked for is what
+    ran.
+    """
     if not path.exists():
         raise CannotRun(f"{job.label}: the recorder ended without writing its trace; run it again")
     with open_trace(path) as trace:
         found = trace.provenance
     asked = {"model": job.model, "lane": job.lane.name, **job.expect}
-    wrong = [f"{name} is {found.get(name)!r}, asked for {value!r}" for name, value in asked.items() if found.get(name) != value]
+    wrong = [
+        f"{name} is {found.get(name)!r}, asked for {value!r}"
+        for name, value in asked.items()
+        if found.get(name) != value
+    ]
     if wrong:
-        raise CannotRun(f"{job.label}: the trace is not the one asked for: {'; '.join(wrong)}; rebuild the environment with "
-                        f"`.tools/bin/tox run -r --notest -e {job.stack.name}`")
+        raise CannotRun(
+            f"{job.label}: the trace is not the one asked for: {'; '.join(wrong)}; "
+            "rebuild the environment with "
+            f"`.tools/bin/tox run -r --notest -e {job.stack.name}`"
+        )

@@ -1,4 +1,6 @@
-"""The main job: record or recall the originals, run the port on the same input, compare, and make parity.json's document."""
+"""The main job: record or recall the originals, run the port on the same input, compare, and make
+parity.json's document.
+"""
 
 import importlib
 import multiprocessing
@@ -20,33 +22,54 @@ from parity.tags import tag_tables
 from parity.trace import open_trace
 
 PORT = "port.proof:steps"
-KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33)}  # glibc: reuse freed arrays, a tenth less time
+KEEP_PAGES = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+}  # glibc: reuse freed arrays, a tenth less time
 
 
 def run(cases, *, port=PORT, layers=None, workers=2, command="", progress=None, explain=True):
-    """Prove `port` on every case; returns the document. Raises CannotRun where something needed is missing or broken.
+    """Prove `port` on every case; returns the document. Raises CannotRun where something needed is
+    missing or broken.
 
-    port : "module:function", called as function(model name, weights path, Keras version); returns an ordered mapping
-    layer name -> callable(float32 array) -> float32 array.
-    layers : names to judge, None for all. explain : see compare.compare_case. workers : recorders, and comparing processes, side by side.
+    port : "module:function", called as function(model name, weights path, Keras version); returns
+    an ordered mapping layer name -> callable(float32 array) -> float32 array.
+    layers : names to judge, None for all. explain : see compare.compare_case. workers : recorders,
+    and comparing processes, side by side.
     """
     for case in cases:
         read_params(case.weights)  # a broken file is said before anything is started
     heard = {case.model.name: read_clips(case.clips) for case in cases}
-    traces = stacks.traces({case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress)
-    found = _compare_all(cases, traces, workers, progress, port=port, layers=layers, explain=explain)
-    models = [model_record(case, heard[case.model.name], traces[case], found[case.model.name]) for case in cases]
-    return document(models, environment=environment(threads_per_worker(min(workers, len(cases)))), command=command, port=port,
-                    selection=list(layers) if layers else None)
+    traces = stacks.traces(
+        {case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress
+    )
+    found = _compare_all(
+        cases, traces, workers, progress, port=port, layers=layers, explain=explain
+    )
+    models = [
+        model_record(case, heard[case.model.name], traces[case], found[case.model.name])
+        for case in cases
+    ]
+    return document(
+        models,
+        environment=environment(threads_per_worker(min(workers, len(cases)))),
+        command=command,
+        port=port,
+        selection=list(layers) if layers else None,
+    )
 
 
 def load_steps(port, case):
-    """The port's steps for `case`, from "module:function". Raises CannotRun where it cannot be imported or refuses the file."""
+    """The port's steps for `case`, from "module:function". Raises CannotRun where it cannot be
+    imported or refuses the file.
+    """
     module, _, function = port.partition(":")
     try:
         make = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise CannotRun(f"--port {port}: {error}; give module:function, for example {PORT}") from error
+        raise CannotRun(
+            f"--port {port}: {error}; give module:function, for example {PORT}"
+        ) from error
     try:
         return make(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras)
     except (OSError, ValueError) as error:
@@ -56,20 +79,46 @@ def load_steps(port, case):
 def model_record(case, clips, lanes, found):
     """One model's part of the document."""
     stack = stacks.describe(case.model.stack, lanes["reference"])
-    record = {"name": case.model.name, "verdict": None, "worst": None, "data": case.data,
-              "weights": {"file": case.weights.name, "sha256": sha256_of(case.weights)}, "stack": stack,
-              "clips": [{"name": name, "sha256": digest} for name, digest in zip(clips.names, clips.sha256, strict=True)],
-              "batch_size": len(clips.names), "first_divergence": found["first_divergence"], "final": found["final"],
-              "oracle_truth": found["oracle_truth"], "identity": found["identity"], "layers": found["layers"],
-              "attribution": found["attribution"], "microscope": found["microscope"],
-              "tags": tag_tables(clips.names, _tag_names(case.model.tags), found["scores"], found["logits"], _rounding_only(found))}
+    record = {
+        "name": case.model.name,
+        "verdict": None,
+        "worst": None,
+        "data": case.data,
+        "weights": {"file": case.weights.name, "sha256": sha256_of(case.weights)},
+        "stack": stack,
+        "clips": [
+            {"name": name, "sha256": digest}
+            for name, digest in zip(clips.names, clips.sha256, strict=True)
+        ],
+        "batch_size": len(clips.names),
+        "first_divergence": found["first_divergence"],
+        "final": found["final"],
+        "oracle_truth": found["oracle_truth"],
+        "identity": found["identity"],
+        "layers": found["layers"],
+        "attribution": found["attribution"],
+        "microscope": found["microscope"],
+        "tags": tag_tables(
+            clips.names,
+            _tag_names(case.model.tags),
+            found["scores"],
+            found["logits"],
+            _rounding_only(found),
+        ),
+    }
     return {**record, "verdict": model_verdict(record), "worst": worst_cell(record)}
 
 
 def _rounding_only(found):
-    """Whether every layer rounds at most more than usual, so that rounding may be the reason for a swap."""
+    """Whether every layer rounds at most more than usual, so that rounding may be the reason for a
+    swap.
+    """
     allowed = {*verdict.HOLDS, verdict.EXCESS}
-    return all(layer[mode]["verdict"] in allowed for layer in found["layers"] for mode in ("isolated", "chained"))
+    return all(
+        layer[mode]["verdict"] in allowed
+        for layer in found["layers"]
+        for mode in ("isolated", "chained")
+    )
 
 
 def _tag_names(count):
@@ -79,15 +128,26 @@ def _tag_names(count):
 
 
 def _compare_all(cases, traces, workers, progress, **how):
-    """Each case in a process of its own, `workers` side by side; the largest first, so that the cores end together."""
+    """Each case in a process of its own, `workers` side by side; the largest first, so that the
+    cores end together.
+    """
     workers = min(workers, len(cases))
-    os.environ.update({"OPENBLAS_NUM_THREADS": str(threads_per_worker(workers)), **KEEP_PAGES})  # read by the children as they start
+    os.environ.update(
+        {"OPENBLAS_NUM_THREADS": str(threads_per_worker(workers)), **KEEP_PAGES}
+    )  # read by the children as they start
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+    with ProcessPoolExecutor(
+        workers,
+        mp_context=context,
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
         jobs = {pool.submit(_compare_one, case, traces[case], **how): case for case in cases}
         try:
             return dict(_collect(jobs, progress))
-        except BaseException:  # Ctrl-C or a model that cannot be compared: the others are not waited for
+        except (
+            BaseException
+        ):  # Ctrl-C or a model that cannot be compared: the others are not waited for
             for child in multiprocessing.active_children():
                 child.terminate()
             raise
@@ -99,7 +159,9 @@ def _collect(jobs, progress):
         try:
             yield name, job.result()
         except BrokenProcessPool as error:
-            raise CannotRun(f"{name}: the comparing process died, most likely for want of memory; try WORKERS=1") from error
+            raise CannotRun(
+                f"{name}: the comparing process died, most likely for want of memory; try WORKERS=1"
+            ) from error
         if progress:
             progress.done(name, "compared")
 

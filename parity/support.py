@@ -25,24 +25,35 @@ class Support:
             self.unbounded += int(np.count_nonzero(beyond & (block.bound2 == NOTHING)))
 
     def findings(self):
-        """None when nothing is beyond; else {axes: [touched indices per axis], edges_only, side, text}."""
+        """None when nothing is beyond; else {axes: [touched indices per axis], edges_only, side,
+        text}.
+        """
         if not self.beyond:
             return None
         axes = self._axes()
-        found = {"touched": [len(a) for a in axes], "indices": [a[:LISTED].tolist() for a in axes],
-                 "edges_only": self._edges_only(), "side": self._side()}
+        found = {
+            "touched": [len(a) for a in axes],
+            "indices": [a[:LISTED].tolist() for a in axes],
+            "edges_only": self._edges_only(),
+            "side": self._side(),
+        }
         return {**found, "text": self._text(axes, found)}
 
     def _axes(self):
         """The touched indices of every output axis."""
         shape, axis = self.judge.shape, self.judge.axis
         before, channels, after = self.counts
-        return [*map(np.unique, before.reshape(shape[:axis]).nonzero()), channels.nonzero()[0],
-                *map(np.unique, after.reshape(shape[axis + 1:]).nonzero())]
+        return [
+            *map(np.unique, before.reshape(shape[:axis]).nonzero()),
+            channels.nonzero()[0],
+            *map(np.unique, after.reshape(shape[axis + 1 :]).nonzero()),
+        ]
 
     def _edges_only(self):
-        """Whether no element off the image's border is beyond; False where the output is no image around axis 1."""
-        image = self.judge.shape[self.judge.axis + 1:]
+        """Whether no element off the image's border is beyond; False where the output is no image
+        around axis 1.
+        """
+        image = self.judge.shape[self.judge.axis + 1 :]
         if len(image) != 2 or min(image) < 3:
             return False
         return not self.counts[2].reshape(image)[1:-1, 1:-1].any()
@@ -56,6 +67,14 @@ class Support:
     def _text(self, axes, found):
         touched, of = axes[self.judge.axis], self.judge.shape[self.judge.axis]
         name = self.judge.axis_name
-        which = f" ({', '.join(map(str, touched[:LISTED]))})" if len(touched) <= LISTED and len(touched) < of else ""
+        which = (
+            f" ({', '.join(map(str, touched[:LISTED]))})"
+            if len(touched) <= LISTED and len(touched) < of
+            else ""
+        )
         parts = [f"{len(touched)} of {of} {name}s{which}"]
-        return ", ".join(parts + ["edges only"] * found["edges_only"] + [f"only {found['side']}"] * bool(found["side"]))
+        return ", ".join(
+            parts
+            + ["edges only"] * found["edges_only"]
+            + [f"only {found['side']}"] * bool(found["side"])
+        )

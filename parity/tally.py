@@ -10,10 +10,12 @@ from parity.support import Support
 
 
 class Tally:
-    """One implementation's distance from the oracle (a bounds.Witness); values: its output; structure: regress channels too.
+    """One implementation's distance from the oracle (a bounds.Witness); values: its output;
+    structure: regress channels too.
 
-    worst2 is the largest ((value - o)/B)^2, channels2 each channel's sum of (value - o)^2, scaled2 that of ((value - o)/sigma)^2.
-    `finite` is False when the implementation or the oracle holds NaN or infinite values.
+    worst2 is the largest ((value - o)/B)^2, channels2 each channel's sum of (value - o)^2, scaled2
+    that of ((value - o)/sigma)^2. `finite` is False when the implementation or the oracle holds
+    NaN or infinite values.
     """
 
     def __init__(self, judge, values, structure=False):
@@ -26,7 +28,9 @@ class Tally:
         self.residuals = None  # or an evidence.Residuals
 
     def add(self, block):
-        """Take in a block; returns value - o, float64, good until the next (one 0 where a kind that rounds nothing agrees)."""
+        """Take in a block; returns value - o, float64, good until the next (one 0 where a kind
+        that rounds nothing agrees).
+        """
         values = self.values[block.where]
         if block.bound2 is None and np.array_equal(values, block.o):
             self.finite &= bool(np.isfinite(values.sum(dtype=np.float64)))
@@ -63,8 +67,12 @@ class Tally:
         inside = tuple(int(i + (part.start or 0)) for i, part in zip(at, block.where, strict=True))
         flat = np.ravel_multi_index(inside, self.judge.view)
         bound2 = NOTHING if block.bound2 is None else block.bound2[at]
-        self.at = {"index": [int(i) for i in np.unravel_index(flat, self.judge.shape)], "value": float(self.values[inside]),
-                   "oracle": float(block.o[at]), "allowed": 0.0 if bound2 == NOTHING else float(np.sqrt(bound2))}
+        self.at = {
+            "index": [int(i) for i in np.unravel_index(flat, self.judge.shape)],
+            "value": float(self.values[inside]),
+            "oracle": float(block.o[at]),
+            "allowed": 0.0 if bound2 == NOTHING else float(np.sqrt(bound2)),
+        }
 
     @property
     def errors2(self):
@@ -83,7 +91,9 @@ class Tally:
 
     @property
     def q(self):
-        """Root mean square of (value - o)/sigma over the elements that may round; 0 when none may."""
+        """Root mean square of (value - o)/sigma over the elements that may round; 0 when none
+        may.
+        """
         if self.rho == float("inf"):
             return float("inf")
         return float(np.sqrt(self.scaled2 / self.bounded)) if self.bounded else 0.0
@@ -95,10 +105,14 @@ class Tally:
 
 
 class Pair:
-    """Two arrays against each other: largest and root mean square difference, share of equal elements."""
+    """Two arrays against each other: largest and root mean square difference, share of equal
+    elements.
+    """
 
     def __init__(self, actual, expected, view):
-        self.actual, self.expected = (np.ascontiguousarray(a).reshape(view) for a in (actual, expected))
+        self.actual, self.expected = (
+            np.ascontiguousarray(a).reshape(view) for a in (actual, expected)
+        )
         self.largest = self.differences2 = 0.0
         self.peaks = None  # or an evidence.Peaks
         self.equal, self.signed_zeros, self.count = 0, 0, max(1, self.actual.size)

@@ -12,8 +12,10 @@ VERDICTS = (EXACT, ROUNDING, INHERITED, EXCESS, FORMULA, GROSS, SUSPECT, INCOMPA
 HOLDS = frozenset({EXACT, ROUNDING})
 
 RHO_MOST, Q_MOST = 1.0, 1.5
-BITS_LEAST = 8.0  # fewer: worse than storing the tensor in bfloat16, which no common format's rounding can be
-# Unit roundoffs of reduced-precision operands, with room for a factor of two: TF32 and half precision, bfloat16.
+# fewer: worse than storing the tensor in bfloat16, which no common format's rounding can be
+BITS_LEAST = 8.0
+# Unit roundoffs of reduced-precision operands, with room for a factor of two: TF32 and half
+# precision, bfloat16.
 OPERANDS = ((2.0**-12, 2.0**-10), (2.0**-9, 2.0**-8))
 Q_REFERENCE_SANE = (0.05, 1.2)
 
@@ -26,21 +28,33 @@ def _reduced_operands(m):
 RULES = (
     (INCOMPARABLE, lambda m: m["fault"] != "", "shape, dtype or NaN: there is nothing to compare"),
     (EXACT, lambda m: m["exact"], "every element is the original's"),
-    (SUSPECT, lambda m: not m["rho_reference"] <= RHO_MOST, "the oracle does not explain the original itself"),
-    (ROUNDING, lambda m: m["rho_port"] <= RHO_MOST and m["q_port"] <= Q_MOST and not m["structured"],
-     "float32 rounding explains it"),
-    (EXCESS, lambda m: not m["structured"] and (m["rho_det"] <= 1 or _reduced_operands(m)),
-     "the same formula, rounded more than expected"),
+    (
+        SUSPECT,
+        lambda m: not m["rho_reference"] <= RHO_MOST,
+        "the oracle does not explain the original itself",
+    ),
+    (
+        ROUNDING,
+        lambda m: m["rho_port"] <= RHO_MOST and m["q_port"] <= Q_MOST and not m["structured"],
+        "float32 rounding explains it",
+    ),
+    (
+        EXCESS,
+        lambda m: not m["structured"] and (m["rho_det"] <= 1 or _reduced_operands(m)),
+        "the same formula, rounded more than expected",
+    ),
     (FORMULA, lambda m: m["effective_bits"] >= BITS_LEAST, "another formula or parameter"),
     (GROSS, lambda m: True, "no rounding of any common format"),
 )
 
 
 def judge(measures, upstream_holds=True):
-    """The verdict of one cell, a string of VERDICTS. measures: of drift, or None for a cell that was never compared.
+    """The verdict of one cell, a string of VERDICTS. measures: of drift, or None for a cell that
+    was never compared.
 
-    upstream_holds: in a chain, whether every layer before holds. If not, a layer which itself holds has only INHERITED
-    its difference, and so has one whose input cannot be compared any more.
+    upstream_holds: in a chain, whether every layer before holds. If not, a layer which itself
+    holds has only INHERITED its difference, and so has one whose input cannot be compared any
+    more.
     """
     if measures is None:
         return NOT_COMPARED
@@ -68,6 +82,10 @@ def holds(verdict):
 
 
 def reference_is_sane(measures):
-    """The guard on the oracle: the original within its bound, and its rounding neither absent nor excessive."""
+    """The guard on the oracle: the original within its bound, and its rounding neither absent nor
+    excessive.
+    """
     low, high = Q_REFERENCE_SANE
-    return measures["rho_reference"] <= RHO_MOST and (measures["q_reference"] == 0 or low <= measures["q_reference"] <= high)
+    return measures["rho_reference"] <= RHO_MOST and (
+        measures["q_reference"] == 0 or low <= measures["q_reference"] <= high
+    )

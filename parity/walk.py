@@ -1,4 +1,6 @@
-"""Runs a port along a recorded original, layer by layer, on the original's own inputs (isolated) and on its own (chained)."""
+"""Runs a port along a recorded original, layer by layer, on the original's own inputs (isolated)
+and on its own (chained).
+"""
 
 from typing import NamedTuple
 
@@ -24,10 +26,12 @@ class Step(NamedTuple):
 
 
 def walk(reference, steps):
-    """Yield a Step per layer of the trace `reference`, in its order, holding one layer's arrays at a time.
+    """Yield a Step per layer of the trace `reference`, in its order, holding one layer's arrays at
+    a time.
 
-    steps : ordered mapping layer name -> callable(array) -> array. A missing step, one out of order or one that raises
-    becomes a fault of that Step, and the chain stays broken from there on.
+    steps : ordered mapping layer name -> callable(array) -> array. A missing step, one out of
+    order or one that raises becomes a fault of that Step, and the chain stays broken from there
+    on.
     """
     names = network_order(reference)
     given = chained = reference.read(reference.layers[names[0]].inbound[0])
@@ -56,15 +60,22 @@ def _apply(steps, name, given):
         return Side(given, None, f"the port has no layer {name}")
     try:
         actual = steps[name](given)
-    except Exception as error:  # whatever a port raises is that layer's failure, and the other layers are still judged
+    # whatever a port raises is that layer's failure, and the other layers are still judged
+    except Exception as error:
         return Side(given, None, f"the port's {name} raised {type(error).__name__}: {error}")
     if not isinstance(actual, np.ndarray):
-        return Side(given, None, f"the port's {name} returned {type(actual).__name__}, expected a NumPy array")
+        return Side(
+            given,
+            None,
+            f"the port's {name} returned {type(actual).__name__}, expected a NumPy array",
+        )
     return Side(given, actual)
 
 
 def _misplaced(name, names, steps):
-    """Why the port cannot run `name` next in a chain, or None: both orders, restricted to shared names, have to agree."""
+    """Why the port cannot run `name` next in a chain, or None: both orders, restricted to shared
+    names, have to agree.
+    """
     ours = [step for step in steps if step in names]
     theirs = [layer for layer in names if layer in steps]
     if name in steps and ours.index(name) != theirs.index(name):
@@ -73,5 +84,12 @@ def _misplaced(name, names, steps):
 
 
 def _same_bits(actual, expected):
-    return (actual is not None and actual.shape == expected.shape and actual.dtype == expected.dtype
-            and np.array_equal(np.ascontiguousarray(actual).view(np.uint8), np.ascontiguousarray(expected).view(np.uint8)))
+    return (
+        actual is not None
+        and actual.shape == expected.shape
+        and actual.dtype == expected.dtype
+        and np.array_equal(
+            np.ascontiguousarray(actual).view(np.uint8),
+            np.ascontiguousarray(expected).view(np.uint8),
+        )
+    )

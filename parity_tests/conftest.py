@@ -1,4 +1,6 @@
-"""Runs the parity job once for the models whose cells were collected, and hands each test its own record."""
+"""Runs the parity job once for the models whose cells were collected, and hands each test its own
+record.
+"""
 
 import os
 from pathlib import Path
@@ -8,7 +10,9 @@ import pytest
 from parity import cases, run
 
 HERE = Path(__file__).parent
-CHOSEN = cases.select(os.environ.get("PARITY_MODEL", "").split(), os.environ.get("PARITY_LAYER", "").split())
+CHOSEN = cases.select(
+    os.environ.get("PARITY_MODEL", "").split(), os.environ.get("PARITY_LAYER", "").split()
+)
 
 
 def pytest_generate_tests(metafunc):
@@ -17,8 +21,15 @@ def pytest_generate_tests(metafunc):
     if "record" not in metafunc.fixturenames:
         return
     if "layer" in metafunc.fixturenames:
-        pairs = [(model, layer) for model in models for layer in cases.MODELS[model].layers if not layers or layer in layers]
-        metafunc.parametrize(("model", "layer"), pairs, ids=[f"{model}-{layer}" for model, layer in pairs])
+        pairs = [
+            (model, layer)
+            for model in models
+            for layer in cases.MODELS[model].layers
+            if not layers or layer in layers
+        ]
+        metafunc.parametrize(
+            ("model", "layer"), pairs, ids=[f"{model}-{layer}" for model, layer in pairs]
+        )
     else:
         metafunc.parametrize("model", models)
 
@@ -26,7 +37,11 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="session")
 def document(request):
     """The run's document, for the models that were collected here."""
-    mine = [item.callspec.params for item in request.session.items if item.path.parent == HERE and hasattr(item, "callspec")]
+    mine = [
+        item.callspec.params
+        for item in request.session.items
+        if item.path.parent == HERE and hasattr(item, "callspec")
+    ]
     wanted = {params["model"] for params in mine if "model" in params}
     chosen = [cases.case_for(model) for model in CHOSEN[0] if model in wanted or not wanted]
     return run.run(chosen, workers=2, command="pytest parity_tests")

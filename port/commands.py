@@ -1,4 +1,6 @@
-"""What the commands of `python -m port` do; each returns its exit code and raises ValueError with one sentence."""
+"""What the commands of `python -m port` do; each returns its exit code and raises ValueError with
+one sentence.
+"""
 
 import io
 import sys
@@ -18,8 +20,11 @@ from port.sentences import shown
 from port.tagging import decoded, score_files
 
 NOTHING, SOME = 2, 1
-BATCH_WARNING = ("CNN0 normalises with the statistics of its batch: each track's tags depend on the clips it is scored with "
-                 "(--batch-size {}); --calibration freezes them")
+BATCH_WARNING = (
+    "CNN0 normalises with the statistics of its batch: each track's tags depend on the "
+    "clips it is scored with "
+    "(--batch-size {}); --calibration freezes them"
+)
 
 
 class Network(NamedTuple):
@@ -57,7 +62,9 @@ def tag(network, given, cut, top, unit, form, plot):
     say(errors)
     _print(writer.begin())
     tracks, done = [], 0
-    for scored in progress(score_files(network.tagger, paths, **cut._asdict()), len(paths), "tagging"):
+    for scored in progress(
+        score_files(network.tagger, paths, **cut._asdict()), len(paths), "tagging"
+    ):
         say(filter(None, (scored.error, *scored.remarks)))
         if scored.error:
             errors.append(scored.error)
@@ -92,7 +99,9 @@ def progress(results, count, doing):
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+    with Progress(
+        console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+    ) as bar:
         task = bar.add_task(doing, total=count)
         for result in results:
             yield result
@@ -107,20 +116,39 @@ def calibrate(network, given, out, frames, front_end):
     paths, errors = audio_files(given)
     say(errors)
     clips = _Clips(paths, frames, front_end, errors)
-    found = calibration.calibrate(network.tagger, clips, lambda passed, layer: progress(passed, len(clips.paths), f"calibrating {layer}"))
+    found = calibration.calibrate(
+        network.tagger,
+        clips,
+        lambda passed, layer: progress(passed, len(clips.paths), f"calibrating {layer}"),
+    )
     files = [{"file": shown(path.name), "sha256": sha256_of(path)} for path in clips.paths]
-    calibration.save(out, network.tagger, found, clips=files, frames=frames, front_end=front_end, weights=network.source.name,
-                     weights_file_sha256=sha256_of(network.source), meaningless=network.is_stand_in)
+    calibration.save(
+        out,
+        network.tagger,
+        found,
+        clips=files,
+        frames=frames,
+        front_end=front_end,
+        weights=network.source.name,
+        weights_file_sha256=sha256_of(network.source),
+        meaningless=network.is_stand_in,
+    )
     for line in outputs.told(network):
         click.echo(line)
     for name, statistics in found.items():
-        click.echo(f"{name}: {len(statistics.mean)} means and variances, each of {statistics.values:,} values")
-    click.echo(f"{shown(out)}: {network.tagger.model} frozen at {len(files)} file{'s' * (len(files) != 1)}")
+        click.echo(
+            f"{name}: {len(statistics.mean)} means and variances, each of "
+            f"{statistics.values:,} values"
+        )
+    click.echo(
+        f"{shown(out)}: {network.tagger.model} frozen at {len(files)} file{'s' * (len(files) != 1)}"
+    )
     return exit_code(len(files), len(errors))
 
 
 class _Clips:
-    """Mel spectrograms of files, decoded anew each time they are gone through, so that memory holds a few at a time.
+    """Mel spectrograms of files, decoded anew each time they are gone through, so that memory
+    holds a few at a time.
 
     Files that cannot be read are left out of `paths` and named in `errors`.
     """
@@ -160,7 +188,9 @@ def convert(source, target, model):
 
     check_writable(target)
     tagger = provenance.convert(source, target, model)
-    click.echo(f"{shown(target)}: {tagger.model}, formulas of Keras {tagger.keras}, from {shown(source)}")
+    click.echo(
+        f"{shown(target)}: {tagger.model}, formulas of Keras {tagger.keras}, from {shown(source)}"
+    )
     return 0
 
 

@@ -1,13 +1,16 @@
-"""What configures each layer of a tagger, as plain data: for whoever has to notice that a setting changed.
+"""What configures each layer of a tagger, as plain data: for whoever has to notice that a setting
+changed.
 
-Functions and classes are left out: two of them may compute the same, and what they compute is judged by its numbers.
+Functions and classes are left out: two of them may compute the same, and what they compute is
+judged by its numbers.
 """
 
 from port.models import Tagger
 
 
 def describe(model, keras=None):
-    """Ordered dict layer name -> {setting: value}, values as JSON has them: everything but formulas and parameters' numbers.
+    """Ordered dict layer name -> {setting: value}, values as JSON has them: everything but
+    formulas and parameters' numbers.
 
     model, keras : as port.models.Tagger takes them, whose ValueError this raises.
     """
@@ -17,9 +20,18 @@ def describe(model, keras=None):
 def _settings(link):
     """The plain public attributes of a link, and its parameters' dtypes and shapes."""
     own = link._params | link._persistent
-    values = {key: value for key, value in vars(link).items() if key != "name" and key[0] != "_" and key not in own}
-    held = {name: getattr(getattr(link, name), "array", getattr(link, name)) for name in sorted(own)}
-    return {**_plain(values), **{name: f"{array.dtype}{list(array.shape)}" for name, array in held.items()}}
+    values = {
+        key: value
+        for key, value in vars(link).items()
+        if key != "name" and key[0] != "_" and key not in own
+    }
+    held = {
+        name: getattr(getattr(link, name), "array", getattr(link, name)) for name in sorted(own)
+    }
+    return {
+        **_plain(values),
+        **{name: f"{array.dtype}{list(array.shape)}" for name, array in held.items()},
+    }
 
 
 def _plain(value):

@@ -1,4 +1,6 @@
-"""How a PNG shows a text: in Pillow's own font, else in one of the system's that has all its characters, else with escapes."""
+"""How a PNG shows a text: in Pillow's own font, else in one of the system's that has all its
+characters, else with escapes.
+"""
 
 import functools
 import unicodedata
@@ -8,15 +10,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-# Of Linux, macOS and Windows, for names in Chinese, Japanese and Korean, then in other alphabets; looked for where systems keep fonts.
-SYSTEM = ("NotoSansCJK-Regular.ttc", "NotoSansCJKjp-Regular.otf", "SourceHanSans-Regular.ttc", "ipaexg.ttf", "ipag.ttf", "wqy-microhei.ttc",
-          "Hiragino Sans GB.ttc", "Arial Unicode.ttf", "msgothic.ttc", "DejaVuSans.ttf", "segoeui.ttf")
+# Of Linux, macOS and Windows, for names in Chinese, Japanese and Korean, then in other alphabets;
+# looked for where systems keep fonts.
+SYSTEM = (
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansCJKjp-Regular.otf",
+    "SourceHanSans-Regular.ttc",
+    "ipaexg.ttf",
+    "ipag.ttf",
+    "wqy-microhei.ttc",
+    "Hiragino Sans GB.ttc",
+    "Arial Unicode.ttf",
+    "msgothic.ttc",
+    "DejaVuSans.ttf",
+    "segoeui.ttf",
+)
 NO_CHARACTER = "\U0010ffff"  # what a font draws for this it draws for everything that it lacks
-NARROW, WIDE = 0.6, 1.0  # of the font's size: about as wide as a letter is, and a character of Chinese or Japanese
+NARROW, WIDE = (
+    0.6,
+    1.0,
+)  # of the font's size: about as wide as a letter is, and a character of Chinese or Japanese
 
 
 def written(text: str, size_px: int) -> "tuple[FreeTypeFont, str]":
-    """(font, what to write in it): `text` itself where a font has all of it, else with escapes for what Pillow's own lacks."""
+    """(font, what to write in it): `text` itself where a font has all of it, else with escapes for
+    what Pillow's own lacks.
+    """
     for font in _fonts(size_px):
         if all(_has(font, character) for character in text):
             return font, text
@@ -25,7 +44,9 @@ def written(text: str, size_px: int) -> "tuple[FreeTypeFont, str]":
 
 
 def fitted(text: str, room_px: float, length_px: Callable[[str], float]) -> str:
-    """`text`, or as much of its end as fits into `room_px` with an ellipsis before: the end of a path is what tells files apart."""
+    """`text`, or as much of its end as fits into `room_px` with an ellipsis before: the end of a
+    path is what tells files apart.
+    """
     start, kept = 0, text
     while start < len(text) and length_px(kept) > room_px:
         start += 1
@@ -53,4 +74,6 @@ def _fonts(size_px):
 
 @functools.cache
 def _has(font, character):
-    return character.isspace() or bytes(font.getmask(character)) != bytes(font.getmask(NO_CHARACTER))
+    return character.isspace() or bytes(font.getmask(character)) != bytes(
+        font.getmask(NO_CHARACTER)
+    )

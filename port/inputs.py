@@ -9,11 +9,25 @@ from port.files import FilePath
 from port.reading import AudioError
 from port.sentences import shown
 
-SUFFIXES = {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".w64", ".caf"}
+SUFFIXES = {
+    ".wav",
+    ".mp3",
+    ".flac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".aif",
+    ".aiff",
+    ".au",
+    ".w64",
+    ".caf",
+}
 
 
 def audio_files(given: Iterable[FilePath]) -> tuple[list[Path], list[AudioError]]:
-    """Files, folders (searched below, by suffix) and patterns -> (list of paths, list of AudioError), each file once."""
+    """Files, folders (searched below, by suffix) and patterns -> (list of paths, list of
+    AudioError), each file once.
+    """
     paths, errors = [], []
     for name in map(os.fspath, given):
         found, faults = _expanded(name)
@@ -23,10 +37,16 @@ def audio_files(given: Iterable[FilePath]) -> tuple[list[Path], list[AudioError]
 
 
 def below(folder: FilePath) -> tuple[list[Path], list[AudioError]]:
-    """(all audio files below a folder, sorted by name; AudioErrors for folders that may not be read, or that none is there)."""
+    """(all audio files below a folder, sorted by name; AudioErrors for folders that may not be
+    read, or that none is there).
+    """
     paths, errors = [], []
     for parent, _, names in os.walk(folder, onerror=lambda error: errors.append(_closed(error))):
-        paths += [Path(parent, name) for name in names if _is_audio(name) and os.path.isfile(os.path.join(parent, name))]
+        paths += [
+            Path(parent, name)
+            for name in names
+            if _is_audio(name) and os.path.isfile(os.path.join(parent, name))
+        ]
     return sorted(paths), errors or ([] if paths else [_none(folder, "holds no audio file")])
 
 
@@ -41,10 +61,14 @@ def _expanded(name):
 
 
 def _matching(pattern):
-    """As the shell would give them one by one, but for files of other kinds, which a pattern such as * has among the rest."""
+    """As the shell would give them one by one, but for files of other kinds, which a pattern such
+    as * has among the rest.
+    """
     matches = sorted(glob.glob(pattern, recursive=True))
     paths, errors = audio_files(name for name in matches if os.path.isdir(name) or _is_audio(name))
-    return paths, errors or ([] if paths else [_none(pattern, "matches no audio file" if matches else "matches no file")])
+    return paths, errors or (
+        [] if paths else [_none(pattern, "matches no audio file" if matches else "matches no file")]
+    )
 
 
 def _is_audio(name):
@@ -52,8 +76,12 @@ def _is_audio(name):
 
 
 def _closed(error):
-    return AudioError(f"{shown(error.filename)} cannot be read ({error.strerror}); give a folder that may be read")
+    return AudioError(
+        f"{shown(error.filename)} cannot be read ({error.strerror}); give a folder that may be read"
+    )
 
 
 def _none(name, what):
-    return AudioError(f"{shown(name)} {what}; give wav, flac, ogg or mp3 files, or a folder that holds some")
+    return AudioError(
+        f"{shown(name)} {what}; give wav, flac, ogg or mp3 files, or a folder that holds some"
+    )

@@ -1,4 +1,6 @@
-"""What the port's layers compute on the way and do not return: gates and states of a GRU, statistics of a batch."""
+"""What the port's layers compute on the way and do not return: gates and states of a GRU,
+statistics of a batch.
+"""
 
 import chainer
 import chainer.functions as F
@@ -13,18 +15,24 @@ from port.models import load
 def insides(model, weights, keras=None):
     """{layer: callable on arrays} for the tagger of port.models.load.
 
-    A GRU's is unrolled(x, before=None), mode 2 batch normalisation's is batch_statistics(x); other layers have none.
+    A GRU's is unrolled(x, before=None), mode 2 batch normalisation's is batch_statistics(x); other
+    layers have none.
     """
     links = load(model, weights, keras).steps()
     grus = {name: _unrolled(link) for name, link in links.items() if isinstance(link, gru.GRU)}
-    return grus | {name: _batch_statistics(link) for name, link in links.items() if getattr(link, "mode", 0) == 2}
+    return grus | {
+        name: _batch_statistics(link)
+        for name, link in links.items()
+        if getattr(link, "mode", 0) == 2
+    }
 
 
 def _unrolled(link):
     def unrolled(x, before=None):
         """x (B,T,inputs) -> {"z", "r", "candidate", "state"}: (B,T,units), by the link's own steps.
 
-        before : states (B,T,units) to take before each step, or None: each step takes what the last one gave.
+        before : states (B,T,units) to take before each step, or None: each step takes what the
+        last one gave.
         """
         with chainer.no_backprop_mode():
             projections = F.linear(x, link.W, link.b, n_batch_axes=2)
@@ -36,7 +44,10 @@ def _unrolled(link):
                 h = gru.step(projection, h, *recurrent).array
                 found.append([*(gate.array for gate in gates), h])
         by_name = zip(*found, strict=True)
-        return {name: np.stack(steps, axis=1) for name, steps in zip(("z", "r", "candidate", "state"), by_name, strict=True)}
+        return {
+            name: np.stack(steps, axis=1)
+            for name, steps in zip(("z", "r", "candidate", "state"), by_name, strict=True)
+        }
 
     return unrolled
 
@@ -51,14 +62,28 @@ def _batch_statistics(link):
 
 
 def moving_averages(keras, batches):
-    """What the port's batch normalisation of release `keras` holds after each batch of (updates,B,C,F,T) in the train phase.
+    """What the port's batch normalisation of release `keras` holds after each batch of
+    (updates,B,C,F,T) in the train phase.
 
-    Returns {"running_mean", "running_std", "divisor": (updates,C)}; divisor is what the test phase then divides by.
+    Returns {"running_mean", "running_std", "divisor": (updates,C)}; divisor is what the test phase
+    then divides by.
     """
     link, found = BatchNormalization(batches.shape[2], keras=keras), []
     with chainer.using_config("train", True), chainer.no_backprop_mode():
         for batch in batches:
             link(batch)
             running = link.running_std
-            found.append((link.running_mean, running, link.dialect.test_divisor(chainer.Variable(running), link.eps).array))
-    return dict(zip(("running_mean", "running_std", "divisor"), map(np.stack, zip(*found, strict=True)), strict=True))
+            found.append(
+                (
+                    link.running_mean,
+                    running,
+                    link.dialect.test_divisor(chainer.Variable(running), link.eps).array,
+                )
+            )
+    return dict(
+        zip(
+            ("running_mean", "running_std", "divisor"),
+            map(np.stack, zip(*found, strict=True)),
+            strict=True,
+        )
+    )

@@ -1,6 +1,8 @@
-"""Where weights and clips are: what is given, then the folder in PARITY_DATA, then the cache of the published files.
+"""Where weights and clips are: what is given, then the folder in PARITY_DATA, then the cache of
+the published files.
 
-The same places as the parity run's, without its checks by sha256; the port is usable without the harness.
+The same places as the parity run's, without its checks by sha256; the port is usable without the
+harness.
 """
 
 import os
@@ -25,16 +27,19 @@ class NotFound(ValueError):
 
 
 def weights_of(model: str) -> Path:
-    """Path of the published weights of `model`; ValueError for an unknown model, NotFound where they are nowhere.
+    """Path of the published weights of `model`; ValueError for an unknown model, NotFound where
+    they are nowhere.
 
-    An npz of the same name that was converted from them (python -m port convert) comes first, also where the HDF5 is gone.
+    An npz of the same name that was converted from them (python -m port convert) comes first, also
+    where the HDF5 is gone.
     """
     architecture_of(model)
     keras = Path("weights", WEIGHTS[model])
     found = next(filter(None, (_npz_or_hdf5(folder / keras) for folder in _folders())), None)
     if found is None:
         raise NotFound(
-            f"no weights of {model} are here; run make fixtures, set {DATA_VARIABLE} to a folder with weights/{WEIGHTS[model]}, "
+            f"no weights of {model} are here; run make fixtures, set {DATA_VARIABLE} to a "
+            f"folder with weights/{WEIGHTS[model]}, "
             "give --weights FILE, or try the program on stand-ins with --seeded"
         )
     return found
@@ -42,18 +47,25 @@ def weights_of(model: str) -> Path:
 
 def _npz_or_hdf5(hdf5):
     npz = hdf5.with_suffix(".npz")
-    if npz.is_file() and (not hdf5.is_file() or provenance_of(npz).get("source_sha256") == sha256_of(hdf5)):
+    if npz.is_file() and (
+        not hdf5.is_file() or provenance_of(npz).get("source_sha256") == sha256_of(hdf5)
+    ):
         return npz
     return hdf5 if hdf5.is_file() else None
 
 
 def stand_in_of(model: str) -> Path:
-    """Path of the seeded stand-in of `model`, made in the cache; NotFound where that cannot be written or the project is not here."""
+    """Path of the seeded stand-in of `model`, made in the cache; NotFound where that cannot be
+    written or the project is not here.
+    """
     architecture_of(model)
     try:
         from fixtures import seeded  # late: used alone, the port has no stand-ins
     except ImportError as error:
-        raise NotFound("the stand-ins are made by the project's fixtures folder, which is not here; give --weights FILE") from error
+        raise NotFound(
+            "the stand-ins are made by the project's fixtures folder, which is not here; "
+            "give --weights FILE"
+        ) from error
     try:
         return seeded.weights(model)
     except seeded.CannotRun as error:

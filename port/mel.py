@@ -1,6 +1,8 @@
-"""Samples -> mel spectrogram in dB, with the numbers of librosa.feature.melspectrogram, which takes seconds to import.
+"""Samples -> mel spectrogram in dB, with the numbers of librosa.feature.melspectrogram, which
+takes seconds to import.
 
-librosa 0.11: stft and amplitude_to_db of core/spectrum.py, mel of filters.py (Slaney's scale and norm).
+librosa 0.11: stft and amplitude_to_db of core/spectrum.py, mel of filters.py (Slaney's scale and
+norm).
 """
 
 import functools
@@ -21,9 +23,11 @@ LOG_STEP = np.log(6.4) / 27
 
 
 def decibel_of(samples: np.ndarray) -> np.ndarray:
-    """samples (n,) float32 at 12 kHz -> (96, 1 + n // 256) float32, dB with reference 1.0 and a range of 80 dB.
+    """samples (n,) float32 at 12 kHz -> (96, 1 + n // 256) float32, dB with reference 1.0 and a
+    range of 80 dB.
 
-    The decibels are of the squared mel power: keunwoochoi/music-auto_tagging-keras gives power where an amplitude belongs.
+    The decibels are of the squared mel power: keunwoochoi/music-auto_tagging-keras gives power
+    where an amplitude belongs.
     """
     squared = np.square(_filters() @ _power(samples))  # (F,T)
     decibel = 10 * np.log10(np.maximum(np.float32(LEAST_POWER**2), squared))
@@ -33,7 +37,9 @@ def decibel_of(samples: np.ndarray) -> np.ndarray:
 def _power(samples):
     """samples (n,) -> power spectra (257,T) of Hann windows around every 256th sample."""
     padded = np.pad(samples, FFT_SAMPLES // 2, mode=PADDING)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, FFT_SAMPLES)[::HOP_SAMPLES]  # (T,512)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, FFT_SAMPLES)[
+        ::HOP_SAMPLES
+    ]  # (T,512)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT_SAMPLES) / FFT_SAMPLES)
     return np.square(np.abs(np.fft.rfft(hann * windows).astype(np.complex64))).T
 
@@ -44,7 +50,9 @@ def _filters():
     edges = _mel_frequencies_hz()
     slopes = edges[:, None] - np.linspace(0, SAMPLE_RATE_HZ / 2, 1 + FFT_SAMPLES // 2)
     widths = np.diff(edges)[:, None]
-    triangles = np.maximum(0, np.minimum(-slopes[:-2] / widths[:-1], slopes[2:] / widths[1:])).astype(np.float32)
+    triangles = np.maximum(
+        0, np.minimum(-slopes[:-2] / widths[:-1], slopes[2:] / widths[1:])
+    ).astype(np.float32)
     return (triangles * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
 
 
@@ -53,4 +61,6 @@ def _mel_frequencies_hz():
     turn = LOGARITHMIC_FROM_HZ / LINEAR_HZ_PER_MEL
     top = turn + np.log(SAMPLE_RATE_HZ / 2 / LOGARITHMIC_FROM_HZ) / LOG_STEP
     mel = np.linspace(0, top, MEL_BANDS + 2)
-    return np.where(mel < turn, LINEAR_HZ_PER_MEL * mel, LOGARITHMIC_FROM_HZ * np.exp(LOG_STEP * (mel - turn)))
+    return np.where(
+        mel < turn, LINEAR_HZ_PER_MEL * mel, LOGARITHMIC_FROM_HZ * np.exp(LOG_STEP * (mel - turn))
+    )

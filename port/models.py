@@ -13,7 +13,15 @@ from port.functions.elementwise import elu
 from port.functions.pooling import max_pooling_2d
 from port.links.batch_normalization import BatchNormalization
 from port.links.gru import GRU
-from port.links.layers import Apply, Convolution2D, SigmoidDense, flatten, permute, reshape, zero_padding_2d
+from port.links.layers import (
+    Apply,
+    Convolution2D,
+    SigmoidDense,
+    flatten,
+    permute,
+    reshape,
+    zero_padding_2d,
+)
 from port.sentences import nearest
 from port.tags import GENRES, TAGS
 
@@ -41,7 +49,9 @@ BY_RELEASE = {"BatchNormalization", "ELU"}  # the kinds whose formula depends on
 
 
 class Architecture(NamedTuple):
-    """One model: the Keras release of its published weights, its tags, and its layers as (name, kind, arguments)."""
+    """One model: the Keras release of its published weights, its tags, and its layers as (name,
+    kind, arguments).
+    """
 
     keras: str
     tags: tuple
@@ -49,7 +59,8 @@ class Architecture(NamedTuple):
 
 
 def _blocks(widths, pools, mode, ratio):
-    # conv -> batch normalisation -> ELU -> max pooling -> dropout; widths counts the input's one channel first.
+    # conv -> batch normalisation -> ELU -> max pooling -> dropout; widths counts the input's one
+    # channel first.
     rows = []
     for i, ((inputs, outputs), pool) in enumerate(zip(pairwise(widths), pools, strict=True), 1):
         rows += [
@@ -65,7 +76,9 @@ def _blocks(widths, pools, mode, ratio):
 def _cnn(mode):
     return [
         ("bn_0_freq", "BatchNormalization", {"size": 1366, "axis": 3}),
-        *_blocks((1, 32, 128, 128, 192, 256), ((2, 4), (2, 4), (2, 4), (3, 5), (4, 4)), mode, ratio=0.5),
+        *_blocks(
+            (1, 32, 128, 128, 192, 256), ((2, 4), (2, 4), (2, 4), (3, 5), (4, 4)), mode, ratio=0.5
+        ),
         ("flatten_1", "Flatten", {}),
         ("output", "Dense", {"in_size": 256, "out_size": len(TAGS)}),
     ]
@@ -94,11 +107,13 @@ MODELS = {
 
 
 class Tagger(chainer.Chain):
-    """Mel spectrograms (B,1,96,1366) in dB -> tag scores (B,tags) in [0, 1], through the layers of MODELS[model].
+    """Mel spectrograms (B,1,96,1366) in dB -> tag scores (B,tags) in [0, 1], through the layers of
+    MODELS[model].
 
-    A real chain: it takes Variables or arrays, trains where chainer.config.train is on, and serialises. Its links are
-    named as Keras names the layers. `keras` picks the formulas of that release; by default the one the weights are from.
-    `remedies` tells what changes the original's answer, and is empty but for a tagger loaded with a correction or calibration.
+    A real chain: it takes Variables or arrays, trains where chainer.config.train is on, and
+    serialises. Its links are named as Keras names the layers. `keras` picks the formulas of that
+    release; by default the one the weights are from. `remedies` tells what changes the original's
+    answer, and is empty but for a tagger loaded with a correction or calibration.
     """
 
     def __init__(self, model: str, keras: str | None = None):
@@ -113,16 +128,26 @@ class Tagger(chainer.Chain):
                 setattr(self, name, KINDS[kind](**arguments, **release))
 
     def steps(self) -> dict[str, Callable[[Array], chainer.Variable]]:
-        """Ordered dict layer name -> callable(Variable or array) -> Variable. A correction of the input is before these steps."""
+        """Ordered dict layer name -> callable(Variable or array) -> Variable. A correction of the
+        input is before these steps.
+        """
         return {name: self[name] for name in self.layer_names}
 
     @property
     def remedies(self) -> tuple[str, ...]:
-        """What stands between these scores and the original's, in words: an input correction, a calibration."""
-        return tuple(f"{kind} {said}" for kind, said in (("correction", self.correction), ("calibration", self.calibration)) if said)
+        """What stands between these scores and the original's, in words: an input correction, a
+        calibration.
+        """
+        return tuple(
+            f"{kind} {said}"
+            for kind, said in (("correction", self.correction), ("calibration", self.calibration))
+            if said
+        )
 
     def corrected(self, x: Array) -> Array:
-        """x (B,1,96,1366) as the first layer is given it: x itself, or an array of that shape where a correction is on."""
+        """x (B,1,96,1366) as the first layer is given it: x itself, or an array of that shape
+        where a correction is on.
+        """
         if self.correction is None:
             return x
         from port.corrections import correct
@@ -138,21 +163,32 @@ class Tagger(chainer.Chain):
         return self[last].logits(self.through(self.corrected(x), before))
 
     def tag(
-        self, audio: FilePath, *more: FilePath, frames: str = "centre", batch_size: int = 8, front_end: str = "today"
+        self,
+        audio: FilePath,
+        *more: FilePath,
+        frames: str = "centre",
+        batch_size: int = 8,
+        front_end: str = "today",
     ) -> "pandas.DataFrame":
-        """Tags of audio files as a pandas DataFrame: file, frame, rank, tag, score in [0, 1], percent of the frame's sum.
+        """Tags of audio files as a pandas DataFrame: file, frame, rank, tag, score in [0, 1],
+        percent of the frame's sum.
 
-        frames : "centre", the middle 29.12 s, or "all", every 29.12 s of a track and their mean. CNN0's scores depend on
-        the clips of their batch unless it is calibrated. front_end : "today" or "2016". With a correction or calibration on,
-        a column `remedies` says so. Raises port.audio.AudioError for a file that cannot be read; warns (UserWarning) of one
-        that the taggers can only half hear.
+        frames : "centre", the middle 29.12 s, or "all", every 29.12 s of a track and their mean.
+        CNN0's scores depend on the clips of their batch unless it is calibrated. front_end :
+        "today" or "2016". With a correction or calibration on, a column `remedies` says so. Raises
+        port.audio.AudioError for a file that cannot be read; warns (UserWarning) of one that the
+        taggers can only half hear.
         """
         from port.tagging import table
 
-        return table(self, [audio, *more], frames=frames, batch_size=batch_size, front_end=front_end)
+        return table(
+            self, [audio, *more], frames=frames, batch_size=batch_size, front_end=front_end
+        )
 
     def through(self, x: Array, names: Iterable[str]) -> Array:
-        """x (B,1,96,1366) through the first layers of the network, by their names in network order."""
+        """x (B,1,96,1366) through the first layers of the network, by their names in network
+        order.
+        """
         self._checked(x)
         for name in names:
             x = self[name](x)
@@ -161,7 +197,10 @@ class Tagger(chainer.Chain):
     def _checked(self, x):
         dtype = self.conv1.W.dtype
         if x.shape[1:] != MEL_SHAPE or x.dtype != dtype:
-            raise ValueError(f"{self.model} takes {dtype} mel spectrograms (clips, 1, 96, 1366), not {x.dtype} {x.shape}")
+            raise ValueError(
+                f"{self.model} takes {dtype} mel spectrograms (clips, 1, 96, 1366), not "
+                f"{x.dtype} {x.shape}"
+            )
         return x
 
 
@@ -169,18 +208,28 @@ def architecture_of(model: str) -> Architecture:
     """The row of MODELS, or a ValueError that suggests the nearest name."""
     if model in MODELS:
         return MODELS[model]
-    raise ValueError(f"no model is called {model!r}; did you mean {nearest(model, MODELS)}? There are {', '.join(MODELS)}")
+    raise ValueError(
+        f"no model is called {model!r}; did you mean {nearest(model, MODELS)}? There are "
+        f"{', '.join(MODELS)}"
+    )
 
 
 def load(
-    model: str, weights: FilePath, keras: str | None = None, *, correction: str | None = None, calibration: FilePath | None = None
+    model: str,
+    weights: FilePath,
+    keras: str | None = None,
+    *,
+    correction: str | None = None,
+    calibration: FilePath | None = None,
 ) -> Tagger:
     """A Tagger with the parameters of `weights`, a Keras HDF5 or an npz of port.weights.
 
-    keras : the release whose formulas to use; by default the npz's own, else that of the model's published weights.
-    correction : a name of port.corrections.CORRECTIONS, applied to the input. calibration : a file of `python -m port calibrate`
-    for CNN0. Raises ValueError for an unknown model, release or correction, port.weights.WeightsError for a file that does not
-    fit, port.calibration.CalibrationError for a calibration of other weights.
+    keras : the release whose formulas to use; by default the npz's own, else that of the model's
+    published weights.
+    correction : a name of port.corrections.CORRECTIONS, applied to the input. calibration : a file
+    of `python -m port calibrate` for CNN0. Raises ValueError for an unknown model, release or
+    correction, port.weights.WeightsError for a file that does not fit,
+    port.calibration.CalibrationError for a calibration of other weights.
     """
     from port.weights import read_into
 

@@ -1,6 +1,8 @@
-"""The npz files of the published Chainer port (github.com/shun60s/music-tagging-chainer, data/*.model), read as Keras's.
+"""The npz files of the published Chainer port (github.com/shun60s/music-tagging-chainer,
+data/*.model), read as Keras's.
 
-Its links have other names, and its `avg_var` is a variance where Keras 1.0.6 keeps a standard deviation.
+Its links have other names, and its `avg_var` is a variance where Keras 1.0.6 keeps a standard
+deviation.
 """
 
 import numpy as np
@@ -17,8 +19,14 @@ VARIANCE_IS_STORED = {"CRNN"}  # the other models' files hold the square of what
 
 
 def member_names(model):
-    """Ordered dict "conv1/conv1_W" as Keras names it -> the member of a published file that holds it."""
-    return {f"{name}/{name}_{suffix}": member for name, kind, _ in MODELS[model].layers for suffix, member in _members(name, kind)}
+    """Ordered dict "conv1/conv1_W" as Keras names it -> the member of a published file that holds
+    it.
+    """
+    return {
+        f"{name}/{name}_{suffix}": member
+        for name, kind, _ in MODELS[model].layers
+        for suffix, member in _members(name, kind)
+    }
 
 
 def looks_published(arrays):
@@ -28,15 +36,22 @@ def looks_published(arrays):
 
 def candidates(arrays):
     """The models whose published file has these members and shapes."""
-    return [model for model in VARIANCE_IS_STORED | {"CNN0", "CNN"} if set(arrays) - _counts(arrays) == set(member_names(model).values())]
+    return [
+        model
+        for model in VARIANCE_IS_STORED | {"CNN0", "CNN"}
+        if set(arrays) - _counts(arrays) == set(member_names(model).values())
+    ]
 
 
 def in_keras_layout(arrays, model):
     """Published members -> ordered dict of Keras's names and layout.
 
-    Kernels are flipped back, matrices transposed back, and a variance becomes the standard deviation where Keras keeps that.
+    Kernels are flipped back, matrices transposed back, and a variance becomes the standard
+    deviation where Keras keeps that.
     """
-    return {name: _turned(arrays[member], member, model) for name, member in member_names(model).items()}
+    return {
+        name: _turned(arrays[member], member, model) for name, member in member_names(model).items()
+    }
 
 
 def _turned(array, member, model):

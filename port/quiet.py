@@ -1,4 +1,6 @@
-"""Decoders that write to descriptor 2 themselves: libmpg123 has several lines for a damaged MP3, where one sentence is said of it."""
+"""Decoders that write to descriptor 2 themselves: libmpg123 has several lines for a damaged MP3,
+where one sentence is said of it.
+"""
 
 import os
 import sys
@@ -10,7 +12,9 @@ STDERR = 2  # the descriptor
 
 @contextmanager
 def decoders_silenced() -> Iterator[None]:
-    """While this lasts, descriptor 2 leads nowhere; what Python writes to sys.stderr still goes where it went."""
+    """While this lasts, descriptor 2 leads nowhere; what Python writes to sys.stderr still goes
+    where it went.
+    """
     if sys.stderr is None:  # started without one
         yield
         return
@@ -19,7 +23,9 @@ def decoders_silenced() -> Iterator[None]:
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), STDERR)
     try:
-        with os.fdopen(kept, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False) as ours:
+        with os.fdopen(
+            kept, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+        ) as ours:
             stream = ours if _is_descriptor_2(sys.stderr) else sys.stderr
             with redirect_stderr(stream):
                 yield

@@ -1,4 +1,6 @@
-"""Audio file -> samples at 12 kHz, in blocks. Whatever a file holds, what goes wrong with it is one AudioError."""
+"""Audio file -> samples at 12 kHz, in blocks. Whatever a file holds, what goes wrong with it is
+one AudioError.
+"""
 
 import os
 import stat
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     import soundfile
 
 BLOCK_SAMPLES = 1 << 18
-RATES_HZ = range(1000, 1000001)  # beyond them a header is damaged, and resampling would take all memory
+RATES_HZ = range(
+    1000, 1000001
+)  # beyond them a header is damaged, and resampling would take all memory
 
 
 class AudioError(ValueError):
@@ -26,7 +30,8 @@ class AudioError(ValueError):
 
 
 def read(path: FilePath, front_end: str) -> tuple[np.ndarray, int]:
-    """(samples (n,) float32 at 12 kHz, the mean of all channels; the file's own rate in Hz). Raises AudioError.
+    """(samples (n,) float32 at 12 kHz, the mean of all channels; the file's own rate in Hz).
+    Raises AudioError.
 
     The file is read and resampled in blocks: an hour takes about 350 MB.
     """
@@ -35,8 +40,13 @@ def read(path: FilePath, front_end: str) -> tuple[np.ndarray, int]:
 
 
 def unforeseen(path: FilePath, error: Exception) -> AudioError:
-    """The sentence for an error that no one expected of an audio file; it names the kind, so that it can be reported."""
-    return AudioError(f"{shown(path)} cannot be read as audio ({type(error).__name__}: {shown(error)}); give another copy of it")
+    """The sentence for an error that no one expected of an audio file; it names the kind, so that
+    it can be reported.
+    """
+    return AudioError(
+        f"{shown(path)} cannot be read as audio ({type(error).__name__}: {shown(error)}); "
+        "give another copy of it"
+    )
 
 
 @contextmanager
@@ -51,15 +61,21 @@ def _opened(path) -> Iterator["soundfile.SoundFile"]:
     except AudioError:
         raise
     except OSError as error:
-        raise AudioError(f"{shown(path)} cannot be read ({error.strerror}); give a file that may be read") from error
+        raise AudioError(
+            f"{shown(path)} cannot be read ({error.strerror}); give a file that may be read"
+        ) from error
     except soundfile.SoundFileError as error:
         raise AudioError(f"{shown(path)} {NO_AUDIO}") from error
-    except Exception as error:  # soundfile, soxr and NumPy have errors of their own for what a damaged header says
+    except (
+        Exception
+    ) as error:  # soundfile, soxr and NumPy have errors of their own for what a damaged header says
         raise unforeseen(path, error) from error
 
 
 def _no_file(path):
-    """Why there is no file to read, and what to do; None where there is one. Raises OSError where that cannot be seen."""
+    """Why there is no file to read, and what to do; None where there is one. Raises OSError where
+    that cannot be seen.
+    """
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -71,8 +87,13 @@ def _no_file(path):
 
 def _at_12_khz(path, file, front_end):
     if file.samplerate not in RATES_HZ:
-        raise AudioError(f"{shown(path)} says that it is sampled at {file.samplerate} Hz, which no recording is; copy it again")
-    resampler = None if file.samplerate == SAMPLE_RATE_HZ else FRONT_ENDS[front_end](file.samplerate)
+        raise AudioError(
+            f"{shown(path)} says that it is sampled at {file.samplerate} Hz, which no "
+            "recording is; copy it again"
+        )
+    resampler = (
+        None if file.samplerate == SAMPLE_RATE_HZ else FRONT_ENDS[front_end](file.samplerate)
+    )
     parts, taken = [], 0
     for block in _mono_blocks(path, file):
         parts.append(resampler.push(block) if resampler else block)
@@ -81,7 +102,9 @@ def _at_12_khz(path, file, front_end):
         raise AudioError(f"{shown(path)} holds no sample; give a file with sound in it")
     if resampler:
         parts.append(resampler.push(np.zeros(0, np.float32), last=True))
-    whole = np.zeros(-(-taken * SAMPLE_RATE_HZ // file.samplerate), np.float32)  # librosa.resample(fix=True): rounded up
+    whole = np.zeros(
+        -(-taken * SAMPLE_RATE_HZ // file.samplerate), np.float32
+    )  # librosa.resample(fix=True): rounded up
     _copy_into(whole, parts)
     return whole
 
@@ -97,5 +120,7 @@ def _copy_into(whole, parts):
 def _mono_blocks(path, file):
     while len(block := file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):  # (n,channels)
         if not np.isfinite(block).all():
-            raise AudioError(f"{shown(path)} holds NaN or infinite samples; write it again from its source")
+            raise AudioError(
+                f"{shown(path)} holds NaN or infinite samples; write it again from its source"
+            )
         yield block.mean(axis=1) if file.channels > 1 else block[:, 0]

@@ -1,4 +1,6 @@
-"""The csv of an evaluation: a line per track as it comes, read again by a run that goes on where this one stopped."""
+"""The csv of an evaluation: a line per track as it comes, read again by a run that goes on where
+this one stopped.
+"""
 
 import csv
 import io
@@ -12,14 +14,18 @@ OTHER_NAME = "give another name to --results"
 
 
 def read_results(path: FilePath, setting: str) -> list[dict[str, str]]:
-    """Rows of an earlier run, [] where there is none; what a stopped run left of its last line is cut off the file.
+    """Rows of an earlier run, [] where there is none; what a stopped run left of its last line is
+    cut off the file.
 
     Raises ValueError for another kind of file, and for results of another `setting`.
     """
     path = Path(path)
     rows = _rows(path)
     if any(row["setting"] != setting for row in rows):
-        raise ValueError(f"{shown(path)} is from other weights, options or genre folders; delete it or {OTHER_NAME}")
+        raise ValueError(
+            f"{shown(path)} is from other weights, options or genre folders; delete it or "
+            f"{OTHER_NAME}"
+        )
     if path.exists():
         write_atomically(path, _lines([COLUMNS, *(row.values() for row in rows)]))
     return rows
@@ -31,7 +37,10 @@ def append(path: FilePath, cells: tuple) -> None:
         with open(path, "a", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             stream.write(_lines([cells] if stream.tell() else [COLUMNS, cells]))
     except OSError as error:
-        raise CannotWrite(f"{shown(path)} cannot be written ({error.strerror}); free space or choose another folder") from error
+        raise CannotWrite(
+            f"{shown(path)} cannot be written ({error.strerror}); free space or choose "
+            "another folder"
+        ) from error
 
 
 def _rows(path):
@@ -42,7 +51,9 @@ def _rows(path):
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise ValueError(f"{shown(path)} cannot be read ({error.strerror}); {OTHER_NAME}") from error
+        raise ValueError(
+            f"{shown(path)} cannot be read ({error.strerror}); {OTHER_NAME}"
+        ) from error
     except csv.Error as error:
         raise ValueError(f"{shown(path)} is no file of results; {OTHER_NAME}") from error
     if reader.fieldnames and tuple(reader.fieldnames) != COLUMNS:

@@ -1,6 +1,8 @@
-"""What stock Chainer computes where the port has a layer of its own: the measured worth of each of the port's fixes.
+"""What stock Chainer computes where the port has a layer of its own: the measured worth of each of
+the port's fixes.
 
-Every step here is one a porter might write who copies the parameters by name and trusts Chainer's own links.
+Every step here is one a porter might write who copies the parameters by name and trusts Chainer's
+own links.
 """
 
 import chainer
@@ -14,20 +16,23 @@ from port.links.gru import GRU
 from port.links.layers import Convolution2D
 from port.models import load
 
-# music-tagger-test.py of the published port (github.com/shun60s/music-tagging-chainer): (model has a standard deviation, layer) -> eps;
-# everywhere else it has Chainer's 2e-5.
+# music-tagger-test.py of the published port (github.com/shun60s/music-tagging-chainer): (model has
+# a standard deviation, layer) -> eps; everywhere else it has Chainer's 2e-5.
 PUBLISHED_EPS = {("std", "bn_0_freq"): 1e-5}
 
 
 def replacements(model, weights, keras=None):
-    """{drift: {layer: callable(ndarray) -> ndarray}} in network order, for the tagger of port.models.load.
+    """{drift: {layer: callable(ndarray) -> ndarray}} in network order, for the tagger of
+    port.models.load.
 
-    A callable takes and gives what the port's step of that layer does, in the test phase; its attribute `link` is the stock
-    link behind it, None where it has none.
+    A callable takes and gives what the port's step of that layer does, in the test phase; its
+    attribute `link` is the stock link behind it, None where it has none.
     """
     links = load(model, weights, keras).steps()
-    return {drift: {name: make(name, link) for name, link in links.items() if type(link) is kind}
-            for drift, (kind, make) in DRIFTS.items()}
+    return {
+        drift: {name: make(name, link) for name, link in links.items() if type(link) is kind}
+        for drift, (kind, make) in DRIFTS.items()
+    }
 
 
 def _unflipped(name, link):
@@ -38,10 +43,17 @@ def _unflipped(name, link):
 
 def _gru(sign_of_z):
     def make(name, link):
-        """Chainer's GRU: a true sigmoid and h' = (1 - z) h + z candidate. sign_of_z -1 turns its z into Keras's 1 - z."""
+        """Chainer's GRU: a true sigmoid and h' = (1 - z) h + z candidate. sign_of_z -1 turns its z
+        into Keras's 1 - z.
+        """
         stock = L.StatelessGRU(link.W.shape[1], link.out_size)
-        gates = zip((stock.W_z, stock.W_r, stock.W), (stock.U_z, stock.U_r, stock.U), (sign_of_z, 1, 1),
-                    *(np.split(parameter.array, 3) for parameter in (link.W, link.U, link.b)), strict=True)
+        gates = zip(
+            (stock.W_z, stock.W_r, stock.W),
+            (stock.U_z, stock.U_r, stock.U),
+            (sign_of_z, 1, 1),
+            *(np.split(parameter.array, 3) for parameter in (link.W, link.U, link.b)),
+            strict=True,
+        )
         for of_input, of_state, sign, W, U, b in gates:
             of_input.W.array, of_state.W.array, of_input.b.array = sign * W, sign * U, sign * b
         return _quiet(lambda x: _unroll(stock, x, link.out_size, link.return_sequences), link=stock)
@@ -58,20 +70,28 @@ def _unroll(stock, x, units, return_sequences):
 
 
 def _normalization(name, link):
-    """Chainer's batch normalisation: running_std taken for the variance it has; stored statistics in the test phase, always."""
+    """Chainer's batch normalisation: running_std taken for the variance it has; stored statistics
+    in the test phase, always.
+    """
     stock = _filled(link, link.running_std, 2e-5)
     return _quiet(stock, link=stock)
 
 
 def _published_normalization(name, link):
-    """The published port's 1/sqrt(std^2 + eps), running_std squared where it is a standard deviation; mode 2 by Chainer's train phase.
+    """The published port's 1/sqrt(std^2 + eps), running_std squared where it is a standard
+    deviation; mode 2 by Chainer's train phase.
 
-    There it meets what Chainer's own convolution gives, channel-last memory (functions/connection/convolution_2d.py), over which
-    NumPy adds up a channel one by one in float32.
+    There it meets what Chainer's own convolution gives, channel-last memory
+    (functions/connection/convolution_2d.py), over which NumPy adds up a channel one by one in
+    float32.
     """
     variance = np.square(link.running_std) if link.dialect.stored == "std" else link.running_std
     stock = _filled(link, variance, PUBLISHED_EPS.get((link.dialect.stored, name), 2e-5))
-    return _quiet(lambda x: stock(_channel_last(x)), train=True, link=stock) if link.mode == 2 else _quiet(stock, link=stock)
+    return (
+        _quiet(lambda x: stock(_channel_last(x)), train=True, link=stock)
+        if link.mode == 2
+        else _quiet(stock, link=stock)
+    )
 
 
 def _channel_last(x):
@@ -106,13 +126,23 @@ DRIFTS = {
 
 
 def moving_averages(batches, decay=0.9):
-    """What Chainer's L.BatchNormalization holds after each batch of (updates,B,C,F,T) in the train phase.
+    """What Chainer's L.BatchNormalization holds after each batch of (updates,B,C,F,T) in the train
+    phase.
 
-    Returns {"running_mean", "running_std", "divisor": (updates,C)}: its avg_mean, avg_var, and sqrt(avg_var + eps).
+    Returns {"running_mean", "running_std", "divisor": (updates,C)}: its avg_mean, avg_var, and
+    sqrt(avg_var + eps).
     """
     link, found = L.BatchNormalization(batches.shape[2], decay=decay), []
     with chainer.using_config("train", True), chainer.no_backprop_mode():
         for batch in batches:
             link(batch)
-            found.append((link.avg_mean.copy(), link.avg_var.copy(), np.sqrt(link.avg_var + link.eps)))
-    return dict(zip(("running_mean", "running_std", "divisor"), map(np.stack, zip(*found, strict=True)), strict=True))
+            found.append(
+                (link.avg_mean.copy(), link.avg_var.copy(), np.sqrt(link.avg_var + link.eps))
+            )
+    return dict(
+        zip(
+            ("running_mean", "running_std", "divisor"),
+            map(np.stack, zip(*found, strict=True)),
+            strict=True,
+        )
+    )

@@ -25,7 +25,8 @@ MEAN = "mean"
 
 
 class Scored(NamedTuple):
-    """One track: scores (n,tags) float32 in [0, 1] of its frames in order, or the AudioError that says why there are none.
+    """One track: scores (n,tags) float32 in [0, 1] of its frames in order, or the AudioError that
+    says why there are none.
 
     remarks : sentences on what the taggers could not hear in it.
     """
@@ -39,7 +40,10 @@ class Scored(NamedTuple):
         """[("centre", scores (tags,))], or for more frames [("0", ..), .., ("mean", ..)]."""
         if len(self.scores) == 1:
             return [("centre", self.scores[0])]
-        return [*((str(i), row) for i, row in enumerate(self.scores)), (MEAN, self.scores.mean(axis=0))]
+        return [
+            *((str(i), row) for i, row in enumerate(self.scores)),
+            (MEAN, self.scores.mean(axis=0)),
+        ]
 
 
 def percent_of(scores: np.ndarray) -> np.ndarray:
@@ -50,21 +54,28 @@ def percent_of(scores: np.ndarray) -> np.ndarray:
 def decoded(
     paths: Iterable[FilePath], frames: str = "centre", front_end: str = audio.TODAY
 ) -> Iterator[tuple[FilePath, np.ndarray, audio.AudioError | None, tuple[str, ...]]]:
-    """Yield (path, clips (n,1,96,1366), error, remarks) of every path, in order; n is 0 where there is an error.
+    """Yield (path, clips (n,1,96,1366), error, remarks) of every path, in order; n is 0 where
+    there is an error.
 
-    Read in threads, a few files ahead of what is asked for. Raises ValueError for another `frames` or `front_end`.
+    Read in threads, a few files ahead of what is asked for. Raises ValueError for another `frames`
+    or `front_end`.
     """
     audio.check_options(frames, front_end)
     return _ahead(lambda path: (path, *_attempt(path, frames, front_end)), paths)
 
 
 def score_files(
-    tagger: Tagger, paths: Iterable[FilePath], frames: str = "centre", batch_size: int = BATCH_SIZE, front_end: str = audio.TODAY
+    tagger: Tagger,
+    paths: Iterable[FilePath],
+    frames: str = "centre",
+    batch_size: int = BATCH_SIZE,
+    front_end: str = audio.TODAY,
 ) -> Iterator[Scored]:
     """Yield a Scored for every path, in order, as soon as its last batch is through.
 
-    Files are decoded in threads while the network works; only the files of one batch and a few ahead are in memory.
-    A batch may hold clips of several tracks, which matters to CNN0 alone: it normalises with its batch's statistics.
+    Files are decoded in threads while the network works; only the files of one batch and a few
+    ahead are in memory. A batch may hold clips of several tracks, which matters to CNN0 alone: it
+    normalises with its batch's statistics.
     Raises ValueError for a batch size below 1, another `frames` or `front_end`.
     """
     if not isinstance(batch_size, int) or batch_size < 1:
@@ -89,8 +100,9 @@ def _scored(tagger, tracks, batch_size):
 def table(tagger: Tagger, paths: Iterable[FilePath], **options) -> "pandas.DataFrame":
     """A pandas DataFrame of score_files(tagger, paths, **options), best tag first within a frame.
 
-    Columns: file (str), frame ("centre", or "0" .. and "mean"), rank (from 1), tag, score in [0, 1], percent of the frame's sum.
-    And `remedies`, where the tagger has any. Raises the AudioError of the first file without scores; warns of remarks.
+    Columns: file (str), frame ("centre", or "0" .. and "mean"), rank (from 1), tag, score in [0,
+    1], percent of the frame's sum. And `remedies`, where the tagger has any. Raises the AudioError
+    of the first file without scores; warns of remarks.
     """
     import pandas
 
@@ -101,18 +113,29 @@ def table(tagger: Tagger, paths: Iterable[FilePath], **options) -> "pandas.DataF
         for remark in scored.remarks:
             warnings.warn(remark, stacklevel=3)
         rows += [row | told for row in ranked_rows(tagger.tags, scored)]
-    return pandas.DataFrame(rows, columns=["file", "frame", "rank", "tag", "score", "percent", *told])
+    return pandas.DataFrame(
+        rows, columns=["file", "frame", "rank", "tag", "score", "percent", *told]
+    )
 
 
 def told_by(tagger: Tagger) -> dict[str, str]:
-    """{"remedies": what is on}, for the rows of a table; {} where the tagger answers as the original does."""
+    """{"remedies": what is on}, for the rows of a table; {} where the tagger answers as the
+    original does.
+    """
     return {"remedies": "; ".join(tagger.remedies)} if tagger.remedies else {}
 
 
 def ranked_rows(tags: tuple[str, ...], scored: Scored, top: int | None = None) -> list[dict]:
     """Dicts of one track for the columns of `table`, the `top` best of each frame."""
     return [
-        {"file": str(scored.path), "frame": frame, "rank": rank, "tag": tags[i], "score": float(scores[i]), "percent": float(share[i])}
+        {
+            "file": str(scored.path),
+            "frame": frame,
+            "rank": rank,
+            "tag": tags[i],
+            "score": float(scores[i]),
+            "percent": float(share[i]),
+        }
         for frame, scores in scored.by_frame()
         for share in [percent_of(scores)]
         for rank, i in enumerate(np.argsort(-scores, kind="stable")[:top], 1)

@@ -1,6 +1,7 @@
 """Weights in and out: Keras HDF5 -> parameters, and npz files of our own without pickle.
 
-Every name, shape, dtype and value is checked before anything is used; what does not fit is one WeightsError.
+Every name, shape, dtype and value is checked before anything is used; what does not fit is one
+WeightsError.
 """
 
 import hashlib
@@ -45,11 +46,18 @@ def _gate(parameter, index):
     return lambda link: np.split(getattr(link, parameter).array, 3)[index]
 
 
-# Link -> Keras suffix, in the order of Keras's weight_names -> (the parameter as a view, its turn to Keras's layout
-# and back). Every turn is its own inverse, so one table reads, writes and knows the shapes.
+# Link -> Keras suffix, in the order of Keras's weight_names -> (the parameter as a view, its turn
+# to Keras's layout and back). Every turn is its own inverse, so one table reads, writes and knows
+# the shapes.
 LAYOUTS = {
-    Convolution2D: {"W": (lambda link: link.W.array, _flipped), "b": (lambda link: link.b.array, _same)},
-    SigmoidDense: {"W": (lambda link: link.W.array, np.transpose), "b": (lambda link: link.b.array, _same)},
+    Convolution2D: {
+        "W": (lambda link: link.W.array, _flipped),
+        "b": (lambda link: link.b.array, _same),
+    },
+    SigmoidDense: {
+        "W": (lambda link: link.W.array, np.transpose),
+        "b": (lambda link: link.b.array, _same),
+    },
     BatchNormalization: {
         "gamma": (lambda link: link.gamma.array, _same),
         "beta": (lambda link: link.beta.array, _same),
@@ -65,7 +73,9 @@ LAYOUTS = {
 
 
 def keras_arrays(tagger: Tagger) -> dict[str, np.ndarray]:
-    """Ordered dict "conv1/conv1_W" -> the tagger's parameter as a writeable view in Keras's layout."""
+    """Ordered dict "conv1/conv1_W" -> the tagger's parameter as a writeable view in Keras's
+    layout.
+    """
     return {
         f"{name}/{name}_{suffix}": turn(view(link))
         for name, link in tagger.steps().items()
@@ -74,10 +84,14 @@ def keras_arrays(tagger: Tagger) -> dict[str, np.ndarray]:
 
 
 def digest_of(tagger: Tagger) -> str:
-    """sha256, hex, of all parameters and running statistics with their names, whatever kind of file they came from."""
+    """sha256, hex, of all parameters and running statistics with their names, whatever kind of
+    file they came from.
+    """
     digest = hashlib.sha256()
     for name, array in keras_arrays(tagger).items():
-        digest.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        digest.update(
+            f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes()
+        )
     return digest.hexdigest()
 
 
@@ -121,16 +135,23 @@ def read_hdf5(path: FilePath) -> dict[str, np.ndarray]:
             is_keras = "layer_names" in file.attrs
             file.visititems(keep)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise WeightsError(f"{path} is cut short or damaged HDF5; fetch or copy it again") from error
+        raise WeightsError(
+            f"{path} is cut short or damaged HDF5; fetch or copy it again"
+        ) from error
     if not is_keras:
-        raise WeightsError(f"{path} has no layer_names, so Keras did not write it; give a file of model.save_weights")
+        raise WeightsError(
+            f"{path} has no layer_names, so Keras did not write it; give a file of "
+            "model.save_weights"
+        )
     return arrays
 
 
 def save_npz(path: FilePath, tagger: Tagger, **origin) -> None:
-    """Write all parameters and running statistics to `path`, uncompressed, atomically and without pickle.
+    """Write all parameters and running statistics to `path`, uncompressed, atomically and without
+    pickle.
 
-    The member `provenance` is a string array holding JSON: format, model, keras, and whatever `origin` says.
+    The member `provenance` is a string array holding JSON: format, model, keras, and whatever
+    `origin` says.
     """
     said = {"format": NPZ_FORMAT, "model": tagger.model, "keras": tagger.keras, **origin}
     members = _chainer_arrays(tagger) | {PROVENANCE: np.array(json.dumps(said, sort_keys=True))}
@@ -149,7 +170,11 @@ def load_npz(path: FilePath, model: str | None = None, keras: str | None = None)
     """
     arrays = read_npz(path)
     if looks_published(arrays):
-        return _filled(path, Tagger(model := _published_model(path, arrays, model), keras), in_keras_layout(arrays, model))
+        return _filled(
+            path,
+            Tagger(model := _published_model(path, arrays, model), keras),
+            in_keras_layout(arrays, model),
+        )
     said = _provenance(path, arrays)
     model = model or said["model"]
     if model != said["model"]:
@@ -170,36 +195,68 @@ def read_npz(path: FilePath) -> dict[str, np.ndarray]:
     except ValueError as error:
         if "pickle" not in str(error):
             raise WeightsError(f"{path} is a damaged npz; convert the weights again") from error
-        raise WeightsError(f"{path} holds pickled objects, which are never loaded; convert the weights again") from error
-    except (OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise WeightsError(f"{path} is cut short or a damaged npz; convert the weights again") from error
+        raise WeightsError(
+            f"{path} holds pickled objects, which are never loaded; convert the weights again"
+        ) from error
+    except (
+        OSError,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise WeightsError(
+            f"{path} is cut short or a damaged npz; convert the weights again"
+        ) from error
 
 
 def read_unnamed(path: FilePath, model: str | None = None) -> Tagger:
-    """A Tagger from a Keras HDF5, our npz or a published .model, its model recognised where it is not given."""
+    """A Tagger from a Keras HDF5, our npz or a published .model, its model recognised where it is
+    not given.
+    """
     if model is None and _magic(path) == "HDF5":
         arrays = read_hdf5(path)
         model = recognised(arrays)
         if model is None:
-            raise WeightsError(f"{path} holds none of the models {', '.join(MODELS)}: {_nearest_miss(arrays)}; give an intact file of one")
+            raise WeightsError(
+                f"{path} holds none of the models {', '.join(MODELS)}: "
+                f"{_nearest_miss(arrays)}; give an intact file of one"
+            )
     return read_into(model, path) if model else load_npz(path)
 
 
 def read_any(path: FilePath) -> dict[str, np.ndarray]:
-    """Dict name -> array of everything in a Keras HDF5 or an npz; WeightsError for another file, or a damaged one."""
+    """Dict name -> array of everything in a Keras HDF5 or an npz; WeightsError for another file,
+    or a damaged one.
+    """
     return read_hdf5(path) if _magic(path) == "HDF5" else read_npz(path)
 
 
-def resembles(arrays: dict[str, np.ndarray], as_arrays: Callable[[Tagger], dict] = keras_arrays) -> list[str]:
-    """Names of the models whose names and shapes `arrays` has (CNN and CNN0 share theirs); [] if none."""
+def resembles(
+    arrays: dict[str, np.ndarray], as_arrays: Callable[[Tagger], dict] = keras_arrays
+) -> list[str]:
+    """Names of the models whose names and shapes `arrays` has (CNN and CNN0 share theirs); [] if
+    none.
+    """
     shapes = {name: array.shape for name, array in arrays.items() if name != PROVENANCE}
-    return [model for model in MODELS if {n: a.shape for n, a in as_arrays(Tagger(model)).items()} == shapes]
+    return [
+        model
+        for model in MODELS
+        if {n: a.shape for n, a in as_arrays(Tagger(model)).items()} == shapes
+    ]
 
 
 def _nearest_miss(arrays):
-    """The model that shares the most names and shapes with `arrays`, and what keeps them from being it."""
+    """The model that shares the most names and shapes with `arrays`, and what keeps them from
+    being it.
+    """
+
     def shared(expected):
-        return sum(name in arrays and arrays[name].shape == target.shape for name, target in expected.items())
+        return sum(
+            name in arrays and arrays[name].shape == target.shape
+            for name, target in expected.items()
+        )
 
     expected = {model: keras_arrays(Tagger(model)) for model in MODELS}
     model = max(expected, key=lambda model: shared(expected[model]))
@@ -209,7 +266,10 @@ def _nearest_miss(arrays):
 def _published_model(path, arrays, model):
     held = candidates(arrays)
     if not held:
-        raise WeightsError(f"{path} has names of the published Chainer port but not all of them; fetch or copy it again")
+        raise WeightsError(
+            f"{path} has names of the published Chainer port but not all of them; fetch "
+            "or copy it again"
+        )
     if model is None:
         return recognised(in_keras_layout(arrays, held[0]))
     if model not in held:
@@ -217,15 +277,22 @@ def _published_model(path, arrays, model):
     return model
 
 
-def recognised(arrays: dict[str, np.ndarray], as_arrays: Callable[[Tagger], dict] = keras_arrays) -> str | None:
-    """The one model whose parameters `arrays` holds, or None. CNN0's and CNN's differ in their unused statistics only:
+def recognised(
+    arrays: dict[str, np.ndarray], as_arrays: Callable[[Tagger], dict] = keras_arrays
+) -> str | None:
+    """The one model whose parameters `arrays` holds, or None. CNN0's and CNN's differ in their
+    unused statistics only:
 
     mode 2 never updates those of CNN0, so they are still the 0 and 1 they began with.
     """
     held = resembles(arrays, as_arrays)
     if len(held) < 2:
         return held[0] if held else None
-    mean = next(array for name, array in arrays.items() if name.startswith("bn1/") and name.endswith("running_mean"))
+    mean = next(
+        array
+        for name, array in arrays.items()
+        if name.startswith("bn1/") and name.endswith("running_mean")
+    )
     return "CNN" if mean.any() else "CNN0"
 
 
@@ -240,9 +307,13 @@ def _magic(path):
         with open(path, "rb") as stream:
             head = stream.read(8)
     except FileNotFoundError as error:
-        raise WeightsError(f"{path} is not there; give the path of a Keras .h5 or a converted .npz") from error
+        raise WeightsError(
+            f"{path} is not there; give the path of a Keras .h5 or a converted .npz"
+        ) from error
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read ({error.strerror}); give a readable file") from error
+        raise WeightsError(
+            f"{path} cannot be read ({error.strerror}); give a readable file"
+        ) from error
     if not head:
         raise WeightsError(f"{path} is empty; fetch or copy it again")
     kinds = [kind for magic, kind in MAGIC.items() if head.startswith(magic)]
@@ -264,7 +335,9 @@ def _check(path, model, found, expected, as_arrays):
 
 def _of_another_model(path, model, twins):
     held = " or ".join(twins)
-    return WeightsError(f"{path} holds the weights of {held}, not {model}; ask for {held} or give {model}'s file")
+    return WeightsError(
+        f"{path} holds the weights of {held}, not {model}; ask for {held} or give {model}'s file"
+    )
 
 
 def _faults(found, expected):
@@ -285,11 +358,21 @@ def _faults(found, expected):
 def _provenance(path, arrays):
     try:
         said = json.loads(str(arrays[PROVENANCE][()]))
-        fits = said["format"] == NPZ_FORMAT and said["model"] in MODELS and isinstance(said["keras"], str)
+        fits = (
+            said["format"] == NPZ_FORMAT
+            and said["model"] in MODELS
+            and isinstance(said["keras"], str)
+        )
     except (KeyError, TypeError, ValueError):
         fits = False
     if not fits:
-        raise WeightsError(f"{path} does not say which model it is for in this version's way; convert the weights again")
+        raise WeightsError(
+            f"{path} does not say which model it is for in this version's way; convert "
+            "the weights again"
+        )
     if said.get("kind"):
-        raise WeightsError(f"{path} holds a {said['kind']} of {said['model']}, not weights; give it to --calibration")
+        raise WeightsError(
+            f"{path} holds a {said['kind']} of {said['model']}, not weights; give it to "
+            "--calibration"
+        )
     return said

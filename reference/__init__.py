@@ -1,1 +1,3 @@
-"""The originals, as unmodified Keras 1.x on Theano runs them. Imports nothing of this project; meets it in one trace file."""
+"""The originals, as unmodified Keras 1.x on Theano runs them. Imports nothing of this project;
+meets it in one trace file.
+"""

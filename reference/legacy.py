@@ -1,4 +1,6 @@
-"""What Theano 1.0.5 and Keras 1.x need before they import on Python 3.11. Neither is changed; each shim says why it is there."""
+"""What Theano 1.0.5 and Keras 1.x need before they import on Python 3.11. Neither is changed; each
+shim says why it is there.
+"""
 
 import collections
 import collections.abc
@@ -14,7 +16,9 @@ _MOVED_IN_SCIPY_1_8 = {
 
 
 def apply():
-    """Put every shim in place and import Theano. Call before anything else imports Theano or Keras; twice does no harm."""
+    """Put every shim in place and import Theano. Call before anything else imports Theano or
+    Keras; twice does no harm.
+    """
     inspect.getargspec = _getargspec
     _restore_collections()
     _alias_scipy()
@@ -23,19 +27,24 @@ def apply():
 
 
 def _getargspec(function):
-    """Python 3.11 dropped it; Keras calls it on theano.function (keras/backend/theano_backend.py, class Function)."""
+    """Python 3.11 dropped it; Keras calls it on theano.function (keras/backend/theano_backend.py,
+    class Function).
+    """
     return _ArgSpec(*inspect.getfullargspec(function)[:4])
 
 
 def _restore_collections():
-    """Python 3.10 moved the abstract classes out of `collections`; Keras 1.2 imports Iterable from there (keras/callbacks.py)."""
+    """Python 3.10 moved the abstract classes out of `collections`; Keras 1.2 imports Iterable from
+    there (keras/callbacks.py).
+    """
     for name in collections.abc.__all__:
         if not hasattr(collections, name):
             setattr(collections, name, getattr(collections.abc, name))
 
 
 def _alias_scipy():
-    """theano/tensor/nnet/abstract_conv.py takes three private names from where SciPy kept them before 1.8.
+    """theano/tensor/nnet/abstract_conv.py takes three private names from where SciPy kept them
+    before 1.8.
 
     Without them Theano cannot convolve in Python, which is what `optimizer=None` does.
     """
@@ -44,10 +53,14 @@ def _alias_scipy():
 
 
 def _without_compiled_scan():
-    """Scan's C (theano/scan_module/c_code) does not compile against Python 3.11; None makes Theano take its Python loop."""
+    """Scan's C (theano/scan_module/c_code) does not compile against Python 3.11; None makes Theano
+    take its Python loop.
+    """
     sys.modules["theano.scan_module.scan_perform_ext"] = None
 
 
 def _import_ifelse():
-    """Keras 1.2 says `theano.ifelse.ifelse` and trusts that something has imported that module; Theano 1.0 on a CPU does not."""
+    """Keras 1.2 says `theano.ifelse.ifelse` and trusts that something has imported that module;
+    Theano 1.0 on a CPU does not.
+    """
     importlib.import_module("theano.ifelse")

@@ -1,9 +1,12 @@
-"""`python -m reference.record JOB.json OUT.h5`: run one original once and write every layer's output to a trace.
+"""`python -m reference.record JOB.json OUT.h5`: run one original once and write every layer's
+output to a trace.
 
-JOB.json: {"model": "CNN0", "lane": "reference", "weights": path, "input": path of a float32 npy (B, 1, 96, 1366), decibel,
-           "expect": {name: value, ...} which has to match what really runs, "time": true to print timings instead of writing}
-One JSON object per line on stdout: {"stage": "import"|"load"|"build"|"run"|"write"|"done"}, {"timings": {...}}, or
-{"error": sentence}. Exit codes: 0 written, 2 refused.
+JOB.json: {"model": "CNN0", "lane": "reference", "weights": path, "input": path of a float32 npy
+(B, 1, 96, 1366), decibel,
+           "expect": {name: value, ...} which has to match what really runs, "time": true to print
+           timings instead of writing}
+One JSON object per line on stdout: {"stage": "import"|"load"|"build"|"run"|"write"|"done"},
+{"timings": {...}}, or {"error": sentence}. Exit codes: 0 written, 2 refused.
 """
 
 import hashlib
@@ -38,7 +41,9 @@ def main(arguments):
 
 
 def record(job, out):
-    """Run the original of `job` and write its trace to `out`. Raises Refused where stack, weights or input are not as asked."""
+    """Run the original of `job` and write its trace to `out`. Raises Refused where stack, weights
+    or input are not as asked.
+    """
     say(stage="import")
     legacy.apply()
     from reference import graph  # takes seconds, and needs the shims
@@ -64,14 +69,22 @@ def record(job, out):
 
 def check(observed, expected):
     """Raise Refused, naming every difference, unless what runs is what was asked for."""
-    wrong = [f"{name} is {observed.get(name)!r}, asked for {value!r}"
-             for name, value in expected.items() if observed.get(name) != value]
+    wrong = [
+        f"{name} is {observed.get(name)!r}, asked for {value!r}"
+        for name, value in expected.items()
+        if observed.get(name) != value
+    ]
     if wrong:
-        raise Refused(f"what runs is not what was asked for: {'; '.join(wrong)}; rebuild its environment (tox run -r -e ENV)")
+        raise Refused(
+            f"what runs is not what was asked for: {'; '.join(wrong)}; rebuild its "
+            "environment (tox run -r -e ENV)"
+        )
 
 
 def sources_sha256(folder=SOURCES):
-    """sha256, hex, over the recorder's own files, so that a trace is never taken for one of a changed recorder."""
+    """sha256, hex, over the recorder's own files, so that a trace is never taken for one of a
+    changed recorder.
+    """
     digest = hashlib.sha256()
     for path in sorted([*folder.glob("*.py"), folder / "keras.json"]):
         digest.update(f"{path.name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -82,8 +95,14 @@ def _digests(weights, batch):
     try:
         weights_sha256 = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
     except OSError as error:
-        raise Refused(f"{weights}: the weights cannot be read ({error.strerror}); check the path") from error
-    return {"recorder_sha256": sources_sha256(), "weights_sha256": weights_sha256, "input_sha256": array_sha256(batch)}
+        raise Refused(
+            f"{weights}: the weights cannot be read ({error.strerror}); check the path"
+        ) from error
+    return {
+        "recorder_sha256": sources_sha256(),
+        "weights_sha256": weights_sha256,
+        "input_sha256": array_sha256(batch),
+    }
 
 
 def _read_batch(path):
@@ -92,7 +111,10 @@ def _read_batch(path):
     except (OSError, ValueError) as error:
         raise Refused(f"{path}: the input cannot be read ({error}); give a float32 npy") from error
     if batch.ndim != 4 or batch.shape[1:] != (1, 96, 1366) or batch.dtype != np.float32:
-        raise Refused(f"{path}: {batch.dtype} {batch.shape}, expected float32 (B, 1, 96, 1366): mel spectrograms in decibel")
+        raise Refused(
+            f"{path}: {batch.dtype} {batch.shape}, expected float32 (B, 1, 96, 1366): mel "
+            "spectrograms in decibel"
+        )
     if not len(batch) or not np.isfinite(batch).all():
         raise Refused(f"{path}: holds no clip, or NaN or infinity; make the mel spectrogram again")
     return batch

@@ -1,11 +1,18 @@
-"""Reads a Keras HDF5 weight file and refuses what does not fit the model, layer by layer, before anything is loaded."""
+"""Reads a Keras HDF5 weight file and refuses what does not fit the model, layer by layer, before
+anything is loaded.
+"""
 
 import h5py
 import numpy as np
 
 from reference.refused import Refused
 
-_HINTS = {"bn_0_freq": "later commits of the original changed this axis without new weights; take the file at the pinned commit"}
+_HINTS = {
+    "bn_0_freq": (
+        "later commits of the original changed this axis without new weights; take the file "
+        "at the pinned commit"
+    )
+}
 _OTHER_MODEL = "give the weights that belong to this model"
 
 
@@ -14,16 +21,29 @@ def read_weights(path, needed):
 
     needed : ordered {layer: [(dataset name, shape), ...]}, layers without parameters left out.
     Returns {layer: [float32 array, ...]} in that order.
-    Raises Refused for a file that is missing, empty or not HDF5, and for any layer or dataset that is missing, unexpected,
-    out of order, of another shape or dtype, or not finite.
+    Raises Refused for a file that is missing, empty or not HDF5, and for any layer or dataset that
+    is missing, unexpected, out of order, of another shape or dtype, or not finite.
     """
     try:
         with h5py.File(path, "r") as file:
-            held = {layer: _names(path, file[layer], "weight_names") for layer in _names(path, file, "layer_names")}
+            held = {
+                layer: _names(path, file[layer], "weight_names")
+                for layer in _names(path, file, "layer_names")
+            }
             _check_layers(path, {layer for layer, names in held.items() if names}, list(needed))
-            return {layer: _layer(path, file[layer], layer, held[layer], wanted) for layer, wanted in needed.items()}
-    except (OSError, RuntimeError, KeyError) as error:  # h5py raises all three for what is not there or cannot be decoded
-        raise Refused(f"{path}: no readable Keras weight file ({_flat(error)}); check the path or fetch it again") from error
+            return {
+                layer: _layer(path, file[layer], layer, held[layer], wanted)
+                for layer, wanted in needed.items()
+            }
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+    ) as error:  # h5py raises all three for what is not there or cannot be decoded
+        raise Refused(
+            f"{path}: no readable Keras weight file ({_flat(error)}); check the path or "
+            "fetch it again"
+        ) from error
 
 
 def _flat(error):
@@ -32,14 +52,21 @@ def _flat(error):
 
 def _names(path, group, attribute):
     if attribute not in group.attrs:
-        raise Refused(f"{path}: {group.name} has no {attribute}, so it is no Keras weight file; give one saved by save_weights")
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]]
+        raise Refused(
+            f"{path}: {group.name} has no {attribute}, so it is no Keras weight file; "
+            "give one saved by save_weights"
+        )
+    return [
+        name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]
+    ]
 
 
 def _check_layers(path, held, needed):
     missing, extra = [name for name in needed if name not in held], sorted(held - set(needed))
     if missing or extra:
-        words = [f"has no layer {name}" for name in missing[:1]] + [f"has a layer {name} too many" for name in extra[:1]]
+        words = [f"has no layer {name}" for name in missing[:1]] + [
+            f"has a layer {name} too many" for name in extra[:1]
+        ]
         raise Refused(f"{path}: {' and '.join(words)}; {_OTHER_MODEL}")
 
 
@@ -51,19 +78,32 @@ def _layer(path, group, layer, names, wanted):
     extra = sorted({*names, *group} - set(wanted_names))
     if extra:
         raise Refused(f"{path}: {layer} has a dataset {extra[0]} too many; {_OTHER_MODEL}")
-    if names != wanted_names:  # Keras loads by position, so another order would load silently into the wrong places
-        raise Refused(f"{path}: {layer} lists {' '.join(names)}, expected {' '.join(wanted_names)}; save it with Keras 1.x")
+    if (
+        names != wanted_names
+    ):  # Keras loads by position, so another order would load silently into the wrong places
+        raise Refused(
+            f"{path}: {layer} lists {' '.join(names)}, expected {' '.join(wanted_names)}; "
+            "save it with Keras 1.x"
+        )
     return [_array(path, group[name], layer, name, shape) for name, shape in wanted]
 
 
 def _array(path, dataset, layer, name, shape):
     if dataset.shape != shape:
-        raise Refused(f"{path}: {name} has shape {dataset.shape}, expected {shape}; {_HINTS.get(layer, _OTHER_MODEL)}")
+        raise Refused(
+            f"{path}: {name} has shape {dataset.shape}, expected {shape}; "
+            f"{_HINTS.get(layer, _OTHER_MODEL)}"
+        )
     if dataset.dtype != np.float32:
-        raise Refused(f"{path}: {name} is {dataset.dtype}, expected float32; save the weights in float32")
+        raise Refused(
+            f"{path}: {name} is {dataset.dtype}, expected float32; save the weights in float32"
+        )
     array = dataset[()]
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         where = ", ".join(map(str, bad[0]))
-        raise Refused(f"{path}: {name} holds NaN or infinity {len(bad)} times, first at ({where}); take an undamaged file")
+        raise Refused(
+            f"{path}: {name} holds NaN or infinity {len(bad)} times, first at ({where}); "
+            "take an undamaged file"
+        )
     return array

@@ -1,4 +1,6 @@
-"""The documents that may lie beside parity.json: what the microscope, the planted faults and the investigation found."""
+"""The documents that may lie beside parity.json: what the microscope, the planted faults and the
+investigation found.
+"""
 
 from pathlib import Path
 
@@ -13,13 +15,16 @@ COMPANIONS = {
 
 
 def beside(path):
-    """{"microscope": document or None, "faults": ..., "investigation": ...}: what lies in the folder of the file `path`.
+    """{"microscope": document or None, "faults": ..., "investigation": ...}: what lies in the
+    folder of the file `path`.
 
     Raises ReportError where one is there and cannot be used.
     """
     folder = Path(path).parent
-    return {name: read_it(folder / kind.file) if (folder / kind.file).exists() else None
-            for name, (kind, read_it) in COMPANIONS.items()}
+    return {
+        name: read_it(folder / kind.file) if (folder / kind.file).exists() else None
+        for name, (kind, read_it) in COMPANIONS.items()
+    }
 
 
 def of_run(document, microscope):

@@ -1,6 +1,8 @@
-"""An SVG of vl-convert made small: no wrappers, no roles, no numbers finer than can be seen; what looks alike is drawn at once.
+"""An SVG of vl-convert made small: no wrappers, no roles, no numbers finer than can be seen; what
+looks alike is drawn at once.
 
-A chart of 28 layers is 57 kB as it comes and 7 kB after this. Colours are CSS variables of the page and pass untouched.
+A chart of 28 layers is 57 kB as it comes and 7 kB after this. Colours are CSS variables of the
+page and pass untouched.
 """
 
 import re
@@ -8,10 +10,27 @@ from itertools import groupby
 from xml.etree import ElementTree
 
 SVG = "{http://www.w3.org/2000/svg}"
-STYLE = ("fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "opacity", "fill-opacity", "stroke-opacity",
-         "font-size", "font-weight", "text-anchor")
-IMPLIED = {("stroke-width", "1"), ("opacity", "1"), ("font-weight", "normal"), ("fill", "transparent"), ("text-anchor", "start"),
-           ("stroke-dasharray", "1,0")}
+STYLE = (
+    "fill",
+    "stroke",
+    "stroke-width",
+    "stroke-dasharray",
+    "stroke-linecap",
+    "opacity",
+    "fill-opacity",
+    "stroke-opacity",
+    "font-size",
+    "font-weight",
+    "text-anchor",
+)
+IMPLIED = {
+    ("stroke-width", "1"),
+    ("opacity", "1"),
+    ("font-weight", "normal"),
+    ("fill", "transparent"),
+    ("text-anchor", "start"),
+    ("stroke-dasharray", "1,0"),
+}
 MOVE = re.compile(r"(translate|rotate)\(([^)]*)\)")
 COMMAND = re.compile(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)")  # e is the exponent of a number
 NUMBER = re.compile(r"-?\d*\.?\d+(?:e[+-]?\d+)?")
@@ -21,12 +40,17 @@ def small(text):
     """(width, height, markup of everything inside) of the SVG `text`."""
     root = ElementTree.fromstring(text)
     leaves = [leaf for child in root for leaf in _leaves(child, 0.0, 0.0, {})]
-    drawn = (_together(dict(style), [body for _, body in group]) for style, group in groupby(leaves, key=lambda leaf: leaf[0]))
+    drawn = (
+        _together(dict(style), [body for _, body in group])
+        for style, group in groupby(leaves, key=lambda leaf: leaf[0])
+    )
     return float(root.get("width")), float(root.get("height")), "".join(drawn)
 
 
 def _leaves(element, x, y, inherited):
-    """Yield (style, markup or path data) of all that is drawn in `element`, at its place in the whole picture."""
+    """Yield (style, markup or path data) of all that is drawn in `element`, at its place in the
+    whole picture.
+    """
     x, y, turn = _moved(element.get("transform", ""), x, y)
     style = inherited | {key: element.get(key) for key in STYLE if element.get(key)}
     kind = element.tag.removeprefix(SVG)
@@ -58,14 +82,25 @@ def _seen(style):
 
 
 def _of_text(style):
-    kept = {key: style[key].removesuffix("px") for key in ("fill", "font-size", "font-weight", "text-anchor") if key in style}
+    kept = {
+        key: style[key].removesuffix("px")
+        for key in ("fill", "font-size", "font-weight", "text-anchor")
+        if key in style
+    }
     return tuple(item for item in {**kept, "of": "text"}.items() if item not in IMPLIED)
 
 
 def _of_path(style):
-    outline = "stroke" in style and style["stroke"] != style.get("fill")  # a filled mark needs none of its own colour
-    return tuple((key, style[key]) for key in STYLE[:8] if key in style and (key, style[key]) not in IMPLIED
-                 and (outline or not key.startswith("stroke")))
+    outline = "stroke" in style and style["stroke"] != style.get(
+        "fill"
+    )  # a filled mark needs none of its own colour
+    return tuple(
+        (key, style[key])
+        for key in STYLE[:8]
+        if key in style
+        and (key, style[key]) not in IMPLIED
+        and (outline or not key.startswith("stroke"))
+    )
 
 
 def _text(element, x, y, turn, text):
@@ -88,7 +123,9 @@ PATHS = {"path": lambda element: element.get("d", ""), "rect": _rectangle, "line
 
 
 def _placed(data, x, y):
-    """Path data moved by (x, y), every point in tenths from the last, which is shorter than from the corner."""
+    """Path data moved by (x, y), every point in tenths from the last, which is shorter than from
+    the corner.
+    """
     written, at, start = [], (0, 0), (0, 0)
     for command, arguments in COMMAND.findall(data):
         numbers = [float(value) for value in NUMBER.findall(arguments)]
@@ -129,7 +166,9 @@ def _pair(x, y):
 
 
 def _together(style, bodies):
-    attributes = "".join(f' {key}="{_escaped(value)}"' for key, value in style.items() if key != "of")
+    attributes = "".join(
+        f' {key}="{_escaped(value)}"' for key, value in style.items() if key != "of"
+    )
     if style.get("of") == "text":
         return f"<g{attributes}>{''.join(bodies)}</g>"
     unfilled = "" if "fill" in style else ' fill="none"'
@@ -142,4 +181,6 @@ def _short(value):
 
 
 def _escaped(text):
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return (
+        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    )

@@ -1,10 +1,13 @@
-"""Numbers and names as text: as many digits as they mean, and nothing a terminal, a browser or XML would obey."""
+"""Numbers and names as text: as many digits as they mean, and nothing a terminal, a browser or XML
+would obey.
+"""
 
 import math
 import unicodedata
 
 ABSENT = "–"
-# Cc control, Cs lone surrogate, Co/Cn unassigned, Zl/Zp line separators; the bidirectional controls are of class Cf.
+# Cc control, Cs lone surrogate, Co/Cn unassigned, Zl/Zp line separators; the bidirectional controls
+# are of class Cf.
 HIDDEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 BIDIRECTIONAL = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -13,14 +16,21 @@ AXES = {("Permute", 4): "btcf", 4: "bcft", 3: ("b", "t", "unit"), 2: ("b", "unit
 
 
 def visible(text, keep=""):
-    """`text` with control characters, lone surrogates and direction overrides written out (`\\x1b`), so it shows as itself."""
+    """`text` with control characters, lone surrogates and direction overrides written out
+    (`\\x1b`), so it shows as itself.
+    """
     return "".join(
-        c if c in keep or not (c in BIDIRECTIONAL or unicodedata.category(c) in HIDDEN) else ascii(c)[1:-1] for c in str(text)
+        c
+        if c in keep or not (c in BIDIRECTIONAL or unicodedata.category(c) in HIDDEN)
+        else ascii(c)[1:-1]
+        for c in str(text)
     )
 
 
 def number(value):
-    """A figure of parity.json as a float (`"inf"`, `"-inf"` and `"nan"` are written as words there); None stays None."""
+    """A figure of parity.json as a float (`"inf"`, `"-inf"` and `"nan"` are written as words
+    there); None stays None.
+    """
     return None if value is None else float(value)
 
 
@@ -40,7 +50,10 @@ def drift(value):
 
 def ratio(value):
     """A ratio around 1 (q, rho): two decimals, three digits from 10 on, `0.58`, `209`."""
-    return _text(value, lambda x: f"{x:.2f}" if 0.01 <= abs(x) < 10 else f"{x:.3g}" if abs(x) < 1e4 else f"{x:.1e}")
+    return _text(
+        value,
+        lambda x: f"{x:.2f}" if 0.01 <= abs(x) < 10 else f"{x:.3g}" if abs(x) < 1e4 else f"{x:.1e}",
+    )
 
 
 def bits(value, signed=True):
@@ -49,7 +62,9 @@ def bits(value, signed=True):
 
 
 def percent(value):
-    """A share of 1 as `2.5 %`, two digits, none below a hundredth of a percent: `< 0.01 %`, `> -0.01 %`."""
+    """A share of 1 as `2.5 %`, two digits, none below a hundredth of a percent: `< 0.01 %`, `>
+    -0.01 %`.
+    """
     return _text(value, _in_hundred, " %")
 
 
@@ -78,7 +93,11 @@ def times(value):
     """A ratio of two figures of the same kind: `1.3 times`, `=` where they are equal."""
     if value == 1:
         return "="
-    return _text(value, lambda x: f"{x:.0f}" if 100 <= x < 1e4 else f"{x:.2g}" if 0.1 <= x < 100 else f"{x:.1e}", " times")
+    return _text(
+        value,
+        lambda x: f"{x:.0f}" if 100 <= x < 1e4 else f"{x:.2g}" if 0.1 <= x < 100 else f"{x:.1e}",
+        " times",
+    )
 
 
 def many(value):
@@ -102,7 +121,7 @@ def sentence(words):
 def short(text, most):
     """`text`, or its beginning and its end where it is longer than `most`."""
     last = most // 3
-    return text if len(text) <= most else f"{text[:most - last - 3]}...{text[len(text) - last:]}"
+    return text if len(text) <= most else f"{text[: most - last - 3]}...{text[len(text) - last :]}"
 
 
 def counted(number, noun):
@@ -120,11 +139,15 @@ def pair(actual, expected):
 
 
 def place(index, kind):
-    """An element's index with its axes named, `(b=0, t=14, unit=7)`; plain where the axes are not known."""
+    """An element's index with its axes named, `(b=0, t=14, unit=7)`; plain where the axes are not
+    known.
+    """
     if not index:
         return ABSENT
     axes = AXES.get((kind, len(index))) or AXES.get(len(index)) or ()
-    names = [f"{axis}={at}" for axis, at in zip(axes, index, strict=False)] or [str(at) for at in index]
+    names = [f"{axis}={at}" for axis, at in zip(axes, index, strict=False)] or [
+        str(at) for at in index
+    ]
     return f"({', '.join(names)})"
 
 
@@ -140,4 +163,8 @@ def score(value):
 
 def flags(value):
     """Theano's flags as one line, whether they were recorded as text or as a mapping."""
-    return value if isinstance(value, str) else ",".join(f"{key}={flag}" for key, flag in sorted(value.items()))
+    return (
+        value
+        if isinstance(value, str)
+        else ",".join(f"{key}={flag}" for key, flag in sorted(value.items()))
+    )

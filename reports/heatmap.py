@@ -1,4 +1,6 @@
-"""Where a port differs, as a picture of a few hundred bytes: the map of a layer's evidence as a palette PNG in a data: URI."""
+"""Where a port differs, as a picture of a few hundred bytes: the map of a layer's evidence as a
+palette PNG in a data: URI.
+"""
 
 import io
 from base64 import b64encode
@@ -6,8 +8,11 @@ from functools import cache
 
 from reports import figures
 
-LEVELS = "0123456789abcdef"  # as parity.json has them: 0 nothing, 1 to f from the least to the largest
-# Anchors of viridis (matplotlib, CC0), whose brightness rises evenly: readable in grey, on paper and by the colour-blind.
+LEVELS = (
+    "0123456789abcdef"  # as parity.json has them: 0 nothing, 1 to f from the least to the largest
+)
+# Anchors of viridis (matplotlib, CC0), whose brightness rises evenly: readable in grey, on paper
+# and by the colour-blind.
 ANCHORS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 # (upwards, across) of a tensor's last two axes, by how many it has
 AXES = {4: ("mel band", "time frame"), 3: ("time step", "unit")}
@@ -51,15 +56,26 @@ def alternative(layer, found):
     """What the picture says, for those who do not see it."""
     (across, up), (rows, columns) = axes(layer), found["shape"]
     where = _hottest(found)
-    return (f"{found['mode']} difference by {up} (0 to {rows - 1}, upwards) and {across} (0 to {columns - 1}): at most "
-            f"{figures.drift(found['largest'])}, largest at {up} {where[0]}, {across} {where[1]}")
+    return (
+        f"{found['mode']} difference by {up} (0 to {rows - 1}, upwards) and {across} (0 "
+        f"to {columns - 1}): at most "
+        f"{figures.drift(found['largest'])}, largest at {up} {where[0]}, {across} {where[1]}"
+    )
 
 
 def _hottest(found):
     """The first block of the highest level, as text: `33` or `32 to 35`, for both axes."""
     highest = max(max(row) for row in found["rows"])
-    at = next((row, column) for row, levels in enumerate(found["rows"]) for column, level in enumerate(levels) if level == highest)
-    return [_span(place, block, end) for place, block, end in zip(at, found["block"], found["shape"], strict=True)]
+    at = next(
+        (row, column)
+        for row, levels in enumerate(found["rows"])
+        for column, level in enumerate(levels)
+        if level == highest
+    )
+    return [
+        _span(place, block, end)
+        for place, block, end in zip(at, found["block"], found["shape"], strict=True)
+    ]
 
 
 def _span(at, block, end):
@@ -76,4 +92,6 @@ def legend():
 def _between(position):
     low = min(int(position), len(ANCHORS) - 2)
     share = position - low
-    return tuple(round(a + share * (b - a)) for a, b in zip(ANCHORS[low], ANCHORS[low + 1], strict=True))
+    return tuple(
+        round(a + share * (b - a)) for a, b in zip(ANCHORS[low], ANCHORS[low + 1], strict=True)
+    )

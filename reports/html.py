@@ -1,4 +1,6 @@
-"""parity.html: one self-contained page, drawn from the document alone and byte-identical for the same document."""
+"""parity.html: one self-contained page, drawn from the document alone and byte-identical for the
+same document.
+"""
 
 import json
 from base64 import b64encode
@@ -7,7 +9,20 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from reports import cards, charts, companions, ends, figures, findings, message, provenance, sections, summary, tags, verdicts
+from reports import (
+    cards,
+    charts,
+    companions,
+    ends,
+    figures,
+    findings,
+    message,
+    provenance,
+    sections,
+    summary,
+    tags,
+    verdicts,
+)
 from reports.glossary import GLOSSARY
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -41,24 +56,39 @@ CHAINED = (
 )
 # (id and template, title in the list of contents) of what follows the networks, in reading order.
 SECTIONS = (
-    ("gru", "GRU"), ("normalisation", "batch normalisation"), ("convolution", "convolution"), ("worth", "worth of each fix"),
-    ("tags", "tags"), ("faults", "planted faults"), ("investigation", "investigation"), ("provenance", "provenance"),
+    ("gru", "GRU"),
+    ("normalisation", "batch normalisation"),
+    ("convolution", "convolution"),
+    ("worth", "worth of each fix"),
+    ("tags", "tags"),
+    ("faults", "planted faults"),
+    ("investigation", "investigation"),
+    ("provenance", "provenance"),
     ("glossary", "glossary"),
 )
 WORDS = {"port": "the port", "reference": "the original", "equal": "neither"}
 
 
 def page(document, *, microscope=None, faults=None, investigation=None):
-    """parity.html as text. Works from disk, without a network or JavaScript; hostile text in names is shown as text.
+    """parity.html as text. Works from disk, without a network or JavaScript; hostile text in names
+    is shown as text.
 
-    microscope, faults, investigation: the documents that lay beside parity.json (reports.companions), None where there is none.
+    microscope, faults, investigation: the documents that lay beside parity.json
+    (reports.companions), None where there is none.
     """
-    shown = {"document": document, "microscope": companions.of_run(document, microscope), "faults": faults, "investigation": investigation}
+    shown = {
+        "document": document,
+        "microscope": companions.of_run(document, microscope),
+        "faults": faults,
+        "investigation": investigation,
+    }
     return draw("parity.html.j2", document, "parity.json", sections=_sections(shown), **shown)
 
 
 def draw(template, embedded, json_name, **shown):
-    """A whole page from a template that extends base.html.j2; `embedded` is the JSON inside it, saved as `json_name`."""
+    """A whole page from a template that extends base.html.j2; `embedded` is the JSON inside it,
+    saved as `json_name`.
+    """
     known = {"embedded": _embedded(embedded), "json_name": json_name, "script": _script()}
     return _environment().get_template(template).render(known, **shown)
 
@@ -68,7 +98,10 @@ def _sections(shown):
     from markupsafe import Markup
 
     environment = _environment()
-    drawn = ((name, title, environment.get_template(f"sections/{name}.html.j2").render(shown)) for name, title in SECTIONS)
+    drawn = (
+        (name, title, environment.get_template(f"sections/{name}.html.j2").render(shown))
+        for name, title in SECTIONS
+    )
     return [(name, title, Markup(text.strip())) for name, title, text in drawn if text.strip()]
 
 
@@ -80,7 +113,9 @@ def _script():
 
 
 def anchor(model, layer=None):
-    """The stable id of a model's section or a layer's card: `CNN0`, `CNN0-conv3`; other than plain names percent-encoded."""
+    """The stable id of a model's section or a layer's card: `CNN0`, `CNN0-conv3`; other than plain
+    names percent-encoded.
+    """
     plain = partial(quote, safe="", errors="backslashreplace")
     name = plain(model["name"]).replace("-", "%2D")
     return name if layer is None else f"{name}-{plain(layer['name'])}"
@@ -92,7 +127,9 @@ def facts(rows, cell):
 
 
 def bar_width(rho):
-    """Filled share of the allowance bar in percent, 0 to 100; full for anything beyond or not a number."""
+    """Filled share of the allowance bar in percent, 0 to 100; full for anything beyond or not a
+    number.
+    """
     rho = figures.number(rho)
     return 0 if rho is None else round(100 * rho, 1) if 0 <= rho <= 1 else 100
 
@@ -109,18 +146,47 @@ def _environment():
     from markupsafe import Markup
 
     def shown(value):
-        return value if isinstance(value, Markup) or not isinstance(value, str) else figures.visible(value, keep="\n")
+        return (
+            value
+            if isinstance(value, Markup) or not isinstance(value, str)
+            else figures.visible(value, keep="\n")
+        )
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, finalize=shown,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.globals.update(
-        anchor=anchor, facts=facts, bar_width=bar_width, figures=figures, summary=summary, tags=tags, glossary=GLOSSARY,
-        describe=verdicts.describe, passes=verdicts.passes, all_verdicts=verdicts.CELLS | verdicts.MODELS, modes=verdicts.MODES,
-        cell_message=message.cell_message, message=message, isolated_rows=ISOLATED, chained_rows=CHAINED, words=WORDS,
-        cards=cards, charts=charts, ends=ends, findings=findings, provenance=provenance, drawn=sections,
+        anchor=anchor,
+        facts=facts,
+        bar_width=bar_width,
+        figures=figures,
+        summary=summary,
+        tags=tags,
+        glossary=GLOSSARY,
+        describe=verdicts.describe,
+        passes=verdicts.passes,
+        all_verdicts=verdicts.CELLS | verdicts.MODELS,
+        modes=verdicts.MODES,
+        cell_message=message.cell_message,
+        message=message,
+        isolated_rows=ISOLATED,
+        chained_rows=CHAINED,
+        words=WORDS,
+        cards=cards,
+        charts=charts,
+        ends=ends,
+        findings=findings,
+        provenance=provenance,
+        drawn=sections,
     )
     macros = vars(environment.get_template("parts.html.j2").module)
-    environment.globals.update({name: macro for name, macro in macros.items() if not name.startswith("_")})
+    environment.globals.update(
+        {name: macro for name, macro in macros.items() if not name.startswith("_")}
+    )
     return environment

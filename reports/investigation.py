@@ -6,20 +6,26 @@ from reports import document as documents
 from reports.document import ReportError
 from reports.figures import visible
 
-INVESTIGATION = documents.Kind("investigation.json", "investigation.schema.json", "make investigate")
+INVESTIGATION = documents.Kind(
+    "investigation.json", "investigation.schema.json", "make investigate"
+)
 MOST_WORDS = 200
 WIDTH = 120
 
 
 def read(path):
-    """The document in `path`. Raises ReportError where it is missing, cut short or not valid by investigation.schema.json."""
+    """The document in `path`. Raises ReportError where it is missing, cut short or not valid by
+    investigation.schema.json.
+    """
     document = documents.read(path, INVESTIGATION)
     _refuse_faults(document, path)
     return document
 
 
 def validate(document, path=None):
-    """Raise ReportError naming the first place where `document` departs from its schema, or says more than it has found."""
+    """Raise ReportError naming the first place where `document` departs from its schema, or says
+    more than it has found.
+    """
     documents.validate(document, path, INVESTIGATION)
     _refuse_faults(document, path or INVESTIGATION.file)
 
@@ -38,8 +44,11 @@ def _faults(document):
     words = sum(len(sentence["text"].split()) for sentence in document["conclusion"])
     if words > MOST_WORDS:
         yield f"the conclusion has {words} words, at most {MOST_WORDS} are allowed"
-    yield from (f"the conclusion rests on {sentence['finding']!r}, which is no finding"
-                for sentence in document["conclusion"] if sentence["finding"] not in ids)
+    yield from (
+        f"the conclusion rests on {sentence['finding']!r}, which is no finding"
+        for sentence in document["conclusion"]
+        if sentence["finding"] not in ids
+    )
     for finding in findings:
         for table in finding["evidence"]:
             yield from (f"{finding['id']} / {table['id']}: {fault}" for fault in _faults_of(table))
@@ -47,15 +56,23 @@ def _faults(document):
 
 def _faults_of(table):
     columns, chart = table["columns"], table["chart"] or {"x": None, "y": [], "series": None}
-    yield from (f"row {at} has {len(row)} values under {len(columns)} columns"
-                for at, row in enumerate(table["rows"]) if len(row) != len(columns))
-    yield from (f"its chart draws {name!r}, which is no column"
-                for name in (chart["x"], *chart["y"], chart["series"]) if name is not None and name not in columns)
+    yield from (
+        f"row {at} has {len(row)} values under {len(columns)} columns"
+        for at, row in enumerate(table["rows"])
+        if len(row) != len(columns)
+    )
+    yield from (
+        f"its chart draws {name!r}, which is no column"
+        for name in (chart["x"], *chart["y"], chart["series"])
+        if name is not None and name not in columns
+    )
 
 
 def text(document):
     """Plain text for a terminal: the conclusion, then every question with its findings."""
-    conclusion = " ".join(f"{sentence['text']} [{sentence['finding']}]" for sentence in document["conclusion"])
+    conclusion = " ".join(
+        f"{sentence['text']} [{sentence['finding']}]" for sentence in document["conclusion"]
+    )
     parts = [_wrapped(conclusion)] if conclusion else []
     parts += [_wrapped(f"left out: {clip['message']}") for clip in document["left_out"]]
     parts += [_question(question) for question in document["questions"]]

@@ -13,7 +13,9 @@ FAULTS = (("failures", "failure"), ("errors", "error"))
 
 
 def junit(document):
-    """junit.xml as text. What does not hold is a failure, what was not compared an error; an empty run is an error too."""
+    """junit.xml as text. What does not hold is a failure, what was not compared an error; an empty
+    run is an error too.
+    """
     root = ElementTree.Element("testsuites", name=f"parity ({data_sentence(document)})")
     for model in document["models"]:
         root.append(_suite(document, model))
@@ -39,14 +41,23 @@ def _empty(document):
 
 def _counted(name, cases, document, seconds):
     faults = {kind: str(sum(case.find(tag) is not None for case in cases)) for kind, tag in FAULTS}
-    suite = ElementTree.Element("testsuite", name=visible(name), tests=str(len(cases)), skipped="0",
-                                timestamp=document["created"], time=f"{figures.number(seconds) or 0:.3f}", **faults)
+    suite = ElementTree.Element(
+        "testsuite",
+        name=visible(name),
+        tests=str(len(cases)),
+        skipped="0",
+        timestamp=document["created"],
+        time=f"{figures.number(seconds) or 0:.3f}",
+        **faults,
+    )
     suite.extend(cases)
     return suite
 
 
 def _case(model, name):
-    return ElementTree.Element("testcase", classname=f"parity.{visible(model)}", name=visible(name), time="0")
+    return ElementTree.Element(
+        "testcase", classname=f"parity.{visible(model)}", name=visible(name), time="0"
+    )
 
 
 def _cell_case(cell):
@@ -60,12 +71,19 @@ def _cell_case(cell):
 
 
 def _model_case(model):
-    """The model's own verdict: it can fail where every layer holds, by its final scores or its oracle."""
+    """The model's own verdict: it can fail where every layer holds, by its final scores or its
+    oracle.
+    """
     case = _case(model["name"], f"{model['name']}-end-to-end")
     if model["verdict"] != "HOLDS":
         kind = "error" if model["verdict"] == "INCOMPLETE" else "failure"
         why = final_fault(model) or f"first divergence {model['first_divergence'] or 'unknown'}"
-        _fault(case, kind, model["verdict"], visible(f"{model['name']} (end to end): {model['verdict']}; {why}"))
+        _fault(
+            case,
+            kind,
+            model["verdict"],
+            visible(f"{model['name']} (end to end): {model['verdict']}; {why}"),
+        )
     return case
 
 

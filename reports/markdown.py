@@ -9,19 +9,39 @@ HARMLESS = frozenset(" .,:;()%+-–/=✓✗∅!↓_'")
 
 
 def markdown(document, blocks=3):
-    """Verdict, data, table and the first offenders, as Markdown. Holds no time or date: the same figures give the same text."""
+    """Verdict, data, table and the first offenders, as Markdown. Holds no time or date: the same
+    figures give the same text.
+    """
     first = [found[0] for model in document["models"] if (found := offenders(model))][:blocks]
-    faults = [plain(f"{model['name']}: {why}") for model in document["models"] if (why := final_fault(model))]
-    parts = [f"**{plain(verdict_sentence(document))}**", plain(data_sentence(document)), verdict_table(document), *faults]
-    return "\n\n".join(filter(None, [*parts, *(_fenced(cell_message(*cell)) for cell in first)])) + "\n"
+    faults = [
+        plain(f"{model['name']}: {why}")
+        for model in document["models"]
+        if (why := final_fault(model))
+    ]
+    parts = [
+        f"**{plain(verdict_sentence(document))}**",
+        plain(data_sentence(document)),
+        verdict_table(document),
+        *faults,
+    ]
+    return (
+        "\n\n".join(filter(None, [*parts, *(_fenced(cell_message(*cell)) for cell in first)]))
+        + "\n"
+    )
 
 
 def verdict_table(document):
-    """One row per model, under the headings of the terminal's table; empty where there is no model."""
+    """One row per model, under the headings of the terminal's table; empty where there is no
+    model.
+    """
     if not document["models"]:
         return ""
     rule = ["---"] * 3 + ["---:"] * (len(MODEL_HEADINGS) - 3)
-    rows = [MODEL_HEADINGS, rule, *([plain(cell) for cell in model_row(model)] for model in document["models"])]
+    rows = [
+        MODEL_HEADINGS,
+        rule,
+        *([plain(cell) for cell in model_row(model)] for model in document["models"]),
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

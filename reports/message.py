@@ -1,4 +1,6 @@
-"""What one cell says when it does not hold: a block that tells how many, worst, where, allowed, whose fault and what to run."""
+"""What one cell says when it does not hold: a block that tells how many, worst, where, allowed,
+whose fault and what to run.
+"""
 
 import math
 import shlex
@@ -18,9 +20,15 @@ HEADLINES = {
 
 
 def cell_message(model, layer, mode):
-    """The block about one cell, no final newline; `model` and `layer` are records of parity.json, mode isolated or chained."""
+    """The block about one cell, no final newline; `model` and `layer` are records of parity.json,
+    mode isolated or chained.
+    """
     cell = layer[mode]
-    lines = [_headline(model, layer, mode), *_body(model, layer, mode, cell), f"reproduce: {reproduce(model, layer)}"]
+    lines = [
+        _headline(model, layer, mode),
+        *_body(model, layer, mode, cell),
+        f"reproduce: {reproduce(model, layer)}",
+    ]
     return "\n  ".join(visible(line) for line in lines)
 
 
@@ -43,26 +51,35 @@ def _body(model, layer, mode, cell):
 def _isolated(layer, cell):
     elements = math.prod(layer["shape"] or [0])
     if cell["verdict"] == "EXACT":
-        zeros = f" ({cell['signed_zeros']} differ in the sign of zero)" if cell.get("signed_zeros") else ""
+        zeros = (
+            f" ({cell['signed_zeros']} differ in the sign of zero)"
+            if cell.get("signed_zeros")
+            else ""
+        )
         return [f"all {elements} elements equal the original's{zeros}, {_tensor(layer)}"]
     actual, expected = figures.pair(cell["worst_actual"], cell["worst_expected"])
     return [
         f"{figures.count(cell['beyond'])} of {elements} elements beyond rounding "
         f"({figures.percent(cell['beyond_share'])}), {_tensor(layer)}",
-        f"worst {figures.drift(_difference(cell))} at {figures.place(cell['worst_index'], layer['kind'])}: port {actual}, "
-        f"original {expected}, rounding allows {figures.drift(cell['worst_allowed'])} (rho {figures.ratio(cell['rho_port'])})",
+        f"worst {figures.drift(_difference(cell))} at "
+        f"{figures.place(cell['worst_index'], layer['kind'])}: port {actual}, "
+        f"original {expected}, rounding allows {figures.drift(cell['worst_allowed'])} "
+        f"(rho {figures.ratio(cell['rho_port'])})",
     ]
 
 
 def _difference(cell):
-    """|port - original| where rounding explains least; the largest anywhere, if that place is not known."""
+    """|port - original| where rounding explains least; the largest anywhere, if that place is not
+    known.
+    """
     actual, expected = figures.number(cell["worst_actual"]), figures.number(cell["worst_expected"])
     return cell["max_abs"] if actual is None or expected is None else abs(actual - expected)
 
 
 def _chained(layer, cell):
     return [
-        f"drift at most {figures.drift(cell['max_abs'])} (rms {figures.drift(cell['rms'])}), the original's own noise "
+        f"drift at most {figures.drift(cell['max_abs'])} (rms "
+        f"{figures.drift(cell['rms'])}), the original's own noise "
         f"{figures.drift(cell.get('noise_max_abs'))}, {_tensor(layer)}",
         f"inherited {figures.drift(cell['inherited'])}, made here {figures.drift(cell['local'])} "
         f"(rho {figures.ratio(cell['rho_local'])} of this layer alone)",
@@ -75,21 +92,42 @@ def _tensor(layer):
 
 def _blame(model, layer, mode, cell):
     if cell["verdict"] == "INHERITED":
-        return [f"this layer agrees where its input does; the fault is in {model['first_divergence'] or 'an earlier layer'}"]
+        return [
+            (
+                "this layer agrees where its input does; the fault is in "
+                f"{model['first_divergence'] or 'an earlier layer'}"
+            )
+        ]
     if cell["verdict"] == "ORACLE-SUSPECT":
         rho = figures.ratio(layer["isolated"]["rho_reference"])
-        return [f"the original itself is beyond its own rounding (rho {rho}): its formula or stack is not the one declared"]
-    whose = "its input agrees, so the fault is in this layer" if mode == "isolated" else "made here, whatever its input"
+        return [
+            (
+                f"the original itself is beyond its own rounding (rho {rho}): its formula or "
+                "stack is not the one declared"
+            )
+        ]
+    whose = (
+        "its input agrees, so the fault is in this layer"
+        if mode == "isolated"
+        else "made here, whatever its input"
+    )
     why = evidence(layer) or f"{cell['verdict']}: {meaning(cell['verdict'])}"
     return [f"{whose}; {why}", *_support(cell)]
 
 
 def cause(layer, mode):
-    """Why a cell does not hold, in a sentence: the named formula, what the run said of it, or what its verdict means."""
-    named, said = (layer["cause"] or {}).get("hypothesis"), layer[mode].get("message") or layer[mode].get("fault")
+    """Why a cell does not hold, in a sentence: the named formula, what the run said of it, or what
+    its verdict means.
+    """
+    named, said = (
+        (layer["cause"] or {}).get("hypothesis"),
+        layer[mode].get("message") or layer[mode].get("fault"),
+    )
     if named:
         return f"Explained by: {named}."
-    means = meaning(layer[mode]["verdict"]) + ("; none of the formulas tried explains it" if layer["cause"] else "")
+    means = meaning(layer[mode]["verdict"]) + (
+        "; none of the formulas tried explains it" if layer["cause"] else ""
+    )
     return figures.sentence(said or means)
 
 
@@ -103,8 +141,13 @@ def evidence(layer):
 
 
 def _support(cell):
-    """Where the difference sits and what pattern hides under the allowance, as the run described them."""
-    said = (("where", support_text(cell)), ("structure", structure_text(cell) if structured(cell) else ""))
+    """Where the difference sits and what pattern hides under the allowance, as the run described
+    them.
+    """
+    said = (
+        ("where", support_text(cell)),
+        ("structure", structure_text(cell) if structured(cell) else ""),
+    )
     return [f"{label}: {text}" for label, text in said if text]
 
 
@@ -120,8 +163,18 @@ def structured(cell):
 
 
 def structure_text(cell):
-    """The gains and offsets that whole channels share: how many, which, the strongest against its limit; and a weight that is off."""
-    return "; ".join(filter(None, (*(_effect(cell["structure"], effect) for effect in ("gain", "offset")), _tap(cell["structure"]))))
+    """The gains and offsets that whole channels share: how many, which, the strongest against its
+    limit; and a weight that is off.
+    """
+    return "; ".join(
+        filter(
+            None,
+            (
+                *(_effect(cell["structure"], effect) for effect in ("gain", "offset")),
+                _tap(cell["structure"]),
+            ),
+        )
+    )
 
 
 def _tap(structure):
@@ -129,8 +182,11 @@ def _tap(structure):
     if not tap:
         return ""
     kernel, channel, row, column = tap["at"]
-    return (f"one weight off (filter {kernel}, channel {channel}, row {row}, column {column}) by {figures.drift(tap['change'])}, "
-            f"t {figures.ratio(tap['t'])}")
+    return (
+        f"one weight off (filter {kernel}, channel {channel}, row {row}, column {column}) "
+        f"by {figures.drift(tap['change'])}, "
+        f"t {figures.ratio(tap['t'])}"
+    )
 
 
 def _effect(structure, effect):
@@ -139,9 +195,14 @@ def _effect(structure, effect):
     if strongest is None:
         return ""
     listed = ", ".join(map(str, channels[:LISTED])) + (", ..." if len(channels) > LISTED else "")
-    which = f"in {len(channels)} channel{'s' * (len(channels) != 1)}" + (f" ({listed})" if listed else "")
+    which = f"in {len(channels)} channel{'s' * (len(channels) != 1)}" + (
+        f" ({listed})" if listed else ""
+    )
     t = figures.ratio(structure.get(f"{effect}_t"))
-    return f"{effect} {which}, strongest {figures.drift(strongest)} (allowed {figures.drift(limit)}, t {t})"
+    return (
+        f"{effect} {which}, strongest {figures.drift(strongest)} (allowed "
+        f"{figures.drift(limit)}, t {t})"
+    )
 
 
 def reproduce(model, layer):

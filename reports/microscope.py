@@ -1,4 +1,6 @@
-"""Reads microscope.json and refuses, in one sentence, what is not a whole document of its schema."""
+"""Reads microscope.json and refuses, in one sentence, what is not a whole document of its
+schema.
+"""
 
 from reports import document as documents
 
@@ -6,7 +8,9 @@ MICROSCOPE = documents.Kind("microscope.json", "microscope.schema.json", "make m
 
 
 def read(path):
-    """The document in `path`. Raises ReportError where it is missing, cut short or not valid by microscope.schema.json."""
+    """The document in `path`. Raises ReportError where it is missing, cut short or not valid by
+    microscope.schema.json.
+    """
     return documents.read(path, MICROSCOPE)
 
 

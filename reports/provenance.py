@@ -7,7 +7,9 @@ from pathlib import Path
 from reports.companions import COMPANIONS
 from reports.document import PARITY
 
-MANIFEST = Path(__file__).parents[1] / "fixtures" / "manifest.json"  # the published files: path, sha256, source, licence
+MANIFEST = (
+    Path(__file__).parents[1] / "fixtures" / "manifest.json"
+)  # the published files: path, sha256, source, licence
 
 # (what, the command that makes it)
 MADE_BY = (
@@ -21,18 +23,30 @@ MADE_BY = (
 
 
 def origin(sha256, data):
-    """Where the file of that sha256 was published, under which licence; what is known of it otherwise. data: real or seeded."""
+    """Where the file of that sha256 was published, under which licence; what is known of it
+    otherwise. data: real or seeded.
+    """
     known = _published().get(sha256)
     if not known:
-        return "made from a fixed seed" if data == "seeded" else "given to this run; none of the published files"
+        return (
+            "made from a fixed seed"
+            if data == "seeded"
+            else "given to this run; none of the published files"
+        )
     entry, source = known
-    address = f"{source['owner']}/{source['repo']} at {source['commit'][:12]}, {entry['source_path']}"
+    address = (
+        f"{source['owner']}/{source['repo']} at {source['commit'][:12]}, {entry['source_path']}"
+    )
     return f"github.com/{address}; licence: {entry['licence']}"
 
 
 def clips(document):
     """(name, sha256, origin) of each clip of any model, once."""
-    heard = {(clip["name"], clip["sha256"]): model["data"] for model in document["models"] for clip in model["clips"]}
+    heard = {
+        (clip["name"], clip["sha256"]): model["data"]
+        for model in document["models"]
+        for clip in model["clips"]
+    }
     return [(name, digest, origin(digest, data)) for (name, digest), data in heard.items()]
 
 
@@ -42,4 +56,7 @@ def _published():
     if not MANIFEST.is_file():
         return {}
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    return {entry["sha256"]: (entry, manifest["sources"][entry["source"]]) for entry in manifest["files"].values()}
+    return {
+        entry["sha256"]: (entry, manifest["sources"][entry["source"]])
+        for entry in manifest["files"].values()
+    }

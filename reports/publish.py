@@ -1,4 +1,6 @@
-"""Writes what is drawn from parity.json beside it: parity.csv, junit.xml and parity.html; then shows the run."""
+"""Writes what is drawn from parity.json beside it: parity.csv, junit.xml and parity.html; then
+shows the run.
+"""
 
 import os
 import tempfile
@@ -14,7 +16,9 @@ PAGE = "parity.html"
 
 
 def page(path, target, stream=None):
-    """Draw the document at `path`, and what lies beside it, as the page `target`, and show the run as `everything` does."""
+    """Draw the document at `path`, and what lies beside it, as the page `target`, and show the run
+    as `everything` does.
+    """
     _refuse_input(target, path, *(Path(path).parent / kind.file for kind, _ in COMPANIONS.values()))
     document = read(path)
     write(target, drawn(path, lambda: html.page(document, **beside(path))))
@@ -22,7 +26,9 @@ def page(path, target, stream=None):
 
 
 def comparison(before, after, target, stream=None):
-    """Draw what changed between the documents at two paths as the page `target`, and tell the gist as `everything` does."""
+    """Draw what changed between the documents at two paths as the page `target`, and tell the gist
+    as `everything` does.
+    """
     _refuse_input(target, before, after)
     both = f"{before} and {after}"
     found = drawn(both, lambda: compared.compare(read(before), read(after)))
@@ -32,15 +38,23 @@ def comparison(before, after, target, stream=None):
 
 
 def everything(path, folder, stream=None):
-    """Read the document at `path`, write FILES and PAGE into `folder`, print the run to `stream` (standard output by default).
+    """Read the document at `path`, write FILES and PAGE into `folder`, print the run to `stream`
+    (standard output by default).
 
     The page also shows what lies beside the document at `path` (reports.companions).
 
-    Where GITHUB_STEP_SUMMARY names a file, the Markdown summary is added to it. Returns the document. All texts are made
-    before the first file is written. Raises ReportError where the document is refused or a file cannot be written.
+    Where GITHUB_STEP_SUMMARY names a file, the Markdown summary is added to it. Returns the
+    document. All texts are made before the first file is written. Raises ReportError where the
+    document is refused or a file cannot be written.
     """
     document = read(path)
-    texts = drawn(path, lambda: {**{name: draw(document) for name, draw in FILES.items()}, PAGE: html.page(document, **beside(path))})
+    texts = drawn(
+        path,
+        lambda: {
+            **{name: draw(document) for name, draw in FILES.items()},
+            PAGE: html.page(document, **beside(path)),
+        },
+    )
     for name, text in texts.items():
         write(Path(folder) / name, text)
     _show(document, stream)
@@ -48,9 +62,11 @@ def everything(path, folder, stream=None):
 
 
 def redraw(companion, stream=None):
-    """Draw the page anew after `companion` (the path of microscope.json, faults.json or investigation.json) was written.
+    """Draw the page anew after `companion` (the path of microscope.json, faults.json or
+    investigation.json) was written.
 
-    Says in one line on `stream` which page shows it now, or why none does; never raises for it: the companion is what was asked for.
+    Says in one line on `stream` which page shows it now, or why none does; never raises for it:
+    the companion is what was asked for.
     """
     run = Path(companion).with_name(PARITY.file)
     if not run.exists():
@@ -63,19 +79,28 @@ def redraw(companion, stream=None):
 
 
 def drawn(path, draw):
-    """What `draw` makes; a ReportError where a document that its schema lets pass still cannot be drawn."""
+    """What `draw` makes; a ReportError where a document that its schema lets pass still cannot be
+    drawn.
+    """
     try:
         return draw()
     except ReportError:
         raise
-    except Exception as error:  # whatever it is, no traceback helps who reads it, and the old page stays
+    except (
+        Exception
+    ) as error:  # whatever it is, no traceback helps who reads it, and the old page stays
         why = f"{type(error).__name__}: {error}"
-        raise ReportError(f"{path}: holds figures that cannot be drawn ({short(why, 120)}); write it anew ({PARITY.command})") from error
+        raise ReportError(
+            f"{path}: holds figures that cannot be drawn ({short(why, 120)}); write it "
+            f"anew ({PARITY.command})"
+        ) from error
 
 
 def _refuse_input(target, *inputs):
     if Path(target).resolve() in [Path(path).resolve() for path in inputs]:
-        raise ReportError(f"{target}: is what the page is drawn from and would be lost; name another file with -o")
+        raise ReportError(
+            f"{target}: is what the page is drawn from and would be lost; name another file with -o"
+        )
 
 
 def _show(document, stream):
@@ -90,7 +115,9 @@ def _summarize(text):
 
 
 def write(path, text):
-    """Write `text` as UTF-8 to `path`, whole or not at all. Raises ReportError where it cannot be."""
+    """Write `text` as UTF-8 to `path`, whole or not at all. Raises ReportError where it cannot
+    be.
+    """
     path, temporary = Path(path), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

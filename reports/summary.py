@@ -1,4 +1,6 @@
-"""What a whole run says: its cells, counts, sentences and one line of figures per model. Everything is drawn from these."""
+"""What a whole run says: its cells, counts, sentences and one line of figures per model.
+Everything is drawn from these.
+"""
 
 import math
 from typing import NamedTuple
@@ -17,7 +19,9 @@ FINAL = (
 
 
 class Cell(NamedTuple):
-    """One comparison: a model, one of its layers, `isolated` or `chained`, and the figures of that mode."""
+    """One comparison: a model, one of its layers, `isolated` or `chained`, and the figures of that
+    mode.
+    """
 
     model: dict
     layer: dict
@@ -51,7 +55,9 @@ def cells_of(model):
 
 
 def offenders(model):
-    """The cells that do not hold, by their own fault; the first offender first, in network order."""
+    """The cells that do not hold, by their own fault; the first offender first, in network
+    order.
+    """
     return [cell for cell in cells_of(model) if not cell.holds and cell.verdict != "INHERITED"]
 
 
@@ -66,26 +72,49 @@ def fails(layer):
 
 
 def found_by(model, layer):
-    """What the page's filter finds a layer by: names, kind, verdicts, cause, and `fail` or `holds`."""
+    """What the page's filter finds a layer by: names, kind, verdicts, cause, and `fail` or
+    `holds`.
+    """
     verdicts = dict.fromkeys(layer[mode]["verdict"] for mode in MODES)
     cause = (layer["cause"] or {}).get("hypothesis") or ""
-    return " ".join(filter(None, [model["name"], layer["name"], layer["kind"], *verdicts, cause, "fail" if fails(layer) else "holds"]))
+    return " ".join(
+        filter(
+            None,
+            [
+                model["name"],
+                layer["name"],
+                layer["kind"],
+                *verdicts,
+                cause,
+                "fail" if fails(layer) else "holds",
+            ],
+        )
+    )
 
 
 def worst_first(model):
-    """{layer name: its place, 0 for the worst}: by the graver verdict of its cells, then by the allowance used, then network order."""
+    """{layer name: its place, 0 for the worst}: by the graver verdict of its cells, then by the
+    allowance used, then network order.
+    """
     ordered = sorted(model["layers"], key=_badness, reverse=True)
     return {layer["name"]: place for place, layer in enumerate(ordered)}
 
 
 def _badness(layer):
     words = [layer[mode]["verdict"].partition("(")[0] for mode in MODES]
-    used = [figures.number(layer[mode][key]) for mode, key in zip(MODES, ("rho_port", "rho_local"), strict=True)]
-    return max(map(list(CELLS).index, words)), max(0.0 if rho is None or math.isnan(rho) else rho for rho in used)
+    used = [
+        figures.number(layer[mode][key])
+        for mode, key in zip(MODES, ("rho_port", "rho_local"), strict=True)
+    ]
+    return max(map(list(CELLS).index, words)), max(
+        0.0 if rho is None or math.isnan(rho) else rho for rho in used
+    )
 
 
 def counts(document):
-    """Cells by verdict word, FORMULA names together, most severe last; words that do not occur are left out."""
+    """Cells by verdict word, FORMULA names together, most severe last; words that do not occur are
+    left out.
+    """
     words = [cell.verdict.partition("(")[0] for cell in cells(document)]
     return {word: words.count(word) for word in CELLS if word in words}
 
@@ -102,19 +131,27 @@ def verdict_sentence(document):
         return f"{document['verdict']}: nothing was compared."
     first = next((offender for model in models for offender in offenders(model)), None)
     where = f"; first offender {first.name}" if first else ""
-    scope = f" for the selected {', '.join(document['selection'])}" if document.get("selection") else ""
+    scope = (
+        f" for the selected {', '.join(document['selection'])}" if document.get("selection") else ""
+    )
     holding = sum(model["verdict"] == "HOLDS" for model in models)
     proved = f"{holding} of {len(models)} {_plural(models)} proved"
     return f"{document['verdict']}{scope}: {proved}, {_compared(counts(document))}{where}."
 
 
 def _compared(found):
-    """`36 comparisons (3 EXACT, 33 ROUNDING)`; how many of those that were declared, where some are missing."""
+    """`36 comparisons (3 EXACT, 33 ROUNDING)`; how many of those that were declared, where some
+    are missing.
+    """
     every, missing = sum(found.values()), found.get("NOT COMPARED", 0)
     if missing == every:
         return f"nothing was compared: all {every} comparisons are missing"
     parts = ", ".join(f"{count} {word}" for word, count in found.items() if word != "NOT COMPARED")
-    return f"{every - missing} of {every} comparisons made ({parts})" if missing else f"{every} comparisons ({parts})"
+    return (
+        f"{every - missing} of {every} comparisons made ({parts})"
+        if missing
+        else f"{every} comparisons ({parts})"
+    )
 
 
 def _plural(models):
@@ -124,11 +161,17 @@ def _plural(models):
 def worst_text(model):
     """Worst layer of a model: `conv3 (isolated) ROUNDING`; a dash where nothing was compared."""
     worst = model["worst"]
-    return figures.ABSENT if not worst or not worst["layer"] else f"{worst['layer']} ({worst['mode']}) {worst['verdict']}"
+    return (
+        figures.ABSENT
+        if not worst or not worst["layer"]
+        else f"{worst['layer']} ({worst['mode']}) {worst['verdict']}"
+    )
 
 
 def model_row(model):
-    """One line per model, as text: name, marked verdict, worst layer, allowance used, then the final drifts of FINAL[:4]."""
+    """One line per model, as text: name, marked verdict, worst layer, allowance used, then the
+    final drifts of FINAL[:4].
+    """
     rho = (model["worst"] or {}).get("rho")
     return [
         model["name"],
@@ -139,16 +182,29 @@ def model_row(model):
     ]
 
 
-MODEL_HEADINGS = ("model", "verdict", "worst layer", "allowance used", *(label for _, label in FINAL[:4]))
+MODEL_HEADINGS = (
+    "model",
+    "verdict",
+    "worst layer",
+    "allowance used",
+    *(label for _, label in FINAL[:4]),
+)
 
 
 def stacks(document):
     """The originals' stacks, each once: `Keras 1.0.6 on Theano 1.0.5`."""
-    return list(dict.fromkeys(original(model) + f" on Theano {model['stack']['theano']}" for model in document["models"]))
+    return list(
+        dict.fromkeys(
+            original(model) + f" on Theano {model['stack']['theano']}"
+            for model in document["models"]
+        )
+    )
 
 
 def versions(document):
-    """What the port ran on: `Chainer 7.8.1, NumPy 1.23.5, Python 3.11.7`; what is not known is left out."""
+    """What the port ran on: `Chainer 7.8.1, NumPy 1.23.5, Python 3.11.7`; what is not known is
+    left out.
+    """
     environment = document["environment"]
     known = ((name, environment[name.lower()]) for name in ("Chainer", "NumPy", "Python"))
     return ", ".join(f"{name} {version}" for name, version in known if version)

@@ -1,4 +1,6 @@
-"""Changes of one array: what a port may do to a weight or to its input. Each takes an array and returns one of its shape."""
+"""Changes of one array: what a port may do to a weight or to its input. Each takes an array and
+returns one of its shape.
+"""
 
 import numpy as np
 
@@ -21,6 +23,7 @@ def flipped(*axes):
 
 def swapped(one, other):
     """Two filters, units or clips change places."""
+
     def change(array):
         array[[one, other]] = array[[other, one]]
         return array
@@ -39,6 +42,7 @@ def read_transposed(array):
 
 def one_element(at, factor):
     """One element off by a factor; `at` is its index."""
+
     def change(array):
         array[at] *= array.dtype.type(factor)
         return array
@@ -48,6 +52,7 @@ def one_element(at, factor):
 
 def rounded(bits):
     """Mantissas of `bits` bits: 11 as TF32 has them, 8 as bfloat16. The exponent's range stays."""
+
     def change(array):
         mantissa, exponent = np.frexp(array)
         return np.ldexp(np.round(mantissa * 2**bits) / 2**bits, exponent).astype(array.dtype)

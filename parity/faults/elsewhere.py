@@ -1,6 +1,8 @@
-"""`python -m parity.faults.elsewhere FOLDER`: the port's convolution in a process of its own, whose BLAS is told to be another's.
+"""`python -m parity.faults.elsewhere FOLDER`: the port's convolution in a process of its own,
+whose BLAS is told to be another's.
 
-FOLDER holds x.npy, W.npy and b.npy; y.npy is written into it. Called with OPENBLAS_CORETYPE set, which is read as NumPy loads.
+FOLDER holds x.npy, W.npy and b.npy; y.npy is written into it. Called with OPENBLAS_CORETYPE set,
+which is read as NumPy loads.
 """
 
 import sys

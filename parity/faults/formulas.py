@@ -1,6 +1,8 @@
-"""Steps a port may have in the place of Keras's: each is called with the link it replaces and the layer's input, an array.
+"""Steps a port may have in the place of Keras's: each is called with the link it replaces and the
+layer's input, an array.
 
-They keep the input's dtype, so that in float64 they show what the formula alone does, without rounding.
+They keep the input's dtype, so that in float64 they show what the formula alone does, without
+rounding.
 """
 
 import chainer.functions as F
@@ -44,14 +46,20 @@ def on_changed_input(link, x, *, change):
 
 
 def published_normalization(link, x, *, eps):
-    """gamma (x - mean)/sqrt(std^2 + eps) + beta, as the published port has it (music-tagger-test.py)."""
+    """gamma (x - mean)/sqrt(std^2 + eps) + beta, as the published port has it
+    (music-tagger-test.py).
+    """
     spread = np.sqrt(link.running_std**2 + eps)
-    return (x - _along(link, link.running_mean, x)) * _along(link, link.gamma.array / spread, x) + _along(link, link.beta.array, x)
+    return (x - _along(link, link.running_mean, x)) * _along(
+        link, link.gamma.array / spread, x
+    ) + _along(link, link.beta.array, x)
 
 
 def without_mean(link, x):
     """gamma x/spread + beta."""
-    scale = link.dialect.scale(link.gamma, link.dialect.test_divisor(Variable(link.running_std), link.eps))
+    scale = link.dialect.scale(
+        link.gamma, link.dialect.test_divisor(Variable(link.running_std), link.eps)
+    )
     return normalize(x, np.zeros_like(link.running_mean), scale, link.beta, link.axis)
 
 
@@ -59,9 +67,14 @@ def unbiased_normalization(link, x):
     """Batch statistics with N - 1 for N."""
     count = x.size // x.shape[link.axis]
     axes = tuple(axis for axis in range(x.ndim) if axis != link.axis % x.ndim)
-    mean, variance = x.mean(axis=axes, dtype=np.float64), x.var(axis=axes, dtype=np.float64) * count / (count - 1)
+    mean, variance = (
+        x.mean(axis=axes, dtype=np.float64),
+        x.var(axis=axes, dtype=np.float64) * count / (count - 1),
+    )
     spread = np.sqrt(variance + link.eps) + link.eps
-    return (x - _along(link, mean, x)) * _along(link, link.gamma.array / spread, x) + _along(link, link.beta.array, x)
+    return (x - _along(link, mean, x)) * _along(link, link.gamma.array / spread, x) + _along(
+        link, link.beta.array, x
+    )
 
 
 def applied(link, x, *, function):
@@ -80,25 +93,46 @@ def pooled_late(link, x):
 
 
 def padded_with(link, x, *, to_the_right=0, **padding):
-    """Padding with something else (as numpy.pad has it), or with columns of the left on the right."""
+    """Padding with something else (as numpy.pad has it), or with columns of the left on the
+    right.
+    """
     bands, frames = link.arguments["padding"]
-    return np.pad(x, ((0, 0), (0, 0), (bands, bands), (frames - to_the_right, frames + to_the_right)), **padding)
+    return np.pad(
+        x,
+        ((0, 0), (0, 0), (bands, bands), (frames - to_the_right, frames + to_the_right)),
+        **padding,
+    )
 
 
 def _hard_sigmoid(a, slope=0.2):
     return np.clip(slope * a + 0.5, 0, 1).astype(a.dtype)
 
 
-def gru(link, x, *, gate=_hard_sigmoid, roles="zrh", keep="z", reset="before", backwards=False, carried=False, biases=1,
-        last=None):
+def gru(
+    link,
+    x,
+    *,
+    gate=_hard_sigmoid,
+    roles="zrh",
+    keep="z",
+    reset="before",
+    backwards=False,
+    carried=False,
+    biases=1,
+    last=None,
+):
     """Keras's recurrence, to be varied; plain NumPy.
 
-    gate: the gates' nonlinearity; roles: what the stacked matrices are taken for; keep: what the old state is multiplied
-    with, "z" or "1-z"; reset: before or after the product with U_h; carried: a clip starts with the last one's state;
-    biases: how often the bias is added; last: only the last state, or all; None for as the link says.
+    gate: the gates' nonlinearity; roles: what the stacked matrices are taken for; keep: what the
+    old state is multiplied with, "z" or "1-z"; reset: before or after the product with U_h;
+    carried: a clip starts with the last one's state;
+    biases: how often the bias is added; last: only the last state, or all; None for as the link
+    says.
     """
     size = link.out_size
-    W, U, b = (dict(zip(roles, np.split(p.array, 3), strict=True)) for p in (link.W, link.U, link.b))
+    W, U, b = (
+        dict(zip(roles, np.split(p.array, 3), strict=True)) for p in (link.W, link.U, link.b)
+    )
     h, states = np.zeros((len(x), size), x.dtype), []
     for clip in range(len(x)) if carried else [slice(None)]:
         now = h[clip - 1] if carried and clip else h[clip]

@@ -1,4 +1,6 @@
-"""What an uncaught fault could have shown: how far its formula alone, without rounding, lies from the original's."""
+"""What an uncaught fault could have shown: how far its formula alone, without rounding, lies from
+the original's.
+"""
 
 import numpy as np
 
@@ -8,14 +10,18 @@ from parity.tally import Tally
 
 
 def hidden(there, fault):
-    """(D, whether nothing else would show the fault either) of a fault that no output showed; there: a trial.Original.
+    """(D, whether nothing else would show the fault either) of a fault that no output showed;
+    there: a trial.Original.
 
-    D = max|o_fault - o|/B: the broken formula is the planted port's own, run in float64, beside the oracle. Below 1 no single
-    output can tell the fault from rounding; then all of them together are asked: the regression over channels and taps, of
-    what the original rounded with the fault's effect added.
+    D = max|o_fault - o|/B: the broken formula is the planted port's own, run in float64, beside
+    the oracle. Below 1 no single output can tell the fault from rounding; then all of them
+    together are asked: the regression over channels and taps, of what the original rounded with
+    the fault's effect added.
     """
     name = fault.layer
-    given = answer(planted(widened(there.tagger()), fault)[name], there.input_of(name).astype(np.float64))
+    given = answer(
+        planted(widened(there.tagger()), fault)[name], there.input_of(name).astype(np.float64)
+    )
     if isinstance(given, str) or given.shape != there.outputs[name].shape:
         return float("inf"), False
     judge = there.witness(name)
@@ -27,4 +33,6 @@ def hidden(there, fault):
         if regression:
             would_be[where] += effect
             regression.add(block, would_be[where] - block.o)
-    return tally.rho, bool(tally.rho < 1 and not (regression and regression.findings(would_be)["structured"]))
+    return tally.rho, bool(
+        tally.rho < 1 and not (regression and regression.findings(would_be)["structured"])
+    )

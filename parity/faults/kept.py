@@ -1,4 +1,6 @@
-"""What an interrupted run of the faults already knew: one JSON file beside its output, keyed by all a record depends on."""
+"""What an interrupted run of the faults already knew: one JSON file beside its output, keyed by
+all a record depends on.
+"""
 
 import hashlib
 import json
@@ -13,7 +15,9 @@ SOURCES = ("parity", "port")
 
 
 class Kept:
-    """Records by key, in the file `path`; one that cannot be read is an empty one, for all in it can be had again."""
+    """Records by key, in the file `path`; one that cannot be read is an empty one, for all in it
+    can be had again.
+    """
 
     def __init__(self, path):
         self.path = Path(path)
@@ -27,13 +31,21 @@ class Kept:
         return self._records.get(key)
 
     def add(self, key, record):
-        """Keep a record, at once and on disk. Raises CannotRun where the folder cannot be written."""
+        """Keep a record, at once and on disk. Raises CannotRun where the folder cannot be
+        written.
+        """
         self._records[key] = record
         atomic_write(self.path, json.dumps(self._records))
 
     def forget(self, keys=None):
-        """A run is whole: what it kept under `keys` is needed no more; None: a run of everything, which leaves nothing to go on with."""
-        self._records = {} if keys is None else {key: record for key, record in self._records.items() if key not in keys}
+        """A run is whole: what it kept under `keys` is needed no more; None: a run of everything,
+        which leaves nothing to go on with.
+        """
+        self._records = (
+            {}
+            if keys is None
+            else {key: record for key, record in self._records.items() if key not in keys}
+        )
         if self._records:
             atomic_write(self.path, json.dumps(self._records))
         else:
@@ -41,14 +53,21 @@ class Kept:
 
 
 def code_digest():
-    """sha256, hex, of everything that makes a record but the data: the harness, the port and what they compute with."""
+    """sha256, hex, of everything that makes a record but the data: the harness, the port and what
+    they compute with.
+    """
     files = sorted(path for folder in SOURCES for path in (PROJECT / folder).rglob("*.py"))
-    parts = [*(sha256_of(path) for path in files), *(version(name) for name in ("numpy", "chainer"))]
+    parts = [
+        *(sha256_of(path) for path in files),
+        *(version(name) for name in ("numpy", "chainer")),
+    ]
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def trace_digest(path):
-    """sha256, hex, of what a trace says of itself: its provenance (weights, input, stack) and every layer's digest."""
+    """sha256, hex, of what a trace says of itself: its provenance (weights, input, stack) and
+    every layer's digest.
+    """
     with open_trace(path) as trace:
         said = [trace.provenance, {name: layer.sha256 for name, layer in trace.layers.items()}]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,8 @@
-"""How a fault gets into a port, from outside. A plant is called with a fresh Tagger and a layer's name and breaks it.
+"""How a fault gets into a port, from outside. A plant is called with a fresh Tagger and a layer's
+name and breaks it.
 
-What it returns are the steps it replaces, {layer name: callable(Variable or array)}, or None where it changed the Tagger.
+What it returns are the steps it replaces, {layer name: callable(Variable or array)}, or None where
+it changed the Tagger.
 """
 
 from functools import partial
@@ -15,6 +17,7 @@ from port.weights import keras_arrays
 
 def weight(suffix, change):
     """The layer's parameter of that Keras suffix, in Keras's own layout, becomes change(it)."""
+
     def plant(tagger, layer):
         array = keras_arrays(tagger)[f"{layer}/{layer}_{suffix}"]
         array[...] = change(array.copy())
@@ -24,8 +27,11 @@ def weight(suffix, change):
 
 def two_weights(one, other):
     """Two parameters of the layer, of one shape, change places."""
+
     def plant(tagger, layer):
-        first, second = (keras_arrays(tagger)[f"{layer}/{layer}_{suffix}"] for suffix in (one, other))
+        first, second = (
+            keras_arrays(tagger)[f"{layer}/{layer}_{suffix}"] for suffix in (one, other)
+        )
         first[...], second[...] = second.copy(), first.copy()
 
     return plant
@@ -33,6 +39,7 @@ def two_weights(one, other):
 
 def every_weight(change):
     """Every parameter of the whole model becomes change(it)."""
+
     def plant(tagger, layer):
         for array in keras_arrays(tagger).values():
             array[...] = change(array.copy())
@@ -42,9 +49,12 @@ def every_weight(change):
 
 def own_weights(change, suffixes=None):
     """Every parameter of the layer, or those of these suffixes, becomes change(it)."""
+
     def plant(tagger, layer):
         for name, array in keras_arrays(tagger).items():
-            if name.startswith(f"{layer}/") and (suffixes is None or name.removeprefix(f"{layer}/{layer}_") in suffixes):
+            if name.startswith(f"{layer}/") and (
+                suffixes is None or name.removeprefix(f"{layer}/{layer}_") in suffixes
+            ):
                 array[...] = change(array.copy())
 
     return plant
@@ -52,6 +62,7 @@ def own_weights(change, suffixes=None):
 
 def several(*plants):
     """All of these, none of which replaces a step."""
+
     def plant(tagger, layer):
         for each in plants:
             each(tagger, layer)
@@ -61,6 +72,7 @@ def several(*plants):
 
 def attribute(**values):
     """Attributes of the layer's link: its configuration."""
+
     def plant(tagger, layer):
         for name, value in values.items():
             if not hasattr(tagger[layer], name):
@@ -72,6 +84,7 @@ def attribute(**values):
 
 def argument(**values):
     """Arguments of a layer without parameters."""
+
     def plant(tagger, layer):
         tagger[layer].arguments = {**tagger[layer].arguments, **values}
 
@@ -79,7 +92,10 @@ def argument(**values):
 
 
 def dialect(release, **changes):
-    """The layer normalises as another Keras release does, or as its own with some of the formulas changed."""
+    """The layer normalises as another Keras release does, or as its own with some of the formulas
+    changed.
+    """
+
     def plant(tagger, layer):
         own = tagger[layer].dialect if release is None else DIALECTS[release]
         tagger[layer].dialect = own._replace(**changes)
@@ -94,6 +110,7 @@ def formula(function, /, **arguments):
 
 def stock(drift):
     """The layer is Chainer's own link in the place of the port's; drift: of port.stock.DRIFTS."""
+
     def plant(tagger, layer):
         kind, make = DRIFTS[drift]
         if type(tagger[layer]) is not kind:
@@ -122,6 +139,7 @@ def order(other):
 
 def given(change):
     """The port is given another input: what its first layer reads becomes change(it)."""
+
     def plant(tagger, layer):
         first = tagger.layer_names[0]
         return {first: lambda x: tagger[first](change(x.copy()))}
@@ -130,15 +148,22 @@ def given(change):
 
 
 def batched(batches):
-    """Every layer runs on other batches: batches(step, x) calls step on whatever it makes up and returns x's part."""
+    """Every layer runs on other batches: batches(step, x) calls step on whatever it makes up and
+    returns x's part.
+    """
+
     def plant(tagger, layer):
-        return {name: partial(batches, in_test_phase(step)) for name, step in tagger.steps().items()}
+        return {
+            name: partial(batches, in_test_phase(step)) for name, step in tagger.steps().items()
+        }
 
     return plant
 
 
 def planted(tagger, fault):
-    """The broken port's steps, {layer name: callable(array) -> array}; `fault` has .layer and .plant."""
+    """The broken port's steps, {layer name: callable(array) -> array}; `fault` has .layer and
+    .plant.
+    """
     replaced = fault.plant(tagger, fault.layer) or {}
     return {**steps_of(tagger), **{name: in_test_phase(step) for name, step in replaced.items()}}
 
@@ -152,10 +177,14 @@ def answer(step, given):
 
 
 def widened(tagger):
-    """The same Tagger with float64 parameters and statistics, so that it computes its formulas without float32's rounding."""
+    """The same Tagger with float64 parameters and statistics, so that it computes its formulas
+    without float32's rounding.
+    """
     for link in tagger.children():
         for parameter in link.params():
             parameter.array = parameter.array.astype(np.float64)
         if isinstance(link, BatchNormalization):
-            link.running_mean, link.running_std = (np.float64(a) for a in (link.running_mean, link.running_std))
+            link.running_mean, link.running_std = (
+                np.float64(a) for a in (link.running_mean, link.running_std)
+            )
     return tagger

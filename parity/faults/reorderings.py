@@ -1,4 +1,6 @@
-"""Harmless ways to compute the same: other orders of summation, other blocking, more digits. The harness must stay quiet."""
+"""Harmless ways to compute the same: other orders of summation, other blocking, more digits. The
+harness must stay quiet.
+"""
 
 import os
 import subprocess
@@ -17,12 +19,14 @@ def _columns(x):
     """im2col of a 3 x 3 "same" convolution: x (B,C,F,T) -> (B, 9C, F T), taps within channels."""
     wide = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(wide, (3, 3), axis=(2, 3))  # (B,C,F,T,3,3)
-    return np.ascontiguousarray(windows.transpose(0, 1, 4, 5, 2, 3)).reshape(len(x), -1, x.shape[2] * x.shape[3])
+    return np.ascontiguousarray(windows.transpose(0, 1, 4, 5, 2, 3)).reshape(
+        len(x), -1, x.shape[2] * x.shape[3]
+    )
 
 
 def _blocked(matrix, columns):
     parts = range(0, matrix.shape[1], 64)
-    return sum(matrix[:, k:k + 64] @ columns[k:k + 64] for k in parts)
+    return sum(matrix[:, k : k + 64] @ columns[k : k + 64] for k in parts)
 
 
 def _reversed(matrix, columns):
@@ -55,7 +59,9 @@ def direct_convolution(link, x):
     (_, _, bands, frames), W = x.shape, link.W.array
     wide, y = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), 0
     for row, column in np.ndindex(3, 3):
-        under = wide[:, :, row:row + bands, column:column + frames].reshape(*x.shape[:2], -1)  # (B,C,F T)
+        under = wide[:, :, row : row + bands, column : column + frames].reshape(
+            *x.shape[:2], -1
+        )  # (B,C,F T)
         y = y + np.matmul(W[:, :, row, column], under)
     return (y + link.b.array[:, None]).reshape(len(x), -1, bands, frames)
 
@@ -75,14 +81,24 @@ def with_threads(link, x, *, count):
 
 
 def on_core(link, x, *, kind):
-    """The port's own convolution as OpenBLAS computes it on another kind of core: other kernels, other blocking."""
+    """The port's own convolution as OpenBLAS computes it on another kind of core: other kernels,
+    other blocking.
+    """
     with tempfile.TemporaryDirectory() as folder:
         for name, array in (("x", x), ("W", link.W.array), ("b", link.b.array)):
             np.save(Path(folder, f"{name}.npy"), array)
-        done = subprocess.run([sys.executable, "-m", "parity.faults.elsewhere", folder], cwd=PROJECT, capture_output=True, text=True,
-                              env={**os.environ, "OPENBLAS_CORETYPE": kind})
+        done = subprocess.run(
+            [sys.executable, "-m", "parity.faults.elsewhere", folder],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OPENBLAS_CORETYPE": kind},
+        )
         if done.returncode:
-            raise RuntimeError(f"the convolution of another core type failed: {done.stderr.strip().splitlines()[-1]}")
+            raise RuntimeError(
+                "the convolution of another core type failed: "
+                f"{done.stderr.strip().splitlines()[-1]}"
+            )
         return np.load(Path(folder, "y.npy"))
 
 

@@ -1,4 +1,6 @@
-"""What is at hand without recording anything: traces in the cache, environments of the originals."""
+"""What is at hand without recording anything: traces in the cache, environments of the
+originals.
+"""
 
 from parity.cache import TraceCache
 from parity.clips import batch
@@ -19,7 +21,9 @@ def cached(case, lane):
 
 
 def can_run(case):
-    """Whether every lane's trace is cached or can be recorded in an environment that is already built."""
+    """Whether every lane's trace is cached or can be recorded in an environment that is already
+    built.
+    """
     return all(cached(case, lane) for lane in LANES) or is_built(STACKS[case.model.stack])
 
 

@@ -1,7 +1,9 @@
-"""Baselines: what was approved, one file per data and model, sorted and short enough to be read in a diff.
+"""Baselines: what was approved, one file per data and model, sorted and short enough to be read in
+a diff.
 
-Every entry carries a seal, a digest of itself: a figure changed by hand is found and named. A seal keeps honest people
-honest; whoever makes seals anew leaves the change in the diff for the reviewer.
+Every entry carries a seal, a digest of itself: a figure changed by hand is found and named. A seal
+keeps honest people honest; whoever makes seals anew leaves the change in the diff for the
+reviewer.
 """
 
 import hashlib
@@ -21,7 +23,8 @@ _REMEDY = "restore it from version control, or approve anew with `parity gate ac
 def make(record, approved, known=()):
     """A baseline of a model's record in parity.json (with its `identity`).
 
-    approved : {at, by, reason}. known : accepted differences, {layer, mode, verdict, reason, by, at} each.
+    approved : {at, by, reason}. known : accepted differences, {layer, mode, verdict, reason, by,
+    at} each.
     """
     return seal(
         {
@@ -51,13 +54,18 @@ def path_of(folder, data, model):
 
 def names(folder, data):
     """The models which have a baseline for `data`."""
-    return sorted(path.stem for path in (Path(folder) / data).glob("*.json") if not path.name.endswith(".golden.json"))
+    return sorted(
+        path.stem
+        for path in (Path(folder) / data).glob("*.json")
+        if not path.name.endswith(".golden.json")
+    )
 
 
 def read(folder, data, model):
     """The baseline of `model` on `data` ("real" or "seeded").
 
-    Raises CannotRun where it is missing, cut short, of another format, model or data, or was edited by hand.
+    Raises CannotRun where it is missing, cut short, of another format, model or data, or was
+    edited by hand.
     """
     path = path_of(folder, data, model)
     base = _parsed(path, data, model)
@@ -65,11 +73,14 @@ def read(folder, data, model):
     if found != FORMAT:
         newer = isinstance(found, int) and found > FORMAT
         raise CannotRun(
-            f"{path}: baseline format {found}, this version reads {FORMAT}; {'update the project' if newer else _REMEDY}"
+            f"{path}: baseline format {found}, this version reads {FORMAT}; "
+            f"{'update the project' if newer else _REMEDY}"
         )
     for key, expected in (("model", model), ("data", data)):
         if base.get(key) != expected:
-            raise CannotRun(f"{path}: is the baseline of {key} {base.get(key)}, not {expected}; {_REMEDY}")
+            raise CannotRun(
+                f"{path}: is the baseline of {key} {base.get(key)}, not {expected}; {_REMEDY}"
+            )
     try:
         edited = _edited(base)
     except (KeyError, TypeError, AttributeError) as error:
@@ -84,10 +95,13 @@ def _parsed(path, data, model):
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CannotRun(
-            f"{path}: there is no baseline of {model} on {data} data; approve one with `parity gate accept --reason ...`"
+            f"{path}: there is no baseline of {model} on {data} data; approve one with "
+            "`parity gate accept --reason ...`"
         ) from error
     except OSError as error:
-        raise CannotRun(f"{path}: the baseline cannot be read ({error.strerror}); {_REMEDY}") from error
+        raise CannotRun(
+            f"{path}: the baseline cannot be read ({error.strerror}); {_REMEDY}"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise CannotRun(f"{path}: the baseline is cut short or no JSON; {_REMEDY}") from error
 
@@ -98,10 +112,16 @@ def _edited(base):
     missing = [name for name in base["identity"]["declared"] if name not in listed]
     if missing:
         return f"the entry of {missing[0]} is missing"
-    for name, entry in [(layer["name"], layer) for layer in base["layers"]] + [("final", base["final"])]:
+    for name, entry in [(layer["name"], layer) for layer in base["layers"]] + [
+        ("final", base["final"])
+    ]:
         if _sealed(entry) != entry:
             return f"the entry of {name} was edited by hand (its seal does not fit)"
-    return None if _whole_seal(base) == base["seal"] else "it was edited by hand (its seal does not fit)"
+    return (
+        None
+        if _whole_seal(base) == base["seal"]
+        else "it was edited by hand (its seal does not fit)"
+    )
 
 
 def _sealed(entry):
@@ -109,7 +129,11 @@ def _sealed(entry):
 
 
 def _whole_seal(base):
-    seals = {**base, "layers": [layer["seal"] for layer in base["layers"]], "final": base["final"]["seal"]}
+    seals = {
+        **base,
+        "layers": [layer["seal"] for layer in base["layers"]],
+        "final": base["final"]["seal"],
+    }
     return _digest({key: value for key, value in seals.items() if key != "seal"})
 
 
@@ -125,7 +149,9 @@ def write(folder, base):
 
 
 def text(value):
-    """JSON with sorted keys, in which everything that fits on a line is on one line: a change of a layer is a line's change."""
+    """JSON with sorted keys, in which everything that fits on a line is on one line: a change of a
+    layer is a line's change.
+    """
     return _laid_out(value, 0) + "\n"
 
 
@@ -135,7 +161,10 @@ def _laid_out(value, depth):
         return short
     margin = " " * (depth + 1)
     if isinstance(value, dict):
-        rows = [f"{json.dumps(key, ensure_ascii=False)}: {_laid_out(value[key], depth + 1)}" for key in sorted(value)]
+        rows = [
+            f"{json.dumps(key, ensure_ascii=False)}: {_laid_out(value[key], depth + 1)}"
+            for key in sorted(value)
+        ]
     else:
         rows = [_laid_out(item, depth + 1) for item in value]
     inside = ",\n".join(margin + row for row in rows)

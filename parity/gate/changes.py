@@ -12,7 +12,9 @@ IDENTITY, FIGURES, DOCUMENT = "identity only", "run", "given run"  # how the gat
 
 
 class Change(NamedTuple):
-    """plant : called with the copy's root. limit, layer : what has to be found, first of all; limit "" where it has to pass."""
+    """plant : called with the copy's root. limit, layer : what has to be found, first of all;
+    limit "" where it has to pass.
+    """
 
     name: str
     model: str
@@ -30,62 +32,227 @@ FLATTEN = '        ("flatten_1", "Flatten", {}),\n'
 EXTRA = '        ("dropout6", "Dropout", {"ratio": 0.0}),\n'
 DIALECT = '    "1.0.6": Dialect(\n        1e-6, 0.9, "std",'
 MINUS_ONE = "    np.exp(negative, out=negative)\n    negative -= 1\n"
-MINUS_ONE_LESS_EXACT = "    np.exp(negative, out=negative)\n    negative += 3  # costs two bits\n    negative -= 4\n"
-CLIPS_WERE, CLIPS_ARE = (f'CLIPS = ("{first}", "{second}")' for first, second in (CLIPS, CLIPS[::-1]))
+MINUS_ONE_LESS_EXACT = (
+    "    np.exp(negative, out=negative)\n    negative += 3  # costs two bits\n    negative -= 4\n"
+)
+CLIPS_WERE, CLIPS_ARE = (
+    f'CLIPS = ("{first}", "{second}")' for first, second in (CLIPS, CLIPS[::-1])
+)
 AT_ONCE = """        x = x.reshape(*x.shape[:2], bands // height, height, frames // width, width)
         return (x.max(axis=(3, 5)),)"""
 
 
 def _pooled_at_once(text):
-    return text.replace(plant.between(text, "        rows = functools", "\n\n    def backward"), AT_ONCE)
+    return text.replace(
+        plant.between(text, "        rows = functools", "\n\n    def backward"), AT_ONCE
+    )
 
 
 CHANGES = (
-    Change("one weight changed by one unit in the last place", "CNN0", IDENTITY,
-           plant.tensor("CNN0", "conv3/conv3_W", plant.next_float), "identity", "conv3"),
-    Change("a square matrix transposed", "CRNN", IDENTITY,
-           plant.tensor("CRNN", "gru2/gru2_U_h", np.transpose), "identity", "gru2"),
-    Change("another model's weight file of the same shapes", "CNN0", IDENTITY, plant.other_weights, "identity", "bn_0_freq"),
-    Change("a layer inserted", "CNN0", FIGURES, plant.edit(MODELS, FLATTEN, EXTRA + FLATTEN), "identity", "dropout6"),
-    Change("a layer removed", "CNN0", FIGURES, plant.edit(MODELS, FLATTEN, ""), "identity", "flatten_1"),
-    Change("a layer renamed", "CRNN", FIGURES, plant.edit(MODELS, '("permute_1"', '("permute"'), "identity", "permute_1"),
-    Change("two layers in another order", "CNN0", FIGURES, plant.edit(MODELS, ELU + POOL, POOL + ELU), "identity", "elu_1"),
-    Change("pool size", "CNN0", FIGURES,
-           plant.edit(MODELS, "(3, 5), (4, 4)), mode", "(3, 4), (4, 4)), mode"), "identity", "pool4"),
-    Change("padding", "CRNN", FIGURES,
-           plant.edit(MODELS, '"padding": (0, 37)', '"padding": (0, 36)'), "identity", "zeropadding2d_1"),
-    Change("eps", "CNN", FIGURES, plant.edit(BN, DIALECT, DIALECT.replace("1e-6", "1.1e-6")), "identity", "bn_0_freq"),
-    Change("momentum", "CNN", IDENTITY, plant.edit(BN, DIALECT, DIALECT.replace("0.9", "0.99")), "identity", "bn_0_freq"),
-    Change("activation", "CNN0", FIGURES,
-           plant.edit("port/links/layers.py", "sigmoid(self.logits(x))", "F.hard_sigmoid(self.logits(x))"), "budget", "output"),
+    Change(
+        "one weight changed by one unit in the last place",
+        "CNN0",
+        IDENTITY,
+        plant.tensor("CNN0", "conv3/conv3_W", plant.next_float),
+        "identity",
+        "conv3",
+    ),
+    Change(
+        "a square matrix transposed",
+        "CRNN",
+        IDENTITY,
+        plant.tensor("CRNN", "gru2/gru2_U_h", np.transpose),
+        "identity",
+        "gru2",
+    ),
+    Change(
+        "another model's weight file of the same shapes",
+        "CNN0",
+        IDENTITY,
+        plant.other_weights,
+        "identity",
+        "bn_0_freq",
+    ),
+    Change(
+        "a layer inserted",
+        "CNN0",
+        FIGURES,
+        plant.edit(MODELS, FLATTEN, EXTRA + FLATTEN),
+        "identity",
+        "dropout6",
+    ),
+    Change(
+        "a layer removed", "CNN0", FIGURES, plant.edit(MODELS, FLATTEN, ""), "identity", "flatten_1"
+    ),
+    Change(
+        "a layer renamed",
+        "CRNN",
+        FIGURES,
+        plant.edit(MODELS, '("permute_1"', '("permute"'),
+        "identity",
+        "permute_1",
+    ),
+    Change(
+        "two layers in another order",
+        "CNN0",
+        FIGURES,
+        plant.edit(MODELS, ELU + POOL, POOL + ELU),
+        "identity",
+        "elu_1",
+    ),
+    Change(
+        "pool size",
+        "CNN0",
+        FIGURES,
+        plant.edit(MODELS, "(3, 5), (4, 4)), mode", "(3, 4), (4, 4)), mode"),
+        "identity",
+        "pool4",
+    ),
+    Change(
+        "padding",
+        "CRNN",
+        FIGURES,
+        plant.edit(MODELS, '"padding": (0, 37)', '"padding": (0, 36)'),
+        "identity",
+        "zeropadding2d_1",
+    ),
+    Change(
+        "eps",
+        "CNN",
+        FIGURES,
+        plant.edit(BN, DIALECT, DIALECT.replace("1e-6", "1.1e-6")),
+        "identity",
+        "bn_0_freq",
+    ),
+    Change(
+        "momentum",
+        "CNN",
+        IDENTITY,
+        plant.edit(BN, DIALECT, DIALECT.replace("0.9", "0.99")),
+        "identity",
+        "bn_0_freq",
+    ),
+    Change(
+        "activation",
+        "CNN0",
+        FIGURES,
+        plant.edit(
+            "port/links/layers.py", "sigmoid(self.logits(x))", "F.hard_sigmoid(self.logits(x))"
+        ),
+        "budget",
+        "output",
+    ),
     Change("Chainer's version", "CNN0", IDENTITY, plant.version_of("chainer", "7.8.2"), "identity"),
     Change("NumPy's version", "CNN0", IDENTITY, plant.version_of("numpy", "1.23.6"), "identity"),
-    Change("weights stored in float16", "CNN0", FIGURES,
-           plant.edit(WEIGHTS, "target[...] = found[name]", 'target[...] = found[name].astype("f2")'), "budget", "bn_0_freq"),
-    Change("batch normalisation's mode", "CNN0", FIGURES, plant.edit(MODELS, "_cnn(mode=2)", "_cnn(mode=0)"), "budget", "bn1"),
-    Change("the order of the GRU's gates", "CRNN", FIGURES,
-           plant.edit(WEIGHTS, 'enumerate("zrh")', 'enumerate("rzh")'), "budget", "gru1"),
-    Change("the clips of the batch in another order", "CNN0", IDENTITY,
-           plant.edit("parity/cases.py", CLIPS_WERE, CLIPS_ARE), "identity"),
-    Change("a baseline's entry deleted", "CNN0", DOCUMENT, plant.baseline_text("CNN0", plant.without_entry), "baseline", "conv3"),
-    Change("a baseline made looser by hand", "CNN0", DOCUMENT, plant.baseline_text("CNN0", plant.looser), "baseline", "conv3"),
-    Change("a baseline cut short", "CNN0", DOCUMENT,
-           plant.baseline_text("CNN0", lambda text: text[: len(text) // 2]), "baseline", "CNN0"),
+    Change(
+        "weights stored in float16",
+        "CNN0",
+        FIGURES,
+        plant.edit(WEIGHTS, "target[...] = found[name]", 'target[...] = found[name].astype("f2")'),
+        "budget",
+        "bn_0_freq",
+    ),
+    Change(
+        "batch normalisation's mode",
+        "CNN0",
+        FIGURES,
+        plant.edit(MODELS, "_cnn(mode=2)", "_cnn(mode=0)"),
+        "budget",
+        "bn1",
+    ),
+    Change(
+        "the order of the GRU's gates",
+        "CRNN",
+        FIGURES,
+        plant.edit(WEIGHTS, 'enumerate("zrh")', 'enumerate("rzh")'),
+        "budget",
+        "gru1",
+    ),
+    Change(
+        "the clips of the batch in another order",
+        "CNN0",
+        IDENTITY,
+        plant.edit("parity/cases.py", CLIPS_WERE, CLIPS_ARE),
+        "identity",
+    ),
+    Change(
+        "a baseline's entry deleted",
+        "CNN0",
+        DOCUMENT,
+        plant.baseline_text("CNN0", plant.without_entry),
+        "baseline",
+        "conv3",
+    ),
+    Change(
+        "a baseline made looser by hand",
+        "CNN0",
+        DOCUMENT,
+        plant.baseline_text("CNN0", plant.looser),
+        "baseline",
+        "conv3",
+    ),
+    Change(
+        "a baseline cut short",
+        "CNN0",
+        DOCUMENT,
+        plant.baseline_text("CNN0", lambda text: text[: len(text) // 2]),
+        "baseline",
+        "CNN0",
+    ),
     Change("two models' baselines swapped", "CNN0", DOCUMENT, plant.swapped, "baseline", "CNN0"),
-    Change("one value of a clip changed by one unit in the last place", "CNN0", IDENTITY,
-           plant.data_file(CLIPS[0], plant.nudged_clip), "identity"),
-    Change("the original's definition", "CRNN", IDENTITY,
-           plant.edit("reference/models.py", "Dropout(0.3, name", "Dropout(0.5, name"), "identity"),
-    Change("a step that rounds more than it did", "CNN0", FIGURES,
-           plant.edit("port/functions/elementwise.py", MINUS_ONE, MINUS_ONE_LESS_EXACT), "ratchet", "elu_1"),
+    Change(
+        "one value of a clip changed by one unit in the last place",
+        "CNN0",
+        IDENTITY,
+        plant.data_file(CLIPS[0], plant.nudged_clip),
+        "identity",
+    ),
+    Change(
+        "the original's definition",
+        "CRNN",
+        IDENTITY,
+        plant.edit("reference/models.py", "Dropout(0.3, name", "Dropout(0.5, name"),
+        "identity",
+    ),
+    Change(
+        "a step that rounds more than it did",
+        "CNN0",
+        FIGURES,
+        plant.edit("port/functions/elementwise.py", MINUS_ONE, MINUS_ONE_LESS_EXACT),
+        "ratchet",
+        "elu_1",
+    ),
 )
 
 HARMLESS = (
-    Change("a comment", "CNN0", FIGURES,
-           plant.edit(POOLING, "import functools\n", "# Sixteen lines, one idea.\nimport functools\n")),
-    Change("a local variable renamed", "CNN0", FIGURES,
-           plant.rewrite(NORMALIZATION, lambda text: text.replace("folded", "laid_flat"))),
-    Change("a file reformatted", "CNN0", FIGURES, plant.rewrite(BN, lambda text: ast.unparse(ast.parse(text)))),
-    Change("a docstring", "CNN0", FIGURES, plant.edit(MODELS, '"""The four taggers as', '"""All taggers as')),
-    Change("an equivalent step, computed at once", "CNN0", FIGURES, plant.rewrite(POOLING, _pooled_at_once)),
+    Change(
+        "a comment",
+        "CNN0",
+        FIGURES,
+        plant.edit(POOLING, "import functools\n", "# Sixteen lines, one idea.\nimport functools\n"),
+    ),
+    Change(
+        "a local variable renamed",
+        "CNN0",
+        FIGURES,
+        plant.rewrite(NORMALIZATION, lambda text: text.replace("folded", "laid_flat")),
+    ),
+    Change(
+        "a file reformatted",
+        "CNN0",
+        FIGURES,
+        plant.rewrite(BN, lambda text: ast.unparse(ast.parse(text))),
+    ),
+    Change(
+        "a docstring",
+        "CNN0",
+        FIGURES,
+        plant.edit(MODELS, '"""The four taggers as', '"""All taggers as'),
+    ),
+    Change(
+        "an equivalent step, computed at once",
+        "CNN0",
+        FIGURES,
+        plant.rewrite(POOLING, _pooled_at_once),
+    ),
 )

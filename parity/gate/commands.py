@@ -1,4 +1,6 @@
-"""`parity gate`: judge a run, or only what is known without one, against the committed baselines; `accept` approves a run."""
+"""`parity gate`: judge a run, or only what is known without one, against the committed baselines;
+`accept` approves a run.
+"""
 
 import datetime
 import getpass
@@ -28,22 +30,53 @@ _JSON = "parity.json"
 @click.group(invoke_without_command=True)
 @_MODELS
 @_FOLDER
-@click.option("--json", "given", type=click.Path(path_type=Path), help="Judge this parity.json instead of running.")
-@click.option("--identity-only", is_flag=True, help="Compare weights, layers, settings and versions; run nothing.")
-@click.option("--golden", is_flag=True, help="Compare with the compact golden traces, even where recorded ones are at hand.")
-@click.option("--port", default="port.proof:steps", show_default=True, metavar="MODULE:FUNCTION", help="The port to judge.")
-@click.option("--workers", default=2, show_default=True, type=click.IntRange(1), help="Processes side by side.")
 @click.option(
-    "--out", default=str(OUT), show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Where the outputs go."
+    "--json",
+    "given",
+    type=click.Path(path_type=Path),
+    help="Judge this parity.json instead of running.",
+)
+@click.option(
+    "--identity-only",
+    is_flag=True,
+    help="Compare weights, layers, settings and versions; run nothing.",
+)
+@click.option(
+    "--golden",
+    is_flag=True,
+    help="Compare with the compact golden traces, even where recorded ones are at hand.",
+)
+@click.option(
+    "--port",
+    default="port.proof:steps",
+    show_default=True,
+    metavar="MODULE:FUNCTION",
+    help="The port to judge.",
+)
+@click.option(
+    "--workers",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Processes side by side.",
+)
+@click.option(
+    "--out",
+    default=str(OUT),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the outputs go.",
 )
 @click.pass_context
 def gate(context, models, folder, given, identity_only, golden, port, workers, out):
     """Is this the network that was proved, and is it still as faithful as it was?
 
-    Compares a fresh run, or the given one, with its baselines: budget (the verdict rules), ratchet (drift no worse than
-    approved), identity (no changed tensor, layer, setting or version). Without recorded traces and without the original's
-    environment it compares with compact golden traces, and says so. Writes gate.json and gate-junit.xml, and on failure
-    baseline.received.json. Exit codes: 0 as approved, 1 not, 2 cannot be judged, 3 nothing was compared.
+    Compares a fresh run, or the given one, with its baselines: budget (the verdict rules), ratchet
+    (drift no worse than approved), identity (no changed tensor, layer, setting or version).
+    Without recorded traces and without the original's environment it compares with compact golden
+    traces, and says so. Writes gate.json and gate-junit.xml, and on failure
+    baseline.received.json. Exit codes: 0 as approved, 1 not, 2 cannot be judged, 3 nothing was
+    compared.
     """
     if context.invoked_subcommand:
         return
@@ -64,7 +97,9 @@ def _by_identity(models, folder, port):
 
     chosen = [cases.case_for(name) for name in cases.select(models, ())[0]]
     data = {case.model.name: case.data for case in chosen}
-    outcome = judge_identity({case.model.name: identity_of(case, port) for case in chosen}, folder, data)
+    outcome = judge_identity(
+        {case.model.name: identity_of(case, port) for case in chosen}, folder, data
+    )
     return outcome, _one_word(data.values())
 
 
@@ -84,18 +119,26 @@ def _by_figures(models, folder, given, golden, port, workers, out):
 
 
 def _fresh(models, folder, golden, port, workers, out):
-    """(document, None) of a run, or (data words, outcome) of the golden traces where there is nothing to run with."""
+    """(document, None) of a run, or (data words, outcome) of the golden traces where there is
+    nothing to run with.
+    """
     from parity import cases
     from parity.gate import at_hand, baseline
 
     chosen = [cases.case_for(name) for name in cases.select(models, ())[0]]
     for case in chosen:
-        baseline.read(folder, case.data, case.model.name)  # a run of minutes is not started for a baseline that cannot be read
+        baseline.read(
+            folder, case.data, case.model.name
+        )  # a run of minutes is not started for a baseline that cannot be read
     lacking = [case for case in chosen if golden or not at_hand.can_run(case)]
     if lacking:
         from parity.gate.golden import judge_golden
 
-        why = "asked for" if golden else f"no recorded trace of {lacking[0].model.name} and no environment to record one"
+        why = (
+            "asked for"
+            if golden
+            else f"no recorded trace of {lacking[0].model.name} and no environment to record one"
+        )
         return [case.data for case in chosen], judge_golden(chosen, folder, port, why)
     return _run(chosen, port, workers, out), None
 
@@ -108,7 +151,9 @@ def _run(chosen, port, workers, out):
     from parity.gate.at_hand import identity_of
 
     with progress.shown() as shown:
-        document = job.run(chosen, port=port, workers=workers, command="parity gate", progress=shown, explain=False)
+        document = job.run(
+            chosen, port=port, workers=workers, command="parity gate", progress=shown, explain=False
+        )
     for case, record in zip(chosen, document["models"], strict=True):
         record.setdefault("identity", identity_of(case, port))
     atomic_write(out / _JSON, to_json(document))
@@ -150,21 +195,37 @@ def _append(path, text):
         with open(path, "a", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        raise CannotRun(f"GITHUB_STEP_SUMMARY={path}: cannot be written ({error.strerror}); name a file that can") from error
+        raise CannotRun(
+            f"GITHUB_STEP_SUMMARY={path}: cannot be written ({error.strerror}); name a "
+            "file that can"
+        ) from error
 
 
 @gate.command()
 @click.option("--reason", default="", help="Why this run is what it should be; required.")
 @_MODELS
-@click.option("--layer", help="Approve the entry of this layer alone, or `final`; needs one --model.")
-@click.option("--accept-worse", is_flag=True, help="Let figures rise, or a difference beyond the budget be known.")
 @click.option(
-    "--json", "given", default=str(OUT / _JSON), show_default=True, type=click.Path(path_type=Path), help="The run to approve."
+    "--layer", help="Approve the entry of this layer alone, or `final`; needs one --model."
+)
+@click.option(
+    "--accept-worse",
+    is_flag=True,
+    help="Let figures rise, or a difference beyond the budget be known.",
+)
+@click.option(
+    "--json",
+    "given",
+    default=str(OUT / _JSON),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The run to approve.",
 )
 @click.option("--by", help="Who approves; default: git's user.name, else the login.")
 @_FOLDER
 def accept(reason, models, layer, accept_worse, given, by, folder):
-    """Approve a run as the new baseline, after printing the diff. Refused without a reason and wherever CI is set."""
+    """Approve a run as the new baseline, after printing the diff. Refused without a reason and
+    wherever CI is set.
+    """
     from parity.gate import accept as approval
     from parity.gate import baseline
 
@@ -173,7 +234,12 @@ def accept(reason, models, layer, accept_worse, given, by, folder):
         raise CannotRun("--layer belongs to one model; say which with --model")
     approved = {"at": _now(), "by": by or _person(), "reason": reason.strip()}
     bases = approval.approve(
-        _read(given), folder, approved=approved, models=models or None, layer=layer, accept_worse=accept_worse
+        _read(given),
+        folder,
+        approved=approved,
+        models=models or None,
+        layer=layer,
+        accept_worse=accept_worse,
     )
     click.echo(approval.difference(folder, bases))
     for base in bases:
@@ -189,7 +255,9 @@ def accept(reason, models, layer, accept_worse, given, by, folder):
 )
 @_FOLDER
 def golden(models, to, folder):
-    """Write compact golden traces from the recorded ones, for a gate where nothing can be recorded."""
+    """Write compact golden traces from the recorded ones, for a gate where nothing can be
+    recorded.
+    """
     from parity import cases
     from parity.gate.golden import write
 
@@ -205,7 +273,9 @@ def _one_word(data):
 def _person():
     """git's user.name, else the login name."""
     try:
-        named = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, check=False).stdout.strip()
+        named = subprocess.run(
+            ["git", "config", "user.name"], capture_output=True, text=True, check=False
+        ).stdout.strip()
     except OSError:
         named = ""
     return named or getpass.getuser()
@@ -214,5 +284,9 @@ def _person():
 def _now():
     """UTC; SOURCE_DATE_EPOCH fixes it where the same input has to give the same bytes."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
+    moment = (
+        datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+        if epoch
+        else datetime.datetime.now(datetime.UTC)
+    )
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,9 @@ NAN = float("nan")
 
 
 def number(value):
-    """A JSON figure, which may be "inf", "nan" or null, as float; null is NaN, which passes no limit."""
+    """A JSON figure, which may be "inf", "nan" or null, as float; null is NaN, which passes no
+    limit.
+    """
     return NAN if value is None else float(value)
 
 
@@ -18,22 +20,31 @@ def rounded(value):
 
 
 def of_layer(record):
-    """{name, shape, isolated {verdict, rho, q}, chained {verdict, rho}} of a layer's record in parity.json."""
+    """{name, shape, isolated {verdict, rho, q}, chained {verdict, rho}} of a layer's record in
+    parity.json.
+    """
     return {
         "name": record["name"],
         "shape": record["shape"],
         **{
-            mode: {"verdict": record[mode]["verdict"], **{key: rounded(record[mode][name]) for key, name in keys.items()}}
+            mode: {
+                "verdict": record[mode]["verdict"],
+                **{key: rounded(record[mode][name]) for key, name in keys.items()},
+            }
             for mode, keys in MODES.items()
         },
     }
 
 
 def of_final(final):
-    """{port_reference, port_truth, rounding}: the port's final drift, and what rounding explains of it, where that is known.
+    """{port_reference, port_truth, rounding}: the port's final drift, and what rounding explains
+    of it, where that is known.
 
     Where it is not, the scale of the original's own noise stands for it.
     """
     noise = [number(final[pair]) for pair in ("noise_reference", "reference_truth", "noise_truth")]
     known = final.get("allowed")
-    return {**{pair: rounded(final[pair]) for pair in FINAL}, "rounding": rounded(max(noise) if known is None else known)}
+    return {
+        **{pair: rounded(final[pair]) for pair in FINAL},
+        "rounding": rounded(max(noise) if known is None else known),
+    }

@@ -7,7 +7,9 @@ WHOLE = ""  # the layer of what concerns a whole model
 
 
 class Finding(NamedTuple):
-    """One thing that is not as it was proved. layer : a layer's name, "final", or "" for the whole model."""
+    """One thing that is not as it was proved. layer : a layer's name, "final", or "" for the whole
+    model.
+    """
 
     model: str
     layer: str
@@ -21,9 +23,14 @@ class Finding(NamedTuple):
 
 
 def in_network_order(findings, order):
-    """Findings of one model by place in the network, whole-model ones first; at one layer in the order of LIMITS.
+    """Findings of one model by place in the network, whole-model ones first; at one layer in the
+    order of LIMITS.
 
-    order : layer names in network order; what is not among them (a layer nobody declared, "final") comes last.
+    order : layer names in network order; what is not among them (a layer nobody declared, "final")
+    comes last.
     """
     places = {WHOLE: -1, **{name: place for place, name in enumerate(order)}}
-    return sorted(findings, key=lambda found: (places.get(found.layer, len(places)), LIMITS.index(found.limit)))
+    return sorted(
+        findings,
+        key=lambda found: (places.get(found.layer, len(places)), LIMITS.index(found.limit)),
+    )

@@ -1,9 +1,11 @@
-"""Compact golden traces: what is kept of a recorded original where the recording itself, 170 MB a model, cannot be.
+"""Compact golden traces: what is kept of a recorded original where the recording itself, 170 MB a
+model, cannot be.
 
-Per layer the configuration, shape and digest, 64 values in fixed positions, the mean, and how far the float32 originals lie
-from the float64 one. The port is run along its own chain: every layer is held to the oracle on the input it really had,
-which needs no recording, and its values to the original's own: with e the farther of both float32 originals from the truth,
-the sampled ones within 3e (a port within 2e of the truth is), the means within three times the root mean square.
+Per layer the configuration, shape and digest, 64 values in fixed positions, the mean, and how far
+the float32 originals lie from the float64 one. The port is run along its own chain: every layer is
+held to the oracle on the input it really had, which needs no recording, and its values to the
+original's own: with e the farther of both float32 originals from the truth, the sampled ones
+within 3e (a port within 2e of the truth is), the means within three times the root mean square.
 """
 
 import hashlib
@@ -36,13 +38,17 @@ SUFFIX = ".golden.json"
 
 
 def positions(count):
-    """SAMPLES indices in range(count), the same everywhere: multiples of the golden ratio, which leave no part unseen."""
+    """SAMPLES indices in range(count), the same everywhere: multiples of the golden ratio, which
+    leave no part unseen.
+    """
     steps = np.arange(1, SAMPLES + 1, dtype=np.uint64) * np.uint64(2654435769) % np.uint64(2**32)
     return (steps * np.uint64(count) // np.uint64(2**32)).astype(np.int64)
 
 
 def path_of(case, folder, to=None):
-    """Where a case's golden trace lies: seeded ones are committed with the baselines, real ones stay in the user's store."""
+    """Where a case's golden trace lies: seeded ones are committed with the baselines, real ones
+    stay in the user's store.
+    """
     if to is None and case.data == "real":
         from fixtures import store
 
@@ -51,7 +57,9 @@ def path_of(case, folder, to=None):
 
 
 def write(case, folder, to=None, progress=None):
-    """Write the golden trace of `case` from its recorded lanes, recording them where needed; returns (path, bytes)."""
+    """Write the golden trace of `case` from its recorded lanes, recording them where needed;
+    returns (path, bytes).
+    """
     lanes = stacks.traces({case: read_clips(case.clips).batch}, progress=progress)[case]
     text = baseline.text(make(case, lanes))
     path = path_of(case, folder, to)
@@ -92,19 +100,27 @@ def _row(name, traces):
         "sha256": layer.sha256,
         "mean": float(reference.mean(dtype=np.float64)),
         "error": max(U * size, *(float(np.abs(error).max()) for error in errors)),
-        "error_rms": max(U * size, *(float(np.sqrt(np.mean(np.square(error)))) for error in errors)),
+        "error_rms": max(
+            U * size, *(float(np.sqrt(np.mean(np.square(error)))) for error in errors)
+        ),
         "samples": [float(value) for value in reference.reshape(-1)[positions(reference.size)]],
     }
 
 
 def read(path, case):
-    """The golden trace of `case`. Raises CannotRun where it is missing, broken, or of other weights or clips."""
+    """The golden trace of `case`. Raises CannotRun where it is missing, broken, or of other
+    weights or clips.
+    """
     remedy = "write it with `parity gate golden` where the original can be run"
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-        whole = isinstance(found, dict) and found["format"] == FORMAT and found["seal"] == _seal(found)
+        whole = (
+            isinstance(found, dict) and found["format"] == FORMAT and found["seal"] == _seal(found)
+        )
     except FileNotFoundError as error:
-        raise CannotRun(f"{path}: there is no golden trace of {case.model.name} on {case.data} data; {remedy}") from error
+        raise CannotRun(
+            f"{path}: there is no golden trace of {case.model.name} on {case.data} data; {remedy}"
+        ) from error
     except (OSError, ValueError, KeyError, RecursionError) as error:
         raise CannotRun(f"{path}: the golden trace is cut short or damaged; {remedy}") from error
     if not whole:
@@ -115,13 +131,18 @@ def read(path, case):
         ("batch", [sha256_of(clip) for clip in case.clips]),
     ):
         if found[key] != expected:
-            raise CannotRun(f"{path}: the golden trace is of other {key if key != 'batch' else 'clips'}; {remedy}")
+            raise CannotRun(
+                f"{path}: the golden trace is of other "
+                f"{key if key != 'batch' else 'clips'}; {remedy}"
+            )
     return found
 
 
 def _seal(found):
     return hashlib.sha256(
-        json.dumps({key: value for key, value in found.items() if key != "seal"}, sort_keys=True).encode()
+        json.dumps(
+            {key: value for key, value in found.items() if key != "seal"}, sort_keys=True
+        ).encode()
     ).hexdigest()[:16]
 
 
@@ -130,13 +151,18 @@ def judge_golden(cases, folder, port, why):
     findings, cells, known = [], 0, []
     for case in cases:
         base = baseline.read(folder, case.data, case.model.name)
-        changes = sameness(case.model.name, {**identity_of(case, port), "original": None}, base["identity"])
+        changes = sameness(
+            case.model.name, {**identity_of(case, port), "original": None}, base["identity"]
+        )
         if not any(found.text.startswith(("weights", "batch")) for found in changes):
             mine, judged = _figures(case, read(path_of(case, folder), case), base, port)
             changes, cells = [*changes, *mine], cells + judged
         findings += in_network_order(changes, case.model.layers)
         known += [{"model": case.model.name, **row} for row in base["known"]]
-    note = f"compared with compact golden traces ({SAMPLES} values a layer), not with recorded originals: {why}"
+    note = (
+        f"compared with compact golden traces ({SAMPLES} values a layer), not with recorded "
+        f"originals: {why}"
+    )
     return Outcome(findings, known, [case.model.name for case in cases], cells, [note])
 
 
@@ -144,8 +170,15 @@ def _figures(case, golden, base, port):
     """(findings, cells judged) of one port along its own chain."""
     from parity.run import load_steps
 
-    steps, params, keras = load_steps(port, case), read_params(case.weights), stacks.STACKS[case.model.stack].keras
-    entries, known = {entry["name"]: entry for entry in base["layers"]}, {(row["layer"], row["verdict"]) for row in base["known"]}
+    steps, params, keras = (
+        load_steps(port, case),
+        read_params(case.weights),
+        stacks.STACKS[case.model.stack].keras,
+    )
+    entries, known = (
+        {entry["name"]: entry for entry in base["layers"]},
+        {(row["layer"], row["verdict"]) for row in base["known"]},
+    )
     x, findings, cells, excused = read_clips(case.clips).batch, [], 0, False
     for row in golden["layers"][1:]:
         layer = _layer(row)
@@ -155,9 +188,13 @@ def _figures(case, golden, base, port):
             cells += 1
             judge = witness(layer, params.get(layer.name, {}), x, keras)
             word, found = _against_oracle(judge, actual, entries.get(layer.name))
-            excused = excused or (layer.name, word) in known  # from there on the values are another network's, knowingly
+            excused = (
+                excused or (layer.name, word) in known
+            )  # from there on the values are another network's, knowingly
             found = [] if (layer.name, word) in known else found
-            found += [("budget", why) for why in (_against_original(actual, row),) if why and not excused]
+            found += [
+                ("budget", why) for why in (_against_original(actual, row),) if why and not excused
+            ]
         findings += [Finding(case.model.name, layer.name, limit, text) for limit, text in found]
         if actual is None or actual.shape != layer.shape or actual.dtype != layer.dtype:
             break  # the chain is broken here
@@ -167,7 +204,9 @@ def _figures(case, golden, base, port):
 
 def _layer(row):
     shape, inbound = tuple(row["shape"]), tuple(row["inbound"])
-    return Layer(row["name"], row["kind"], row["config"], inbound, shape, np.dtype(np.float32), row["sha256"])
+    return Layer(
+        row["name"], row["kind"], row["config"], inbound, shape, np.dtype(np.float32), row["sha256"]
+    )
 
 
 def _step(steps, layer, x):
@@ -179,17 +218,25 @@ def _step(steps, layer, x):
     except Exception as error:  # whatever a port raises is that layer's failure
         return None, f"the port's {layer.name} raised {type(error).__name__}: {error}"
     if actual.shape != layer.shape or actual.dtype != np.float32 or not np.isfinite(actual).all():
-        return actual, f"the port gives {actual.dtype} {actual.shape}, expected finite float32 {layer.shape}"
+        return (
+            actual,
+            f"the port gives {actual.dtype} {actual.shape}, expected finite float32 {layer.shape}",
+        )
     return actual, None
 
 
 def _against_original(actual, row):
     """Why the values are not the original's, or None."""
-    gaps = np.abs(actual.reshape(-1)[positions(actual.size)].astype(np.float64) - np.array(row["samples"]))
+    gaps = np.abs(
+        actual.reshape(-1)[positions(actual.size)].astype(np.float64) - np.array(row["samples"])
+    )
     beyond = int(np.count_nonzero(~(gaps <= FARTHER * row["error"])))
     if beyond:
         allowance = FARTHER * row["error"]
-        return f"golden: {beyond} of {SAMPLES} sampled values differ, by {gaps.max():.3g} at most (allowed {allowance:.3g})"
+        return (
+            f"golden: {beyond} of {SAMPLES} sampled values differ, by {gaps.max():.3g} at "
+            f"most (allowed {allowance:.3g})"
+        )
     gap = abs(float(actual.mean(dtype=np.float64)) - row["mean"])
     if not gap <= FARTHER * row["error_rms"]:
         return f"golden: the mean differs by {gap:.3g} (allowed {FARTHER * row['error_rms']:.3g})"
@@ -197,16 +244,26 @@ def _against_original(actual, row):
 
 
 def _against_oracle(judge, actual, entry):
-    """(verdict, [(limit, text)]) of a layer on its own input: the verdict rules, and the ratchet on its rho and q."""
+    """(verdict, [(limit, text)]) of a layer on its own input: the verdict rules, and the ratchet
+    on its rho and q.
+    """
     measures = measure(actual, actual, judge)
     measures |= {"exact": judge.moves and measures["rho_port"] == 0, "rho_reference": 0.0}
     word, rho, q = verdict.judge(measures), measures["rho_port"], measures["q_port"]
     if not verdict.holds(word):
-        text = f"chained: {word}; rho {rho:.3g} of {verdict.RHO_MOST:g}, q {q:.3g} of {verdict.Q_MOST:g}"
+        text = (
+            f"chained: {word}; rho {rho:.3g} of {verdict.RHO_MOST:g}, q {q:.3g} of "
+            f"{verdict.Q_MOST:g}"
+        )
         return word, [("budget", text)]
     if word == verdict.EXACT or entry is None:
         return word, []
     cells = (("chained", "rho", rho), ("isolated", "q", q))
-    figures = [(key, value, entry[mode][key], allowed(entry, mode, key)) for mode, key, value in cells]
-    return word, [("ratchet", f"chained: {key} {value:.3g}, was {number(was):.3g} (at most {most:.3g})")
-                  for key, value, was, most in figures if not value <= most]
+    figures = [
+        (key, value, entry[mode][key], allowed(entry, mode, key)) for mode, key, value in cells
+    ]
+    return word, [
+        ("ratchet", f"chained: {key} {value:.3g}, was {number(was):.3g} (at most {most:.3g})")
+        for key, value, was, most in figures
+        if not value <= most
+    ]

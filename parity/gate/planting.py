@@ -1,4 +1,6 @@
-"""How a change is planted in a copy of the project: each function here returns one that is called with the copy's root."""
+"""How a change is planted in a copy of the project: each function here returns one that is called
+with the copy's root.
+"""
 
 import json
 from pathlib import Path
@@ -11,13 +13,18 @@ from parity.files import sha256_of
 
 
 def edit(file, old, new):
-    """Replace a piece of a source file. A piece that is not there once is an error: then nothing would have been tried."""
+    """Replace a piece of a source file. A piece that is not there once is an error: then nothing
+    would have been tried.
+    """
 
     def plant(root):
         path = root / file
         source = path.read_text(encoding="utf-8")
         if source.count(old) != 1:
-            raise ValueError(f"{file} holds {old!r} {source.count(old)} times; the change has to be planted elsewhere")
+            raise ValueError(
+                f"{file} holds {old!r} {source.count(old)} times; the change has to be "
+                "planted elsewhere"
+            )
         path.write_text(source.replace(old, new), encoding="utf-8")
 
     return plant
@@ -64,9 +71,10 @@ def next_float(array):
 
 
 def other_weights(root):
-    return data_file(MODELS["CNN0"].weights, lambda path: path.write_bytes((root / "data" / MODELS["CNN"].weights).read_bytes()))(
-        root
-    )
+    return data_file(
+        MODELS["CNN0"].weights,
+        lambda path: path.write_bytes((root / "data" / MODELS["CNN"].weights).read_bytes()),
+    )(root)
 
 
 def nudged_clip(path):
@@ -80,7 +88,9 @@ def version_of(name, version):
     def plant(root):
         folder = root / f"{name}-{version}.dist-info"
         folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
 
     return plant
 

@@ -1,14 +1,17 @@
-"""The second limit: drift no worse than the baseline's, as far as rounding lets two clean runs differ.
+"""The second limit: drift no worse than the baseline's, as far as rounding lets two clean runs
+differ.
 
     allowed = max(factor * baseline, floor)
 
-The factor covers another draw of the errors: sqrt(ln(2M/delta)/ln(2M)) for M elements, the ratio of the level that the
-largest of M errors passes once in 1/delta runs to the level where the largest is expected.
-The floor is rounding's own scale, which any order of summation may reach: of q what the guard on the original allows
-(verdict.Q_REFERENCE_SANE), of rho what another draw of the baseline's errors, scaled to q = 1, would have: the spread of one
-sequential float32 accumulator (sigma is defined so). Another BLAS, kernels for another processor, another blocking or number
-of threads is another order and another draw: OpenBLAS's five families of kernels differ by up to 2.4 in q, 2.1 in rho.
-For the final scores the floor is what rounding explains there by Monte-Carlo arithmetic (explain.at_the_end), factor and all.
+The factor covers another draw of the errors: sqrt(ln(2M/delta)/ln(2M)) for M elements, the ratio
+of the level that the largest of M errors passes once in 1/delta runs to the level where the
+largest is expected. The floor is rounding's own scale, which any order of summation may reach: of
+q what the guard on the original allows (verdict.Q_REFERENCE_SANE), of rho what another draw of the
+baseline's errors, scaled to q = 1, would have: the spread of one sequential float32 accumulator
+(sigma is defined so). Another BLAS, kernels for another processor, another blocking or number of
+threads is another order and another draw: OpenBLAS's five families of kernels differ by up to 2.4
+in q, 2.1 in rho. For the final scores the floor is what rounding explains there by Monte-Carlo
+arithmetic (explain.at_the_end), factor and all.
 """
 
 import math
@@ -23,19 +26,28 @@ Q_FLOOR = verdict.Q_REFERENCE_SANE[1]
 
 
 def factor(count):
-    """How much larger the largest of `count` rounding errors may be in another run: 2.2 for 20 elements, 1.35 for 9 million."""
+    """How much larger the largest of `count` rounding errors may be in another run: 2.2 for 20
+    elements, 1.35 for 9 million.
+    """
     doubled = 2 * max(count, 2)
     return math.sqrt(math.log(doubled / DELTA) / math.log(doubled))
 
 
 def floors(isolated, count):
-    """{"q", "rho"} that any float32 order of the same formula may reach, from a baseline's isolated figures of `count` values."""
+    """{"q", "rho"} that any float32 order of the same formula may reach, from a baseline's
+    isolated figures of `count` values.
+    """
     rho, q = number(isolated["rho"]), number(isolated["q"])
-    return {"q": Q_FLOOR, "rho": factor(count) * rho * max(Q_ROW / q, 1) if q > 0 else verdict.RHO_MOST}
+    return {
+        "q": Q_FLOOR,
+        "rho": factor(count) * rho * max(Q_ROW / q, 1) if q > 0 else verdict.RHO_MOST,
+    }
 
 
 def ratchet(model, base):
-    """Findings of one model's record against its baseline. Layers only one of them has are the identity's affair."""
+    """Findings of one model's record against its baseline. Layers only one of them has are the
+    identity's affair.
+    """
     kept = {record["name"]: record for record in base["layers"]}
     found = [
         finding
@@ -70,6 +82,9 @@ def _final(model, base):
     for pair in FINAL:
         most = max(factor(count) * number(base[pair]), number(base["rounding"]))
         if not number(final[pair]) <= most:
-            text = f"{pair.replace('_', ' against ')}: {final[pair]}, was {base[pair]} (at most {most:.3g})"
+            text = (
+                f"{pair.replace('_', ' against ')}: {final[pair]}, was {base[pair]} (at most "
+                f"{most:.3g})"
+            )
             found.append(Finding(model["name"], "final", "ratchet", text))
     return found

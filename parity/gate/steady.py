@@ -1,4 +1,5 @@
-"""`python -m parity.gate.steady [COUNT]`: the same gate, COUNT times (20) with one BLAS thread and once with two.
+"""`python -m parity.gate.steady [COUNT]`: the same gate, COUNT times (20) with one BLAS thread and
+once with two.
 
 Exits 1 unless every one is green and every figure of the COUNT runs is the same to the last digit.
 """
@@ -12,17 +13,31 @@ from pathlib import Path
 
 
 def judged(workers, arguments):
-    """(exit code, every drift figure, seconds, BLAS threads) of one gate; `workers` side by side share the cores."""
+    """(exit code, every drift figure, seconds, BLAS threads) of one gate; `workers` side by side
+    share the cores.
+    """
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        command = [sys.executable, "-m", "parity", "gate", "--workers", str(workers), "--out", folder, *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "parity",
+            "gate",
+            "--workers",
+            str(workers),
+            "--out",
+            folder,
+            *arguments,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - start
         written = Path(folder, "parity.json")
         document = json.loads(written.read_text(encoding="utf-8")) if written.exists() else {}
         if done.returncode:
             print(done.stdout, done.stderr, file=sys.stderr)
-        figures = [(model["layers"], model["final"], model["tags"]) for model in document.get("models", [])]
+        figures = [
+            (model["layers"], model["final"], model["tags"]) for model in document.get("models", [])
+        ]
         return done.returncode, figures, seconds, document.get("environment", {}).get("threads")
 
 
@@ -34,7 +49,9 @@ def main():
     for code, figures, seconds, threads in runs:
         same = "same figures" if figures == runs[0][1] else "other figures"
         print(f"exit {code}, {threads} BLAS threads, {same}, {seconds:.1f} s")
-    steady = all(code == 0 for code, *_ in runs) and all(figures == runs[0][1] for _, figures, *_ in runs[:count])
+    steady = all(code == 0 for code, *_ in runs) and all(
+        figures == runs[0][1] for _, figures, *_ in runs[:count]
+    )
     sys.exit(0 if steady else 1)
 
 

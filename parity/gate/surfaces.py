@@ -1,4 +1,6 @@
-"""The gate's outcome for whoever reads it: a terminal, JUnit, GitHub's annotations and step summary, a JSON file."""
+"""The gate's outcome for whoever reads it: a terminal, JUnit, GitHub's annotations and step
+summary, a JSON file.
+"""
 
 import json
 from collections import Counter
@@ -9,8 +11,15 @@ from parity.gate.finding import LIMITS
 
 LINES_MOST = 40
 WIDTH = 150
-WORDS = {"baseline": "baseline", "identity": "identity: needs review", "budget": "budget", "ratchet": "ratchet"}
-ADVICE = ('what was meant is approved with: parity gate accept --reason "..." [--model M] [--layer L]',)
+WORDS = {
+    "baseline": "baseline",
+    "identity": "identity: needs review",
+    "budget": "budget",
+    "ratchet": "ratchet",
+}
+ADVICE = (
+    'what was meant is approved with: parity gate accept --reason "..." [--model M] [--layer L]',
+)
 
 
 def verdict_line(outcome, data):
@@ -25,9 +34,15 @@ def verdict_line(outcome, data):
 
 
 def terminal(outcome, data):
-    """At most LINES_MOST lines: the verdict and first offender, every finding, known differences and notes."""
+    """At most LINES_MOST lines: the verdict and first offender, every finding, known differences
+    and notes.
+    """
     tail = [
-        _line(f"known: {row['model']} / {row['layer']} {row['mode']} {row['verdict']}: {row['reason']}") for row in outcome.known
+        _line(
+            f"known: {row['model']} / {row['layer']} {row['mode']} {row['verdict']}: "
+            f"{row['reason']}"
+        )
+        for row in outcome.known
     ]
     tail += [_line(f"note: {note}") for note in outcome.notes]
     tail = _cut(tail, LINES_MOST // 4, "notes")
@@ -35,7 +50,9 @@ def terminal(outcome, data):
     counted = Counter(found.limit for found in outcome.findings)
     head = [_line(verdict_line(outcome, data))]
     if outcome.findings:
-        head.append("  " + ", ".join(f"{counted[limit]} {limit}" for limit in LIMITS if counted[limit]))
+        head.append(
+            "  " + ", ".join(f"{counted[limit]} {limit}" for limit in LIMITS if counted[limit])
+        )
         tail += ADVICE
     return "\n".join([*head, *_cut(body, LINES_MOST - len(head) - len(tail), "findings"), *tail])
 
@@ -47,7 +64,12 @@ def _line(text):
 
 def _cut(lines, most, what):
     return (
-        lines if len(lines) <= most else [*lines[: most - 1], f"  ... and {len(lines) - most + 1} more {what}, all in gate.json"]
+        lines
+        if len(lines) <= most
+        else [
+            *lines[: most - 1],
+            f"  ... and {len(lines) - most + 1} more {what}, all in gate.json",
+        ]
     )
 
 
@@ -66,33 +88,59 @@ def junit(outcome, created):
             failures=str(len({f.limit for f in outcome.findings if f.model == model})),
         )
         for limit in LIMITS:
-            _case(suite, model, limit, [found for found in outcome.findings if (found.model, found.limit) == (model, limit)])
+            _case(
+                suite,
+                model,
+                limit,
+                [
+                    found
+                    for found in outcome.findings
+                    if (found.model, found.limit) == (model, limit)
+                ],
+            )
     if not outcome.cells:
-        suite = ElementTree.SubElement(suites, "testsuite", name="gate", tests="1", errors="1", failures="0", skipped="0")
-        case = ElementTree.SubElement(suite, "testcase", classname="parity.gate", name="anything-compared", time="0")
+        suite = ElementTree.SubElement(
+            suites, "testsuite", name="gate", tests="1", errors="1", failures="0", skipped="0"
+        )
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="parity.gate", name="anything-compared", time="0"
+        )
         ElementTree.SubElement(case, "error", message="nothing was compared")
     ElementTree.indent(suites)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suites, encoding="unicode") + "\n"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        + ElementTree.tostring(suites, encoding="unicode")
+        + "\n"
+    )
 
 
 def _case(suite, model, limit, findings):
-    case = ElementTree.SubElement(suite, "testcase", classname=f"parity.gate.{_visible(model)}", name=limit, time="0")
+    case = ElementTree.SubElement(
+        suite, "testcase", classname=f"parity.gate.{_visible(model)}", name=limit, time="0"
+    )
     if findings:
         failure = ElementTree.SubElement(
-            case, "failure", type=limit, message=_visible(f"{findings[0].place}: {findings[0].text}")
+            case,
+            "failure",
+            type=limit,
+            message=_visible(f"{findings[0].place}: {findings[0].text}"),
         )
         failure.text = "\n".join(_visible(f"{found.place}: {found.text}") for found in findings)
 
 
 def annotations(outcome, folder, data):
-    """GitHub workflow commands, one per failing model: its first offender, at its baseline's file."""
+    """GitHub workflow commands, one per failing model: its first offender, at its baseline's
+    file.
+    """
     lines = []
     for model in dict.fromkeys(found.model for found in outcome.findings):
         mine = [found for found in outcome.findings if found.model == model]
         more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
         where = _property(path_of(folder, data, model))
         text = f"{mine[0].place}: {mine[0].text} [{WORDS[mine[0].limit]}]{more}"
-        lines.append(f"::error file={where},title={_property(f'parity gate: {model}')}::{_escaped(text)}")
+        lines.append(
+            f"::error file={where},title={_property(f'parity gate: {model}')}::{_escaped(text)}"
+        )
     return lines
 
 
@@ -113,7 +161,9 @@ def summary(outcome, data):
             f"| {_markdown(found.place)} | {WORDS[found.limit]} | {_markdown(found.text)} |"
             for found in outcome.findings[:LINES_MOST]
         ]
-        lines += [f"\n… and {len(outcome.findings) - LINES_MOST} more"] * (len(outcome.findings) > LINES_MOST)
+        lines += [f"\n… and {len(outcome.findings) - LINES_MOST} more"] * (
+            len(outcome.findings) > LINES_MOST
+        )
     for row in outcome.known:
         where = " / ".join(_markdown(row[key]) for key in ("model", "layer"))
         lines.append(f"- known: {where} {row['mode']} {row['verdict']}: {_markdown(row['reason'])}")
@@ -148,5 +198,9 @@ def _markdown(text):
 
 
 def _visible(text):
-    """Control characters, direction marks and lone surrogates as what they are: a layer's name may hold anything."""
-    return "".join(sign if sign.isprintable() or sign in "\n" else f"\\u{ord(sign):04x}" for sign in str(text))
+    """Control characters, direction marks and lone surrogates as what they are: a layer's name may
+    hold anything.
+    """
+    return "".join(
+        sign if sign.isprintable() or sign in "\n" else f"\\u{ord(sign):04x}" for sign in str(text)
+    )

@@ -1,7 +1,9 @@
-"""`python -m parity.gate.table`: every change of changes.py is tried in a copy of the project, through the command line.
+"""`python -m parity.gate.table`: every change of changes.py is tried in a copy of the project,
+through the command line.
 
-The copy's baselines are approved from a run of the unchanged copy, on the data at hand. Prints the table in Markdown and
-exits 1 where a change was not caught by its limit at its layer, or a harmless one was not passed.
+The copy's baselines are approved from a run of the unchanged copy, on the data at hand. Prints the
+table in Markdown and exits 1 where a change was not caught by its limit at its layer, or a
+harmless one was not passed.
 """
 
 import json
@@ -48,23 +50,49 @@ def _prepared(root, models):
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "out"))
     for name in DEFAULT_MODELS:
         case = case_for(name)
-        for relative, path in [(case.model.weights, case.weights), *zip(CLIPS, case.clips, strict=True)]:
+        for relative, path in [
+            (case.model.weights, case.weights),
+            *zip(CLIPS, case.clips, strict=True),
+        ]:
             (root / "data" / relative).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, root / "data" / relative)
             pin(root, relative)
-    chosen = [word for name in DEFAULT_MODELS if name in models or name in ("CNN0", "CNN") for word in ("--model", name)]
-    for command in (["run", *chosen], ["gate", "accept", "--reason", "unchanged", "--baselines", "baselines"]):
+    chosen = [
+        word
+        for name in DEFAULT_MODELS
+        if name in models or name in ("CNN0", "CNN")
+        for word in ("--model", name)
+    ]
+    for command in (
+        ["run", *chosen],
+        ["gate", "accept", "--reason", "unchanged", "--baselines", "baselines"],
+    ):
         done = _parity(root, *command)
         if done.returncode:
-            raise SystemExit(f"the unchanged copy fails: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise SystemExit(
+                f"the unchanged copy fails: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
     return root
 
 
 def _parity(root, *arguments):
-    environment = {key: value for key, value in os.environ.items() if key not in ("CI", "GITHUB_ACTIONS", "PYTHONPATH")}
-    environment |= {"PARITY_DATA": str(root / "data"), "TOX_WORK_DIR": str(WORK), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("CI", "GITHUB_ACTIONS", "PYTHONPATH")
+    }
+    environment |= {
+        "PARITY_DATA": str(root / "data"),
+        "TOX_WORK_DIR": str(WORK),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     return subprocess.run(
-        [sys.executable, "-m", "parity", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "parity", *arguments],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -73,9 +101,22 @@ def _try(change, whole):
         root = Path(folder, "copy")
         shutil.copytree(whole, root, ignore=shutil.ignore_patterns("__pycache__"))
         change.plant(root)
-        options = {IDENTITY: ["--identity-only"], DOCUMENT: ["--json", "reports/out/parity.json"]}.get(change.how, [])
+        options = {
+            IDENTITY: ["--identity-only"],
+            DOCUMENT: ["--json", "reports/out/parity.json"],
+        }.get(change.how, [])
         start = time.perf_counter()
-        done = _parity(root, "gate", "--model", change.model, "--baselines", "baselines", "--out", "gate-out", *options)
+        done = _parity(
+            root,
+            "gate",
+            "--model",
+            change.model,
+            "--baselines",
+            "baselines",
+            "--out",
+            "gate-out",
+            *options,
+        )
         seconds = time.perf_counter() - start
         said, right = _read(change, done, root / "gate-out" / "gate.json")
         return Row(change, done.returncode, said, right, seconds)
@@ -96,7 +137,9 @@ def _read(change, done, path):
         return "passes", False
     here = [finding for finding in found if finding["layer"] == change.layer]
     caught = next((finding for finding in here if finding["limit"] == change.limit), found[0])
-    return caught["text"], done.returncode == 1 and found[0]["layer"] == change.layer and caught["limit"] == change.limit
+    return caught["text"], done.returncode == 1 and found[0]["layer"] == change.layer and caught[
+        "limit"
+    ] == change.limit
 
 
 def markdown(rows):
@@ -109,7 +152,17 @@ def markdown(rows):
         change = row.change
         caught = (change.limit or "passes") if row.right else "**WRONG**"
         said = row.said.replace("|", "\\|")[:140]
-        cells = (number, change.name, change.model, change.how, row.code, caught, change.layer or "-", said, f"{row.seconds:.1f}")
+        cells = (
+            number,
+            change.name,
+            change.model,
+            change.how,
+            row.code,
+            caught,
+            change.layer or "-",
+            said,
+            f"{row.seconds:.1f}",
+        )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
@@ -117,11 +170,18 @@ def markdown(rows):
 def main():
     """Print the table; exit 1 unless every row is right."""
     wanted = sys.argv[1:]
-    chosen = [change for change in (*CHANGES, *HARMLESS) if not wanted or any(word in change.name for word in wanted)]
+    chosen = [
+        change
+        for change in (*CHANGES, *HARMLESS)
+        if not wanted or any(word in change.name for word in wanted)
+    ]
     rows = tried(chosen)
     print(markdown(rows))
     wrong = [row.change.name for row in rows if not row.right]
-    print(f"\n{len(rows) - len(wrong)} of {len(rows)} as they have to be" + (f"; wrong: {', '.join(wrong)}" if wrong else ""))
+    print(
+        f"\n{len(rows) - len(wrong)} of {len(rows)} as they have to be"
+        + (f"; wrong: {', '.join(wrong)}" if wrong else "")
+    )
     sys.exit(1 if wrong or not rows else 0)
 
 

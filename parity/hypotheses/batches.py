@@ -1,4 +1,6 @@
-"""Batch normalisation by its batch's own statistics (mode 2), where the batch was made up otherwise."""
+"""Batch normalisation by its batch's own statistics (mode 2), where the batch was made up
+otherwise.
+"""
 
 import numpy as np
 
@@ -10,7 +12,8 @@ from parity.hypotheses.subject import Adjusted
 from parity.rounding import tail_factor
 
 ANOTHER_CLIP = "one more clip in the batch"
-OTHER = "another gain and offset in every channel (statistics, gamma or beta)"  # named last: it explains whatever there are
+# named last: it explains whatever there are
+OTHER = "another gain and offset in every channel (statistics, gamma or beta)"
 LEAST_WEIGHT = -0.01  # a clip cannot weigh less than nothing, but for the fit's own error
 VARIANCES = {  # of a batch, from 1/spread and eps
     "1/(sqrt(s + eps) + eps)": lambda r, eps: np.square(1 / r - eps) - eps,
@@ -20,7 +23,9 @@ VARIANCES = {  # of a batch, from 1/spread and eps
 
 
 def made_up(subject, judge, actual):
-    """The clips counted otherwise, which shows in all channels at once; one more clip; or any other statistics."""
+    """The clips counted otherwise, which shows in all channels at once; one more clip; or any
+    other statistics.
+    """
     if subject.layer.config["mode"] != 2:
         return
     touched, gain, offset, *errors = suspects(subject, judge, actual)
@@ -30,23 +35,39 @@ def made_up(subject, judge, actual):
     means = subject.batch[0] - offset / scale
     yield from _weighed(subject, means)
     adjusted = Adjusted(judge, None, 1 + gain, offset - gain * centre)
-    if _is_of_one_more(subject, means, scale / subject.parameter("gamma"), *errors / np.abs((1 + gain, scale))):
+    if _is_of_one_more(
+        subject, means, scale / subject.parameter("gamma"), *errors / np.abs((1 + gain, scale))
+    ):
         yield ANOTHER_CLIP, adjusted, None
     yield OTHER, adjusted, None
 
 
 def _is_of_one_more(subject, means, reciprocals, of_gain, of_mean):
-    """Whether these means and 1/spreads (C,) can be a batch's that holds the known clips and one unknown one of their size.
+    """Whether these means and 1/spreads (C,) can be a batch's that holds the known clips and one
+    unknown one of their size.
 
-    That clip's mean and mean square follow, and its variance may not be below nothing by more than the fit's own errors allow.
+    That clip's mean and mean square follow, and its variance may not be below nothing by more than
+    the fit's own errors allow.
     of_gain: relative standard error of a reciprocal, of_mean: of a mean.
     """
-    spread, eps, clips = own_spread(subject)[0], float(subject.layer.config["epsilon"]), len(subject.x)
+    spread, eps, clips = (
+        own_spread(subject)[0],
+        float(subject.layer.config["epsilon"]),
+        len(subject.x),
+    )
     mean, variance, _ = subject.batch
     shown = VARIANCES[spread](reciprocals, eps)
     own_mean = (clips + 1) * means - clips * mean
-    own_variance = (clips + 1) * (shown + np.square(means)) - clips * (variance + np.square(mean)) - np.square(own_mean)
-    error = 2 * (clips + 1) * ((np.abs(shown) + eps) * of_gain + (np.abs(means) + np.abs(own_mean)) * of_mean)
+    own_variance = (
+        (clips + 1) * (shown + np.square(means))
+        - clips * (variance + np.square(mean))
+        - np.square(own_mean)
+    )
+    error = (
+        2
+        * (clips + 1)
+        * ((np.abs(shown) + eps) * of_gain + (np.abs(means) + np.abs(own_mean)) * of_mean)
+    )
     return bool((own_variance >= -tail_factor(len(means)) * error).all())
 
 
@@ -54,7 +75,9 @@ def _weighed(subject, means):
     """Statistics of the same clips with other weights, by the means (C,) that the output shows."""
     if len(subject.x) < 2 or oracle.channel_axis(subject.layer, subject.x.shape) != 1:
         return
-    of_clips = [oracle.batch_statistics(subject.view[clip:clip + 1])[:2] for clip in range(len(subject.x))]
+    of_clips = [
+        oracle.batch_statistics(subject.view[clip : clip + 1])[:2] for clip in range(len(subject.x))
+    ]
     mean, variance = (np.stack(rows) for rows in zip(*of_clips, strict=True))  # (B, C) each
     rest, *_ = np.linalg.lstsq((mean[1:] - mean[0]).T, means - mean[0], rcond=None)
     weights = np.array([1 - rest.sum(), *rest])
@@ -63,5 +86,14 @@ def _weighed(subject, means):
     centre = weights @ mean
     of_batch = weights @ (variance + np.square(mean)) - np.square(centre)
     spread = oracle.dialect(subject.keras)[1](of_batch, float(subject.layer.config["epsilon"]))
-    yield f"clips weigh {', '.join(f'{abs(weight):.3g}' if round(weight, 3) else '0' for weight in weights)} in the batch", \
-        Affine(subject, subject.parameter("gamma") * spread, centre, subject.parameter("beta"), True), None
+    yield (
+        (
+            "clips weigh "
+            f"{', '.join(f'{abs(weight):.3g}' if round(weight, 3) else '0' for weight in weights)} "
+            "in the batch"
+        ),
+        Affine(
+            subject, subject.parameter("gamma") * spread, centre, subject.parameter("beta"), True
+        ),
+        None,
+    )

@@ -32,7 +32,9 @@ def _softmax(subject):
 
 
 def _transposed(s):
-    """Where it is not square, W.T's values filled row by row into W's shape: else it would not fit (see parity.hypotheses.failing)."""
+    """Where it is not square, W.T's values filled row by row into W's shape: else it would not fit
+    (see parity.hypotheses.failing).
+    """
     return s.but(params={"W": s.params["W"].T.reshape(s.params["W"].shape)})
 
 
@@ -49,12 +51,22 @@ TABLE = {
     "bias added twice": bias(2),
     "softmax instead of sigmoid": lambda s: _softmax(s) if _is_sigmoid(s) else None,
     "no sigmoid": lambda s: _sums(s) if _is_sigmoid(s) else None,
-    "sigmoid applied": lambda s: None if _is_sigmoid(s) else s.but(config={"activation": "sigmoid"}),
-    "sigmoid applied twice": lambda s: whole(s.witness, oracle.sigmoid, lambda y: np.full_like(y, 0.25), 8)
-    if _is_sigmoid(s) else None,
-    "hard sigmoid instead of sigmoid": lambda s: _activation(oracle.hard_sigmoid, lambda a: np.full_like(a, 0.2))(s)
-    if _is_sigmoid(s) else None,
-    "tanh instead of sigmoid": lambda s: _activation(np.tanh, lambda a: 1 - np.tanh(a) ** 2)(s) if _is_sigmoid(s) else None,
+    "sigmoid applied": lambda s: (
+        None if _is_sigmoid(s) else s.but(config={"activation": "sigmoid"})
+    ),
+    "sigmoid applied twice": lambda s: (
+        whole(s.witness, oracle.sigmoid, lambda y: np.full_like(y, 0.25), 8)
+        if _is_sigmoid(s)
+        else None
+    ),
+    "hard sigmoid instead of sigmoid": lambda s: (
+        _activation(oracle.hard_sigmoid, lambda a: np.full_like(a, 0.2))(s)
+        if _is_sigmoid(s)
+        else None
+    ),
+    "tanh instead of sigmoid": lambda s: (
+        _activation(np.tanh, lambda a: 1 - np.tanh(a) ** 2)(s) if _is_sigmoid(s) else None
+    ),
     "inputs in reversed order": lambda s: s.but(x=s.x[:, ::-1]),
     "inputs one off": lambda s: s.but(x=np.roll(s.x, 1, axis=1)),
     **{f"operands rounded to {name}": operands(rounded) for name, rounded in FORMATS.items()},

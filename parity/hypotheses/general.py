@@ -17,11 +17,17 @@ BESIDE_ELU = ("BatchNormalization", "Convolution2D", "MaxPooling2D", "Dropout")
 
 
 def _elu(s):
-    return Elu(SimpleNamespace(config={"alpha": 1.0}), s.x) if s.layer.kind in BESIDE_ELU and s.x.ndim == 4 else None
+    return (
+        Elu(SimpleNamespace(config={"alpha": 1.0}), s.x)
+        if s.layer.kind in BESIDE_ELU and s.x.ndim == 4
+        else None
+    )
 
 
 def _time_axis(x):
-    """The last axis of an image (B, C, F, T), the second of a sequence (B, T, units); None where there is no time."""
+    """The last axis of an image (B, C, F, T), the second of a sequence (B, T, units); None where
+    there is no time.
+    """
     return {4: 3, 3: 1}.get(x.ndim)
 
 
@@ -44,7 +50,11 @@ def _early(x, axis):
 
 
 def _axis_reversed(axis):
-    return lambda s: s.but(x=np.ascontiguousarray(np.flip(s.x, axis))) if s.x.ndim == 4 and s.x.shape[axis] > 1 else None
+    return lambda s: (
+        s.but(x=np.ascontiguousarray(np.flip(s.x, axis)))
+        if s.x.ndim == 4 and s.x.shape[axis] > 1
+        else None
+    )
 
 
 def _clips_rolled(s):
@@ -52,7 +62,9 @@ def _clips_rolled(s):
 
 
 def _stored(rounded):
-    return lambda s: s.but(params={key: rounded(value) for key, value in s.params.items()}) if s.params else None
+    return lambda s: (
+        s.but(params={key: rounded(value) for key, value in s.params.items()}) if s.params else None
+    )
 
 
 TABLE = {
@@ -71,9 +83,13 @@ IMAGES = (*BESIDE_ELU, "ELU", "ZeroPadding2D", "Permute", "Reshape", "Flatten")
 WITH_PARAMETERS = ("Convolution2D", "BatchNormalization", "GRU", "Dense")
 # name -> kinds of layers it can be about; the others are about any
 KINDS = {
-    "layer skipped (its input passed on)": tuple(kind for kind in (*IMAGES, *SEQUENCES, "Dense") if kind != "Dropout"),
+    "layer skipped (its input passed on)": tuple(
+        kind for kind in (*IMAGES, *SEQUENCES, "Dense") if kind != "Dropout"
+    ),
     "wrong layer order: an ELU in its place": BESIDE_ELU,
-    **dict.fromkeys(("one time frame late", "one time frame early", "time reversed"), (*IMAGES, *SEQUENCES)),
+    **dict.fromkeys(
+        ("one time frame late", "one time frame early", "time reversed"), (*IMAGES, *SEQUENCES)
+    ),
     "mel bands reversed": IMAGES,
     **dict.fromkeys((f"parameters stored as {name}" for name in STORED), WITH_PARAMETERS),
 }

@@ -1,4 +1,6 @@
-"""What a layer could not show on this input: hypotheses whose effect stays below rounding (observability, D_h)."""
+"""What a layer could not show on this input: hypotheses whose effect stays below rounding
+(observability, D_h).
+"""
 
 import numpy as np
 
@@ -15,13 +17,18 @@ FEW = 2  # channels that settle most hypotheses about a clean layer
 
 
 def undecidable(layer, params, keras, *, given, expected, actual=None):
-    """Which registered hypotheses this layer, on this input, could not show: {undecidable: [{name, D}], tested, form}.
+    """Which registered hypotheses this layer, on this input, could not show: {undecidable: [{name,
+    D}], tested, form}.
 
-    D = max|o_h - o|/B: below 1, with no structure that the regression would see, h can be neither named nor refuted here.
-    expected: the original's output; actual: the port's, used for its rounding errors (the original's serve as well).
+    D = max|o_h - o|/B: below 1, with no structure that the regression would see, h can be neither
+    named nor refuted here.
+    expected: the original's output; actual: the port's, used for its rounding errors (the
+    original's serve as well).
     """
     subject = Subject(layer, params, given, keras)
-    values = np.asarray(expected if actual is None or np.shape(actual) != np.shape(expected) else actual)
+    values = np.asarray(
+        expected if actual is None or np.shape(actual) != np.shape(expected) else actual
+    )
     found, tested, settled = [], 0, _decided_by_few(subject)
     with np.errstate(all="ignore"):
         original = base(subject)
@@ -42,9 +49,16 @@ def _sampled(original):
 
 
 def _decided_by_few(subject):
-    """Names of the hypotheses that a few channels alone can show, for kinds that treat each channel by itself."""
+    """Names of the hypotheses that a few channels alone can show, for kinds that treat each
+    channel by itself.
+    """
     axis = subject.layer.config.get("axis", 1)
-    if subject.layer.kind not in CHANNEL_BY_CHANNEL or axis != 1 or subject.x.ndim != 4 or subject.x.shape[1] <= 2 * FEW:
+    if (
+        subject.layer.kind not in CHANNEL_BY_CHANNEL
+        or axis != 1
+        or subject.x.ndim != 4
+        or subject.x.shape[1] <= 2 * FEW
+    ):
         return frozenset()
     few = subject.channels(slice(0, FEW))
     table = general.TABLE if subject.layer.kind == "BatchNormalization" else registered(few)
@@ -52,11 +66,15 @@ def _decided_by_few(subject):
         original = base(few)
         sampled = list(_sampled(original))
         judges = {name: made(few, maker) for name, maker in table.items()}
-        return frozenset(name for name, judge in judges.items() if judge and _shows(original, judge, sampled))
+        return frozenset(
+            name for name, judge in judges.items() if judge and _shows(original, judge, sampled)
+        )
 
 
 def _hidden(original, judge, sampled, expected):
-    """D where a hypothesis cannot be decided, else None. A lower bound of D on a few rows settles most of them."""
+    """D where a hypothesis cannot be decided, else None. A lower bound of D on a few rows settles
+    most of them.
+    """
     if judge is original:
         return 0.0
     if _shows(original, judge, sampled):
@@ -81,7 +99,9 @@ def _ratio2(o, bound2, other):
 
 
 def _whole_distance(original, judge, expected):
-    """D over the whole layer; None where it reaches 1 or the regression would see the difference through the rounding."""
+    """D over the whole layer; None where it reaches 1 or the regression would see the difference
+    through the rounding.
+    """
     values, largest = expected.reshape(original.view), 0.0
     regression = Regression(original) if original.limits else None
     would_be = values.astype(np.float64) if regression else None
@@ -102,17 +122,24 @@ def _whole_distance(original, judge, expected):
 def form(subject, actual):
     """Which form of an ELU's exponential an output shows, by its lattice: {lattice_share, formula}.
 
-    None for other kinds, where nothing shows it, and where the layer's own formula does not explain the output: then neither
-    form of it ran.
+    None for other kinds, where nothing shows it, and where the layer's own formula does not
+    explain the output: then neither form of it ran.
     """
     if subject.layer.kind != "ELU" or actual.shape != subject.x.shape:
         return None
-    few = np.s_[:, ::max(1, subject.x.size // LATTICE_ENOUGH)] if subject.x.ndim > 1 else np.s_[:]
+    few = np.s_[:, :: max(1, subject.x.size // LATTICE_ENOUGH)] if subject.x.ndim > 1 else np.s_[:]
     x, y, alpha = subject.x[few], actual[few], float(subject.layer.config["alpha"])
     share = lattice_share(x, y, alpha) if _explained(Elu(subject.layer, x), y) else None
-    return share and {"lattice_share": share, "formula": "exp(x) - 1" if share == 1 else "expm1(x)" if share < 0.7 else None}
+    return share and {
+        "lattice_share": share,
+        "formula": "exp(x) - 1" if share == 1 else "expm1(x)" if share < 0.7 else None,
+    }
 
 
 def _explained(judge, values):
     flat = np.ascontiguousarray(values).reshape(judge.view)
-    return all((np.square(flat[where] - block.o) <= block.bound2).all() for where in judge.blocks() for block in (judge.block(where),))
+    return all(
+        (np.square(flat[where] - block.o) <= block.bound2).all()
+        for where in judge.blocks()
+        for block in (judge.block(where),)
+    )

@@ -1,4 +1,6 @@
-"""What a port may be given in the place of the original's spectrogram: asked of the layers that read one, (B, 1, F, T)."""
+"""What a port may be given in the place of the original's spectrogram: asked of the layers that
+read one, (B, 1, F, T).
+"""
 
 import numpy as np
 
@@ -12,7 +14,9 @@ PER_DECIBEL = np.log(10) / 10  # d ln(power) / d decibel
 
 
 class Blurred(Witness):
-    """A layer on an input the port computed itself: x (float64) with `error`, the most its float32 may be off, of x's shape."""
+    """A layer on an input the port computed itself: x (float64) with `error`, the most its float32
+    may be off, of x's shape.
+    """
 
     def __init__(self, subject, x, error):
         self.base = subject.but(x=x.astype(np.float32)).witness
@@ -27,16 +31,25 @@ class Blurred(Witness):
         """The base's values there; its bound and what the input's own error adds."""
         block = self.base.block(where)
         own = 0.0 if block.bound2 is None else np.sqrt(block.bound2)
-        return Block(where, block.o.astype(np.float64), np.square(own + self.extra[where] + FLUSHED))
+        return Block(
+            where, block.o.astype(np.float64), np.square(own + self.extra[where] + FLUSHED)
+        )
 
 
 def reads_one(s):
     """Whether the layer's input is a spectrogram, normalised, if at all, by stored statistics."""
-    return s.layer.kind in READERS and s.x.ndim == 4 and s.x.shape[1] == 1 and s.layer.config.get("mode") != 2
+    return (
+        s.layer.kind in READERS
+        and s.x.ndim == 4
+        and s.x.shape[1] == 1
+        and s.layer.config.get("mode") != 2
+    )
 
 
 def computed(change):
-    """Hypothesis: the input is change(x) = (values, error), float64, computed by the port in float32."""
+    """Hypothesis: the input is change(x) = (values, error), float64, computed by the port in
+    float32.
+    """
     return lambda s: Blurred(s, *change(s.x.astype(np.float64))) if reads_one(s) else None
 
 
@@ -53,7 +66,9 @@ def _power(x):
 
 def line(x, factor=1.0, offset=0.0):
     """factor x + offset, with the error of a multiplication, an addition and rounded constants."""
-    return factor * x + offset, 2 * U * (np.abs(factor * x) + abs(offset)) * ((factor != 1) + (offset != 0))
+    return factor * x + offset, 2 * U * (np.abs(factor * x) + abs(offset)) * (
+        (factor != 1) + (offset != 0)
+    )
 
 
 def _of_clip(reduce):
@@ -83,16 +98,24 @@ TABLE = {
 
 
 def fitted(subject, judge, actual):
-    """The input multiplied by a constant, moved by one, or both: found by least squares over all of the output."""
+    """The input multiplied by a constant, moved by one, or both: found by least squares over all
+    of the output.
+    """
     if not reads_one(subject):
         return
     sums = _line_sums(subject, judge, actual)
-    for name, columns, make in (("input scaled by {0:.6g}", [0], lambda a: (a, 0.0)),
-                                ("input shifted by {0:.6g}", [1], lambda b: (1.0, b)),
-                                (f"{BOTH}, by {{0:.6g}} and {{1:.6g}}", [0, 1], lambda a, b: (a, b))):
+    for name, columns, make in (
+        ("input scaled by {0:.6g}", [0], lambda a: (a, 0.0)),
+        ("input shifted by {0:.6g}", [1], lambda b: (1.0, b)),
+        (f"{BOTH}, by {{0:.6g}} and {{1:.6g}}", [0, 1], lambda a, b: (a, b)),
+    ):
         values, errors = _solved(*sums, columns)
         if np.isfinite(values).all():
-            estimate = {"what": "factor" if 0 in columns else "offset", "value": float(values[0]), "se": float(errors[0])}
+            estimate = {
+                "what": "factor" if 0 in columns else "offset",
+                "value": float(values[0]),
+                "se": float(errors[0]),
+            }
             yield name.format(*values), _on_line(subject, *make(*values)), estimate
 
 
@@ -101,22 +124,35 @@ def _on_line(subject, factor, offset):
 
 
 def _line_sums(subject, judge, actual):
-    """Per row of the view's middle axis, (n, 2, 2), (n, 2) and (n, 2): of y = s (a x + b) + t, with weights 1/B^2.
+    """Per row of the view's middle axis, (n, 2, 2), (n, 2) and (n, 2): of y = s (a x + b) + t,
+    with weights 1/B^2.
 
     The products of s x and s with each other, with y - t, and with y - t - s x.
     """
-    x, s, left, weights = (a.reshape(-1, *a.shape[-2:]).astype(np.float64) for a in _parts(subject, judge, actual))
+    x, s, left, weights = (
+        a.reshape(-1, *a.shape[-2:]).astype(np.float64) for a in _parts(subject, judge, actual)
+    )
     design = np.stack([s * x, s])
     cross = np.einsum("iacp,jacp,acp->cij", design, design, weights)
-    return cross, np.einsum("iacp,acp->ci", design, left * weights), np.einsum("iacp,acp->ci", design, (left - s * x) * weights)
+    return (
+        cross,
+        np.einsum("iacp,acp->ci", design, left * weights),
+        np.einsum("iacp,acp->ci", design, (left - s * x) * weights),
+    )
 
 
 def _parts(subject, judge, actual):
-    """(x, s, y - t, weights) where y = s x + t: of a moving layer s is 1 where values are and 0 where it fills in."""
+    """(x, s, y - t, weights) where y = s x + t: of a moving layer s is 1 where values are and 0
+    where it fills in.
+    """
     if judge.moves:
         move = oracle.MOVES[subject.layer.kind]
         y = np.asarray(actual)[:, 0]
-        return (*(move(subject.layer.config, a)[:, 0] for a in (subject.x, np.ones_like(subject.x))), y, np.ones_like(y))
+        return (
+            *(move(subject.layer.config, a)[:, 0] for a in (subject.x, np.ones_like(subject.x))),
+            y,
+            np.ones_like(y),
+        )
     y, bound2 = np.ascontiguousarray(actual).reshape(judge.view), np.empty(judge.view)
     for where in judge.blocks():
         bound2[where] = judge.block(where).bound2
@@ -124,7 +160,9 @@ def _parts(subject, judge, actual):
 
 
 def _solved(cross, with_left, with_rest, columns):
-    """(values, standard errors clustered by row) of a and b, or of one of them where the other is 1 or 0."""
+    """(values, standard errors clustered by row) of a and b, or of one of them where the other is
+    1 or 0.
+    """
     right = with_rest if columns == [1] else with_left
     cross, right = cross[:, columns][:, :, columns], right[:, columns]
     try:

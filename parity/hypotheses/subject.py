@@ -13,7 +13,9 @@ from parity.rounding import FLUSHED, Block, Limits, U, Whole, Witness, as_channe
 
 @dataclass
 class Subject:
-    """One layer (.name .kind .config), its parameters by Keras suffix, the original's input (float32) and Keras version."""
+    """One layer (.name .kind .config), its parameters by Keras suffix, the original's input
+    (float32) and Keras version.
+    """
 
     layer: object
     params: dict
@@ -23,15 +25,30 @@ class Subject:
     def but(self, config=None, params=None, x=None, keras=None):
         """The same layer with some settings, parameters, another input or Keras version."""
         old = self.layer
-        layer = SimpleNamespace(name=old.name, kind=old.kind, config={**old.config, **(config or {})})
-        new = replace(self, layer=layer, params={**self.params, **(params or {})}, x=self.x if x is None else x,
-                      keras=keras or self.keras)
+        layer = SimpleNamespace(
+            name=old.name, kind=old.kind, config={**old.config, **(config or {})}
+        )
+        new = replace(
+            self,
+            layer=layer,
+            params={**self.params, **(params or {})},
+            x=self.x if x is None else x,
+            keras=keras or self.keras,
+        )
         if x is None and not config:  # statistics of millions of values are measured once
-            new.__dict__.update({name: self.__dict__[name] for name in ("batch", "one_by_one") if name in self.__dict__})
+            new.__dict__.update(
+                {
+                    name: self.__dict__[name]
+                    for name in ("batch", "one_by_one")
+                    if name in self.__dict__
+                }
+            )
         return new
 
     def channels(self, chosen):
-        """The layer on some channels (axis 1) of its input alone, for kinds that treat every channel by itself."""
+        """The layer on some channels (axis 1) of its input alone, for kinds that treat every
+        channel by itself.
+        """
         params = {key: value[chosen] for key, value in self.params.items()}
         return replace(self, params=params, x=np.ascontiguousarray(self.x[:, chosen]))
 
@@ -47,26 +64,31 @@ class Subject:
     @cached_property
     def view(self):
         """The input as (before, C, after) around a BatchNormalization's axis."""
-        return np.ascontiguousarray(self.x).reshape(as_channels(self.x.shape, oracle.channel_axis(self.layer, self.x.shape)))
+        return np.ascontiguousarray(self.x).reshape(
+            as_channels(self.x.shape, oracle.channel_axis(self.layer, self.x.shape))
+        )
 
     @cached_property
     def batch(self):
         """Mean, biased variance and mean magnitude of the input per channel, float64."""
         return oracle.batch_statistics(self.view)
 
-
     @cached_property
     def one_by_one(self):
-        """Mean and biased variance per channel as float32 adds them up value by value: NumPy's sums over channel-last memory.
+        """Mean and biased variance per channel as float32 adds them up value by value: NumPy's
+        sums over channel-last memory.
 
-        Errors of such long sums are all one way (numerics: sums of squares), which no bound of a blocked order covers.
+        Errors of such long sums are all one way (numerics: sums of squares), which no bound of a
+        blocked order covers.
         """
         rows = np.ascontiguousarray(np.moveaxis(self.view, 1, -1)).reshape(-1, self.view.shape[1])
         return rows.mean(axis=0).astype(np.float64), rows.var(axis=0).astype(np.float64)
 
 
 def pieces(judge, width=192):
-    """A few parts of rows with all channels, at edges and inside, of the first and last clip: slices into the view."""
+    """A few parts of rows with all channels, at edges and inside, of the first and last clip:
+    slices into the view.
+    """
     before, _, after = judge.view
     columns = judge.shape[-1] if judge.axis < len(judge.shape) - 1 else after
     rows = max(1, after // columns)
@@ -75,7 +97,11 @@ def pieces(judge, width=192):
         for row in sorted({0, rows // 2, rows - 1}):
             for start in sorted(starts):
                 first = row * columns + start
-                yield slice(clip, clip + 1), slice(None), slice(first, min(first + width, (row + 1) * columns))
+                yield (
+                    slice(clip, clip + 1),
+                    slice(None),
+                    slice(first, min(first + width, (row + 1) * columns)),
+                )
 
 
 class Mapped(Witness):
@@ -83,7 +109,11 @@ class Mapped(Witness):
 
     def __init__(self, x, formula, roundings=8):
         super().__init__(x.shape, min(1, x.ndim - 1))
-        self.x, self.formula, self.roundings = np.ascontiguousarray(x).reshape(self.view), formula, roundings
+        self.x, self.formula, self.roundings = (
+            np.ascontiguousarray(x).reshape(self.view),
+            formula,
+            roundings,
+        )
 
     def block(self, where):
         """The values there and their bound."""
@@ -93,17 +123,26 @@ class Mapped(Witness):
 
 
 class Adjusted(Witness):
-    """Another witness with its channels put in another order, then multiplied by `gain` (C,) and moved by `offset` (C,)."""
+    """Another witness with its channels put in another order, then multiplied by `gain` (C,) and
+    moved by `offset` (C,).
+    """
 
     def __init__(self, base, order=None, gain=1.0, offset=0.0):
         super().__init__(base.shape, base.axis)
         channels = base.view[1]
         self.base, self.order = base, np.arange(channels) if order is None else np.asarray(order)
-        self.gain, self.offset = (np.broadcast_to(value, channels)[:, None] for value in (gain, offset))
+        self.gain, self.offset = (
+            np.broadcast_to(value, channels)[:, None] for value in (gain, offset)
+        )
         self.axis_name, self.moves = base.axis_name, base.moves
         if base.limits:
             limits = base.limits
-            self.limits = Limits(limits.gain[self.order], limits.offset[self.order], limits.centre[self.order], limits.sigmas)
+            self.limits = Limits(
+                limits.gain[self.order],
+                limits.offset[self.order],
+                limits.centre[self.order],
+                limits.sigmas,
+            )
         self.sigma_share = base.sigma_share
 
     def blocks(self):
@@ -129,7 +168,9 @@ class Adjusted(Witness):
 
 
 def whole(judge, formula, slope, roundings):
-    """formula(o), element by element, of a small witness that was computed whole; slope: its derivative at o."""
+    """formula(o), element by element, of a small witness that was computed whole; slope: its
+    derivative at o.
+    """
     o, bound = judge.out, np.sqrt(judge.bound2)
     out = formula(o)
     bound = np.abs(slope(o)) * bound + roundings * U * np.abs(out) + FLUSHED

@@ -1,7 +1,18 @@
 """Every named hypothesis by layer kind."""
 
 from parity.errors import CannotRun
-from parity.hypotheses import batches, convolution, dense, elementwise, fits, general, normalization, recurrent, shapes, spectrogram
+from parity.hypotheses import (
+    batches,
+    convolution,
+    dense,
+    elementwise,
+    fits,
+    general,
+    normalization,
+    recurrent,
+    shapes,
+    spectrogram,
+)
 from parity.hypotheses.subject import Subject
 
 # kind -> {name: maker(subject) -> Subject, Witness or None where it does not apply}
@@ -23,11 +34,22 @@ COMBINED = {
     "BatchNormalization": normalization.combined,
     "Convolution2D": lambda subject: convolution.COMBINED,
 }
-LAST = (fits.BOTH, spectrogram.BOTH, batches.ANOTHER_CLIP, batches.OTHER)  # named after all others: they explain what those do, and more
+LAST = (
+    fits.BOTH,
+    spectrogram.BOTH,
+    batches.ANOTHER_CLIP,
+    batches.OTHER,
+)  # named after all others: they explain what those do, and more
 
-# Hypotheses with something to find out first, in groups: where one of a group explains, the next group is not asked.
+# Hypotheses with something to find out first, in groups: where one of a group explains, the next
+# group is not asked.
 _BY_KIND = {
-    "Convolution2D": ((fits.kernels_permuted,), (fits.some_filters,), (fits.one_tap,), (fits.adjusted,)),
+    "Convolution2D": (
+        (fits.kernels_permuted,),
+        (fits.some_filters,),
+        (fits.one_tap,),
+        (fits.adjusted,),
+    ),
     "BatchNormalization": ((spectrogram.fitted,), (fits.other_eps, fits.adjusted, batches.made_up)),
     "ELU": ((fits.negative_side,),),
     "Dropout": ((fits.dropout_on,),),
@@ -36,14 +58,24 @@ _BY_KIND = {
 
 
 def groups(kind, reshaped):
-    """Groups of fit(subject, judge, actual), each yielding (name, variant, estimate); reshaped: of another shape, or not finite."""
+    """Groups of fit(subject, judge, actual), each yielding (name, variant, estimate); reshaped: of
+    another shape, or not finite.
+    """
     by_shape = shapes.BY_KIND.get(kind, ())
-    return (by_shape,) if reshaped else (by_shape, (fits.permuted,), *_BY_KIND.get(kind, ((fits.adjusted,),)))
+    return (
+        (by_shape,)
+        if reshaped
+        else (by_shape, (fits.permuted,), *_BY_KIND.get(kind, ((fits.adjusted,),)))
+    )
 
 
 def registered(subject):
     """{name: maker} for this layer, general ones last."""
-    own = normalization.table(subject) if subject.layer.kind == "BatchNormalization" else TABLES.get(subject.layer.kind, {})
+    own = (
+        normalization.table(subject)
+        if subject.layer.kind == "BatchNormalization"
+        else TABLES.get(subject.layer.kind, {})
+    )
     return {**own, **(spectrogram.TABLE if spectrogram.reads_one(subject) else {}), **general.TABLE}
 
 
@@ -54,11 +86,17 @@ def combined(subject):
 
 def base(subject):
     """The layer's formula as the witness that hypotheses are held against."""
-    return normalization.base(subject) if subject.layer.kind == "BatchNormalization" else subject.witness
+    return (
+        normalization.base(subject)
+        if subject.layer.kind == "BatchNormalization"
+        else subject.witness
+    )
 
 
 def made(subject, maker):
-    """The hypothesis' witness, or None where it does not apply to this layer: none was made, or the oracle refuses its shapes."""
+    """The hypothesis' witness, or None where it does not apply to this layer: none was made, or
+    the oracle refuses its shapes.
+    """
     try:
         variant = maker(subject)
         return base(variant) if isinstance(variant, Subject) else variant

@@ -1,4 +1,6 @@
-"""By how much a stored mel spectrogram was cut later than the one made here: to the sample of the source, and its fraction."""
+"""By how much a stored mel spectrogram was cut later than the one made here: to the sample of the
+source, and its fraction.
+"""
 
 import functools
 from typing import NamedTuple
@@ -15,9 +17,11 @@ EVERY = 4  # of the frames is looked at, one; there are enough
 
 
 class Alignment(NamedTuple):
-    """late: samples of the source, whole; exact, give: the same with a fraction, and by how much it may be wrong.
+    """late: samples of the source, whole; exact, give: the same with a fraction, and by how much
+    it may be wrong.
 
-    curve: {late: median |residual| in dB} around the best; give is what is left at its foot over the steepness of its arms.
+    curve: {late: median |residual| in dB} around the best; give is what is left at its foot over
+    the steepness of its arms.
     """
 
     late: int
@@ -27,23 +31,35 @@ class Alignment(NamedTuple):
 
 
 def align(track, stored, front_end):
-    """The Alignment of a Track to `stored` (96, 1366), decibel, by the FrontEnd given but for its `late`."""
+    """The Alignment of a Track to `stored` (96, 1366), decibel, by the FrontEnd given but for its
+    `late`.
+    """
     rough = _rough_frames(track, stored, front_end)
     at_12_khz = _fine_samples(track, stored, front_end, rough * HOP_SAMPLES)
-    nearest, beside = round(at_12_khz * track.rate_hz / SAMPLE_RATE_HZ), 1 + -(-track.rate_hz // SAMPLE_RATE_HZ)
+    nearest, beside = (
+        round(at_12_khz * track.rate_hz / SAMPLE_RATE_HZ),
+        1 + -(-track.rate_hz // SAMPLE_RATE_HZ),
+    )
     return curve_around(track, stored, front_end, nearest, beside)
 
 
 def curve_around(track, stored, front_end, nearest, beside=BESIDE):
     """The Alignment among nearest - beside .. nearest + beside samples of the source."""
     lates = range(nearest - beside, nearest + beside + 1)
-    return _met({late: _residual_db(track.at_12_khz(front_end._replace(late=late)), stored, front_end) for late in lates})
+    return _met(
+        {
+            late: _residual_db(track.at_12_khz(front_end._replace(late=late)), stored, front_end)
+            for late in lates
+        }
+    )
 
 
 def residual_db(actual, expected):
-    """Median |residual| after the best straight line, over the cells that are well above both floors.
+    """Median |residual| after the best straight line, over the cells that are well above both
+    floors.
 
-    A line, so that another gain, reference or power does not hide the shift; the median, so that few bad cells do not.
+    A line, so that another gain, reference or power does not hide the shift; the median, so that
+    few bad cells do not.
     """
     clear = (actual > actual.min() + ABOVE_FLOOR_DB) & (expected > expected.min() + ABOVE_FLOOR_DB)
     if not clear.any():
@@ -57,7 +73,9 @@ def _residual_db(samples, stored, front_end):
     """`residual_db` of the clip in samples (n,) at 12 kHz."""
     from port.audio import centre
 
-    return residual_db(decibel(magnitude(centre(samples), front_end, EVERY), front_end), stored[:, ::EVERY])
+    return residual_db(
+        decibel(magnitude(centre(samples), front_end, EVERY), front_end), stored[:, ::EVERY]
+    )
 
 
 def _rough_frames(track, stored, front_end):
@@ -67,12 +85,19 @@ def _rough_frames(track, stored, front_end):
     samples = track.at_12_khz(front_end._replace(late=0))
     start = max(0, len(samples) - len(centre(samples))) // 2
     before = REACH_FRAMES * HOP_SAMPLES - start % HOP_SAMPLES
-    padded = np.pad(samples, (before, REACH_FRAMES * HOP_SAMPLES + max(0, len(centre(samples)) - len(samples))))
+    padded = np.pad(
+        samples, (before, REACH_FRAMES * HOP_SAMPLES + max(0, len(centre(samples)) - len(samples)))
+    )
     whole = decibel(magnitude(padded, front_end), front_end)
     first = (start + before) // HOP_SAMPLES
-    reach = range(-min(REACH_FRAMES, first), min(REACH_FRAMES, whole.shape[1] - first - stored.shape[1]) + 1)
+    reach = range(
+        -min(REACH_FRAMES, first), min(REACH_FRAMES, whole.shape[1] - first - stored.shape[1]) + 1
+    )
     some, till = stored[:, ::EVERY], stored.shape[1] + first
-    return max(reach, key=lambda frames: _correlation(whole[:, first + frames : till + frames : EVERY], some))
+    return max(
+        reach,
+        key=lambda frames: _correlation(whole[:, first + frames : till + frames : EVERY], some),
+    )
 
 
 def _correlation(actual, expected):
@@ -95,7 +120,9 @@ def _fine_samples(track, stored, front_end, best):
 
 
 def _met(curve):
-    """The Alignment of a V-shaped curve: its lowest sample, or the point between samples where its arms meet lower still."""
+    """The Alignment of a V-shaped curve: its lowest sample, or the point between samples where its
+    arms meet lower still.
+    """
     best = min(curve, key=curve.get)
     if best - 2 not in curve or best + 2 not in curve:
         return Alignment(best, float(best), float("inf"), curve)

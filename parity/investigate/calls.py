@@ -10,11 +10,14 @@ LOGITS = "{}:logits"  # the name under which a Dense's sums before its activatio
 
 
 class Run(NamedTuple):
-    """One call. outputs: {layer: float32 (B, ...)}, with "<last layer>:logits" beside the last layer.
+    """One call. outputs: {layer: float32 (B, ...)}, with "<last layer>:logits" beside the last
+    layer.
 
-    arriving: {BatchNormalization layer: (mean, variance)}, float64 (n,) along that layer's axis, over the whole batch, of its input.
-    parameters_sha256: (before, after) the call, of every parameter and persistent value; others_sha256: of all else that stays
-    between calls, which in the original are the generators of its dropouts and in the port is nothing.
+    arriving: {BatchNormalization layer: (mean, variance)}, float64 (n,) along that layer's axis,
+    over the whole batch, of its input.
+    parameters_sha256: (before, after) the call, of every parameter and persistent value;
+    others_sha256: of all else that stays between calls, which in the original are the generators
+    of its dropouts and in the port is nothing.
     """
 
     outputs: dict
@@ -24,10 +27,12 @@ class Run(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What is investigated. cases: {model: cases.Case}; clips: {name: float32 (1, 1, 96, 1366), decibel}.
+    """What is investigated. cases: {model: cases.Case}; clips: {name: float32 (1, 1, 96, 1366),
+    decibel}.
 
-    audio: {clip name: path}, where there is any; data: "real" or "seeded"; progress: of parity.progress, or None; optimizers: {model:
-    Theano's, for the runs of the original}, where FAST will not do.
+    audio: {clip name: path}, where there is any; data: "real" or "seeded"; progress: of
+    parity.progress, or None; optimizers: {model: Theano's, for the runs of the original}, where
+    FAST will not do.
     """
 
     cases: dict
@@ -40,23 +45,35 @@ class Subject(NamedTuple):
     def asks(self, model, batches, **more):
         """What runs.originals takes for one model."""
         chosen = self.optimizers.get(model, FAST)
-        return {"case": self.cases[model], "batches": batches, "optimizer": chosen, "progress": self.progress, **more}
+        return {
+            "case": self.cases[model],
+            "batches": batches,
+            "optimizer": chosen,
+            "progress": self.progress,
+            **more,
+        }
 
 
 def statistics(values, axis):
     """(mean, variance), float64 (n,): two-pass, biased, over every axis but `axis` of `values`."""
     others = tuple(at for at in range(values.ndim) if at != axis % values.ndim)
     mean = values.mean(axis=others, dtype=np.float64, keepdims=True)
-    variance = sum(np.square(clip[None] - mean).sum(axis=others) for clip in values) / (values.size // values.shape[axis])
+    variance = sum(np.square(clip[None] - mean).sum(axis=others) for clip in values) / (
+        values.size // values.shape[axis]
+    )
     return mean.reshape(-1), variance
 
 
 def thinned(values, most):
-    """(B, ...) -> (B, most): values of each clip at equal distances; all, in their shape, where there are no more or most is None."""
+    """(B, ...) -> (B, most): values of each clip at equal distances; all, in their shape, where
+    there are no more or most is None.
+    """
     of_clip = values.size // len(values)
     if most is None or of_clip <= most:
         return values
-    return np.ascontiguousarray(values.reshape(len(values), -1)[:, np.arange(most) * of_clip // most])
+    return np.ascontiguousarray(
+        values.reshape(len(values), -1)[:, np.arange(most) * of_clip // most]
+    )
 
 
 def per_channel(values, at):

@@ -1,4 +1,6 @@
-"""`python -m parity investigate`: why the CNN's results look unstable, by experiments on the original and on the port."""
+"""`python -m parity investigate`: why the CNN's results look unstable, by experiments on the
+original and on the port.
+"""
 
 import shlex
 import sys
@@ -12,19 +14,42 @@ ANSWERED, NOTHING_ANSWERED = 0, 2
 
 
 @click.command()
-@click.option("--model", "models", multiple=True, help="CNN0, CNN, CRNN or CRNN50 (repeatable); default: CNN0, CNN, CRNN.")
-@click.option("--question", "ids", multiple=True, metavar="ID", help="Ask only this question (repeatable); --list names them.")
-@click.option("--clips", "clips", multiple=True, metavar="CLIP...",
-              help="Mel spectrograms (.npy) or audio files; default: the two published ones.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    help="CNN0, CNN, CRNN or CRNN50 (repeatable); default: CNN0, CNN, CRNN.",
+)
+@click.option(
+    "--question",
+    "ids",
+    multiple=True,
+    metavar="ID",
+    help="Ask only this question (repeatable); --list names them.",
+)
+@click.option(
+    "--clips",
+    "clips",
+    multiple=True,
+    metavar="CLIP...",
+    help="Mel spectrograms (.npy) or audio files; default: the two published ones.",
+)
 @click.option("--list", "listed", is_flag=True, help="Name the questions and stop.")
-@click.option("-o", "--output", default=str(OUT), show_default=True, type=click.Path(dir_okay=False, path_type=Path),
-              help="The JSON to write.")
+@click.option(
+    "-o",
+    "--output",
+    default=str(OUT),
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The JSON to write.",
+)
 @click.argument("more_clips", nargs=-1, metavar="[CLIP]...")
 def investigate(models, ids, clips, listed, output, more_clips):
-    """Find out why the CNN's results look unstable: each question ends in findings with their evidence.
+    """Find out why the CNN's results look unstable: each question ends in findings with their
+    evidence.
 
-    Writes investigation.json. Exit codes: 0 at least one question was answered, 2 none could be. A run that is stopped goes on
-    where it was.
+    Writes investigation.json. Exit codes: 0 at least one question was answered, 2 none could be. A
+    run that is stopped goes on where it was.
     """
     from parity.investigate import answering
 
@@ -34,7 +59,11 @@ def investigate(models, ids, clips, listed, output, more_clips):
             click.echo(f"{question.id}\t{question.text}")
         return
     found = _investigate(chosen, models, (*clips, *more_clips), output)
-    sys.exit(NOTHING_ANSWERED if all(question["message"] for question in found["questions"]) else ANSWERED)
+    sys.exit(
+        NOTHING_ANSWERED
+        if all(question["message"] for question in found["questions"])
+        else ANSWERED
+    )
 
 
 def _investigate(chosen, models, clips, output):
@@ -52,8 +81,15 @@ def _investigate(chosen, models, clips, output):
     with progress.shown() as shown:
         asked, left_out = subject(models, clips, shown)
         questions = answering.answer_all(chosen, asked)
-    found = document(questions, data=asked.data, environment=environment(threads_per_worker(1)), clips=list(asked.clips), left_out=left_out,
-                     command=shlex.join(["parity", *sys.argv[1:]]), seconds=time.perf_counter() - started_s)
+    found = document(
+        questions,
+        data=asked.data,
+        environment=environment(threads_per_worker(1)),
+        clips=list(asked.clips),
+        left_out=left_out,
+        command=shlex.join(["parity", *sys.argv[1:]]),
+        seconds=time.perf_counter() - started_s,
+    )
     drawn.validate(found, output)
     atomic_write(output, to_json(found))
     click.echo(drawn.text(drawn.read(output)), nl=False)

@@ -1,20 +1,25 @@
 """What an investigation says: findings with their evidence, and the conclusion drawn from them.
 
-The hypothesis is a statement that could be wrong; the verdict says whether it holds; the claim says what was found, so it never
-contradicts the verdict. A verdict is computed by a function of what was measured, so that a test can hand it the opposite.
+The hypothesis is a statement that could be wrong; the verdict says whether it holds; the claim
+says what was found, so it never contradicts the verdict. A verdict is computed by a function of
+what was measured, so that a test can hand it the opposite.
 """
 
 from typing import NamedTuple
 
 PROVED, REFUTED, UNDECIDABLE = VERDICTS = ("proved", "refuted", "not decidable")
 REAL, CARRIES_OVER, NEEDS_REAL = SCOPES = (
-    "measured on the real weights", "carries over: measured on stand-ins", "needs real weights")
+    "measured on the real weights",
+    "carries over: measured on stand-ins",
+    "needs real weights",
+)
 
 
 class Table(NamedTuple):
     """Evidence: rows of plain values under `columns`; `note` says in a sentence how to read it.
 
-    chart: how to draw it, or None: {"kind": "lines" or "bars", "x": a column, "y": [columns], "series": a column or None, "log": bool}.
+    chart: how to draw it, or None: {"kind": "lines" or "bars", "x": a column, "y": [columns],
+    "series": a column or None, "log": bool}.
     """
 
     id: str
@@ -26,12 +31,15 @@ class Table(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """id: unique; claim: what was found, with its figures; verdict: of VERDICTS, on the hypothesis; advice: what to do; scope: of SCOPES.
+    """id: unique; claim: what was found, with its figures; verdict: of VERDICTS, on the
+    hypothesis; advice: what to do; scope: of SCOPES.
 
-    evidence: Tables; hypothesis: the statement that the verdict judges, always the same whatever was found.
+    evidence: Tables; hypothesis: the statement that the verdict judges, always the same whatever
+    was found.
 
     effect: {"what", "value", "unit"}, the one figure that says how large it is.
-    sentence: what the conclusion says of it, at most 25 words with its figures; None keeps it out of the conclusion.
+    sentence: what the conclusion says of it, at most 25 words with its figures; None keeps it out
+    of the conclusion.
     """
 
     id: str
@@ -51,7 +59,9 @@ def verdict(holds):
 
 
 def scope(data, carries_over=True):
-    """The scope of a finding on data "real" or "seeded"; carries_over: whether it says anything of the real weights where it is seeded."""
+    """The scope of a finding on data "real" or "seeded"; carries_over: whether it says anything of
+    the real weights where it is seeded.
+    """
     if data == "real":
         return REAL
     return CARRIES_OVER if carries_over else NEEDS_REAL

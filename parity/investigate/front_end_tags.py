@@ -1,4 +1,6 @@
-"""What each difference of the front end does to the tags: the original and the port on the same clips, made in other ways."""
+"""What each difference of the front end does to the tags: the original and the port on the same
+clips, made in other ways.
+"""
 
 import numpy as np
 
@@ -9,59 +11,105 @@ from parity.tags import jaccard, ranking
 
 STORED, HERE, RIGHT = "the originals' own", "as computed here", "all causes put right"
 FLOOR_KEPT = "all put right but the shift, with the stored floor"
-ELSEWHERE = (("padding", "zeros"), ("span", "100 dB"), ("span", "none"))  # librosa's padding since 0.9; other or no top_db
+ELSEWHERE = (
+    ("padding", "zeros"),
+    ("span", "100 dB"),
+    ("span", "none"),
+)  # librosa's padding since 0.9; other or no top_db
 WITHIN_A_FRAME = "all put right, cut {}/4 of a frame later still"
 TOP = 10
 
 
 def batches(pairs):
-    """{label: (B, 1, 96, 1366) float32} of the stored mel spectrograms and of those made in other ways, clips in one order.
+    """{label: (B, 1, 96, 1366) float32} of the stored mel spectrograms and of those made in other
+    ways, clips in one order.
 
     pairs : front_end.Pairs, each with its fit. A wav stands among them where every clip has one.
     """
-    ways = {STORED: [pair.stored for pair in pairs], HERE: [spectrogram(pair.track, FrontEnd()) for pair in pairs]}
+    ways = {
+        STORED: [pair.stored for pair in pairs],
+        HERE: [spectrogram(pair.track, FrontEnd()) for pair in pairs],
+    }
     if all(pair.wav for pair in pairs):
         ways["the wav, as computed here"] = [spectrogram(pair.wav, FrontEnd()) for pair in pairs]
     ways[RIGHT] = [spectrogram(pair.track, pair.fit.front_end) for pair in pairs]
     undone = _undone(pairs)
-    labels = {(field, value): f"all put right but the {WORDS[field]} ({named(field, value)})" for field, value in undone}
-    labels |= {(field, value): f"{WORDS[field]} changed to {value}, which is no cause" for field, value in _elsewhere(pairs)}
+    labels = {
+        (field, value): f"all put right but the {WORDS[field]} ({named(field, value)})"
+        for field, value in undone
+    }
+    labels |= {
+        (field, value): f"{WORDS[field]} changed to {value}, which is no cause"
+        for field, value in _elsewhere(pairs)
+    }
     for (field, value), label in labels.items():
-        ways[label] = [spectrogram(pair.track, pair.fit.front_end._replace(**{field: value})) for pair in pairs]
+        ways[label] = [
+            spectrogram(pair.track, pair.fit.front_end._replace(**{field: value})) for pair in pairs
+        ]
     for quarters in (1, 2, 3):
-        ways[WITHIN_A_FRAME.format(quarters)] = [_later(pair, quarters * HOP_SAMPLES / 4) for pair in pairs]
+        ways[WITHIN_A_FRAME.format(quarters)] = [
+            _later(pair, quarters * HOP_SAMPLES / 4) for pair in pairs
+        ]
     if "late" in dict(undone):
         ways[FLOOR_KEPT] = [_floor_kept(pair) for pair in pairs]
     return {label: np.stack(clips)[:, None].astype(np.float32) for label, clips in ways.items()}
 
 
 def rows(names, found):
-    """[[model, clip, way, top tag of the stored, top tag, largest change, its tag, Jaccard, the port's largest change]].
+    """[[model, clip, way, top tag of the stored, top tag, largest change, its tag, Jaccard, the
+    port's largest change]].
 
     names : clips; found : (the original's, the port's) {model: {label: (B, N) scores}}.
     Changes are in points: hundredths of the row's sum.
     """
     original, ported = found
-    return [_row(model, name, way, *([_percent(side[model][label][clip]) for label in (STORED, way)] for side in (original, ported)),
-                 _tags(model))
-            for model in original for clip, name in enumerate(names) for way in original[model] if way != STORED]
+    return [
+        _row(
+            model,
+            name,
+            way,
+            *(
+                [_percent(side[model][label][clip]) for label in (STORED, way)]
+                for side in (original, ported)
+            ),
+            _tags(model),
+        )
+        for model in original
+        for clip, name in enumerate(names)
+        for way in original[model]
+        if way != STORED
+    ]
 
 
 def scores(subject, given):
-    """The scores of the last layer on every batch: ({model: {label: (B, N)}} of the originals, the same of the port)."""
+    """The scores of the last layer on every batch: ({model: {label: (B, N)}} of the originals, the
+    same of the port).
+    """
     wanted = {name: subject.asks(name, given) for name in subject.cases}
-    return ({name: _last(subject, name, found) for name, found in runs.originals(wanted).items()},
-            {name: _last(subject, name, runs.ported(case, given)) for name, case in subject.cases.items()})
+    return (
+        {name: _last(subject, name, found) for name, found in runs.originals(wanted).items()},
+        {
+            name: _last(subject, name, runs.ported(case, given))
+            for name, case in subject.cases.items()
+        },
+    )
 
 
 def _last(subject, name, found):
-    return {label: run.outputs[subject.cases[name].model.layers[-1]] for label, run in found.items()}
+    return {
+        label: run.outputs[subject.cases[name].model.layers[-1]] for label, run in found.items()
+    }
 
 
 def _undone(pairs):
-    """[(field, the value here)] for every field in which any clip's fit differs from the front end here."""
-    return [(field, here) for field, here in FrontEnd()._asdict().items()
-            if any(getattr(pair.fit.front_end, field) != here for pair in pairs)]
+    """[(field, the value here)] for every field in which any clip's fit differs from the front end
+    here.
+    """
+    return [
+        (field, here)
+        for field, here in FrontEnd()._asdict().items()
+        if any(getattr(pair.fit.front_end, field) != here for pair in pairs)
+    ]
 
 
 def _elsewhere(pairs):
@@ -72,11 +120,18 @@ def _elsewhere(pairs):
 
 def _later(pair, samples_at_12_khz):
     front_end = pair.fit.front_end
-    return spectrogram(pair.track, front_end._replace(late=front_end.late + round(samples_at_12_khz * pair.track.rate_hz / SAMPLE_RATE_HZ)))
+    return spectrogram(
+        pair.track,
+        front_end._replace(
+            late=front_end.late + round(samples_at_12_khz * pair.track.rate_hz / SAMPLE_RATE_HZ)
+        ),
+    )
 
 
 def _floor_kept(pair):
-    """The shift undone, but nothing below the stored floor: the loudest cell, which sets the floor, is another one when shifted."""
+    """The shift undone, but nothing below the stored floor: the loudest cell, which sets the
+    floor, is another one when shifted.
+    """
     unlimited = spectrogram(pair.track, pair.fit.front_end._replace(late=0, span="none"))
     return np.maximum(unlimited, pair.stored.min())
 
@@ -85,8 +140,17 @@ def _row(model, clip, way, original, ported, tags):
     stored, other = original
     change = other - stored
     largest = int(np.abs(change).argmax())
-    return [model, clip, way, tags[ranking(stored)[0]], tags[ranking(other)[0]], round(float(change[largest]), 4) + 0.0, tags[largest],
-            round(jaccard(stored, other, min(TOP, len(tags) // 2)), 4), round(float(np.abs(ported[1] - ported[0]).max()), 4)]
+    return [
+        model,
+        clip,
+        way,
+        tags[ranking(stored)[0]],
+        tags[ranking(other)[0]],
+        round(float(change[largest]), 4) + 0.0,
+        tags[largest],
+        round(jaccard(stored, other, min(TOP, len(tags) // 2)), 4),
+        round(float(np.abs(ported[1] - ported[0]).max()), 4),
+    ]
 
 
 def _percent(scores):

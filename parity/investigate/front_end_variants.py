@@ -1,6 +1,8 @@
-"""The front end with every choice open: sound and a FrontEnd -> mel spectrogram, and the table of what each choice can be.
+"""The front end with every choice open: sound and a FrontEnd -> mel spectrogram, and the table of
+what each choice can be.
 
-The defaults are the port's own (port/audio.py, port/mel.py, port/resampling.py); written again, so that a fault there shows.
+The defaults are the port's own (port/audio.py, port/mel.py, port/resampling.py); written again, so
+that a fault there shows.
 """
 
 import functools
@@ -23,7 +25,8 @@ LONGEST_S = 40.0  # a clip, and as much on either side as a shift is looked for
 class FrontEnd(NamedTuple):
     """One way from sound to a mel spectrogram; every word is a key of CHOICES.
 
-    late: samples of the source left out at its start, with as many zeros at its end: the clip is cut that much later.
+    late: samples of the source left out at its start, with as many zeros at its end: the clip is
+    cut that much later.
     offset_db: what a gain adds.
     """
 
@@ -41,13 +44,17 @@ class FrontEnd(NamedTuple):
 
 
 class Track:
-    """A sound: samples (n, channels) float32, full scale 1, at rate_hz. What it is at 12 kHz is kept, and its last spectrum."""
+    """A sound: samples (n, channels) float32, full scale 1, at rate_hz. What it is at 12 kHz is
+    kept, and its last spectrum.
+    """
 
     def __init__(self, samples, rate_hz):
         self.samples, self.rate_hz, self._kept, self._spectrum = samples, rate_hz, {}, (None, None)
 
     def at_12_khz(self, front_end):
-        """(m,) float32 at 12 kHz, as long whatever is left out at the start (librosa's fix=True: rounded up)."""
+        """(m,) float32 at 12 kHz, as long whatever is left out at the start (librosa's fix=True:
+        rounded up).
+        """
         key = front_end[: FrontEnd._fields.index("resampler") + 1]
         if key not in self._kept:
             self._kept[key] = self._resampled(front_end)
@@ -65,30 +72,45 @@ class Track:
     def _resampled(self, front_end):
         mono = _SAMPLES[front_end.sample](_CHANNELS[front_end.channel](self.samples))
         whole = np.zeros(-(-len(mono) * SAMPLE_RATE_HZ // self.rate_hz), np.float32)
-        late = np.concatenate([np.zeros(max(0, -front_end.late), np.float32), mono[max(0, front_end.late) :]])[: len(mono)]
+        late = np.concatenate(
+            [np.zeros(max(0, -front_end.late), np.float32), mono[max(0, front_end.late) :]]
+        )[: len(mono)]
         if self.rate_hz == SAMPLE_RATE_HZ:
             found = late
         else:
-            found = _RESAMPLERS[front_end.resampler](np.ascontiguousarray(late, np.float32), self.rate_hz)[: len(whole)]
+            found = _RESAMPLERS[front_end.resampler](
+                np.ascontiguousarray(late, np.float32), self.rate_hz
+            )[: len(whole)]
         whole[: len(found)] = found
         return whole
 
 
 def read(path):
-    """The Track of an audio file's middle, decoded by libsndfile. Raises CannotRun where it holds no sound that can be read."""
+    """The Track of an audio file's middle, decoded by libsndfile. Raises CannotRun where it holds
+    no sound that can be read.
+    """
     import soundfile
 
     try:
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
-        raise CannotRun(f"{path}: cannot be read as audio; give a wav, flac, ogg or mp3 file") from error
-    if len(samples) < 2 * len(_WINDOWS["Hann, 1024"]) * rate_hz / SAMPLE_RATE_HZ or not np.isfinite(samples).all():
-        raise CannotRun(f"{path}: too short, or with samples that are not finite; give a file with sound in it")
+        raise CannotRun(
+            f"{path}: cannot be read as audio; give a wav, flac, ogg or mp3 file"
+        ) from error
+    if (
+        len(samples) < 2 * len(_WINDOWS["Hann, 1024"]) * rate_hz / SAMPLE_RATE_HZ
+        or not np.isfinite(samples).all()
+    ):
+        raise CannotRun(
+            f"{path}: too short, or with samples that are not finite; give a file with sound in it"
+        )
     return Track(middle(samples, rate_hz), rate_hz)
 
 
 def middle(samples, rate_hz):
-    """At most LONGEST_S of samples (n, channels), cut at both ends alike in whole rounds of the resampler: the middle stays the middle."""
+    """At most LONGEST_S of samples (n, channels), cut at both ends alike in whole rounds of the
+    resampler: the middle stays the middle.
+    """
     step = rate_hz // math.gcd(rate_hz, SAMPLE_RATE_HZ)
     rounds = max(0, len(samples) - round(LONGEST_S * rate_hz)) // (2 * step)
     return samples[rounds * step : len(samples) - rounds * step]
@@ -100,7 +122,9 @@ def spectrogram(track, front_end):
 
 
 def magnitude(samples, front_end, every=1):
-    """samples (n,) at 12 kHz -> magnitudes of the spectra (bins, 1 + n // 256), or of every so manieth frame, float64."""
+    """samples (n,) at 12 kHz -> magnitudes of the spectra (bins, 1 + n // 256), or of every so
+    manieth frame, float64.
+    """
     window = _WINDOWS[front_end.window]
     padded = np.pad(samples, len(window) // 2, mode=_PADDINGS[front_end.padding])
     frames = np.lib.stride_tricks.sliding_window_view(padded, len(window))[:: HOP_SAMPLES * every]
@@ -111,13 +135,18 @@ def decibel(magnitudes, front_end):
     """(bins, T) -> (96, T) float64."""
     of_spectrum, of_mel = _VALUES[front_end.value]
     mel = filters(*_BANDS[front_end.bands], 2 * len(magnitudes) - 2) @ magnitudes**of_spectrum
-    found = _REFERENCES[front_end.reference](10 * np.log10(np.maximum(LEAST, mel**of_mel))) + front_end.offset_db
+    found = (
+        _REFERENCES[front_end.reference](10 * np.log10(np.maximum(LEAST, mel**of_mel)))
+        + front_end.offset_db
+    )
     return np.maximum(found, found.max() - _SPANS[front_end.span])
 
 
 @functools.cache
 def filters(scale, is_equal_area, top_hz, fft_samples):
-    """Triangles over the spectrum, (96, 1 + fft_samples // 2) float64. The scales: Slaney's Auditory Toolbox; HTK's book, 5.4."""
+    """Triangles over the spectrum, (96, 1 + fft_samples // 2) float64. The scales: Slaney's
+    Auditory Toolbox; HTK's book, 5.4.
+    """
     to_mel, to_hz = _SCALES[scale]
     edges = to_hz(np.linspace(0, to_mel(top_hz), MEL_BANDS + 2))
     bins = np.linspace(0, SAMPLE_RATE_HZ / 2, 1 + fft_samples // 2)
@@ -128,13 +157,21 @@ def filters(scale, is_equal_area, top_hz, fft_samples):
 
 
 def choices(front_end, channels):
-    """Every FrontEnd one choice away: [(field, name, FrontEnd)]. What one channel cannot tell apart is left out."""
-    return [(field, name, front_end._replace(**{field: name})) for field, names in CHOICES.items()
-            for name in names if name != getattr(front_end, field) and (field != "channel" or channels > 1)]
+    """Every FrontEnd one choice away: [(field, name, FrontEnd)]. What one channel cannot tell
+    apart is left out.
+    """
+    return [
+        (field, name, front_end._replace(**{field: name}))
+        for field, names in CHOICES.items()
+        for name in names
+        if name != getattr(front_end, field) and (field != "channel" or channels > 1)
+    ]
 
 
 def _hann(samples, is_periodic=True):
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(samples) / (samples if is_periodic else samples - 1))
+    return 0.5 - 0.5 * np.cos(
+        2 * np.pi * np.arange(samples) / (samples if is_periodic else samples - 1)
+    )
 
 
 def _slaney_hz(mel):
@@ -147,11 +184,14 @@ def _slaney_mel(hz):
 
 def _pushed(name):
     """A resampler of the port on a whole signal."""
+
     def resample(samples, rate_hz):
         from port.resampling import FRONT_ENDS
 
         resampler = FRONT_ENDS[name](rate_hz)
-        return np.concatenate([resampler.push(samples), resampler.push(np.zeros(0, np.float32), last=True)])
+        return np.concatenate(
+            [resampler.push(samples), resampler.push(np.zeros(0, np.float32), last=True)]
+        )
 
     return resample
 
@@ -184,23 +224,63 @@ _SCALES = {
 }
 _SAMPLES = {
     "float": lambda mono: mono,
-    "16 bits, rounded": lambda mono: np.clip(np.rint(mono * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1) / np.float32(FULL_SCALE),
-    "16 bits, cut off": lambda mono: np.clip(np.trunc(mono * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1) / np.float32(FULL_SCALE),
+    "16 bits, rounded": lambda mono: (
+        np.clip(np.rint(mono * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1) / np.float32(FULL_SCALE)
+    ),
+    "16 bits, cut off": lambda mono: (
+        np.clip(np.trunc(mono * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1) / np.float32(FULL_SCALE)
+    ),
 }
-_CHANNELS = {"mean of all": lambda samples: samples.mean(axis=1), "the first": lambda samples: samples[:, 0],
-             "sum of all": lambda samples: samples.sum(axis=1)}
-_RESAMPLERS = {"soxr HQ": _pushed("today"), "resampy's kaiser_best": _pushed("2016"), "soxr VHQ": _soxr("VHQ"),
-               "soxr MQ": _soxr("MQ"), "soxr LQ": _soxr("LQ"), "soxr QQ": _soxr("QQ"), "scipy, Fourier": _fourier,
-               "scipy, polyphase": _polyphase}
+_CHANNELS = {
+    "mean of all": lambda samples: samples.mean(axis=1),
+    "the first": lambda samples: samples[:, 0],
+    "sum of all": lambda samples: samples.sum(axis=1),
+}
+_RESAMPLERS = {
+    "soxr HQ": _pushed("today"),
+    "resampy's kaiser_best": _pushed("2016"),
+    "soxr VHQ": _soxr("VHQ"),
+    "soxr MQ": _soxr("MQ"),
+    "soxr LQ": _soxr("LQ"),
+    "soxr QQ": _soxr("QQ"),
+    "scipy, Fourier": _fourier,
+    "scipy, polyphase": _polyphase,
+}
 _PADDINGS = {"reflected": "reflect", "zeros": "constant", "the edge held": "edge"}
-_WINDOWS = {"Hann, 512": _hann(512), "Hann, 512, symmetric": _hann(512, is_periodic=False), "Hann, 1024": _hann(1024),
-            "Hamming, 512": 0.08 + 0.92 * _hann(512), "rectangular, 512": np.ones(512)}
-_BANDS = {"Slaney, equal area": ("Slaney", True, 6000.0), "Slaney, equal height": ("Slaney", False, 6000.0),
-          "HTK, equal area": ("HTK", True, 6000.0), "HTK, equal height": ("HTK", False, 6000.0),
-          "Slaney, up to 5.5 kHz": ("Slaney", True, 5500.0)}
-_VALUES = {"squared mel power": (2, 2), "mel power": (2, 1), "mel magnitude": (1, 1), "squared mel magnitude": (1, 2)}  # exponents
-_REFERENCES = {"1": lambda found: found, "the loudest": lambda found: found - found.max(),
-               "1, samples as 16-bit integers": lambda found: found + 40 * np.log10(FULL_SCALE)}
+_WINDOWS = {
+    "Hann, 512": _hann(512),
+    "Hann, 512, symmetric": _hann(512, is_periodic=False),
+    "Hann, 1024": _hann(1024),
+    "Hamming, 512": 0.08 + 0.92 * _hann(512),
+    "rectangular, 512": np.ones(512),
+}
+_BANDS = {
+    "Slaney, equal area": ("Slaney", True, 6000.0),
+    "Slaney, equal height": ("Slaney", False, 6000.0),
+    "HTK, equal area": ("HTK", True, 6000.0),
+    "HTK, equal height": ("HTK", False, 6000.0),
+    "Slaney, up to 5.5 kHz": ("Slaney", True, 5500.0),
+}
+_VALUES = {
+    "squared mel power": (2, 2),
+    "mel power": (2, 1),
+    "mel magnitude": (1, 1),
+    "squared mel magnitude": (1, 2),
+}  # exponents
+_REFERENCES = {
+    "1": lambda found: found,
+    "the loudest": lambda found: found - found.max(),
+    "1, samples as 16-bit integers": lambda found: found + 40 * np.log10(FULL_SCALE),
+}
 _SPANS = {"80 dB": 80.0, "60 dB": 60.0, "100 dB": 100.0, "none": np.inf}
-CHOICES = {"sample": _SAMPLES, "channel": _CHANNELS, "resampler": _RESAMPLERS, "padding": _PADDINGS, "window": _WINDOWS, "bands": _BANDS,
-           "value": _VALUES, "reference": _REFERENCES, "span": _SPANS}
+CHOICES = {
+    "sample": _SAMPLES,
+    "channel": _CHANNELS,
+    "resampler": _RESAMPLERS,
+    "padding": _PADDINGS,
+    "window": _WINDOWS,
+    "bands": _BANDS,
+    "value": _VALUES,
+    "reference": _REFERENCES,
+    "span": _SPANS,
+}

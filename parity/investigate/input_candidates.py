@@ -1,4 +1,6 @@
-"""The corrections of the input that are tried: those of the port, another collection's scale, and those fitted to the other clips."""
+"""The corrections of the input that are tried: those of the port, another collection's scale, and
+those fitted to the other clips.
+"""
 
 import numpy as np
 
@@ -13,26 +15,46 @@ AFFINE = {
     "gain": "one gain for all clips, fitted to the other clips",
     "offset and gain": "one offset and one gain for all clips, fitted to the other clips",
 }
-RIVALS = ("amplitude", "power", "top60", "top40")  # another quantity than decibels over 80 dB, on whatever scale
-FITTED = AFFINE | {f"{rival}, offset and gain": f"of the {rival}, {AFFINE['offset and gain']}" for rival in RIVALS}
-RESCALED = {f"{rival}, per clip": f"of the {rival}, each clip standardised by its own mean and deviation" for rival in RIVALS}
+RIVALS = (
+    "amplitude",
+    "power",
+    "top60",
+    "top40",
+)  # another quantity than decibels over 80 dB, on whatever scale
+FITTED = AFFINE | {
+    f"{rival}, offset and gain": f"of the {rival}, {AFFINE['offset and gain']}" for rival in RIVALS
+}
+RESCALED = {
+    f"{rival}, per clip": f"of the {rival}, each clip standardised by its own mean and deviation"
+    for rival in RIVALS
+}
 
 
 def candidates(clips, remembered, keras, scale=None):
-    """{correction: {clip: (1, 1, 96, 1366) float32}}; those with constants only where there are other clips to fit them to.
+    """{correction: {clip: (1, 1, 96, 1366) float32}}; those with constants only where there are
+    other clips to fit them to.
 
-    scale: (mean, deviation) of another collection, in decibels, for COLLECTION; None leaves that out.
+    scale: (mean, deviation) of another collection, in decibels, for COLLECTION; None leaves that
+    out.
     """
     from port.corrections import CORRECTIONS, correct, standardised
 
     given = {name: {clip: correct(name, x) for clip, x in clips.items()} for name in CORRECTIONS}
     rivals = [rival for rival in RIVALS if rival in given]
-    given |= {f"{rival}, per clip": {clip: correct(PER_CLIP, x) for clip, x in given[rival].items()} for rival in rivals}
-    given |= {COLLECTION: {clip: standardised(*scale)(x) for clip, x in clips.items()}} if scale else {}
+    given |= {
+        f"{rival}, per clip": {clip: correct(PER_CLIP, x) for clip, x in given[rival].items()}
+        for rival in rivals
+    }
+    given |= (
+        {COLLECTION: {clip: standardised(*scale)(x) for clip, x in clips.items()}} if scale else {}
+    )
     if len(clips) > 1:
         wanted = moments_of(remembered[stored.FREQUENCY], keras)
         given |= {name: fitted(name, clips, wanted) for name in AFFINE}
-        given |= {f"{rival}, offset and gain": fitted("offset and gain", given[rival], wanted) for rival in rivals}
+        given |= {
+            f"{rival}, offset and gain": fitted("offset and gain", given[rival], wanted)
+            for rival in rivals
+        }
     return given
 
 
@@ -52,15 +74,21 @@ def _fitted(name, clips, clip, wanted):
     others = [x for other, x in clips.items() if other != clip]
     mean, std = np.mean(others, dtype=np.float64), np.std(others, dtype=np.float64)
     to_mean, to_std = wanted
-    gain = {"offset": 1.0, "gain": np.hypot(to_mean, to_std) / np.hypot(mean, std), "offset and gain": to_std / std}[name]
+    gain = {
+        "offset": 1.0,
+        "gain": np.hypot(to_mean, to_std) / np.hypot(mean, std),
+        "offset and gain": to_std / std,
+    }[name]
     offset = 0.0 if name == "gain" else to_mean - gain * mean
     return (gain * clips[clip] + offset).astype(np.float32)
 
 
 def collection(subject, model):
-    """(scale for `candidates`, a sentence): the decibels that CRNN was trained on, by what its own first layer stored.
+    """(scale for `candidates`, a sentence): the decibels that CRNN was trained on, by what its own
+    first layer stored.
 
-    Nothing of it is fitted to `model` or to a clip. None, and why, where `model` is CRNN itself or its weight file is not at hand.
+    Nothing of it is fitted to `model` or to a clip. None, and why, where `model` is CRNN itself or
+    its weight file is not at hand.
     """
     from parity import cases, stacks
 
@@ -70,16 +98,33 @@ def collection(subject, model):
         case = subject.cases.get(COLLECTIONS_MODEL) or cases.case_for(COLLECTIONS_MODEL)
         remembered = stored.stored(case.weights)[stored.FREQUENCY]
     except (CannotRun, KeyError) as why:
-        return None, f"{COLLECTION!r} is left out: {COLLECTIONS_MODEL}'s weights cannot be used ({why})."
+        return (
+            None,
+            f"{COLLECTION!r} is left out: {COLLECTIONS_MODEL}'s weights cannot be used ({why}).",
+        )
     if case.data != subject.data:
-        return None, f"{COLLECTION!r} is left out: {COLLECTIONS_MODEL}'s weight file is not at hand."
+        return (
+            None,
+            f"{COLLECTION!r} is left out: {COLLECTIONS_MODEL}'s weight file is not at hand.",
+        )
     mean, std = moments_of(remembered, stacks.STACKS[case.model.stack].keras)
-    return (mean, std), f"{COLLECTION!r} is (x - ({mean:.4g})) / {std:.4g}, of {COLLECTIONS_MODEL}'s {stored.FREQUENCY}."
+    return (
+        (mean, std),
+        (
+            f"{COLLECTION!r} is (x - ({mean:.4g})) / {std:.4g}, of {COLLECTIONS_MODEL}'s "
+            f"{stored.FREQUENCY}."
+        ),
+    )
 
 
 def meaning(name):
     """What a candidate's name stands for."""
     from port.corrections import CORRECTIONS
 
-    own = {COLLECTION: f"decibels on the scale of the music that {COLLECTIONS_MODEL} was trained on (nothing is fitted)"}
+    own = {
+        COLLECTION: (
+            f"decibels on the scale of the music that {COLLECTIONS_MODEL} was trained on "
+            "(nothing is fitted)"
+        )
+    }
     return {**FITTED, **RESCALED, **own}.get(name) or CORRECTIONS[name][1]

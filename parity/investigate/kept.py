@@ -1,4 +1,6 @@
-"""What an investigation has already found out, kept in the cache folder by everything that it depends on."""
+"""What an investigation has already found out, kept in the cache folder by everything that it
+depends on.
+"""
 
 import json
 
@@ -14,12 +16,21 @@ from parity.trace import array_sha256
 
 
 def recalled(what, depends_on, make, module, lasting=lambda found: True):
-    """The JSON value kept for `what` and `depends_on` (plain values); made by `make()` where there is none, and kept if `lasting`.
+    """The JSON value kept for `what` and `depends_on` (plain values); made by `make()` where there
+    is none, and kept if `lasting`.
 
-    module: the name of the one that makes it. An edit of a file that it imports, directly or not, makes the value anew; an edit of
-    any other file leaves it.
+    module: the name of the one that makes it. An edit of a file that it imports, directly or not,
+    makes the value anew; an edit of any other file leaves it.
     """
-    key = key_of({"what": what, "depends_on": depends_on, "code": digests(module), "versions": versions(), "program": program()})
+    key = key_of(
+        {
+            "what": what,
+            "depends_on": depends_on,
+            "code": digests(module),
+            "versions": versions(),
+            "program": program(),
+        }
+    )
     path = default_folder() / "investigations" / f"{what}.{key}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -38,15 +49,23 @@ def program():
 
 
 def of_subject(subject):
-    """What tells one subject from another: weights, clips and audio, by their digests and in their order, and what ran the original."""
-    return {"models": [[name, sha256_of(case.weights), case.data] for name, case in subject.cases.items()],
-            "clips": [[name, array_sha256(clip)] for name, clip in subject.clips.items()],
-            "collection": _collection(),
-            "audio": [[name, sha256_of(path)] for name, path in subject.audio.items()],
-            "optimizers": sorted(subject.optimizers.items())}
+    """What tells one subject from another: weights, clips and audio, by their digests and in their
+    order, and what ran the original.
+    """
+    return {
+        "models": [
+            [name, sha256_of(case.weights), case.data] for name, case in subject.cases.items()
+        ],
+        "clips": [[name, array_sha256(clip)] for name, clip in subject.clips.items()],
+        "collection": _collection(),
+        "audio": [[name, sha256_of(path)] for name, path in subject.audio.items()],
+        "optimizers": sorted(subject.optimizers.items()),
+    }
 
 
 def _collection():
-    """The digest of CRNN's weight file, which gives another collection's scale to all models, or None where it is not at hand."""
+    """The digest of CRNN's weight file, which gives another collection's scale to all models, or
+    None where it is not at hand.
+    """
     path = store.find(MODELS[COLLECTIONS_MODEL].weights)
     return path and sha256_of(path)

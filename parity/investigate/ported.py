@@ -1,4 +1,6 @@
-"""What the port gave on many batches, kept in the cache folder as what the original gave is (live): by content, and by the port's code."""
+"""What the port gave on many batches, kept in the cache folder as what the original gave is
+(live): by content, and by the port's code.
+"""
 
 import os
 import tempfile
@@ -16,12 +18,22 @@ from parity.trace import array_sha256
 
 
 def recalled(case, batches, asked, make):
-    """{label: Run} that `make()` gives for a case and batches, in their order; asked: plain values, whatever else it depends on."""
+    """{label: Run} that `make()` gives for a case and batches, in their order; asked: plain
+    values, whatever else it depends on.
+    """
     from threadpoolctl import threadpool_info
 
-    key = key_of({"model": case.model.name, "weights": sha256_of(case.weights), "batches": [array_sha256(x) for x in batches.values()],
-                  "asked": asked, "code": digests("parity.investigate.runs"), "versions": versions(),
-                  "threads": sorted(pool["num_threads"] for pool in threadpool_info())})
+    key = key_of(
+        {
+            "model": case.model.name,
+            "weights": sha256_of(case.weights),
+            "batches": [array_sha256(x) for x in batches.values()],
+            "asked": asked,
+            "code": digests("parity.investigate.runs"),
+            "versions": versions(),
+            "threads": sorted(pool["num_threads"] for pool in threadpool_info()),
+        }
+    )
     path = default_folder() / "investigations" / f"port.{key}.h5"
     if not path.exists():
         return _kept(path, make(), case.model.layers)
@@ -42,7 +54,10 @@ def _kept(path, found, layers):
                 _write(file.create_group(str(at)), f"{at}", run, LOGITS.format(layers[-1]))
         os.replace(name, path)
     except OSError as error:
-        raise CannotRun(f"{path.parent}: cannot be written ({error.strerror}); choose another folder with PARITY_CACHE") from error
+        raise CannotRun(
+            f"{path.parent}: cannot be written ({error.strerror}); choose another folder "
+            "with PARITY_CACHE"
+        ) from error
     return found
 
 
@@ -55,5 +70,13 @@ def _write(group, label, run, logits):
     for place, values in places.items():
         group[place] = values
     marks = {"parameters": run.parameters_sha256, "others": run.others_sha256}
-    group.attrs.update({"label": label, **{f"{what}_{when}": mark for what, both in marks.items()
-                                           for when, mark in zip(("before", "after"), both, strict=True)}})
+    group.attrs.update(
+        {
+            "label": label,
+            **{
+                f"{what}_{when}": mark
+                for what, both in marks.items()
+                for when, mark in zip(("before", "after"), both, strict=True)
+            },
+        }
+    )

@@ -6,16 +6,39 @@ from parity import stacks
 from parity.cache import key_of
 from parity.errors import CannotRun
 from parity.investigate import ported as kept_runs
-from parity.investigate.calls import LOGITS, Run, Subject, all_but_dropouts, per_channel, statistics, thinned
+from parity.investigate.calls import (
+    LOGITS,
+    Run,
+    Subject,
+    all_but_dropouts,
+    per_channel,
+    statistics,
+    thinned,
+)
 from parity.investigate.live import original, originals
 from parity.trace import array_sha256
 
-__all__ = ["LOGITS", "Run", "Subject", "all_but_dropouts", "called", "original", "originals", "parameters_sha256", "per_channel", "ported",
-           "statistics", "thinned", "through", "towards_the_second"]
+__all__ = [
+    "LOGITS",
+    "Run",
+    "Subject",
+    "all_but_dropouts",
+    "called",
+    "original",
+    "originals",
+    "parameters_sha256",
+    "per_channel",
+    "ported",
+    "statistics",
+    "thinned",
+    "through",
+    "towards_the_second",
+]
 
 
 def ported(case, batches, *, keep=None, keras=None, most=None):
-    """As `original`, of the port. keras: the release whose formulas to use, by default the stack's; most: as of `original`.
+    """As `original`, of the port. keras: the release whose formulas to use, by default the
+    stack's; most: as of `original`.
 
     It is kept but where whole outputs are asked for. Raises CannotRun where the weights do not fit.
     """
@@ -23,7 +46,9 @@ def ported(case, batches, *, keep=None, keras=None, most=None):
     if keep and most is None:
         return _ported(case, batches, keep, keras, most)
     asked = {"keras": keras, "keep": list(keep or ()), "most": most}
-    return kept_runs.recalled(case, batches, asked, lambda: _ported(case, batches, keep, keras, most))
+    return kept_runs.recalled(
+        case, batches, asked, lambda: _ported(case, batches, keep, keras, most)
+    )
 
 
 def _ported(case, batches, keep, keras, most):
@@ -40,12 +65,23 @@ def called(tagger, batches, *, keep=None, most=None):
     """As `ported`, of a port.models.Tagger at hand."""
     from port import proof
 
-    axes = {name: link.axis for name, link in tagger.steps().items() if hasattr(link, "running_mean")}
-    return through(proof.steps_of(tagger), batches, axes=axes, remembered=lambda: parameters_sha256(tagger), keep=keep, most=most)
+    axes = {
+        name: link.axis for name, link in tagger.steps().items() if hasattr(link, "running_mean")
+    }
+    return through(
+        proof.steps_of(tagger),
+        batches,
+        axes=axes,
+        remembered=lambda: parameters_sha256(tagger),
+        keep=keep,
+        most=most,
+    )
 
 
 def through(steps, batches, *, axes, remembered, keep=None, most=None):
-    """The same of any port. steps: in order, the last with `logits`; axes: {normalisation: axis}; remembered() -> parameters_sha256."""
+    """The same of any port. steps: in order, the last with `logits`; axes: {normalisation: axis};
+    remembered() -> parameters_sha256.
+    """
     found = {}
     for label, batch in batches.items():
         before = remembered()
@@ -77,15 +113,22 @@ def parameters_sha256(chain):
 
 
 def towards_the_second(case, batch):
-    """float32 +1 or -1 for each value of `batch`: the direction in which the port's top tag loses most to its second, to first order."""
+    """float32 +1 or -1 for each value of `batch`: the direction in which the port's top tag loses
+    most to its second, to first order.
+    """
     import chainer
     from chainer import functions
 
     from port.models import load
 
-    tagger, given = load(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras), chainer.Variable(batch)
+    tagger, given = (
+        load(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras),
+        chainer.Variable(batch),
+    )
     with chainer.using_config("train", False):
         logits = tagger.logits(given)
         second, first = np.argsort(logits.array, axis=1)[:, -2:].T
-        functions.sum(functions.select_item(logits, first) - functions.select_item(logits, second)).backward()
+        functions.sum(
+            functions.select_item(logits, first) - functions.select_item(logits, second)
+        ).backward()
     return np.where(given.grad > 0, np.float32(-1), np.float32(1))

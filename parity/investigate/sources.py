@@ -1,4 +1,6 @@
-"""The files of the project that a module computes with: itself and all that it imports, directly or not."""
+"""The files of the project that a module computes with: itself and all that it imports, directly
+or not.
+"""
 
 import ast
 import functools
@@ -15,8 +17,12 @@ COMPUTES_WITH = ("numpy", "chainer", "scipy", "soxr", "soundfile", "resampy", "h
 
 
 def digests(module):
-    """{file: sha256} of `module`, by its dotted name, of what it imports, and of the data that is read beside them."""
-    found = {path: sha256_of(path) for path in (*sources(module), *(PROJECT / name for name in DATA))}
+    """{file: sha256} of `module`, by its dotted name, of what it imports, and of the data that is
+    read beside them.
+    """
+    found = {
+        path: sha256_of(path) for path in (*sources(module), *(PROJECT / name for name in DATA))
+    }
     return {str(path.relative_to(PROJECT)): digest for path, digest in sorted(found.items())}
 
 
@@ -26,7 +32,9 @@ def sources(module):
     while waiting:
         dotted = waiting.pop()
         path = _path(dotted)
-        waiting += [dotted.rpartition(".")[0]] if path and "." in dotted else []  # its package runs first
+        waiting += (
+            [dotted.rpartition(".")[0]] if path and "." in dotted else []
+        )  # its package runs first
         if path and path not in found:
             found.add(path)
             waiting += _imported(path)
@@ -34,7 +42,9 @@ def sources(module):
 
 
 def versions():
-    """{package: version} of the packages whose arithmetic an answer rests on; those that are not here are left out."""
+    """{package: version} of the packages whose arithmetic an answer rests on; those that are not
+    here are left out.
+    """
     return {name: _version(name) for name in COMPUTES_WITH if _version(name)}
 
 
@@ -49,12 +59,18 @@ def _version(name):
 def _path(dotted):
     """The file of a module of this project, None for any other."""
     whole = PROJECT.joinpath(*dotted.split("."))
-    places = (whole.with_suffix(".py"), whole / "__init__.py") if dotted.split(".")[0] in PACKAGES else ()
+    places = (
+        (whole.with_suffix(".py"), whole / "__init__.py")
+        if dotted.split(".")[0] in PACKAGES
+        else ()
+    )
     return next((place for place in places if place.is_file()), None)
 
 
 def _imported(path):
-    """Dotted names of all that a file imports, in its functions too: of `from a import b`, both a and a.b."""
+    """Dotted names of all that a file imports, in its functions too: of `from a import b`, both a
+    and a.b.
+    """
     names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

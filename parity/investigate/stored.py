@@ -1,4 +1,6 @@
-"""What a weight file's normalisations remember of the input it was trained on, and how far from that another input is."""
+"""What a weight file's normalisations remember of the input it was trained on, and how far from
+that another input is.
+"""
 
 from typing import NamedTuple
 
@@ -9,45 +11,57 @@ from parity.microscope.training import divisor
 from parity.params import read_params
 
 FREQUENCY = "bn_0_freq"  # the first layer; one mean per time frame, whatever the name says
-LEAST_VARIANCE = 1e-6  # of the stored one: what does not vary at all is that far off, and not infinitely
+LEAST_VARIANCE = (
+    1e-6  # of the stored one: what does not vary at all is that far off, and not infinitely
+)
 RESAMPLES = 1000
 INTERVAL = (2.5, 97.5)  # percentiles: a 95 % interval
 SEED = 20160618
 
 
 class Stored(NamedTuple):
-    """One normalisation's moving averages, float64 (n,); spread is `running_std`, whatever it holds."""
+    """One normalisation's moving averages, float64 (n,); spread is `running_std`, whatever it
+    holds.
+    """
 
     mean: np.ndarray
     spread: np.ndarray
 
 
 def stored(weights):
-    """{layer: Stored} of the normalisations of a weight file that training ever updated; padded frames left out.
+    """{layer: Stored} of the normalisations of a weight file that training ever updated; padded
+    frames left out.
 
-    One in mode 2 keeps the mean 0 and the deviation 1 it began with. Raises CannotRun for a file that cannot be read.
+    One in mode 2 keeps the mean 0 and the deviation 1 it began with. Raises CannotRun for a file
+    that cannot be read.
     """
     found = {}
     for layer, values in read_params(weights).items():
         if "running_mean" in values:
             within = inside(layer, len(values["running_mean"]))
-            mean, spread = (values[name].astype(np.float64)[within] for name in ("running_mean", "running_std"))
+            mean, spread = (
+                values[name].astype(np.float64)[within] for name in ("running_mean", "running_std")
+            )
             if mean.any() or (spread != 1).any():
                 found[layer] = Stored(mean, spread)
     return found
 
 
 def inside(layer, count):
-    """The frames of `layer` that are no padding, as a slice; all channels of a layer that is not the first."""
+    """The frames of `layer` that are no padding, as a slice; all channels of a layer that is not
+    the first.
+    """
     padding = (count - INPUT_SHAPE[2]) // 2 if layer == FREQUENCY else 0
     return slice(padding, count - padding)
 
 
 def nats(arriving, remembered, keras):
-    """How far from a stored normal distribution each channel's values are: (n,) float64, nats a value.
+    """How far from a stored normal distribution each channel's values are: (n,) float64, nats a
+    value.
 
-    arriving: (mean, variance), each (n,). The Kullback-Leibler divergence of two normal distributions (Kullback and Leibler 1951):
-    (v/V + (m - M)^2/V - 1 - ln(v/V))/2, V what that Keras divides by, squared: what a value costs for want of the right distribution.
+    arriving: (mean, variance), each (n,). The Kullback-Leibler divergence of two normal
+    distributions (Kullback and Leibler 1951): (v/V + (m - M)^2/V - 1 - ln(v/V))/2, V what that
+    Keras divides by, squared: what a value costs for want of the right distribution.
     """
     mean, variance = arriving
     allowed = divisor(keras, remembered.spread) ** 2
@@ -56,19 +70,24 @@ def nats(arriving, remembered, keras):
 
 
 def score(by_layer):
-    """Mean over clips and channels of every layer, then over layers. by_layer: {layer: (clips, n)}, NaN where nothing counts."""
+    """Mean over clips and channels of every layer, then over layers. by_layer: {layer: (clips,
+    n)}, NaN where nothing counts.
+    """
     return float(np.mean([np.nanmean(values) for values in by_layer.values()]))
 
 
 def resampled(by_candidate):
-    """Scores of resampled clips and channels, the same draw for all candidates: {candidate: (RESAMPLES,)}.
+    """Scores of resampled clips and channels, the same draw for all candidates: {candidate:
+    (RESAMPLES,)}.
 
-    by_candidate: {candidate: {layer: (clips, n)}}. Neighbouring frames are alike, so blocks of about sqrt(n) of them are drawn whole
-    (Kuensch 1989).
+    by_candidate: {candidate: {layer: (clips, n)}}. Neighbouring frames are alike, so blocks of
+    about sqrt(n) of them are drawn whole (Kuensch 1989).
     """
     rng = np.random.default_rng(SEED)
     layers = next(iter(by_candidate.values()))
-    stacked = {layer: np.stack([by[layer] for by in by_candidate.values()]) for layer in layers}  # (candidates, clips, n)
+    stacked = {
+        layer: np.stack([by[layer] for by in by_candidate.values()]) for layer in layers
+    }  # (candidates, clips, n)
     total = np.zeros((RESAMPLES, len(by_candidate)))
     for draw in total:
         clips = None
@@ -79,7 +98,9 @@ def resampled(by_candidate):
 
 
 def blocks(rng, count):
-    """`count` indices below `count`, drawn in runs of about sqrt(count) neighbours, around the end."""
+    """`count` indices below `count`, drawn in runs of about sqrt(count) neighbours, around the
+    end.
+    """
     length = max(1, round(count**0.5))
     starts = rng.integers(0, count, -(-count // length))
     return ((starts[:, None] + np.arange(length)).ravel() % count)[:count]

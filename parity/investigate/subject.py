@@ -9,7 +9,8 @@ DEFAULT_MODELS = ("CNN0", "CNN", "CRNN")
 
 
 def subject(models=(), clips=(), progress=None):
-    """(Subject, [{clip, message}] of the clips that cannot be read). models: names, default all three; clips: paths, default the published.
+    """(Subject, [{clip, message}] of the clips that cannot be read). models: names, default all
+    three; clips: paths, default the published.
 
     Raises CannotRun for an unknown model, or weights that are not what their digest says.
     """
@@ -19,7 +20,7 @@ def subject(models=(), clips=(), progress=None):
     paths = next(iter(chosen.values())).clips
     data = "seeded" if any(case.data == "seeded" for case in chosen.values()) else "real"
     heard = read_clips(paths) if paths else None
-    named = {name: heard.batch[at:at + 1] for at, name in enumerate(heard.names)} if heard else {}
+    named = {name: heard.batch[at : at + 1] for at, name in enumerate(heard.names)} if heard else {}
     return Subject(chosen, named, _audio(paths), data, progress), left_out
 
 
@@ -41,9 +42,16 @@ def _case(name, asked, good):
 
 
 def _audio(paths):
-    """{file name: path}: the clips that are audio themselves, and the published recordings of published mel spectrograms."""
+    """{file name: path}: the clips that are audio themselves, and the published recordings of
+    published mel spectrograms.
+    """
     from fixtures import store
 
     found = {path.name: path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES}
-    published = [f"audio/{path.stem}{suffix}" for path in paths if path.suffix == ".npy" for suffix in AUDIO_SUFFIXES]
+    published = [
+        f"audio/{path.stem}{suffix}"
+        for path in paths
+        if path.suffix == ".npy"
+        for suffix in AUDIO_SUFFIXES
+    ]
     return found | {path.name: path for path in filter(None, map(store.find, published))}

@@ -1,1 +1,3 @@
-"""GRU, batch normalisation and convolution looked into; `examining` puts it together, `command` is the command line."""
+"""GRU, batch normalisation and convolution looked into; `examining` puts it together, `command` is
+the command line.
+"""

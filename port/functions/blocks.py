@@ -1,6 +1,10 @@
-"""Cache-sized pieces of large arrays: an element-wise formula of many passes reads main memory once."""
+"""Cache-sized pieces of large arrays: an element-wise formula of many passes reads main memory
+once.
+"""
 
-BLOCK_ELEMENTS = 1 << 16  # 256 KiB of float32: a block, its result and a temporary fit in a second-level cache
+BLOCK_ELEMENTS = (
+    1 << 16
+)  # 256 KiB of float32: a block, its result and a temporary fit in a second-level cache
 
 
 def row_blocks(rows, columns):

@@ -1,4 +1,6 @@
-"""A stride-1 "same" convolution: Chainer's function with a forward pass that makes no needless copy."""
+"""A stride-1 "same" convolution: Chainer's function with a forward pass that makes no needless
+copy.
+"""
 
 import numpy as np
 from chainer.functions.connection.convolution_2d import Convolution2DFunction
@@ -7,8 +9,9 @@ from chainer.functions.connection.convolution_2d import Convolution2DFunction
 class SameConvolution2D(Convolution2DFunction):
     """Correlation, stride 1, zero padding of half the kernel; backward is Chainer's own.
 
-    Chainer's forward_cpu (functions/connection/convolution_2d.py) gathers all clips at once, lets tensordot copy
-    that matrix again, and returns channel-last memory. Here each clip is one matrix product, written in place.
+    Chainer's forward_cpu (functions/connection/convolution_2d.py) gathers all clips at once, lets
+    tensordot copy that matrix again, and returns channel-last memory. Here each clip is one matrix
+    product, written in place.
     """
 
     def forward_cpu(self, inputs):

@@ -18,8 +18,9 @@ def _expm1(negative):
     np.expm1(negative, out=negative)
 
 
-# Up to 1.1.0 keras/layers/advanced_activations.py ELU.call: relu(x) + alpha * (exp((x - |x|) / 2) - 1).
-# From 1.1.1 K.elu, which is T.nnet.elu; in Theano 1.0.5 (tensor/nnet/nnet.py) that is alpha * expm1(x).
+# Up to 1.1.0 keras/layers/advanced_activations.py ELU.call: relu(x) + alpha * (exp((x - |x|) / 2) -
+# 1). From 1.1.1 K.elu, which is T.nnet.elu; in Theano 1.0.5 (tensor/nnet/nnet.py) that is alpha *
+# expm1(x).
 NEGATIVE_SIDE = {"1.0.4": _exp_minus_one, "1.1.1": _expm1}
 
 
@@ -51,7 +52,9 @@ class ELUFunction(FunctionNode):
 
 
 def elu(x, *, keras, alpha=1.0):
-    """Exponential linear unit as Keras release `keras` computes it; any shape, float32 or float64, same out."""
+    """Exponential linear unit as Keras release `keras` computes it; any shape, float32 or float64,
+    same out.
+    """
     return ELUFunction(dialect(NEGATIVE_SIDE, keras), alpha).apply((x,))[0]
 
 
@@ -59,7 +62,8 @@ class AccurateSigmoid(Sigmoid):
     """1 / (1 + exp(-x)): a few rounding errors relative to y, even where y is 1e-30.
 
     Chainer's tanh(x/2)/2 + 1/2 lives on a grid of 2^-25 near 0 (at x = -17 it is off by 44 %).
-    Theano's float32 C code (tensor/nnet/sigm.py, ScalarSigmoid) returns exactly 1 above x = 15; that is not copied.
+    Theano's float32 C code (tensor/nnet/sigm.py, ScalarSigmoid) returns exactly 1 above x = 15;
+    that is not copied.
     """
 
     def forward_cpu(self, inputs):

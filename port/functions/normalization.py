@@ -1,4 +1,6 @@
-"""The two passes of batch normalisation over large arrays: statistics per feature, and (x - mean) * scale + beta."""
+"""The two passes of batch normalisation over large arrays: statistics per feature, and (x - mean)
+* scale + beta.
+"""
 
 import chainer.functions as F
 import numpy as np
@@ -8,9 +10,11 @@ from port.functions.blocks import row_blocks
 
 
 class Moments(FunctionNode):
-    """Mean and biased two-pass variance of each feature along `axis`: x (...) -> (features,), (features,), x's dtype.
+    """Mean and biased two-pass variance of each feature along `axis`: x (...) -> (features,),
+    (features,), x's dtype.
 
-    Accumulated in float64, as Theano's Sum does for float32 (tensor/elemwise.py, CAReduceDtype.acc_dtype).
+    Accumulated in float64, as Theano's Sum does for float32 (tensor/elemwise.py,
+    CAReduceDtype.acc_dtype).
     """
 
     def __init__(self, axis):
@@ -37,7 +41,9 @@ class Moments(FunctionNode):
 
 
 class Normalize(FunctionNode):
-    """(x - mean) * scale + beta in this order, one value of each vector per feature along `axis`; x's shape and dtype."""
+    """(x - mean) * scale + beta in this order, one value of each vector per feature along `axis`;
+    x's shape and dtype.
+    """
 
     def __init__(self, axis):
         super().__init__()

@@ -1,4 +1,6 @@
-"""Keras's other layers as links: convolution, dense with its sigmoid, and everything without parameters."""
+"""Keras's other layers as links: convolution, dense with its sigmoid, and everything without
+parameters.
+"""
 
 import chainer
 import chainer.functions as F
@@ -12,11 +14,14 @@ from port.functions.elementwise import sigmoid
 class Convolution2D(L.Convolution2D):
     """3 x 3, stride 1, "same" padding: x (B,C,F,T) -> (B,O,F,T).
 
-    Parameters W (O,C,3,3) and b (O,), taps in Chainer's order: Theano convolves, so W = keras_W[:, :, ::-1, ::-1].
+    Parameters W (O,C,3,3) and b (O,), taps in Chainer's order: Theano convolves, so W = keras_W[:,
+    :, ::-1, ::-1].
     """
 
     def __init__(self, in_channels, out_channels):
-        super().__init__(in_channels, out_channels, ksize=3, pad=1, initialW=initializers.GlorotUniform())
+        super().__init__(
+            in_channels, out_channels, ksize=3, pad=1, initialW=initializers.GlorotUniform()
+        )
 
     def forward(self, x):
         return same_convolution_2d(x, self.W, self.b)

@@ -1,13 +1,18 @@
-"""`python -m reference.batches JOB.json OUT.h5`: run one original on many batches, one call after the other, by one function.
+"""`python -m reference.batches JOB.json OUT.h5`: run one original on many batches, one call after
+the other, by one function.
 
-JOB.json: {"model": "CNN0", "weights": path, "input": path of a float32 npy (clips, 1, 96, 1366), decibel,
-           "batches": [[label, [clip, ...]], ...] in the order of the calls, "keep": [layer, ...], "most": values kept of each clip
-           and layer or null for all, "expect": {name: value, ...} which has to match what really runs}
-OUT.h5: /<number of the call>, attributes label, parameters_before, parameters_after, others_before, others_after: sha256 of every
-parameter and persistent value, and of all else that the function keeps between calls (dropout's generators); groups
-  outputs/<layer>             what was kept, float32: the output, or (B, most) of its values at equal distances
-  logits                      what the last Dense hands to its activation, where its layer is kept
-  arriving/<normalisation>    (2, n) float64: mean and variance, along that layer's axis, of what arrives at it from the whole batch
+JOB.json: {"model": "CNN0", "weights": path, "input": path of a float32 npy (clips, 1, 96, 1366),
+decibel,
+           "batches": [[label, [clip, ...]], ...] in the order of the calls, "keep": [layer, ...],
+           "most": values kept of each clip and layer or null for all, "expect": {name: value, ...}
+           which has to match what really runs}
+OUT.h5: /<number of the call>, attributes label, parameters_before, parameters_after,
+others_before, others_after: sha256 of every parameter and persistent value, and of all else that
+the function keeps between calls (dropout's generators); groups
+  outputs/<layer>             what was kept, float32: the output, or (B, most) of its values at
+  equal distances logits                      what the last Dense hands to its activation, where
+  its layer is kept arriving/<normalisation>    (2, n) float64: mean and variance, along that
+  layer's axis, of what arrives at it from the whole batch
 Lines on stdout and exit codes as of `python -m reference.record`.
 """
 

@@ -30,8 +30,16 @@ def explain(port):
 def planted(name, change, config=None):
     """The port with one parameter, or one setting, of one layer changed."""
     row = ROW[name]
-    params = {suffix: change(suffix, value) for suffix, value in PARAMS[name].items()} if change else PARAMS[name]
-    return steps(PARAMS, seed=7, **{name: Rounding((row[0], row[1], {**row[2], **(config or {})}, row[3]), params, seed=8)})
+    params = (
+        {suffix: change(suffix, value) for suffix, value in PARAMS[name].items()}
+        if change
+        else PARAMS[name]
+    )
+    return steps(
+        PARAMS,
+        seed=7,
+        **{name: Rounding((row[0], row[1], {**row[2], **(config or {})}, row[3]), params, seed=8)},
+    )
 
 
 def scaled(only, factor):
@@ -46,14 +54,40 @@ def one_tap(suffix, value):
 
 
 FAULTS = [
-    *[(name, scaled(suffix, 1 + size), None) for name, suffix in (
-        ("bn_0", "gamma"), ("bn_0", "running_mean"), ("bn_0", "beta"), ("bn1", "gamma"), ("bn1", "beta"),
-        ("conv2", "W"), ("conv2", "b"), ("bn2", "gamma"), ("bn2", "running_std"), ("gru1", "U_z"), ("gru1", "W_h"),
-        ("gru1", "b_r"), ("output", "W"), ("output", "b")) for size in (1e-3, 0.5)],
-    ("conv1", one_tap, None), ("conv2", one_tap, None),  # a gain of conv1 is undone by bn1, which has the batch's own statistics
-    ("conv2", lambda s, v: v[:, :, ::-1, ::-1] if s == "W" else v, None), ("gru1", lambda s, v: v.T if s == "U_h" else v, None),
-    ("bn1", None, {"epsilon": 1e-3}), ("bn2", None, {"mode": 2}), ("bn_0", None, {"epsilon": 1e-4}),
-    ("elu_1", None, {"alpha": 0.99}), ("elu_2", None, {"alpha": 0.9999}), ("gru1", None, {"go_backwards": True}),
+    *[
+        (name, scaled(suffix, 1 + size), None)
+        for name, suffix in (
+            ("bn_0", "gamma"),
+            ("bn_0", "running_mean"),
+            ("bn_0", "beta"),
+            ("bn1", "gamma"),
+            ("bn1", "beta"),
+            ("conv2", "W"),
+            ("conv2", "b"),
+            ("bn2", "gamma"),
+            ("bn2", "running_std"),
+            ("gru1", "U_z"),
+            ("gru1", "W_h"),
+            ("gru1", "b_r"),
+            ("output", "W"),
+            ("output", "b"),
+        )
+        for size in (1e-3, 0.5)
+    ],
+    ("conv1", one_tap, None),
+    (
+        "conv2",
+        one_tap,
+        None,
+    ),  # a gain of conv1 is undone by bn1, which has the batch's own statistics
+    ("conv2", lambda s, v: v[:, :, ::-1, ::-1] if s == "W" else v, None),
+    ("gru1", lambda s, v: v.T if s == "U_h" else v, None),
+    ("bn1", None, {"epsilon": 1e-3}),
+    ("bn2", None, {"mode": 2}),
+    ("bn_0", None, {"epsilon": 1e-4}),
+    ("elu_1", None, {"alpha": 0.99}),
+    ("elu_2", None, {"alpha": 0.9999}),
+    ("gru1", None, {"go_backwards": True}),
 ]
 
 
@@ -61,7 +95,9 @@ def brute_force(port):
     """{layer: P_k - R_k} from plain float64 suffix runs, to the logits."""
     names = list(ORIGINAL.layers)[1:]
     linear = {name: ORIGINAL.layers[name] for name in names}
-    linear["output"] = linear["output"]._replace(config={**linear["output"].config, "activation": "linear"})
+    linear["output"] = linear["output"]._replace(
+        config={**linear["output"].config, "activation": "linear"}
+    )
 
     def suffix(x, after):
         for name in names[after:]:
@@ -75,7 +111,10 @@ def brute_force(port):
         for at, name in enumerate(names, 1):
             x = chain[name].logits(x) if at == len(names) else chain[name](x)
             ends[side].append(suffix(x, at))
-    return {name: np.diff(ends["port"], axis=0)[at] - np.diff(ends["reference"], axis=0)[at] for at, name in enumerate(names)}
+    return {
+        name: np.diff(ends["port"], axis=0)[at] - np.diff(ends["reference"], axis=0)[at]
+        for at, name in enumerate(names)
+    }
 
 
 def test_shares_are_those_of_plain_float64_suffix_runs_and_close():
@@ -84,6 +123,7 @@ def test_shares_are_those_of_plain_float64_suffix_runs_and_close():
     def repeatable(name, step):  # noise is drawn at each call: both ways have to see the same chain
         def call(x):
             return outputs.setdefault((name, x.tobytes()), step(x))
+
         return call
 
     port = {name: repeatable(name, step) for name, step in steps(PARAMS, seed=3).items()}
@@ -95,7 +135,9 @@ def test_shares_are_those_of_plain_float64_suffix_runs_and_close():
     for name, part in wanted.items():
         share = np.vdot(part, drift) / np.vdot(drift, drift)
         assert found["attribution"]["layers"][name]["share"] == pytest.approx(share, abs=1e-5), name
-    assert sum(layer["share"] for layer in found["attribution"]["layers"].values()) == pytest.approx(1, abs=1e-9)
+    assert sum(
+        layer["share"] for layer in found["attribution"]["layers"].values()
+    ) == pytest.approx(1, abs=1e-9)
 
 
 def test_layers_that_only_move_values_have_exactly_no_share():
@@ -117,9 +159,15 @@ def test_layers_that_give_the_originals_bits_have_exactly_no_share():
     layers = explain(port)["attribution"]["layers"]
     paths = followed(port).paths.deviations
     assert [path for path in paths if path.startswith("reference")] == [
-        "reference bn2", "reference elu_2", "reference gru1", "reference output"], "equal layers cost no path behind them"
-    before = [row[0] for row in ROWS[:[row[0] for row in ROWS].index("bn2")]]
-    assert {name: (layers[name]["share"], layers[name]["energy"]) for name in before} == dict.fromkeys(before, (0.0, 0.0))
+        "reference bn2",
+        "reference elu_2",
+        "reference gru1",
+        "reference output",
+    ], "equal layers cost no path behind them"
+    before = [row[0] for row in ROWS[: [row[0] for row in ROWS].index("bn2")]]
+    assert {
+        name: (layers[name]["share"], layers[name]["energy"]) for name in before
+    } == dict.fromkeys(before, (0.0, 0.0))
     assert layers["bn2"]["energy"] > 0
 
 
@@ -152,21 +200,34 @@ def test_parts_that_do_not_add_up_stop_the_run():
 
 
 def test_without_the_ports_logits_the_scores_are_attributed():
-    port = {name: (lambda x, step=step: step(x)) for name, step in planted("conv2", scaled("W", 1.001)).items()}
+    port = {
+        name: (lambda x, step=step: step(x))
+        for name, step in planted("conv2", scaled("W", 1.001)).items()
+    }
     found = explain(port)
     assert found["space"] == "scores" and "does not give its logits" in found["message"]
     layers = found["attribution"]["layers"]
     assert max(layers, key=lambda layer: layers[layer]["share"]) == "conv2"
-    assert found["logits"]["actual"] is None and found["ends"] is None and np.all(found["logits"]["sd"] > 0)
+    assert (
+        found["logits"]["actual"] is None
+        and found["ends"] is None
+        and np.all(found["logits"]["sd"] > 0)
+    )
 
 
 def raises(x):
     raise RuntimeError("out of luck")
 
 
-@pytest.mark.parametrize(("step", "why"), [
-    (raises, "out of luck"), (lambda x: x[:1], "shape"), (lambda x: x.astype(np.float64), "dtype"),
-    (lambda x: x * np.float32(np.nan), "NaN")])
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        (raises, "out of luck"),
+        (lambda x: x[:1], "shape"),
+        (lambda x: x.astype(np.float64), "dtype"),
+        (lambda x: x * np.float32(np.nan), "NaN"),
+    ],
+)
 def test_a_broken_chain_is_told_and_the_noise_still_measured(step, why):
     explanation = followed(steps(PARAMS, seed=5, dropout1=step))
     found = explanation.findings()
@@ -188,7 +249,10 @@ def test_logits_that_are_not_what_the_scores_come_from_are_not_trusted():
     port["output"] = lambda x: honest(x) * np.float32(0.99)
     port["output"].logits = honest.logits
     found = explain(port)
-    assert found["space"] == "scores" and "away from the sigmoid of what it gives as its logits" in found["message"]
+    assert (
+        found["space"] == "scores"
+        and "away from the sigmoid of what it gives as its logits" in found["message"]
+    )
     layers = found["attribution"]["layers"]
     assert max(layers, key=lambda layer: layers[layer]["share"]) == "output"
 
@@ -196,12 +260,26 @@ def test_logits_that_are_not_what_the_scores_come_from_are_not_trusted():
 def test_what_is_carried_is_held_against_a_plain_run(monkeypatch):
     """A wrong formula in one carried layer leaves the parts adding up; the plain run shows it."""
     explanation = followed(steps(PARAMS, seed=5))
-    assert explanation.plain.start == "pad" and explanation.plain.values is None, "padding starts no path"
+    assert explanation.plain.start == "pad" and explanation.plain.values is None, (
+        "padding starts no path"
+    )
     for start in ("bn_0", "conv2", "gru1"):
-        monkeypatch.setattr(attribution.Plain, "__init__", lambda self, *_, start=start: vars(self).update(
-            start=start, values=None, path=None))
+        monkeypatch.setattr(
+            attribution.Plain,
+            "__init__",
+            lambda self, *_, start=start: vars(self).update(start=start, values=None, path=None),
+        )
         assert followed(steps(PARAMS, seed=5)).findings()["attribution"]["closure"] <= 1e-10
         with monkeypatch.context() as patch:
-            patch.setitem(carry.CARRIED, "Dense", lambda made, d: (1.01 * carry._through_float64(made, d)).astype(np.float32))
-            with pytest.raises(CannotRun, match=f"what was carried from {start} to the end is .* away from a plain float64 run"):
+            patch.setitem(
+                carry.CARRIED,
+                "Dense",
+                lambda made, d: (1.01 * carry._through_float64(made, d)).astype(np.float32),
+            )
+            with pytest.raises(
+                CannotRun,
+                match=(
+                    f"what was carried from {start} to the end is .* away from a plain float64 run"
+                ),
+            ):
                 explain(steps(PARAMS, seed=5))

@@ -23,30 +23,49 @@ def carrier(name, keras=KERAS, **settings):
 
 def agrees(made, deviation):
     """Carried against the oracle on the float64 sum, to 1e-5 of what the deviation does at most."""
-    wanted = oracle.value(made.layer, made.params, made.given + deviation.astype(np.float64), made.keras) - made.expected
+    wanted = (
+        oracle.value(made.layer, made.params, made.given + deviation.astype(np.float64), made.keras)
+        - made.expected
+    )
     error = 0 if made.error is None else np.abs(made.error).max()
     got = made.carry(deviation.copy())
     assert got.shape == wanted.shape and got.dtype == np.float32
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5 * (np.abs(wanted).max() + error) + 1e-13)
+    np.testing.assert_allclose(
+        got, wanted, rtol=0, atol=1e-5 * (np.abs(wanted).max() + error) + 1e-13
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_kind_agrees_with_the_oracle_on_the_sum(name, size):
     made = carrier(name)
-    agrees(made, (size * np.random.default_rng(1).standard_normal(made.given.shape)).astype(np.float32))
+    agrees(
+        made, (size * np.random.default_rng(1).standard_normal(made.given.shape)).astype(np.float32)
+    )
 
 
-@pytest.mark.parametrize(("name", "settings"), [
-    ("bn1", {"mode": 0}), ("bn1", {"epsilon": 1e-3}), ("bn2", {"mode": 2}), ("bn_0", {"mode": 2}), ("elu_1", {"alpha": 0.3}),
-    ("pool1", {"pool_size": [3, 2], "strides": [1, 2]}), ("pool1", {"pool_size": [2, 3], "strides": None}),
-    ("conv2", {"border_mode": "valid"}), ("conv2", {"subsample": [2, 1]}),
-    ("gru1", {"return_sequences": False, "go_backwards": True}),
-    ("output", {"activation": "linear"})])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("bn1", {"mode": 0}),
+        ("bn1", {"epsilon": 1e-3}),
+        ("bn2", {"mode": 2}),
+        ("bn_0", {"mode": 2}),
+        ("elu_1", {"alpha": 0.3}),
+        ("pool1", {"pool_size": [3, 2], "strides": [1, 2]}),
+        ("pool1", {"pool_size": [2, 3], "strides": None}),
+        ("conv2", {"border_mode": "valid"}),
+        ("conv2", {"subsample": [2, 1]}),
+        ("gru1", {"return_sequences": False, "go_backwards": True}),
+        ("output", {"activation": "linear"}),
+    ],
+)
 @pytest.mark.parametrize("keras", ["1.0.6", "1.0.7", "1.1.0"])
 def test_every_setting_agrees_with_the_oracle_on_the_sum(name, settings, keras):
     made = carrier(name, keras, **settings)
-    agrees(made, (1e-4 * np.random.default_rng(2).standard_normal(made.given.shape)).astype(np.float32))
+    agrees(
+        made, (1e-4 * np.random.default_rng(2).standard_normal(made.given.shape)).astype(np.float32)
+    )
 
 
 def test_no_deviation_carries_the_originals_own_error():
@@ -59,7 +78,9 @@ def test_no_deviation_carries_the_originals_own_error():
 
 def test_an_elu_deviation_that_crosses_zero_is_carried_exactly():
     made = carrier("elu_1")
-    deviation = (-made.given * np.random.default_rng(3).uniform(0, 2, made.given.shape)).astype(np.float32)
+    deviation = (-made.given * np.random.default_rng(3).uniform(0, 2, made.given.shape)).astype(
+        np.float32
+    )
     assert np.count_nonzero(np.sign(made.given) != np.sign(made.given + deviation)) > 100
     agrees(made, deviation)
 
@@ -67,7 +88,9 @@ def test_an_elu_deviation_that_crosses_zero_is_carried_exactly():
 def test_an_elu_deviation_beyond_what_float32_exponentiates_is_carried():
     layer, rng = NET.layers["elu_1"], np.random.default_rng(4)
     given = (rng.standard_normal(NET.read("bn1").shape) * 300).astype(np.float32)
-    made = Carrier(layer, {}, KERAS, given, oracle.value(layer, {}, given, KERAS).astype(np.float32)).run()
+    made = Carrier(
+        layer, {}, KERAS, given, oracle.value(layer, {}, given, KERAS).astype(np.float32)
+    ).run()
     agrees(made, (rng.standard_normal(given.shape) * 1000).astype(np.float32))
 
 

@@ -35,12 +35,25 @@ def test_an_advantage_in_one_channel_only_is_not_certain():
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
-    inside = [low <= 0.5 <= high for low, high in
-              (closeness(errors(1.0, seed=2 * n), errors(2**0.5, seed=2 * n + 1))["interval"] for n in range(200))]
+    inside = [
+        low <= 0.5 <= high
+        for low, high in (
+            closeness(errors(1.0, seed=2 * n), errors(2**0.5, seed=2 * n + 1))["interval"]
+            for n in range(200)
+        )
+    ]
     assert 0.89 <= np.mean(inside) <= 0.99
 
 
 def test_no_error_at_all():
-    assert closeness(np.zeros(4), np.zeros(4)) == {"bits": 0.0, "interval": [0.0, 0.0], "closer": "equal"}
-    assert closeness(np.zeros(4), np.ones(4)) == {"bits": np.inf, "interval": [np.inf, np.inf], "closer": "port"}
+    assert closeness(np.zeros(4), np.zeros(4)) == {
+        "bits": 0.0,
+        "interval": [0.0, 0.0],
+        "closer": "equal",
+    }
+    assert closeness(np.zeros(4), np.ones(4)) == {
+        "bits": np.inf,
+        "interval": [np.inf, np.inf],
+        "closer": "port",
+    }
     assert closeness(np.ones(4), np.zeros(4))["closer"] == "reference"

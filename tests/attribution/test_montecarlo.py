@@ -1,4 +1,6 @@
-"""The sampled sd is that of plain Monte-Carlo arithmetic, honest about its own error, and calibrated."""
+"""The sampled sd is that of plain Monte-Carlo arithmetic, honest about its own error, and
+calibrated.
+"""
 
 import numpy as np
 import pytest
@@ -13,13 +15,19 @@ PARAMS = parameters()
 ORIGINAL = Recorded(sound(), steps(PARAMS), PARAMS)
 LAYERS = [ORIGINAL.layers[row[0]] for row in ROWS]
 NUMBER = {layer.name: at for at, layer in enumerate(LAYERS)}
-AT_LOGITS = [*LAYERS[:-1], LAYERS[-1]._replace(config={**LAYERS[-1].config, "activation": "linear"})]
+AT_LOGITS = [
+    *LAYERS[:-1],
+    LAYERS[-1]._replace(config={**LAYERS[-1].config, "activation": "linear"}),
+]
 
 
 @pytest.fixture
 def three_parts(monkeypatch):
     """Costs as in a real network: early samples dear and few."""
-    counts = {layer.name: 4 if NUMBER[layer.name] < 7 else 16 if NUMBER[layer.name] < 12 else 32 for layer in LAYERS}
+    counts = {
+        layer.name: 4 if NUMBER[layer.name] < 7 else 16 if NUMBER[layer.name] < 12 else 32
+        for layer in LAYERS
+    }
     monkeypatch.setattr("parity.explain.sample_counts", lambda layers, params: counts)
 
 
@@ -27,7 +35,9 @@ def logits(port, scale=None, seed=0):
     explanation = Explanation(ORIGINAL, PARAMS, KERAS, port)
     explanation.samples.random = np.random.SFC64(seed)
     for step in walk(ORIGINAL, port):
-        explanation.follow(step, explanation.carrier(step).run(), (scale or {}).get(step.layer.name, 1.0))
+        explanation.follow(
+            step, explanation.carrier(step).run(), (scale or {}).get(step.layer.name, 1.0)
+        )
     return explanation.findings()["logits"]
 
 
@@ -39,14 +49,20 @@ def sigmas(x):
         sigma = np.zeros(judge.view)
         for where in judge.blocks() if not judge.moves else ():
             block = judge.block(where)
-            sigma[where] = judge.sigma_share * np.sqrt(block.bound2) if block.sigma2 is None else np.sqrt(block.sigma2)
+            sigma[where] = (
+                judge.sigma_share * np.sqrt(block.bound2)
+                if block.sigma2 is None
+                else np.sqrt(block.sigma2)
+            )
         found.append(sigma.reshape(judge.shape))
         x = oracle.value(layer, PARAMS[layer.name], x, KERAS)
     return found, x
 
 
 def plain(runs, seed, scale=None):
-    """Plain Monte-Carlo arithmetic: whole float64 runs with Gaussian noise behind every layer; the sd around the oracle."""
+    """Plain Monte-Carlo arithmetic: whole float64 runs with Gaussian noise behind every layer; the
+    sd around the oracle.
+    """
     rng, total = np.random.default_rng(seed), 0.0
     known, exact = sigmas(ORIGINAL.read("input"))
     for _ in range(runs):
@@ -98,10 +114,16 @@ def test_a_fault_is_more_than_rounding():
 
 def test_dear_parts_get_few_samples_and_cheap_ones_many():
     counts = list(montecarlo.sample_counts(LAYERS, PARAMS).values())
-    assert counts == sorted(counts) and set(counts) == {montecarlo.MOST}, "a small network can afford them everywhere"
+    assert counts == sorted(counts) and set(counts) == {montecarlo.MOST}, (
+        "a small network can afford them everywhere"
+    )
     large = [layer._replace(shape=(layer.shape[0] * 40000, *layer.shape[1:])) for layer in LAYERS]
     counts = list(montecarlo.sample_counts(large, PARAMS).values())
-    assert counts == sorted(counts) and counts[0] == montecarlo.FEWEST and counts[-1] == montecarlo.MOST
+    assert (
+        counts == sorted(counts)
+        and counts[0] == montecarlo.FEWEST
+        and counts[-1] == montecarlo.MOST
+    )
 
 
 def test_the_same_run_gives_the_same_sd():

@@ -38,8 +38,13 @@ def comparison():
 
 
 def many_layers():
-    """One model of 200 layers, two of five with all the evidence that a real network's layers of 128 channels carry."""
-    layers = [factory.layer(f"layer_{at}", evidence=_evidence(Random(at), is_trained=at % 5 < 2)) for at in range(200)]
+    """One model of 200 layers, two of five with all the evidence that a real network's layers of
+    128 channels carry.
+    """
+    layers = [
+        factory.layer(f"layer_{at}", evidence=_evidence(Random(at), is_trained=at % 5 < 2))
+        for at in range(200)
+    ]
     return html.page(factory.document([factory.model(layers=layers)]))
 
 
@@ -47,23 +52,55 @@ def _evidence(random, is_trained):
     def line(count, write):
         return " ".join(write(random.gauss(0, 1)) for _ in range(count))
 
-    residuals = {"inside": line(BINS, lambda value: f"{abs(value) * 1e5:.0f}"), "below": 0, "above": 0, "certain": 0, "every": 1}
-    channels = {"axis": "channel", "count": 128, "every": 1, "gain_u": line(128, "{:.3g}".format), "gain_limit_u": "2",
-                "offset": line(128, lambda value: f"{value * 1e-6:.3g}"),
-                "offset_limit": line(128, lambda value: f"{abs(value) * 1e-5:.3g}")}
+    residuals = {
+        "inside": line(BINS, lambda value: f"{abs(value) * 1e5:.0f}"),
+        "below": 0,
+        "above": 0,
+        "certain": 0,
+        "every": 1,
+    }
+    channels = {
+        "axis": "channel",
+        "count": 128,
+        "every": 1,
+        "gain_u": line(128, "{:.3g}".format),
+        "gain_limit_u": "2",
+        "offset": line(128, lambda value: f"{value * 1e-6:.3g}"),
+        "offset_limit": line(128, lambda value: f"{abs(value) * 1e-5:.3g}"),
+    }
     rows = ["".join(random.choice("0123456789abcdef") for _ in range(57)) for _ in range(24)]
-    mapped = {"mode": "isolated", "shape": [48, 342], "block": [2, 6], "least": 1.8e-4, "largest": 1.2e-3, "rows": rows}
-    return {"residuals": {"port": residuals, "original": residuals} if is_trained else None,
-            "channels": channels if is_trained else None, "map": mapped}
+    mapped = {
+        "mode": "isolated",
+        "shape": [48, 342],
+        "block": [2, 6],
+        "least": 1.8e-4,
+        "largest": 1.2e-3,
+        "rows": rows,
+    }
+    return {
+        "residuals": {"port": residuals, "original": residuals} if is_trained else None,
+        "channels": channels if is_trained else None,
+        "map": mapped,
+    }
 
 
 def many_clips():
     """Three models, 40 clips, ten tags each."""
     row = factory.model()["tags"][0]["top"][0]
-    top = [{**row, "tag": f"tag {at}", "rank_expected": at + 1, "rank_actual": at + 1} for at in range(10)]
+    top = [
+        {**row, "tag": f"tag {at}", "rank_expected": at + 1, "rank_actual": at + 1}
+        for at in range(10)
+    ]
     tags = [{"clip": f"clip {at}", "top": top, "swaps": [], "stability": 5.5} for at in range(40)]
-    return html.page(factory.document([factory.model(name, tags=tags) for name in ("CRNN", "CNN0", "CNN")]))
+    return html.page(
+        factory.document([factory.model(name, tags=tags) for name in ("CRNN", "CNN0", "CNN")])
+    )
 
 
-PAGES = {**{name: lambda make=make: html.page(make()) for name, make in factory.EVERY.items()},
-         **{make.__name__: make for make in (companioned, audited, clean, stand_ins, comparison, many_layers, many_clips)}}
+PAGES = {
+    **{name: lambda make=make: html.page(make()) for name, make in factory.EVERY.items()},
+    **{
+        make.__name__: make
+        for make in (companioned, audited, clean, stand_ins, comparison, many_layers, many_clips)
+    },
+}

@@ -1,4 +1,6 @@
-"""A real browser for the report: chromium, headless, and axe-core from tests/browser/node_modules (make test installs it)."""
+"""A real browser for the report: chromium, headless, and axe-core from tests/browser/node_modules
+(make test installs it).
+"""
 
 import shutil
 from pathlib import Path
@@ -7,8 +9,16 @@ import pytest
 from browser_pages import PAGES
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync")
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
 
 
@@ -49,25 +59,40 @@ def page_file(tmp_path_factory):
 
 
 class Complaints(list):
-    """What a page wrote to the console, every error it raised and every request that was not for itself."""
+    """What a page wrote to the console, every error it raised and every request that was not for
+    itself.
+    """
 
     def listen(self, page):
         page.on("console", lambda message: self.append(f"console {message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.append(f"error: {error}"))
-        page.on("request", lambda request: self.append(f"request: {request.url[:80]}")
-                if not request.url.startswith(("file://", "data:")) else None)
+        page.on(
+            "request",
+            lambda request: (
+                self.append(f"request: {request.url[:80]}")
+                if not request.url.startswith(("file://", "data:"))
+                else None
+            ),
+        )
         page.on("requestfailed", lambda request: self.append(f"failed: {request.url[:80]}"))
         page.on("dialog", lambda dialog: self.append(f"dialog: {dialog.message}"))
 
 
 @pytest.fixture
 def opened(browser, page_file):
-    """opened(name, hash="", js=True, dark=False, width=1280) -> the page; at the end it must have had nothing to complain of."""
+    """opened(name, hash="", js=True, dark=False, width=1280) -> the page; at the end it must have
+    had nothing to complain of.
+    """
     contexts, complaints = [], Complaints()
 
     def open_page(name, hash="", *, js=True, dark=False, width=1280, scale=1):
-        context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=js, device_scale_factor=scale,
-                                      color_scheme="dark" if dark else "light", accept_downloads=True)
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            java_script_enabled=js,
+            device_scale_factor=scale,
+            color_scheme="dark" if dark else "light",
+            accept_downloads=True,
+        )
         contexts.append(context)
         page = context.new_page()
         complaints.listen(page)

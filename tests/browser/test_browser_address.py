@@ -1,4 +1,6 @@
-"""The address keeps place, filter and order together; the next failure is found from wherever the reader was; a comparison likewise."""
+"""The address keeps place, filter and order together; the next failure is found from wherever the
+reader was; a comparison likewise.
+"""
 
 import pytest
 from browser_pages import FOCUSED
@@ -23,18 +25,32 @@ def test_a_link_keeps_filter_and_order(opened):
     page = opened("failing", "#?q=gru&order=worst")
     page.locator("section[aria-labelledby=CRNN] tr:visible a").first.click()
     page.wait_for_function("location.hash.includes('CRNN')")
-    assert hash_of(page) == "CRNN-gru1?q=gru&order=worst" and page.locator(".card:visible").count() == 6
+    assert (
+        hash_of(page) == "CRNN-gru1?q=gru&order=worst"
+        and page.locator(".card:visible").count() == 6
+    )
     page.reload()
-    assert page.locator("#page\\:filter").input_value() == "gru" and page.evaluate(CURRENT) == ["CRNN-gru1"]
+    assert page.locator("#page\\:filter").input_value() == "gru" and page.evaluate(CURRENT) == [
+        "CRNN-gru1"
+    ]
     assert page.locator("#page\\:order").get_attribute("aria-pressed") == "true"
 
 
-@pytest.mark.parametrize("hash", ["CNN0-conv1?q=fail&order=worst", "CNN0-conv1?order=worst", "CNN0-conv1?q=fail"])
+@pytest.mark.parametrize(
+    "hash", ["CNN0-conv1?q=fail&order=worst", "CNN0-conv1?order=worst", "CNN0-conv1?q=fail"]
+)
 def test_place_filter_and_order_in_one_address(opened, hash):
     page = opened("failing", f"#{hash}")
-    assert page.locator("#page\\:filter").input_value() == ("fail" if "q=" in hash else "") and hash_of(page) == hash
-    assert page.locator("#page\\:order").get_attribute("aria-pressed") == ("true" if "order" in hash else "false")
-    top, bottom = page.locator("#CNN0-conv1").evaluate("card => [card.getBoundingClientRect().top, innerHeight]")
+    assert (
+        page.locator("#page\\:filter").input_value() == ("fail" if "q=" in hash else "")
+        and hash_of(page) == hash
+    )
+    assert page.locator("#page\\:order").get_attribute("aria-pressed") == (
+        "true" if "order" in hash else "false"
+    )
+    top, bottom = page.locator("#CNN0-conv1").evaluate(
+        "card => [card.getBoundingClientRect().top, innerHeight]"
+    )
     assert 0 <= top < bottom and page.evaluate(CURRENT) == ["CNN0-conv1"]
     page.keyboard.press("n")
     assert hash_of(page) == hash.replace("CNN0-conv1", "CRNN-gru1")
@@ -44,7 +60,10 @@ def test_an_emptied_address_ends_filter_and_order(opened):
     page = opened("failing", "#?q=gru1&order=worst")
     page.evaluate("location.hash = ''")
     page.wait_for_function("document.getElementById('page:filter').value === ''")
-    assert page.locator(".card:visible").count() == 18 and page.locator("#page\\:order").get_attribute("aria-pressed") == "false"
+    assert (
+        page.locator(".card:visible").count() == 18
+        and page.locator("#page\\:order").get_attribute("aria-pressed") == "false"
+    )
 
 
 def test_the_place_is_forgotten_when_the_filter_hides_it(opened):
@@ -72,7 +91,10 @@ def test_a_comparison_is_filtered(opened):
     assert rows.count() == 4 and page.locator("#page\\:said").inner_text() == "4 of 4 layers"
     for query, found in (("worse gru1", 1), ("gross", 1), ("holds", 0), ("crnn fail", 3)):
         page.locator("#page\\:filter").fill(query)
-        assert rows.count() == found and page.locator("#page\\:said").inner_text() == f"{found or 'none'} of 4 layers"
+        assert (
+            rows.count() == found
+            and page.locator("#page\\:said").inner_text() == f"{found or 'none'} of 4 layers"
+        )
 
 
 def test_keys_walk_over_a_comparison(opened):
@@ -80,7 +102,9 @@ def test_keys_walk_over_a_comparison(opened):
     for key in "nnnnnjk":
         page.keyboard.press(key)
         visited.append(hash_of(page))
-    assert visited == [*TOUR, "CRNN-gru2", "CRNN-gru1"] and page.evaluate(FOCUSED).startswith("CRNN gru1")
+    assert visited == [*TOUR, "CRNN-gru2", "CRNN-gru1"] and page.evaluate(FOCUSED).startswith(
+        "CRNN gru1"
+    )
     page.locator("#page\\:next").click()
     assert hash_of(page) == "CRNN-gru2" and page.evaluate(CURRENT) == ["CRNN-gru2"]
     assert not page.locator("#page\\:order").is_visible(), "its layers have an order of their own"
@@ -88,19 +112,34 @@ def test_keys_walk_over_a_comparison(opened):
 
 def test_a_comparison_is_readable_at_360_pixels(opened):
     page = opened("comparison", width=360)
-    outside = "part => part.getBoundingClientRect().right > innerWidth || part.getBoundingClientRect().left < 0"
+    outside = (
+        "part => part.getBoundingClientRect().right > innerWidth || "
+        "part.getBoundingClientRect().left < 0"
+    )
     parts = page.locator(":is(td, th):visible *")
     cut = parts.evaluate_all(f"parts => parts.filter({outside}).map(part => part.outerHTML)")
-    wide = page.locator(".wide").evaluate_all("parts => parts.filter(part => part.scrollWidth > part.clientWidth).length")
+    wide = page.locator(".wide").evaluate_all(
+        "parts => parts.filter(part => part.scrollWidth > part.clientWidth).length"
+    )
     assert parts.count() > 40 and cut == [] and wide == 0
 
 
 def test_only_what_scrolls_stops_the_tab_key(opened):
-    scrolling = "parts => parts.filter(part => part.checkVisibility()).map(part => [part.scrollWidth > part.clientWidth, part.tabIndex])"
+    scrolling = (
+        "parts => parts.filter(part => part.checkVisibility()).map(part => [part.scrollWidth "
+        "> part.clientWidth, part.tabIndex])"
+    )
     for width in (360, 1280):
         found = opened("companioned", width=width).locator(".wide").evaluate_all(scrolling)
-        assert {(scrolls, at) for scrolls, at in map(tuple, found)} <= {(True, 0), (False, -1)} and len(found) > 10
-    bare = opened("companioned", js=False).locator(".wide").evaluate_all("parts => parts.map(part => part.getAttribute('tabindex'))")
+        assert {(scrolls, at) for scrolls, at in map(tuple, found)} <= {
+            (True, 0),
+            (False, -1),
+        } and len(found) > 10
+    bare = (
+        opened("companioned", js=False)
+        .locator(".wide")
+        .evaluate_all("parts => parts.map(part => part.getAttribute('tabindex'))")
+    )
     assert set(bare) == {"0"}
 
 

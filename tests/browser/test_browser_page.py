@@ -1,4 +1,6 @@
-"""The report in a real browser: opens quietly, fits, prints, and does what its keys and addresses say."""
+"""The report in a real browser: opens quietly, fits, prints, and does what its keys and addresses
+say.
+"""
 
 import json
 import re
@@ -10,8 +12,14 @@ from reports import cards
 from reports.summary import offenders
 from tests.reports import factory
 
-EVERY = pytest.mark.parametrize("name", [name for name in PAGES if name not in ("audited", "stand_ins")])
-LOOKS = pytest.mark.parametrize(("js", "dark", "width"), [(True, False, 1280), (False, True, 360)], ids=["scripted", "bare-dark-narrow"])
+EVERY = pytest.mark.parametrize(
+    "name", [name for name in PAGES if name not in ("audited", "stand_ins")]
+)
+LOOKS = pytest.mark.parametrize(
+    ("js", "dark", "width"),
+    [(True, False, 1280), (False, True, 360)],
+    ids=["scripted", "bare-dark-narrow"],
+)
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 
@@ -28,7 +36,9 @@ def test_it_opens_without_complaint_and_fits(opened, name, js, dark, width):
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
 @pytest.mark.parametrize("width", [360, 640, 1280])
 def test_a_failing_run_fits_however_it_is_read(opened, js, dark, width):
-    page = opened("companioned", js=js, dark=dark, width=width, scale=2 if width == 640 else 1)  # 640: 1280 at 200 % zoom
+    page = opened(
+        "companioned", js=js, dark=dark, width=width, scale=2 if width == 640 else 1
+    )  # 640: 1280 at 200 % zoom
     assert page.evaluate(FITS)
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", paper)[:3])) < 200) == dark
@@ -36,7 +46,9 @@ def test_a_failing_run_fits_however_it_is_read(opened, js, dark, width):
 
 def test_on_a_narrow_screen_no_row_has_to_be_scrolled(opened):
     page = opened("companioned", width=360)
-    wide = page.locator(".wide:has(> .stack):visible").evaluate_all("parts => parts.map(part => part.scrollWidth - part.clientWidth)")
+    wide = page.locator(".wide:has(> .stack):visible").evaluate_all(
+        "parts => parts.map(part => part.scrollWidth - part.clientWidth)"
+    )
     assert len(wide) > 3 and max(wide) <= 0
 
 
@@ -51,7 +63,11 @@ def test_without_a_script_every_verdict_figure_and_cause_can_be_read(opened):
     text = page.locator("main").inner_text()
     for model in factory.failing()["models"]:
         assert all(layer["name"] in text for layer in model["layers"])
-    assert text.count("FORMULA(reset-after)") >= 2 and "reset gate applied after the matrix product" in text and "209" in text
+    assert (
+        text.count("FORMULA(reset-after)") >= 2
+        and "reset gate applied after the matrix product" in text
+        and "209" in text
+    )
     assert page.locator(".card").first.is_visible()
 
 
@@ -60,23 +76,38 @@ def test_slash_filters_and_the_address_keeps_it(opened):
     page.keyboard.press("/")
     assert page.evaluate(FOCUSED) == "page:filter"
     page.keyboard.type("fail")
-    failing = sum(any(layer[mode]["verdict"] not in ("EXACT", "ROUNDING") for mode in ("isolated", "chained"))
-                  for model in factory.failing()["models"] for layer in model["layers"])
-    assert page.locator(".card:visible").count() == failing == page.locator("tr[data-find]:visible").count()
+    failing = sum(
+        any(layer[mode]["verdict"] not in ("EXACT", "ROUNDING") for mode in ("isolated", "chained"))
+        for model in factory.failing()["models"]
+        for layer in model["layers"]
+    )
+    assert (
+        page.locator(".card:visible").count()
+        == failing
+        == page.locator("tr[data-find]:visible").count()
+    )
     assert page.locator("#page\\:said").inner_text() == f"{failing} of 18 layers"
     assert page.evaluate("location.href").endswith("#?q=fail")
     page.keyboard.press("Escape")
     assert page.locator(".card:visible").count() == 18 and "#" not in page.evaluate("location.href")
 
 
-@pytest.mark.parametrize(("query", "names"), [
-    ("CRNN gru", ["CRNN-gru1", "CRNN-gru2"]), ("cnn0 convolution2d", ["CNN0-conv1"]), ("inherited", ["CRNN-gru2", "CRNN-output"]),
-    ("reset gate", ["CRNN-gru1"]), ("nothing of the kind", []),
-])
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("CRNN gru", ["CRNN-gru1", "CRNN-gru2"]),
+        ("cnn0 convolution2d", ["CNN0-conv1"]),
+        ("inherited", ["CRNN-gru2", "CRNN-output"]),
+        ("reset gate", ["CRNN-gru1"]),
+        ("nothing of the kind", []),
+    ],
+)
 def test_a_filter_in_the_address(opened, query, names):
     page = opened("failing", "#?" + f"q={query.replace(' ', '+')}")
     shown = page.locator(".card:visible").evaluate_all("cards => cards.map(card => card.id)")
-    assert [name for name in shown if not query.startswith("cnn0") or name.startswith("CNN0")] == names
+    assert [
+        name for name in shown if not query.startswith("cnn0") or name.startswith("CNN0")
+    ] == names
     assert page.locator("#page\\:filter").input_value() == query
     assert (page.locator("#page\\:said").inner_text() == "none of 18 layers") == (not names)
 
@@ -92,7 +123,9 @@ def test_a_hidden_target_ends_the_filter(opened):
 @pytest.mark.parametrize("js", [True, False], ids=["scripted", "bare"])
 def test_a_deep_link_shows_its_card(opened, js):
     page = opened("document", "#CNN-gru1", js=js)
-    top, bottom = page.locator("#CNN-gru1").evaluate("card => [card.getBoundingClientRect().top, innerHeight]")
+    top, bottom = page.locator("#CNN-gru1").evaluate(
+        "card => [card.getBoundingClientRect().top, innerHeight]"
+    )
     assert 0 <= top < bottom
 
 
@@ -106,15 +139,21 @@ def test_j_and_k_walk_over_rows_and_cards(opened):
     for _ in range(20):
         page.keyboard.press("j")
     here = page.evaluate(FOCUSED)
-    assert page.evaluate("location.href").endswith("#CRNN-gru2"), "18 rows of three models, then the fifth card"
+    assert page.evaluate("location.href").endswith("#CRNN-gru2"), (
+        "18 rows of three models, then the fifth card"
+    )
     page.keyboard.press("Control+k")
-    assert page.evaluate(FOCUSED) == here and page.evaluate("location.href").endswith("#CRNN-gru2"), "the browser's own keys are left alone"
+    assert page.evaluate(FOCUSED) == here and page.evaluate("location.href").endswith(
+        "#CRNN-gru2"
+    ), "the browser's own keys are left alone"
 
 
 def test_j_from_a_card_goes_to_the_next_card(opened):
     page = opened("failing", "#CRNN-gru1")
     page.keyboard.press("j")
-    assert page.evaluate("location.href").endswith("#CRNN-gru2") and page.evaluate(FOCUSED).startswith("CRNN gru2")
+    assert page.evaluate("location.href").endswith("#CRNN-gru2") and page.evaluate(
+        FOCUSED
+    ).startswith("CRNN gru2")
     page.keyboard.press("k")
     page.keyboard.press("k")
     assert page.evaluate("location.href").endswith("#CRNN-pool1")
@@ -126,16 +165,26 @@ def test_n_goes_round_the_failures(opened):
     for _ in range(5):
         page.keyboard.press("n")
         visited.append(page.evaluate("location.href").partition("#")[2])
-    guilty = [cell.layer["name"] for model in factory.failing()["models"] for cell in offenders(model)]
-    assert visited == ["CRNN-gru1", "CRNN-gru2", "CRNN-output", "CNN0-conv1", "CRNN-gru1"] and {"gru1", "conv1"} == set(guilty)
-    top, bottom = page.locator("#CRNN-gru1").evaluate("card => [card.getBoundingClientRect().top, innerHeight]")
+    guilty = [
+        cell.layer["name"] for model in factory.failing()["models"] for cell in offenders(model)
+    ]
+    assert visited == ["CRNN-gru1", "CRNN-gru2", "CRNN-output", "CNN0-conv1", "CRNN-gru1"] and {
+        "gru1",
+        "conv1",
+    } == set(guilty)
+    top, bottom = page.locator("#CRNN-gru1").evaluate(
+        "card => [card.getBoundingClientRect().top, innerHeight]"
+    )
     assert 0 <= top < bottom
 
 
 def test_n_says_where_nothing_fails(opened):
     page = opened("document")
     page.keyboard.press("n")
-    assert page.locator("#page\\:said").inner_text() == "no failure here" and not page.locator("#page\\:next").is_visible()
+    assert (
+        page.locator("#page\\:said").inner_text() == "no failure here"
+        and not page.locator("#page\\:next").is_visible()
+    )
 
 
 def test_question_mark_opens_the_keys_and_escape_closes_them(opened):
@@ -157,9 +206,14 @@ def test_worst_first_and_back(opened):
     rows = page.locator("section[aria-labelledby=CRNN] tr[data-worst]")
     network = rows.evaluate_all(names)
     page.locator("#page\\:order").click()
-    assert rows.evaluate_all(names)[:3] == ["gru1", "gru2", "output"] and page.evaluate("location.href").endswith("#?order=worst")
+    assert rows.evaluate_all(names)[:3] == ["gru1", "gru2", "output"] and page.evaluate(
+        "location.href"
+    ).endswith("#?order=worst")
     page.reload()
-    assert rows.evaluate_all(names)[0] == "gru1" and page.locator("#page\\:order").get_attribute("aria-pressed") == "true"
+    assert (
+        rows.evaluate_all(names)[0] == "gru1"
+        and page.locator("#page\\:order").get_attribute("aria-pressed") == "true"
+    )
     page.locator("#page\\:order").click()
     assert rows.evaluate_all(names) == network == [kind[0] for kind in factory.KINDS]
 
@@ -177,8 +231,13 @@ def test_hostile_names_are_text(opened):
     page = opened("hostile")
     assert all(name in page.locator("main").inner_text() for name in factory.HOSTILE[:3])
     for at, name in enumerate(factory.HOSTILE):
-        assert page.locator(".card").nth(at).locator("bdi").first.inner_text().startswith(name[:1].replace("\u202e", "\\")
-                                                                                           .replace("\x1b", "\\"))
+        assert (
+            page.locator(".card")
+            .nth(at)
+            .locator("bdi")
+            .first.inner_text()
+            .startswith(name[:1].replace("\u202e", "\\").replace("\x1b", "\\"))
+        )
 
 
 @pytest.mark.parametrize("js", [True, False], ids=["scripted", "bare"])
@@ -187,20 +246,32 @@ def test_on_paper_everything_is_open_and_no_card_is_cut(opened, js):
     pdf = page.pdf(format="A4", print_background=True)
     assert pdf.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", pdf)) > 3
     page.emulate_media(media="print")
-    page.set_viewport_size({"width": 702, "height": 1031})  # what the style's margins of 12 mm leave of A4
+    page.set_viewport_size(
+        {"width": 702, "height": 1031}
+    )  # what the style's margins of 12 mm leave of A4
     if js:
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert page.locator("details:not([open])").count() == 0
     cards = page.locator(".card").evaluate_all(
-        "cards => cards.map(card => [card.id, getComputedStyle(card).breakInside, card.offsetHeight, card.scrollWidth - card.clientWidth])")
+        "cards => cards.map(card => [card.id, getComputedStyle(card).breakInside, "
+        "card.offsetHeight, card.scrollWidth - card.clientWidth])"
+    )
     assert [card for card in cards if card[1] != "avoid" or card[2] > 1031 or card[3] > 0] == []
     wide = page.locator(".wide").evaluate_all(
-        "parts => parts.filter(part => part.scrollWidth > part.clientWidth).map(part => part.ariaLabel)")
+        "parts => parts.filter(part => part.scrollWidth > part.clientWidth).map(part => "
+        "part.ariaLabel)"
+    )
     assert wide == [], "what scrolls on a screen is cut on paper"
     assert not page.locator("nav").is_visible() and not page.locator("#page\\:tools").is_visible()
     assert page.evaluate(FITS)
-    assert page.locator("table.layers thead").first.is_visible(), "paper has room for tables, a telephone has not"
-    assert set(page.locator(".stack tr").evaluate_all("rows => rows.map(row => getComputedStyle(row).display)")) == {"table-row"}
+    assert page.locator("table.layers thead").first.is_visible(), (
+        "paper has room for tables, a telephone has not"
+    )
+    assert set(
+        page.locator(".stack tr").evaluate_all(
+            "rows => rows.map(row => getComputedStyle(row).display)"
+        )
+    ) == {"table-row"}
 
 
 def test_after_printing_the_details_are_as_they_were(opened):
@@ -227,8 +298,18 @@ def test_a_long_run_shows_the_pictures_of_its_worst_layers(opened):
 CONTRAST = {"runOnly": ["color-contrast"]}  # of all rules the one that the dark colours can break
 
 
-@pytest.mark.parametrize(("name", "options"), [
-    ("audited", {}), ("incomplete", {}), ("comparison", {}), ("hostile", {}), ("empty", {}), ("clean", {}), ("stand_ins", CONTRAST)])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("audited", {}),
+        ("incomplete", {}),
+        ("comparison", {}),
+        ("hostile", {}),
+        ("empty", {}),
+        ("clean", {}),
+        ("stand_ins", CONTRAST),
+    ],
+)
 def test_nothing_stands_in_the_way_of_anyone(opened, axe, name, options):
     page = opened(name)
     page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
@@ -242,6 +323,12 @@ def test_nothing_stands_in_the_way_of_anyone(opened, axe, name, options):
 
 def grave(page, options):
     """The serious and critical findings of an audit, with up to three places each."""
-    found = page.evaluate("options => axe.run(document, {...options, resultTypes: ['violations']})", options)["violations"]
-    return [f"{each['impact']} {each['id']}: {each['help']}: {node['html'][:120]}" for each in found
-            if each["impact"] in ("serious", "critical") for node in each["nodes"][:3]]
+    found = page.evaluate(
+        "options => axe.run(document, {...options, resultTypes: ['violations']})", options
+    )["violations"]
+    return [
+        f"{each['impact']} {each['id']}: {each['help']}: {node['html'][:120]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"][:3]
+    ]

@@ -1,4 +1,6 @@
-"""The end of CRNN, recorded from the port itself on seeded weights: faults can be tried without an original."""
+"""The end of CRNN, recorded from the port itself on seeded weights: faults can be tried without an
+original.
+"""
 
 import functools
 
@@ -20,26 +22,50 @@ ROWS = (
     ("final_drop", "Dropout", {"p": 0.3}),
     ("preds", "Dense", {"activation": "sigmoid"}),
 )
-OTHERWISE = {"gru1": formula(formulas.gru), "gru2": formula(formulas.gru), "preds": formula(reorderings.dense, order="reversed")}
+OTHERWISE = {
+    "gru1": formula(formulas.gru),
+    "gru2": formula(formulas.gru),
+    "preds": formula(reorderings.dense, order="reversed"),
+}
 
 
 @functools.cache
 def recorded(otherwise=False):
-    """An Original with the layers of ROWS on (2, 15, 128) unit noise; otherwise: it sums in other orders than the port does."""
+    """An Original with the layers of ROWS on (2, 15, 128) unit noise; otherwise: it sums in other
+    orders than the port does.
+    """
     weights = seeded.weights("CRNN")
-    steps, x = _steps(load("CRNN", weights, KERAS), otherwise), np.random.default_rng(3).standard_normal((2, 15, 128)).astype(np.float32)
+    steps, x = (
+        _steps(load("CRNN", weights, KERAS), otherwise),
+        np.random.default_rng(3).standard_normal((2, 15, 128)).astype(np.float32),
+    )
     layers, outputs, before = {}, {"input": x}, "input"
     for name, kind, config in ROWS:
         out = outputs[name] = steps[name](outputs[before])
         layers[name] = Layer(name, kind, config, (before,), out.shape, out.dtype, "")
         before = name
     scores = outputs["preds"].astype(np.float64)
-    logits = np.log(scores / (1 - scores)) if otherwise else steps["preds"].logits(outputs["final_drop"])
-    return Original("CRNN", weights, "trace.h5", layers, outputs, read_params(weights), KERAS, logits.astype(np.float32))
+    logits = (
+        np.log(scores / (1 - scores)) if otherwise else steps["preds"].logits(outputs["final_drop"])
+    )
+    return Original(
+        "CRNN",
+        weights,
+        "trace.h5",
+        layers,
+        outputs,
+        read_params(weights),
+        KERAS,
+        logits.astype(np.float32),
+    )
 
 
 def _steps(tagger, otherwise):
-    replaced = {name: planted(tagger, _At(name, plant))[name] for name, plant in OTHERWISE.items()} if otherwise else {}
+    replaced = (
+        {name: planted(tagger, _At(name, plant))[name] for name, plant in OTHERWISE.items()}
+        if otherwise
+        else {}
+    )
     return {**steps_of(tagger), **replaced}
 
 
@@ -53,7 +79,13 @@ class AsTrace:
 
     def __init__(self, there):
         given = there.outputs["input"]
-        self.there, self.layers = there, {"input": Layer("input", "InputLayer", {}, (), given.shape, given.dtype, ""), **there.layers}
+        self.there, self.layers = (
+            there,
+            {
+                "input": Layer("input", "InputLayer", {}, (), given.shape, given.dtype, ""),
+                **there.layers,
+            },
+        )
 
     def read(self, name):
         return self.there.outputs[name]

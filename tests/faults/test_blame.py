@@ -1,4 +1,6 @@
-"""Who a broken port's drift at the end is blamed on: as the whole run finds it, and where nobody can be blamed."""
+"""Who a broken port's drift at the end is blamed on: as the whole run finds it, and where nobody
+can be blamed.
+"""
 
 from types import SimpleNamespace
 
@@ -14,7 +16,11 @@ from parity.faults.plant import attribute, every_weight, formula, own_weights, p
 from parity.faults.table import Fault
 from parity.walk import walk
 
-SINGLE = [fault for fault in table.FAULTS if fault.model == "CRNN" and fault.layer in ("gru1", "gru2", "final_drop", "preds")]
+SINGLE = [
+    fault
+    for fault in table.FAULTS
+    if fault.model == "CRNN" and fault.layer in ("gru1", "gru2", "final_drop", "preds")
+]
 ENDING = [fault for fault in SINGLE if "last" not in fault.name]
 
 
@@ -57,8 +63,12 @@ def test_a_single_broken_layer_has_the_largest_share_and_the_whole_run_says_the_
     assert found["blamed_layer"] == fault.layer and found["above_rounding"] > 10
     assert found["space"] == whole["space"]
     assert found["drift"] == pytest.approx(whole["attribution"]["drift"], rel=1e-9)
-    assert found["share"] == pytest.approx(whole["attribution"]["layers"][fault.layer]["share"], abs=1e-4)
-    assert found["energy"] == pytest.approx(whole["attribution"]["layers"][fault.layer]["energy"], abs=1e-4)
+    assert found["share"] == pytest.approx(
+        whole["attribution"]["layers"][fault.layer]["share"], abs=1e-4
+    )
+    assert found["energy"] == pytest.approx(
+        whole["attribution"]["layers"][fault.layer]["energy"], abs=1e-4
+    )
 
 
 def test_the_sound_port_is_divided_as_the_whole_run_divides_it(there):
@@ -70,8 +80,14 @@ def test_the_sound_port_is_divided_as_the_whole_run_divides_it(there):
 
 
 def test_the_layer_that_is_broken_is_blamed_and_not_the_one_that_was_said_to_be():
-    record = tried(made("gru1", lambda tagger, layer: own_weights(arrays.filled(0))(tagger, "gru2")))
-    assert (record["attribution"]["blamed_layer"], record["attributed"], record["apart"]) == ("gru2", False, None)
+    record = tried(
+        made("gru1", lambda tagger, layer: own_weights(arrays.filled(0))(tagger, "gru2"))
+    )
+    assert (record["attribution"]["blamed_layer"], record["attributed"], record["apart"]) == (
+        "gru2",
+        False,
+        None,
+    )
 
 
 def test_a_fault_below_rounding_at_the_end_stands_apart_with_its_ratio():
@@ -91,21 +107,33 @@ def test_a_fault_in_several_layers_is_nobodys():
     assert record["changed_layers"] == ["gru1", "gru2", "preds"]
 
 
-@pytest.mark.parametrize(("fault", "said"), [
-    (made("gru1", attribute(return_sequences=False)), "gru2: "),
-    (made("gru2", formula(lambda link, x: np.full((2, 32), np.nan, np.float32))), "gru2: NaN or infinite values"),
-    (made("preds", formula(lambda link, x: x)), "preds: shape (2, 32) instead of (2, 10)"),
-])
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (made("gru1", attribute(return_sequences=False)), "gru2: "),
+        (
+            made("gru2", formula(lambda link, x: np.full((2, 32), np.nan, np.float32))),
+            "gru2: NaN or infinite values",
+        ),
+        (made("preds", formula(lambda link, x: x)), "preds: shape (2, 32) instead of (2, 10)"),
+    ],
+)
 def test_a_chain_that_does_not_reach_the_end_stands_apart_and_says_where(fault, said):
     record = tried(fault)
-    assert (record["apart"], record["attributed"], record["attribution"]["share"]) == (blame.NO_END, None, None)
+    assert (record["apart"], record["attributed"], record["attribution"]["share"]) == (
+        blame.NO_END,
+        None,
+        None,
+    )
     assert record["attribution"]["message"].startswith(said)
 
 
 def test_what_does_not_reach_the_end_is_not_followed_there(monkeypatch):
     known = chain()
     monkeypatch.setattr(blame, "_carried", lambda *_: pytest.fail("followed for nothing"))
-    steps = planted(recorded(otherwise=True).tagger(), made("gru2", attribute(return_sequences=True)))
+    steps = planted(
+        recorded(otherwise=True).tagger(), made("gru2", attribute(return_sequences=True))
+    )
     with pytest.raises(blame.Broken, match="preds: "):
         known.follow(steps)
 
@@ -116,13 +144,17 @@ def test_without_the_ports_logits_the_scores_are_divided():
 
 
 def pooled(given, expected):
-    layer = SimpleNamespace(name="pool", kind="MaxPooling2D", config={"pool_size": [2, 3], "strides": None})
+    layer = SimpleNamespace(
+        name="pool", kind="MaxPooling2D", config={"pool_size": [2, 3], "strides": None}
+    )
     return Carrier(layer, {}, "1.1.0", given, expected).errors()
 
 
 def test_an_output_of_another_shape_is_followed_for_itself_until_it_fits_again():
     x = np.random.default_rng(0).standard_normal((1, 1, 4, 5)).astype(np.float32)
-    carrier = pooled(x, np.stack([x[0, 0, :2, :3].max(), x[0, 0, 2:, :3].max()]).reshape(1, 1, 2, 1))
+    carrier = pooled(
+        x, np.stack([x[0, 0, :2, :3].max(), x[0, 0, 2:, :3].max()]).reshape(1, 1, 2, 1)
+    )
     start = blame._start(x[..., :4] + 1, x)
     assert start.shape == (1, 1, 4, 4) and start.dtype == np.float64
     np.testing.assert_allclose(blame._carried(carrier, start), np.ones((1, 1, 2, 1)), rtol=1e-6)
@@ -140,15 +172,23 @@ def test_an_output_the_oracle_cannot_take_breaks_the_chain(monkeypatch):
 
 
 def test_what_was_improved_is_found_at_every_layer_it_is_in(monkeypatch, there):
-    broken = {name: planted(there.tagger(), made(name, formula(formulas.gru, gate=formulas.true_sigmoid)))[name]
-              for name in ("gru1", "gru2")}
+    broken = {
+        name: planted(
+            there.tagger(), made(name, formula(formulas.gru, gate=formulas.true_sigmoid))
+        )[name]
+        for name in ("gru1", "gru2")
+    }
     sound = {"final_drop": trial.steps_of(there.tagger())["final_drop"]}
     monkeypatch.setattr(improved, "original", lambda case, path: there)
     monkeypatch.setattr(improved, "sound_chain", lambda case, path: chain())
-    monkeypatch.setattr(improved, "replacements", lambda *_: {improved.PUBLISHED: {**broken, **sound}})
+    monkeypatch.setattr(
+        improved, "replacements", lambda *_: {improved.PUBLISHED: {**broken, **sound}}
+    )
     record = improved.measured(improved.IMPROVED[0], None, None, {})
     assert [(layer["layer"], layer["cause"]["hypothesis"]) for layer in record["layers"]] == [
-        ("gru1", "true sigmoid gates"), ("gru2", "true sigmoid gates")]
+        ("gru1", "true sigmoid gates"),
+        ("gru2", "true sigmoid gates"),
+    ]
     assert record["holds"] == ["final_drop"] and record["message"] is None
     assert record["final"] > 100 * record["sound_final"]
     assert sum(layer["share"] for layer in record["layers"]) == pytest.approx(1, abs=1e-3)

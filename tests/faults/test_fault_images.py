@@ -1,4 +1,6 @@
-"""Faults of convolution, normalisation, ELU, pooling, padding and input on trial, on the first layers of two networks."""
+"""Faults of convolution, normalisation, ELU, pooling, padding and input on trial, on the first
+layers of two networks.
+"""
 
 import numpy as np
 import pytest
@@ -24,7 +26,9 @@ def small(monkeypatch):
 
 def kept(make, model, known={}):  # noqa: B006 - worked out once
     if (make, model) not in known:
-        known[make, model] = make(recorded(model)) if make is SoundChain else trial.sound(model, None)
+        known[make, model] = (
+            make(recorded(model)) if make is SoundChain else trial.sound(model, None)
+        )
     return known[make, model]
 
 
@@ -34,15 +38,26 @@ def tried(fault):
 
 def test_there_are_faults_of_every_kind_of_layer():
     kinds = {name: kind for _, rows in ROWS.values() for name, kind, _ in rows}
-    assert {kinds[fault.layer] for fault in FRONT} == {"ZeroPadding2D", "BatchNormalization", "Convolution2D", "ELU", "MaxPooling2D"}
+    assert {kinds[fault.layer] for fault in FRONT} == {
+        "ZeroPadding2D",
+        "BatchNormalization",
+        "Convolution2D",
+        "ELU",
+        "MaxPooling2D",
+    }
     assert len(FRONT) > 30
 
 
 @pytest.mark.parametrize("fault", FRONT, ids=lambda fault: fault.id)
 def test_a_fault_of_the_front_is_caught_located_and_named(fault):
     record = tried(fault)
-    shows_more = record["cause"] and record["cause"]["hypothesis"].startswith(f"{fault.cause}, Chainer's")  # its eps, on quiet input
-    assert record["undecidable"] or (record["located_layer"], record["named"] or shows_more) == (fault.layer, True), record
+    shows_more = record["cause"] and record["cause"]["hypothesis"].startswith(
+        f"{fault.cause}, Chainer's"
+    )  # its eps, on quiet input
+    assert record["undecidable"] or (record["located_layer"], record["named"] or shows_more) == (
+        fault.layer,
+        True,
+    ), record
 
 
 def made(name, plant):
@@ -61,12 +76,18 @@ def test_a_fault_that_only_all_outputs_together_show_may_not_be_called_undecidab
 
 
 def test_a_harness_that_has_lost_its_eye_for_structure_is_told_so(monkeypatch):
-    """Blind to the fault and to its own blindness: on the published weights only what is known to be hidden may be."""
+    """Blind to the fault and to its own blindness: on the published weights only what is known to
+    be hidden may be.
+    """
     monkeypatch.setattr(taps.Taps, "finding", lambda self, values: None)
     findings = Regression.findings
-    monkeypatch.setattr(Regression, "findings", lambda self, values: {**findings(self, values), "structured": False})
+    monkeypatch.setattr(
+        Regression, "findings", lambda self, values: {**findings(self, values), "structured": False}
+    )
     record = tried(SMALL_TAP)
-    assert not record["caught"] and record["observability"] < 1 and record["undecidable"], "stand-in weights have no list"
+    assert not record["caught"] and record["observability"] < 1 and record["undecidable"], (
+        "stand-in weights have no list"
+    )
     real = recorded("CRNN")._replace(data="real")
     monkeypatch.setattr(trial, "original", lambda case, path: real)
     assert not tried(SMALL_TAP)["undecidable"]
@@ -74,7 +95,9 @@ def test_a_harness_that_has_lost_its_eye_for_structure_is_told_so(monkeypatch):
 
 def test_only_known_faults_may_be_hidden_on_the_published_weights():
     allowed = {fault.id for fault in table.FAULTS if trial.may_hide(fault, "real")}
-    assert allowed == table.UNDECIDABLE and all(trial.may_hide(fault, "seeded") for fault in table.FAULTS)
+    assert allowed == table.UNDECIDABLE and all(
+        trial.may_hide(fault, "seeded") for fault in table.FAULTS
+    )
 
 
 def test_an_observability_of_another_shape_is_beyond_any_bound():

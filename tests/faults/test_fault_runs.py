@@ -1,4 +1,6 @@
-"""A run of the faults: totals, exit codes, bad names, the document, and going on after an interruption."""
+"""A run of the faults: totals, exit codes, bad names, the document, and going on after an
+interruption.
+"""
 
 import json
 import time
@@ -22,10 +24,27 @@ HARMLESS = list(table.HARMLESS[:1])
 
 
 def record(fault, **changes):
-    return {"id": fault.id, "model": fault.model, "layer": fault.layer, "kind": fault.kind, "expected_cause": fault.cause,
-            "verdict": "GROSS", "located_layer": fault.layer, "cause": {"hypothesis": fault.cause, "survivors": [], "estimate": None},
-            "caught": True, "located": True, "named": True, "undecidable": False, "observability": None, "message": None,
-            "changed_layers": [fault.layer], "attribution": share(fault.layer), "apart": None, "attributed": True, **changes}
+    return {
+        "id": fault.id,
+        "model": fault.model,
+        "layer": fault.layer,
+        "kind": fault.kind,
+        "expected_cause": fault.cause,
+        "verdict": "GROSS",
+        "located_layer": fault.layer,
+        "cause": {"hypothesis": fault.cause, "survivors": [], "estimate": None},
+        "caught": True,
+        "located": True,
+        "named": True,
+        "undecidable": False,
+        "observability": None,
+        "message": None,
+        "changed_layers": [fault.layer],
+        "attribution": share(fault.layer),
+        "apart": None,
+        "attributed": True,
+        **changes,
+    }
 
 
 def share(blamed, **changes):
@@ -35,46 +54,115 @@ def share(blamed, **changes):
 
 
 def quiet(fault, heard=True, changed=("conv3",)):
-    return {"id": fault.id, "model": fault.model, "layer": fault.layer, "verdict": "ROUNDING", "located_layer": None, "quiet": heard,
-            "message": None, "changed_layers": list(changed)}
+    return {
+        "id": fault.id,
+        "model": fault.model,
+        "layer": fault.layer,
+        "verdict": "ROUNDING",
+        "located_layer": None,
+        "quiet": heard,
+        "message": None,
+        "changed_layers": list(changed),
+    }
 
 
 def improvement(one):
-    return {"id": one.id, "model": one.model, "what": "formulas", "layers": [{"layer": "bn1", "verdict": "GROSS", "share": 0.8,
-            "energy": 0.9, "cause": {"hypothesis": "eps|2", "survivors": ["eps|2"], "estimate": None}}], "holds": ["bn2"],
-            **dict.fromkeys(improved.FIELDS, 1e-3), "space": "logits", "message": None}
+    return {
+        "id": one.id,
+        "model": one.model,
+        "what": "formulas",
+        "layers": [
+            {
+                "layer": "bn1",
+                "verdict": "GROSS",
+                "share": 0.8,
+                "energy": 0.9,
+                "cause": {"hypothesis": "eps|2", "survivors": ["eps|2"], "estimate": None},
+            }
+        ],
+        "holds": ["bn2"],
+        **dict.fromkeys(improved.FIELDS, 1e-3),
+        "space": "logits",
+        "message": None,
+    }
 
 
 def found(*changes, heard=True):
-    records = [record(fault, **change) for fault, change in zip(CHOSEN, [*changes, *[{}] * len(CHOSEN)], strict=False)]
-    return run.document(records, [quiet(HARMLESS[0], heard)], [improvement(improved.IMPROVED[0])], data="real", selection=["some"])
+    records = [
+        record(fault, **change)
+        for fault, change in zip(CHOSEN, [*changes, *[{}] * len(CHOSEN)], strict=False)
+    ]
+    return run.document(
+        records,
+        [quiet(HARMLESS[0], heard)],
+        [improvement(improved.IMPROVED[0])],
+        data="real",
+        selection=["some"],
+    )
 
 
-MISSED = {"verdict": "ROUNDING", "located_layer": None, "cause": None, "caught": False, "located": False, "named": False,
-          "observability": 2.5}
+MISSED = {
+    "verdict": "ROUNDING",
+    "located_layer": None,
+    "cause": None,
+    "caught": False,
+    "located": False,
+    "named": False,
+    "observability": 2.5,
+}
 MISPLACED = {"located_layer": "conv2", "located": False, "named": False}
 MISBLAMED = {"attribution": share("output"), "attributed": False}
-DROWNED = {"attribution": share("output", above_rounding=0.5), "apart": blame.BELOW, "attributed": None}
-NO_END = {"attribution": {**dict.fromkeys(blame.FIELDS), "message": "output: another shape"}, "apart": blame.NO_END, "attributed": None}
+DROWNED = {
+    "attribution": share("output", above_rounding=0.5),
+    "apart": blame.BELOW,
+    "attributed": None,
+}
+NO_END = {
+    "attribution": {**dict.fromkeys(blame.FIELDS), "message": "output: another shape"},
+    "apart": blame.NO_END,
+    "attributed": None,
+}
 INVISIBLE = {**MISSED, "undecidable": True, "observability": 0.02}
 
 
-@pytest.mark.parametrize(("document", "holds", "survivors", "decidable"), [
-    (found(), True, 0, 5), (found(MISSED), False, 1, 5), (found(MISPLACED), False, 1, 5), (found(INVISIBLE), True, 0, 4),
-    (found({"named": False}), False, 0, 5), (found(heard=False), False, 0, 5),
-])
-def test_a_decidable_fault_that_is_missed_or_misplaced_survives(document, holds, survivors, decidable):
+@pytest.mark.parametrize(
+    ("document", "holds", "survivors", "decidable"),
+    [
+        (found(), True, 0, 5),
+        (found(MISSED), False, 1, 5),
+        (found(MISPLACED), False, 1, 5),
+        (found(INVISIBLE), True, 0, 4),
+        (found({"named": False}), False, 0, 5),
+        (found(heard=False), False, 0, 5),
+    ],
+)
+def test_a_decidable_fault_that_is_missed_or_misplaced_survives(
+    document, holds, survivors, decidable
+):
     totals = document["totals"]
-    assert (run.holds(document), totals["survivors"], totals["decidable"]) == (holds, survivors, decidable)
+    assert (run.holds(document), totals["survivors"], totals["decidable"]) == (
+        holds,
+        survivors,
+        decidable,
+    )
     assert totals["caught"] == decidable - (document["faults"][0]["observability"] == 2.5)
 
 
-@pytest.mark.parametrize(("document", "holds", "attributed", "attributable"), [
-    (found(), True, 5, 5), (found(MISBLAMED), False, 4, 5), (found(DROWNED, NO_END), True, 3, 3),
-])
+@pytest.mark.parametrize(
+    ("document", "holds", "attributed", "attributable"),
+    [
+        (found(), True, 5, 5),
+        (found(MISBLAMED), False, 4, 5),
+        (found(DROWNED, NO_END), True, 3, 3),
+    ],
+)
 def test_most_faults_have_to_be_blamed_at_the_end(document, holds, attributed, attributable):
     totals = document["totals"]
-    assert (run.holds(document), totals["attributed"], totals["attributable"]) == (holds, attributed, attributable)
+    assert (run.holds(document), totals["attributed"], totals["attributable"]) == (
+        holds,
+        attributed,
+        attributable,
+    )
 
 
 def test_one_fault_in_twenty_may_be_blamed_wrongly_or_have_no_name():
@@ -86,8 +174,14 @@ def test_one_fault_in_twenty_may_be_blamed_wrongly_or_have_no_name():
 
 def test_the_tables_say_who_is_blamed_and_what_was_improved():
     text = drawn.text(found(MISBLAMED, DROWNED, NO_END))
-    for said in ("WRONG: output 100 %", "below rounding (0.50)", "no end", "2 of 3; apart stand 1 below rounding at the end, 1 that do",
-                 "eps|2", "1.0e-03"):
+    for said in (
+        "WRONG: output 100 %",
+        "below rounding (0.50)",
+        "no end",
+        "2 of 3; apart stand 1 below rounding at the end, 1 that do",
+        "eps|2",
+        "1.0e-03",
+    ):
         assert said in text
     assert "eps&#124;2" in drawn.markdown(found())
 
@@ -97,25 +191,46 @@ def test_the_same_records_give_the_same_bytes(monkeypatch):
     assert to_json(found()) == to_json(found()) and found()["created"] == "2023-11-14T22:13:20Z"
 
 
-@pytest.mark.parametrize(("document", "code"), [(found(), 0), (found(MISSED), 1), (found(heard=False), 1)])
-def test_a_survivor_makes_exit_code_1_and_the_document_is_whole(document, code, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("document", "code"), [(found(), 0), (found(MISSED), 1), (found(heard=False), 1)]
+)
+def test_a_survivor_makes_exit_code_1_and_the_document_is_whole(
+    document, code, monkeypatch, tmp_path
+):
     monkeypatch.setattr(run, "run", lambda *chosen, **options: document)
     (tmp_path / "parity.json").write_text(to_json(factory.document()), encoding="utf-8")
     result = CliRunner().invoke(commands.faults, ["--out", str(tmp_path), "--model", "CNN0"])
     assert result.exit_code == code, result.output
     assert drawn.read(tmp_path / "faults.json") == json.loads(to_json(document))
-    assert "Planted faults" in (tmp_path / "parity.html").read_text(encoding="utf-8"), "the page beside it shows it at once"
+    assert "Planted faults" in (tmp_path / "parity.html").read_text(encoding="utf-8"), (
+        "the page beside it shows it at once"
+    )
     assert "| CNN0 | conv1 | unflipped |" in (tmp_path / "faults.md").read_text()
-    assert ("SURVIVES" in result.output) == (document is not None and document["totals"]["survivors"] == 1)
+    assert ("SURVIVES" in result.output) == (
+        document is not None and document["totals"]["survivors"] == 1
+    )
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["--only", "CNN0-conv1-unfliped"], "no fault called 'CNN0-conv1-unfliped'; did you mean CNN0-conv1-unflipped? Known: CNN0-conv1"),
-    (["--model", "CNN9"], "no model called 'CNN9'"), (["--layer", "conv9"], "no layer called 'conv9'"),
-    (["--model", "CNN0", "--only", "CNN-bn1-eps-1e-5"], "no fault is planted there"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--only", "CNN0-conv1-unfliped"],
+            (
+                "no fault called 'CNN0-conv1-unfliped'; did you mean CNN0-conv1-unflipped? "
+                "Known: CNN0-conv1"
+            ),
+        ),
+        (["--model", "CNN9"], "no model called 'CNN9'"),
+        (["--layer", "conv9"], "no layer called 'conv9'"),
+        (["--model", "CNN0", "--only", "CNN-bn1-eps-1e-5"], "no fault is planted there"),
+    ],
+)
 def test_an_unknown_name_is_refused_with_the_known_ones(arguments, said, tmp_path):
-    result = CliRunner().invoke(Group(commands={"faults": commands.faults}), ["faults", *arguments, "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(
+        Group(commands={"faults": commands.faults}),
+        ["faults", *arguments, "--out", str(tmp_path / "out")],
+    )
     assert result.exit_code == 2
     assert said in result.output
     assert not (tmp_path / "out").exists()
@@ -124,12 +239,16 @@ def test_an_unknown_name_is_refused_with_the_known_ones(arguments, said, tmp_pat
 def test_the_list_names_every_fault_and_runs_none():
     result = CliRunner().invoke(commands.faults, ["--list"])
     assert result.exit_code == 0
-    assert len(result.output.splitlines()) == len(table.FAULTS) + len(table.HARMLESS) + len(improved.IMPROVED)
+    assert len(result.output.splitlines()) == len(table.FAULTS) + len(table.HARMLESS) + len(
+        improved.IMPROVED
+    )
 
 
 @pytest.fixture
 def in_one_thread(monkeypatch):
-    """No recorder and no processes; returns the list of what was tried, and a set of ids on which the user interrupts."""
+    """No recorder and no processes; returns the list of what was tried, and a set of ids on which
+    the user interrupts.
+    """
     tried, stopping = [], set()
 
     def one(fault, case, path, clean):
@@ -138,11 +257,21 @@ def in_one_thread(monkeypatch):
         if fault.id in stopping:
             raise KeyboardInterrupt
         tried.append(fault.id)
-        return quiet(fault) if fault in table.HARMLESS else improvement(fault) if fault in improved.IMPROVED else record(fault)
+        return (
+            quiet(fault)
+            if fault in table.HARMLESS
+            else improvement(fault)
+            if fault in improved.IMPROVED
+            else record(fault)
+        )
 
     case = SimpleNamespace(model=SimpleNamespace(name="CNN0"), data="real", clips=())
     monkeypatch.setattr(run.cases, "case_for", lambda name: _Case(case))
-    monkeypatch.setattr(run.stacks, "traces", lambda batches, **_: {each: {"reference": "a trace"} for each in batches})
+    monkeypatch.setattr(
+        run.stacks,
+        "traces",
+        lambda batches, **_: {each: {"reference": "a trace"} for each in batches},
+    )
     monkeypatch.setattr(run, "read_clips", lambda clips: SimpleNamespace(batch=None))
     monkeypatch.setattr(run, "trace_digest", lambda path: "digest")
     monkeypatch.setattr(run, "sound", lambda case, path: {})
@@ -162,7 +291,9 @@ def test_an_interrupted_run_goes_on_where_it_was(in_one_thread, tmp_path):
     tried, stopping = in_one_thread
     path = tmp_path / "faults.kept.json"
     stopping.add(CHOSEN[3].id)
-    with pytest.raises(CannotRun, match=r"stopped; what was found so far is in .*faults\.kept\.json"):
+    with pytest.raises(
+        CannotRun, match=r"stopped; what was found so far is in .*faults\.kept\.json"
+    ):
         run.run(CHOSEN, HARMLESS[:1], kept=Kept(path))
     kept = [entry["record"]["id"] for entry in json.loads(path.read_text()).values()]
     assert kept, "nothing was kept"
@@ -171,14 +302,18 @@ def test_an_interrupted_run_goes_on_where_it_was(in_one_thread, tmp_path):
     improvements = [one for one in improved.IMPROVED if one.model == "CNN0"]
     document = run.run(CHOSEN, HARMLESS[:1], improvements, kept=Kept(path), command="parity faults")
     assert document["selection"] is None
-    assert sorted([*tried, *kept]) == sorted(fault.id for fault in (*CHOSEN, *HARMLESS[:1], *improvements))
+    assert sorted([*tried, *kept]) == sorted(
+        fault.id for fault in (*CHOSEN, *HARMLESS[:1], *improvements)
+    )
     assert [entry["id"] for entry in document["improved"]] == ["CNN0-published-port"]
     assert document["command"] == "parity faults" and document["environment"]["numpy"]
     assert [entry["id"] for entry in document["faults"]] == [fault.id for fault in CHOSEN]
     assert not path.exists(), "a whole run leaves nothing to go on with"
 
 
-def test_a_port_that_does_not_hold_stops_the_run_before_any_fault(in_one_thread, monkeypatch, tmp_path):
+def test_a_port_that_does_not_hold_stops_the_run_before_any_fault(
+    in_one_thread, monkeypatch, tmp_path
+):
     def refuse(case, path):
         raise CannotRun("CNN0 conv1: the port is GROSS with no fault planted")
 
@@ -198,7 +333,9 @@ def test_a_selection_leaves_what_a_stopped_run_has_kept(in_one_thread, tmp_path)
     stopping.clear()
     ours = [entry["record"]["id"] for entry in json.loads(path.read_text()).values()]
     run.run([CHOSEN[4]], (), kept=Kept(path), selection=[CHOSEN[4].id])
-    assert [entry["record"]["id"] for entry in json.loads(path.read_text()).values()] == [name for name in ours if name != CHOSEN[4].id]
+    assert [entry["record"]["id"] for entry in json.loads(path.read_text()).values()] == [
+        name for name in ours if name != CHOSEN[4].id
+    ]
     run.run(CHOSEN[:3], (), kept=Kept(path), selection=[fault.id for fault in CHOSEN[:3]])
     assert not path.exists() or CHOSEN[0].id not in path.read_text()
 
@@ -212,16 +349,28 @@ def test_a_side_file_that_cannot_be_read_is_an_empty_one(text, tmp_path):
 
 
 def test_what_is_kept_depends_on_the_fault_the_code_and_the_trace():
-    keys = {key_of(fault, code, trace) for fault in CHOSEN[:2] for code in ("a", "b") for trace in ("c", "d")}
+    keys = {
+        key_of(fault, code, trace)
+        for fault in CHOSEN[:2]
+        for code in ("a", "b")
+        for trace in ("c", "d")
+    }
     assert len(keys) == 8
 
 
-@pytest.mark.parametrize("break_it", [
-    lambda document: document.pop("totals"), lambda document: document["faults"][0].pop("cause"),
-    lambda document: document["faults"][0].update(verdict="FINE"), lambda document: document.update(format=2),
-    lambda document: document["harmless"][0].update(quiet="yes"), lambda document: document.pop("created"),
-    lambda document: document["faults"][0].update(apart="elsewhere"), lambda document: document["improved"][0].pop("final"),
-])
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda document: document.pop("totals"),
+        lambda document: document["faults"][0].pop("cause"),
+        lambda document: document["faults"][0].update(verdict="FINE"),
+        lambda document: document.update(format=2),
+        lambda document: document["harmless"][0].update(quiet="yes"),
+        lambda document: document.pop("created"),
+        lambda document: document["faults"][0].update(apart="elsewhere"),
+        lambda document: document["improved"][0].pop("final"),
+    ],
+)
 def test_a_document_that_departs_from_the_schema_is_refused(break_it):
     document = found()
     drawn.validate(document)

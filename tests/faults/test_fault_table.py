@@ -1,4 +1,6 @@
-"""The table of faults: enough of them, on layers there are, and none that leaves the port changed for the next."""
+"""The table of faults: enough of them, on layers there are, and none that leaves the port changed
+for the next.
+"""
 
 import copy
 
@@ -44,8 +46,14 @@ def test_every_fault_says_what_it_has_to_be_called():
 def test_planting_leaves_the_next_port_as_it_was(model):
     def settings():
         tagger = Tagger(model)
-        return {name: {key: str(value) for key, value in vars(tagger[name]).items() if key in ("eps", "axis", "mode", "arguments",
-                "dialect", "return_sequences")} for name in tagger.layer_names}
+        return {
+            name: {
+                key: str(value)
+                for key, value in vars(tagger[name]).items()
+                if key in ("eps", "axis", "mode", "arguments", "dialect", "return_sequences")
+            }
+            for name in tagger.layer_names
+        }
 
     dialects, before = copy.copy(DIALECTS), settings()
     for fault in ALL:

@@ -37,24 +37,41 @@ def test_the_sound_port_holds_at_every_layer(clean):
     assert {word for word, _ in clean.values()} <= {"EXACT", "ROUNDING"}
 
 
-@pytest.mark.parametrize("fault", [fault for fault in table.FAULTS if fault.layer in ("gru1", "gru2")], ids=lambda fault: fault.id)
+@pytest.mark.parametrize(
+    "fault",
+    [fault for fault in table.FAULTS if fault.layer in ("gru1", "gru2")],
+    ids=lambda fault: fault.id,
+)
 def test_a_fault_of_the_recurrence_is_caught_and_located(clean, fault):
     record = trial.tried(fault, None, None, clean)
-    assert (record["caught"], record["located_layer"], record["undecidable"]) == (True, fault.layer, False)
+    assert (record["caught"], record["located_layer"], record["undecidable"]) == (
+        True,
+        fault.layer,
+        False,
+    )
 
 
-@pytest.mark.parametrize("name", ["CRNN-gru1-reset-after", "CRNN-gru2-z-and-r-swapped", "CRNN-gru1-last-for-sequences"])
+@pytest.mark.parametrize(
+    "name", ["CRNN-gru1-reset-after", "CRNN-gru2-z-and-r-swapped", "CRNN-gru1-last-for-sequences"]
+)
 def test_a_fault_of_the_recurrence_is_named(clean, name):
     fault = next(fault for fault in table.FAULTS if fault.id == name)
     record = trial.tried(fault, None, None, clean)
     assert record["named"], record["cause"]
 
 
-@pytest.mark.parametrize("reordering", [one for one in table.HARMLESS if one.layer in ("gru1", "gru2", "preds")],
-                         ids=lambda one: one.id)
+@pytest.mark.parametrize(
+    "reordering",
+    [one for one in table.HARMLESS if one.layer in ("gru1", "gru2", "preds")],
+    ids=lambda one: one.id,
+)
 def test_a_reordering_is_left_alone(clean, reordering):
     record = trial.heard(reordering, None, None, clean)
-    assert (record["quiet"], record["located_layer"], record["changed_layers"]) == (True, None, [reordering.layer])
+    assert (record["quiet"], record["located_layer"], record["changed_layers"]) == (
+        True,
+        None,
+        [reordering.layer],
+    )
 
 
 def test_a_fault_is_found_where_it_is_and_not_where_it_was_said_to_be(clean):
@@ -83,10 +100,19 @@ def test_a_port_that_raises_is_caught_there_and_named_only_after_what_it_says(cl
         raise ValueError("no such kernel")
 
     record = trial.tried(made("gru2", formula(broken)), None, None, clean)
-    assert (record["verdict"], record["located_layer"], record["message"]) == ("NOT COMPARED", "gru2", "ValueError: no such kernel")
+    assert (record["verdict"], record["located_layer"], record["message"]) == (
+        "NOT COMPARED",
+        "gru2",
+        "ValueError: no such kernel",
+    )
     assert record["cause"] == {"hypothesis": None, "survivors": [], "estimate": None}
-    record = trial.tried(made("preds", formula(lambda link, x: x @ link.W.array)), None, None, clean)
-    assert (record["verdict"], record["cause"]["hypothesis"]) == ("NOT COMPARED", "matrix transposed")
+    record = trial.tried(
+        made("preds", formula(lambda link, x: x @ link.W.array)), None, None, clean
+    )
+    assert (record["verdict"], record["cause"]["hypothesis"]) == (
+        "NOT COMPARED",
+        "matrix transposed",
+    )
 
 
 def test_another_shape_is_caught_and_said(clean):
@@ -99,12 +125,18 @@ def test_a_port_that_does_not_hold_is_refused(monkeypatch):
     broken = trial.steps_of(recorded().tagger())
     broken["gru2"] = lambda x: formulas.gru(recorded().tagger()["gru2"], x, keep="1-z")
     monkeypatch.setattr(trial, "steps_of", lambda tagger: broken)
-    with pytest.raises(CannotRun, match=r"CRNN gru2: the port is GROSS with no fault planted .* run `parity run` first"):
+    with pytest.raises(
+        CannotRun,
+        match=r"CRNN gru2: the port is GROSS with no fault planted .* run `parity run` first",
+    ):
         trial.sound(None, None)
 
 
 def test_a_trace_without_the_layer_a_fault_needs_is_refused(clean):
-    with pytest.raises(CannotRun, match=r"trace\.h5: the trace has no layer conv1, which the fault CRNN-conv1-made-up needs"):
+    with pytest.raises(
+        CannotRun,
+        match=r"trace\.h5: the trace has no layer conv1, which the fault CRNN-conv1-made-up needs",
+    ):
         trial.tried(made("conv1", attribute()), None, None, clean)
 
 
@@ -115,12 +147,19 @@ def test_a_trace_without_a_middle_layer_is_refused():
         trial._check_whole(case, "trace.h5", SimpleNamespace(layers=layers))
 
 
-@pytest.mark.parametrize(("expected", "hypothesis", "survivors", "named"), [
-    ("bias left out", "bias left out", [], True), ("bias left out", "bias left out and backwards in time", [], False),
-    ("bias left out", "another", ["bias left out"], True), ("gain of *", "gain of 3 channels", [], False),
-    ("bias left out", None, [], False),
-])
-def test_a_fault_is_named_by_its_cause_or_among_the_survivors(expected, hypothesis, survivors, named):
+@pytest.mark.parametrize(
+    ("expected", "hypothesis", "survivors", "named"),
+    [
+        ("bias left out", "bias left out", [], True),
+        ("bias left out", "bias left out and backwards in time", [], False),
+        ("bias left out", "another", ["bias left out"], True),
+        ("gain of *", "gain of 3 channels", [], False),
+        ("bias left out", None, [], False),
+    ],
+)
+def test_a_fault_is_named_by_its_cause_or_among_the_survivors(
+    expected, hypothesis, survivors, named
+):
     assert trial.named(expected, {"hypothesis": hypothesis, "survivors": survivors}) is named
     assert not trial.named(expected, None)
 
@@ -129,7 +168,10 @@ def test_a_fault_is_named_by_its_cause_or_among_the_survivors(expected, hypothes
 def test_a_remembered_witness_measures_as_the_witness_itself(room, monkeypatch):
     monkeypatch.setattr(trial, "ROOM", room)
     rng = np.random.default_rng(5)
-    params = {"W": rng.standard_normal((16, 8, 3, 3)).astype(np.float32), "b": rng.standard_normal(16).astype(np.float32)}
+    params = {
+        "W": rng.standard_normal((16, 8, 3, 3)).astype(np.float32),
+        "b": rng.standard_normal(16).astype(np.float32),
+    }
     layer = SimpleNamespace(name="conv1", kind="Convolution2D", config={"border_mode": "same"})
     x = rng.standard_normal((2, 8, 48, 120)).astype(np.float32)
     expected = oracle.value(layer, params, x, "1.1.0").astype(np.float32)

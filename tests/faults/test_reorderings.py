@@ -1,4 +1,6 @@
-"""Harmless reorderings compute the same but for rounding; a convolution on another core type runs elsewhere or says why not."""
+"""Harmless reorderings compute the same but for rounding; a convolution on another core type runs
+elsewhere or says why not.
+"""
 
 from types import SimpleNamespace
 
@@ -14,13 +16,22 @@ from port.models import Tagger
 @pytest.fixture
 def setting():
     rng = np.random.default_rng(6)
-    W, b = rng.standard_normal((16, 24, 3, 3)).astype(np.float32), rng.standard_normal(16).astype(np.float32)
+    W, b = (
+        rng.standard_normal((16, 24, 3, 3)).astype(np.float32),
+        rng.standard_normal(16).astype(np.float32),
+    )
     link = SimpleNamespace(W=SimpleNamespace(array=W), b=SimpleNamespace(array=b))
     return link, rng.standard_normal((2, 24, 12, 40)).astype(np.float32)
 
 
-STEPS = {**{order: (lambda link, x, order=order: reorderings.convolution(link, x, order=order)) for order in reorderings.ORDERS},
-         "direct": reorderings.direct_convolution, "older core": lambda link, x: reorderings.on_core(link, x, kind="Nehalem")}
+STEPS = {
+    **{
+        order: (lambda link, x, order=order: reorderings.convolution(link, x, order=order))
+        for order in reorderings.ORDERS
+    },
+    "direct": reorderings.direct_convolution,
+    "older core": lambda link, x: reorderings.on_core(link, x, kind="Nehalem"),
+}
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -34,7 +45,9 @@ def test_a_reordering_differs_by_rounding_only(name, setting):
 
 def test_another_core_that_cannot_compute_says_why(setting):
     link, x = setting
-    with pytest.raises(RuntimeError, match=r"the convolution of another core type failed: .*5 != 24"):
+    with pytest.raises(
+        RuntimeError, match=r"the convolution of another core type failed: .*5 != 24"
+    ):
         reorderings.on_core(link, x[:, :5], kind="Nehalem")
 
 

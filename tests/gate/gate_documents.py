@@ -1,4 +1,6 @@
-"""A small parity.json with everything the gate reads: two models of four layers, plausible figures, made up."""
+"""A small parity.json with everything the gate reads: two models of four layers, plausible
+figures, made up.
+"""
 
 import copy
 import hashlib
@@ -11,7 +13,14 @@ LAYERS = (
     ("pool1", "MaxPooling2D", [2, 8, 48, 50]),
     ("output", "Dense", [2, 50]),
 )
-OTHERS = {"worst_index": [0, 1], "structure": None, "support": None, "beyond": 0, "share": None, "energy": None}
+OTHERS = {
+    "worst_index": [0, 1],
+    "structure": None,
+    "support": None,
+    "beyond": 0,
+    "share": None,
+    "energy": None,
+}
 APPROVED = {"at": "2024-05-06T07:08:09Z", "by": "somebody", "reason": "first"}
 
 
@@ -28,7 +37,13 @@ def layer(name, kind, shape, rho=0.4, q=0.6):
     for cell in (record["isolated"], record["chained"]):
         cell.update({key: OTHERS.get(key, 1e-7) for key in cell})
     record["isolated"].update(
-        verdict=word, rho_port=rho, rho_reference=rho, q_port=q, q_reference=q, bitwise_equal=exact, message=None
+        verdict=word,
+        rho_port=rho,
+        rho_reference=rho,
+        q_port=q,
+        q_reference=q,
+        bitwise_equal=exact,
+        message=None,
     )
     record["chained"].update(verdict=word, rho_local=rho, message=None)
     return record
@@ -40,7 +55,14 @@ def identity(model):
         for name, suffix in (("conv1", "W"), ("conv1", "b"), ("bn1", "gamma"), ("output", "W"))
     }
     original = [
-        {"name": name, "kind": kind, "shape": shape, "dtype": "float32", "config": sha(name), "inbound": ["before"]}
+        {
+            "name": name,
+            "kind": kind,
+            "shape": shape,
+            "dtype": "float32",
+            "config": sha(name),
+            "inbound": ["before"],
+        }
         for name, kind, shape in LAYERS
     ]
     settings = {
@@ -56,7 +78,10 @@ def identity(model):
         "original": original,
         "definition": sha("definition"),
         "port": [{"name": name, "settings": values} for name, values in settings.items()],
-        "stack": {"original": {"keras": "1.0.6", "theano": "1.0.5"}, "harness": {"numpy": "1.23.5", "chainer": "7.8.1"}},
+        "stack": {
+            "original": {"keras": "1.0.6", "theano": "1.0.5"},
+            "harness": {"numpy": "1.23.5", "chainer": "7.8.1"},
+        },
     }
 
 
@@ -76,7 +101,13 @@ def model(name="CNN0", data="real"):
         "worst": None,
         "data": data,
         "weights": {"file": "w.h5", "sha256": sha(name)},
-        "stack": {"name": "keras106", "python": "3.11.9", "keras": "1.0.6", "theano": "1.0.5", "flags": "optimizer=None"},
+        "stack": {
+            "name": "keras106",
+            "python": "3.11.9",
+            "keras": "1.0.6",
+            "theano": "1.0.5",
+            "flags": "optimizer=None",
+        },
         "clips": [{"name": "one", "sha256": sha("one")}, {"name": "two", "sha256": sha("two")}],
         "batch_size": 2,
         "first_divergence": None,

@@ -16,7 +16,9 @@ def swapped_gates(model, weights, keras=None):
 
 
 def twice_rounded(model, weights, keras=None):
-    """The port, whose elu_1 is rounded to a coarser grid: within every bound, farther than it was."""
+    """The port, whose elu_1 is rounded to a coarser grid: within every bound, farther than it
+    was.
+    """
     steps = proof.steps(model, weights, keras)
     right = steps["elu_1"]
 

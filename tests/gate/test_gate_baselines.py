@@ -1,4 +1,6 @@
-"""Baselines: readable, sealed, refused when broken; approving tightens, and loosens only on purpose."""
+"""Baselines: readable, sealed, refused when broken; approving tightens, and loosens only on
+purpose.
+"""
 
 import copy
 import json
@@ -40,8 +42,14 @@ BROKEN = {
     "not JSON": (lambda p: p.write_bytes(b"\xff\xfe\x00"), "cut short or no JSON"),
     "a list": (lambda p: p.write_text("[]"), "baseline format None"),
     "a folder": (lambda p: (p.unlink(), p.mkdir()), "cannot be read"),
-    "newer": (lambda p: p.write_text(p.read_text().replace('"format": 2', '"format": 3')), "update the project"),
-    "half": (lambda p: p.write_text('{"format": 2, "model": "CNN0", "data": "real"}'), "not a whole baseline"),
+    "newer": (
+        lambda p: p.write_text(p.read_text().replace('"format": 2', '"format": 3')),
+        "update the project",
+    ),
+    "half": (
+        lambda p: p.write_text('{"format": 2, "model": "CNN0", "data": "real"}'),
+        "not a whole baseline",
+    ),
 }
 
 
@@ -55,12 +63,23 @@ def test_a_broken_baseline_is_refused_in_one_sentence(how, folder):
 
 
 EDITED = {
-    "a looser figure": (lambda found: found["layers"][1]["isolated"].update(rho=0.9), "entry of bn1 was edited by hand"),
-    "a looser end": (lambda found: found["final"].update(rounding=1.0), "entry of final was edited"),
+    "a looser figure": (
+        lambda found: found["layers"][1]["isolated"].update(rho=0.9),
+        "entry of bn1 was edited by hand",
+    ),
+    "a looser end": (
+        lambda found: found["final"].update(rounding=1.0),
+        "entry of final was edited",
+    ),
     "an entry deleted": (lambda found: found["layers"].pop(2), "entry of pool1 is missing"),
-    "a tensor": (lambda found: found["identity"]["weights"]["tensors"]["conv1/W"].__setitem__(2, "0" * 64), "edited by hand"),
+    "a tensor": (
+        lambda found: found["identity"]["weights"]["tensors"]["conv1/W"].__setitem__(2, "0" * 64),
+        "edited by hand",
+    ),
     "a known difference": (
-        lambda found: found["known"].append({"layer": "conv1", "mode": "isolated", "verdict": "GROSS"}),
+        lambda found: found["known"].append(
+            {"layer": "conv1", "mode": "isolated", "verdict": "GROSS"}
+        ),
         "edited by hand",
     ),
     "another reason": (lambda found: found["approved"].update(by="nobody"), "edited by hand"),
@@ -92,9 +111,17 @@ def test_a_baseline_of_other_data_is_refused(folder):
 
 
 def test_missing_and_obsolete_entries_fail(document, folder):
-    edit(folder, lambda found: (found["layers"].pop(2), found["identity"]["declared"].remove("pool1")), sealed=True)
+    edit(
+        folder,
+        lambda found: (found["layers"].pop(2), found["identity"]["declared"].remove("pool1")),
+        sealed=True,
+    )
     document["models"][1]["layers"].pop(2)
-    found = [(f.model, f.layer, f.limit) for f in judge(document, folder).findings if f.limit == "baseline"]
+    found = [
+        (f.model, f.layer, f.limit)
+        for f in judge(document, folder).findings
+        if f.limit == "baseline"
+    ]
     assert found == [("CNN0", "pool1", "baseline"), ("CNN", "pool1", "baseline")]
 
 
@@ -114,7 +141,10 @@ def test_a_partial_run_is_judged_and_says_so(document, folder):
 
 def test_a_baseline_reads_in_a_diff(folder):
     lines = path(folder).read_text().splitlines()
-    assert max(map(len, lines)) <= 202 and sum("conv1" in line and "isolated" in line for line in lines) == 1
+    assert (
+        max(map(len, lines)) <= 202
+        and sum("conv1" in line and "isolated" in line for line in lines) == 1
+    )
 
 
 def test_accepting_an_unchanged_run_changes_only_who_and_why(document, folder):
@@ -174,7 +204,9 @@ def test_a_known_difference_that_is_gone_is_obsolete(document, folder):
     drift(document)
     accept(document, folder, models=["CNN0"], layer="conv1", accept_worse=True)
     found = judge(clean, folder).findings
-    assert {(f.layer, f.limit) for f in found} == {("conv1", "baseline")} and "obsolete" in found[0].text
+    assert {(f.layer, f.limit) for f in found} == {("conv1", "baseline")} and "obsolete" in found[
+        0
+    ].text
     accept(clean, folder)
     assert judge(clean, folder).passed
 
@@ -188,9 +220,13 @@ def test_a_known_difference_excuses_no_other_verdict(document, folder):
 
 def test_accepting_one_layer_leaves_the_others(document, folder):
     identity = document["models"][0]["identity"]
-    identity["weights"]["tensors"]["conv1/W"][2] = identity["weights"]["tensors"]["output/W"][2] = "0" * 64
+    identity["weights"]["tensors"]["conv1/W"][2] = identity["weights"]["tensors"]["output/W"][2] = (
+        "0" * 64
+    )
     accept(document, folder, models=["CNN0"], layer="conv1")
-    assert [(f.layer, f.limit) for f in judge(document, folder).findings] == [("output", "identity")]
+    assert [(f.layer, f.limit) for f in judge(document, folder).findings] == [
+        ("output", "identity")
+    ]
 
 
 def test_the_diff_names_the_changed_line(document, folder):

@@ -1,4 +1,6 @@
-"""The command line: exit codes, one sentence for bad input, and every file and line it leaves behind."""
+"""The command line: exit codes, one sentence for bad input, and every file and line it leaves
+behind.
+"""
 
 import json
 from xml.etree import ElementTree
@@ -16,7 +18,9 @@ from parity.gate.surfaces import LINES_MOST, terminal
 
 @pytest.fixture
 def parity(tmp_path, monkeypatch, document, folder):
-    """parity(words) runs `parity <words>` where the run is ./parity.json and the baselines are ./baselines."""
+    """parity(words) runs `parity <words>` where the run is ./parity.json and the baselines are
+    ./baselines.
+    """
     monkeypatch.chdir(tmp_path)
     main = Group(commands={"gate": gate})
     (tmp_path / "parity.json").write_text(json.dumps(document))
@@ -52,7 +56,10 @@ def break_conv1(document):
 def test_a_clean_run_exits_0_and_writes_its_outcome(parity, tmp_path):
     done = parity()
     assert done.exit_code == 0, done.output
-    assert "holds: CNN0, CNN as approved" in done.stdout.splitlines()[0] and "real data" in done.stdout.splitlines()[0]
+    assert (
+        "holds: CNN0, CNN as approved" in done.stdout.splitlines()[0]
+        and "real data" in done.stdout.splitlines()[0]
+    )
     assert json.loads((tmp_path / "out/gate.json").read_text())["passed"] is True
     assert not (tmp_path / "out/baseline.received.json").exists()
 
@@ -143,7 +150,9 @@ def test_accept_prints_the_diff_then_writes(parity, document, folder):
     assert done.exit_code == 0, done.output + done.stderr
     assert "0" * 64 in done.stdout and done.stdout.index("0" * 64) < done.stdout.index("approved: ")
     assert parity().exit_code == 0
-    assert json.loads((folder / "real/CNN0.json").read_text())["approved"]["reason"] == "trained anew"
+    assert (
+        json.loads((folder / "real/CNN0.json").read_text())["approved"]["reason"] == "trained anew"
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,7 +168,9 @@ def test_accept_prints_the_diff_then_writes(parity, document, folder):
 def test_accept_refuses(parity, folder, words, said):
     before = {path.name: path.read_text() for path in (folder / "real").iterdir()}
     done = parity("accept", "--json", "parity.json", *words)
-    assert done.exit_code == 2 and said in done.stderr.replace("neither the run nor the baseline has a layer", "no layer")
+    assert done.exit_code == 2 and said in done.stderr.replace(
+        "neither the run nor the baseline has a layer", "no layer"
+    )
     assert {path.name: path.read_text() for path in (folder / "real").iterdir()} == before
 
 
@@ -175,11 +186,20 @@ def test_junit_has_a_case_per_model_and_limit(parity, document, tmp_path):
     parity()
     root = ElementTree.parse(tmp_path / "out/gate-junit.xml").getroot()
     assert [suite.get("name") for suite in root] == ["CNN0", "CNN"]
-    failed = [(case.get("classname"), case.get("name")) for case in root.iter("testcase") if case.find("failure") is not None]
-    assert failed == [("parity.gate.CNN0", "budget"), ("parity.gate.CNN0", "ratchet")] and len(list(root.iter("testcase"))) == 8
+    failed = [
+        (case.get("classname"), case.get("name"))
+        for case in root.iter("testcase")
+        if case.find("failure") is not None
+    ]
+    assert (
+        failed == [("parity.gate.CNN0", "budget"), ("parity.gate.CNN0", "ratchet")]
+        and len(list(root.iter("testcase"))) == 8
+    )
 
 
-def test_github_gets_one_annotation_per_failing_model_and_a_summary(parity, document, tmp_path, monkeypatch):
+def test_github_gets_one_annotation_per_failing_model_and_a_summary(
+    parity, document, tmp_path, monkeypatch
+):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     break_conv1(document)
@@ -210,7 +230,14 @@ def test_hostile_names_stay_text(parity, document):
 def test_a_terminal_gets_at_most_40_lines():
     findings = [Finding("CNN0", f"layer{number}", "budget", "x" * 400) for number in range(200)]
     known = [
-        {"model": "CNN0", "layer": f"l{number}", "mode": "isolated", "verdict": "GROSS", "reason": "r"} for number in range(50)
+        {
+            "model": "CNN0",
+            "layer": f"l{number}",
+            "mode": "isolated",
+            "verdict": "GROSS",
+            "reason": "r",
+        }
+        for number in range(50)
     ]
     text = terminal(Outcome(findings, known, ["CNN0"], 5, ["a", "b"]), "real")
     assert len(text.splitlines()) <= LINES_MOST == 40 and max(map(len, text.splitlines())) <= 150

@@ -1,4 +1,6 @@
-"""Without recorded originals and without their environments the gate compares with golden traces, and says so."""
+"""Without recorded originals and without their environments the gate compares with golden traces,
+and says so.
+"""
 
 import json
 from pathlib import Path
@@ -27,7 +29,15 @@ def bare(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
     def call(*words):
-        options = ["--model", "CRNN", "--baselines", str(BASELINES), "--out", str(tmp_path / "out"), *words]
+        options = [
+            "--model",
+            "CRNN",
+            "--baselines",
+            str(BASELINES),
+            "--out",
+            str(tmp_path / "out"),
+            *words,
+        ]
         return CliRunner().invoke(Group(commands={"gate": gate}), ["gate", *options])
 
     return call
@@ -50,11 +60,19 @@ def test_the_port_holds_against_golden_traces_and_it_is_said(bare, tmp_path):
     done = bare()
     assert done.exit_code == 0, done.output
     assert "seeded stand-ins" in done.stdout.splitlines()[0]
-    assert "golden traces (64 values a layer), not with recorded originals: no recorded trace of CRNN" in done.stdout
-    assert json.loads((tmp_path / "out/gate.json").read_text())["cells"] == len(cases.MODELS["CRNN"].layers)
+    assert (
+        "golden traces (64 values a layer), not with recorded originals: no recorded trace of CRNN"
+        in done.stdout
+    )
+    assert json.loads((tmp_path / "out/gate.json").read_text())["cells"] == len(
+        cases.MODELS["CRNN"].layers
+    )
 
 
-@pytest.mark.parametrize(("port", "layer", "limit"), [("swapped_gates", "gru1", "budget"), ("twice_rounded", "elu_1", "ratchet")])
+@pytest.mark.parametrize(
+    ("port", "layer", "limit"),
+    [("swapped_gates", "gru1", "budget"), ("twice_rounded", "elu_1", "ratchet")],
+)
 def test_a_fault_is_found_at_its_layer(bare, tmp_path, port, layer, limit):
     assert bare("--port", f"gate_ports:{port}").exit_code == 1
     found = json.loads((tmp_path / "out/gate.json").read_text())["findings"]
@@ -63,13 +81,22 @@ def test_a_fault_is_found_at_its_layer(bare, tmp_path, port, layer, limit):
 
 def test_committed_golden_traces_are_small():
     files = list(BASELINES.rglob("*.golden.json"))
-    assert [path.parent.name for path in files] == ["seeded"] * 3 and sum(path.stat().st_size for path in files) <= 2e6
+    assert [path.parent.name for path in files] == ["seeded"] * 3 and sum(
+        path.stat().st_size for path in files
+    ) <= 2e6
 
 
 def test_positions_are_fixed_and_spread():
     at = golden.positions(1_000_003)
-    assert at.tolist() == golden.positions(1_000_003).tolist() and len(set(at.tolist())) == golden.SAMPLES
-    assert at.min() >= 0 and at.max() < 1_000_003 and np.diff(np.sort(at)).max() < 3 * 1_000_003 / golden.SAMPLES
+    assert (
+        at.tolist() == golden.positions(1_000_003).tolist()
+        and len(set(at.tolist())) == golden.SAMPLES
+    )
+    assert (
+        at.min() >= 0
+        and at.max() < 1_000_003
+        and np.diff(np.sort(at)).max() < 3 * 1_000_003 / golden.SAMPLES
+    )
     assert golden.positions(20).max() < 20
 
 
@@ -78,8 +105,12 @@ def test_sampled_values_and_the_mean_are_held_to_the_originals(row):
     like.reshape(-1)[golden.positions(like.size)] = row["samples"]
     like.reshape(-1)[0] += (row["mean"] - like.mean(dtype=np.float64)) * like.size
     assert golden._against_original(like, row) is None
-    assert "the mean differs" in golden._against_original(like + np.float32(2 * golden.FARTHER * row["error_rms"]), row)
-    like.reshape(-1)[golden.positions(like.size)[7]] += np.float32(1.5 * golden.FARTHER * row["error"])
+    assert "the mean differs" in golden._against_original(
+        like + np.float32(2 * golden.FARTHER * row["error_rms"]), row
+    )
+    like.reshape(-1)[golden.positions(like.size)[7]] += np.float32(
+        1.5 * golden.FARTHER * row["error"]
+    )
     assert "1 of 64 sampled values differ" in golden._against_original(like, row)
     like[...] = np.nan
     assert "64 of 64" in golden._against_original(like, row)
@@ -88,8 +119,14 @@ def test_sampled_values_and_the_mean_are_held_to_the_originals(row):
 SPOILS = {
     "missing": (lambda path: path.unlink(), "there is no golden trace"),
     "cut": (lambda path: path.write_text(path.read_text()[:1000]), "cut short or damaged"),
-    "newer": (lambda path: path.write_text(path.read_text().replace('"format": 1', '"format": 2')), "of another format"),
-    "edited": (lambda path: path.write_text(path.read_text().replace('"error": ', '"error": 1')), "was edited"),
+    "newer": (
+        lambda path: path.write_text(path.read_text().replace('"format": 1', '"format": 2')),
+        "of another format",
+    ),
+    "edited": (
+        lambda path: path.write_text(path.read_text().replace('"error": ', '"error": 1')),
+        "was edited",
+    ),
     "of other weights": (lambda path: resealed(path, weights="0" * 64), "of other weights"),
     "of other clips": (lambda path: resealed(path, batch=[]), "of other clips"),
     "of another model": (lambda path: resealed(path, model="CNN"), "of other model"),
@@ -112,4 +149,7 @@ def test_a_bad_golden_trace_is_refused(how, case, tmp_path):
 
 
 def test_real_golden_traces_stay_in_the_users_store(case, tmp_path):
-    assert golden.path_of(case._replace(data="real"), BASELINES) == tmp_path / "golden" / "CRNN.golden.json"
+    assert (
+        golden.path_of(case._replace(data="real"), BASELINES)
+        == tmp_path / "golden" / "CRNN.golden.json"
+    )

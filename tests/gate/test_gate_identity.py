@@ -1,4 +1,6 @@
-"""Every change of what the network is, one by one, is found and named; numbers are the same in all of them."""
+"""Every change of what the network is, one by one, is found and named; numbers are the same in all
+of them.
+"""
 
 import copy
 
@@ -8,7 +10,9 @@ from parity.gate.sameness import sameness
 
 
 def setting(name, **values):
-    return lambda found: next(row for row in found["port"] if row["name"] == name)["settings"].update(values)
+    return lambda found: next(row for row in found["port"] if row["name"] == name)[
+        "settings"
+    ].update(values)
 
 
 def tensor(name, form):
@@ -16,35 +20,107 @@ def tensor(name, form):
 
 
 CHANGES = {
-    "a tensor's values": (tensor("conv1/W", ["float32", [3, 3], "0" * 64]), "conv1", "W has other values"),
-    "a tensor's dtype": (tensor("conv1/W", ["float16", [3, 3], "0" * 64]), "conv1", "has dtype float16, was float32"),
-    "a tensor's shape": (tensor("conv1/W", ["float32", [9], "0" * 64]), "conv1", "has shape [9], was [3, 3]"),
+    "a tensor's values": (
+        tensor("conv1/W", ["float32", [3, 3], "0" * 64]),
+        "conv1",
+        "W has other values",
+    ),
+    "a tensor's dtype": (
+        tensor("conv1/W", ["float16", [3, 3], "0" * 64]),
+        "conv1",
+        "has dtype float16, was float32",
+    ),
+    "a tensor's shape": (
+        tensor("conv1/W", ["float32", [9], "0" * 64]),
+        "conv1",
+        "has shape [9], was [3, 3]",
+    ),
     "a new tensor": (tensor("bn1/beta", ["float32", [9], "0" * 64]), "bn1", "tensor beta is new"),
-    "a tensor gone": (lambda found: found["weights"]["tensors"].pop("bn1/gamma"), "bn1", "tensor gamma is gone"),
-    "a file saved anew": (lambda found: found["weights"].update(sha256="0" * 64), "", "another file"),
-    "a step removed": (lambda found: found["port"].pop(2), "pool1", "the port: layer pool1 is gone"),
-    "a step added": (lambda found: found["port"].insert(2, {"name": "extra", "settings": {}}), "extra", "layer extra is new"),
-    "a step renamed": (lambda found: found["port"][1].update(name="norm1"), "bn1", "bn1 is now called norm1"),
-    "steps reordered": (lambda found: found["port"].reverse(), "conv1", "output comes where conv1 was"),
+    "a tensor gone": (
+        lambda found: found["weights"]["tensors"].pop("bn1/gamma"),
+        "bn1",
+        "tensor gamma is gone",
+    ),
+    "a file saved anew": (
+        lambda found: found["weights"].update(sha256="0" * 64),
+        "",
+        "another file",
+    ),
+    "a step removed": (
+        lambda found: found["port"].pop(2),
+        "pool1",
+        "the port: layer pool1 is gone",
+    ),
+    "a step added": (
+        lambda found: found["port"].insert(2, {"name": "extra", "settings": {}}),
+        "extra",
+        "layer extra is new",
+    ),
+    "a step renamed": (
+        lambda found: found["port"][1].update(name="norm1"),
+        "bn1",
+        "bn1 is now called norm1",
+    ),
+    "steps reordered": (
+        lambda found: found["port"].reverse(),
+        "conv1",
+        "output comes where conv1 was",
+    ),
     "a pool size": (setting("pool1", pool_size=[2, 4]), "pool1", "pool_size is [2, 4], was [2, 2]"),
     "an eps": (setting("bn1", eps=1e-5), "bn1", "eps is 1e-05, was 1e-06"),
     "a momentum": (setting("bn1", momentum=0.99), "bn1", "momentum is 0.99, was 0.9"),
-    "a setting gone": (lambda found: found["port"][0].update(settings={}), "conv1", "pad is not set, was [1, 1]"),
-    "settings unknown": (lambda found: found["port"][0].update(settings=None), "conv1", "pad is not set"),
+    "a setting gone": (
+        lambda found: found["port"][0].update(settings={}),
+        "conv1",
+        "pad is not set, was [1, 1]",
+    ),
+    "settings unknown": (
+        lambda found: found["port"][0].update(settings=None),
+        "conv1",
+        "pad is not set",
+    ),
     "the original's config": (
         lambda found: found["original"][1].update(config="0" * 64),
         "bn1",
         "the original: config is 000000000000",
     ),
-    "the original's shape": (lambda found: found["original"][3].update(shape=[2, 10]), "output", "shape is [2, 10]"),
-    "the original's order": (lambda found: found["original"].reverse(), "conv1", "the original: output comes where"),
-    "a declared layer gone": (lambda found: found["declared"].pop(0), "conv1", "declared: layer conv1 is gone"),
-    "the steps unknown": (lambda found: found.update(port=None), "", "the port: its layers are not known"),
-    "Chainer": (lambda found: found["stack"]["harness"].update(chainer="7.8.2"), "", "the port's chainer is 7.8.2, was 7.8.1"),
-    "Keras": (lambda found: found["stack"]["original"].update(keras="1.0.7"), "", "the original's keras is 1.0.7, was 1.0.6"),
+    "the original's shape": (
+        lambda found: found["original"][3].update(shape=[2, 10]),
+        "output",
+        "shape is [2, 10]",
+    ),
+    "the original's order": (
+        lambda found: found["original"].reverse(),
+        "conv1",
+        "the original: output comes where",
+    ),
+    "a declared layer gone": (
+        lambda found: found["declared"].pop(0),
+        "conv1",
+        "declared: layer conv1 is gone",
+    ),
+    "the steps unknown": (
+        lambda found: found.update(port=None),
+        "",
+        "the port: its layers are not known",
+    ),
+    "Chainer": (
+        lambda found: found["stack"]["harness"].update(chainer="7.8.2"),
+        "",
+        "the port's chainer is 7.8.2, was 7.8.1",
+    ),
+    "Keras": (
+        lambda found: found["stack"]["original"].update(keras="1.0.7"),
+        "",
+        "the original's keras is 1.0.7, was 1.0.6",
+    ),
     "a clip": (lambda found: found["batch"].__setitem__(1, "0" * 64), "", "another clip at 2 of 2"),
     "a clip more": (lambda found: found["batch"].append("0" * 64), "", "3 clips, was 2"),
-    "clips reordered": (lambda found: found["batch"].reverse(), "", "the same clips in another order"),
+    "clips reordered": (
+        lambda found: found["batch"].reverse(),
+        "",
+        "the same clips in another order",
+    ),
 }
 
 

@@ -1,4 +1,6 @@
-"""Each limit fails alone, at the right layer, for the right change, and passes what rounding may do."""
+"""Each limit fails alone, at the right layer, for the right change, and passes what rounding may
+do.
+"""
 
 import math
 
@@ -9,11 +11,16 @@ from parity.gate.ratchet import allowed, factor
 
 
 def found(document, folder, **chosen):
-    return [(finding.model, finding.layer, finding.limit) for finding in judge(document, folder, **chosen).findings]
+    return [
+        (finding.model, finding.layer, finding.limit)
+        for finding in judge(document, folder, **chosen).findings
+    ]
 
 
 def cell(document, name, mode="isolated", model=0):
-    return next(layer for layer in document["models"][model]["layers"] if layer["name"] == name)[mode]
+    return next(layer for layer in document["models"][model]["layers"] if layer["name"] == name)[
+        mode
+    ]
 
 
 def test_a_clean_run_passes_and_counts_its_cells(document, folder):
@@ -36,7 +43,14 @@ def test_the_budget_fails_a_verdict_that_does_not_hold(document, folder, figures
 
 
 @pytest.mark.parametrize(
-    "figure", [{"rho_port": 1.01}, {"q_port": 1.51}, {"rho_reference": 1.2}, {"rho_port": "nan"}, {"q_port": None}]
+    "figure",
+    [
+        {"rho_port": 1.01},
+        {"q_port": 1.51},
+        {"rho_reference": 1.2},
+        {"rho_port": "nan"},
+        {"q_port": None},
+    ],
 )
 def test_the_budget_looks_at_figures_behind_the_word(document, folder, figure):
     cell(document, "bn1").update(figure)
@@ -59,11 +73,18 @@ def test_the_budget_fails_final_scores_that_rounding_does_not_explain(document, 
     assert found(document, folder) == [("CNN0", "final", "budget"), ("CNN0", "final", "ratchet")]
 
 
-UNEXPLAINED = {1e-7: [], 2.4e-7: ["ratchet"], "nan": ["budget", "ratchet"], None: ["budget", "ratchet"]}
+UNEXPLAINED = {
+    1e-7: [],
+    2.4e-7: ["ratchet"],
+    "nan": ["budget", "ratchet"],
+    None: ["budget", "ratchet"],
+}
 
 
 @pytest.mark.parametrize(("drift", "limits"), UNEXPLAINED.items())
-def test_of_a_run_without_explanations_the_ratchet_looks_at_the_end(document, folder, drift, limits):
+def test_of_a_run_without_explanations_the_ratchet_looks_at_the_end(
+    document, folder, drift, limits
+):
     document["models"][0]["final"].update(port_reference=drift, allowed=None)
     assert found(document, folder) == [("CNN0", "final", limit) for limit in limits]
 
@@ -132,4 +153,8 @@ def test_findings_come_in_network_order(document, folder):
     cell(document, "output").update(verdict="GROSS")
     cell(document, "bn1").update(verdict="GROSS")
     document["models"][0]["identity"]["stack"]["harness"]["numpy"] = "1.24.0"
-    assert found(document, folder) == [("CNN0", "", "identity"), ("CNN0", "bn1", "budget"), ("CNN0", "output", "budget")]
+    assert found(document, folder) == [
+        ("CNN0", "", "identity"),
+        ("CNN0", "bn1", "budget"),
+        ("CNN0", "output", "budget"),
+    ]

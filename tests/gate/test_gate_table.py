@@ -1,4 +1,6 @@
-"""The changes that the gate has to catch: all can be planted, and those that need no run are tried; the table tries all."""
+"""The changes that the gate has to catch: all can be planted, and those that need no run are
+tried; the table tries all.
+"""
 
 import shutil
 
@@ -29,7 +31,9 @@ def sources(tmp_path_factory):
 def test_every_change_of_a_source_can_be_planted_and_parsed(change, sources, tmp_path):
     shutil.copytree(sources, tmp_path / "copy")
     change.plant(tmp_path / "copy")
-    pairs = [(path, tmp_path / "copy" / path.relative_to(sources)) for path in sources.rglob("*.py")]
+    pairs = [
+        (path, tmp_path / "copy" / path.relative_to(sources)) for path in sources.rglob("*.py")
+    ]
     changed = [after for before, after in pairs if before.read_text() != after.read_text()]
     assert len(changed) == 1
     compile(changed[0].read_text(), changed[0].name, "exec")

@@ -1,4 +1,6 @@
-"""What is found out from the output: an eps, a gain, an offset, a tap, an alpha, an order of channels."""
+"""What is found out from the output: an eps, a gain, an offset, a tap, an alpha, an order of
+channels.
+"""
 
 import numpy as np
 import pytest
@@ -58,9 +60,15 @@ def test_a_tap_off_by_less_than_rounding_shows_is_located(rng):
     assert locate_tap(subject, layers.conv(subject.x, subject.params)) is None
 
 
-@pytest.mark.parametrize(("source", "name"), [
-    ([0, 1, 6, 3, 4, 5, 2, 7], "channels 2 and 6 swapped"), ([0, 1, 2, 3, 4, 5, 6, 1], "channel 7 is a copy of channel 1"),
-    (np.roll(np.arange(8), 1), "channels one off"), ([1, 0, 3, 2, 5, 4, 7, 6], "channels in another order")])
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ([0, 1, 6, 3, 4, 5, 2, 7], "channels 2 and 6 swapped"),
+        ([0, 1, 2, 3, 4, 5, 6, 1], "channel 7 is a copy of channel 1"),
+        (np.roll(np.arange(8), 1), "channels one off"),
+        ([1, 0, 3, 2, 5, 4, 7, 6], "channels in another order"),
+    ],
+)
 def test_an_order_of_filters_is_found_out(source, name, rng):
     subject = SUBJECTS["Convolution2D"](rng)
     assert explain(subject, layers.conv(subject.x, subject.params)[:, source])["hypothesis"] == name
@@ -138,8 +146,13 @@ def test_several_channels_have_an_estimate_each(rng):
     moved[:, 5] += F(0.02)
     found = explain(subject, moved)
     assert found["hypothesis"] == "offset of channels 2, 5"
-    assert [each["what"] for each in found["estimate"]["each"]] == ["offset of channel 2", "offset of channel 5"]
-    assert [each["value"] for each in found["estimate"]["each"]] == pytest.approx([0.01, 0.02], rel=0.01)
+    assert [each["what"] for each in found["estimate"]["each"]] == [
+        "offset of channel 2",
+        "offset of channel 5",
+    ]
+    assert [each["value"] for each in found["estimate"]["each"]] == pytest.approx(
+        [0.01, 0.02], rel=0.01
+    )
 
 
 def test_dropout_left_on_is_named(rng):
@@ -170,6 +183,7 @@ def test_the_bound_on_a_distance_holds(rng):
     """Certified from the parameters alone, it is never below the distance itself."""
     from parity.hypotheses.normalization import most_distance
     from parity.hypotheses.tables import base, made, registered
+
     for kind in (kind for kind in SUBJECTS if kind.startswith("Batch")):
         subject = SUBJECTS[kind](rng)
         original = base(subject)
@@ -177,21 +191,31 @@ def test_the_bound_on_a_distance_holds(rng):
             judge = made(subject, maker)
             most = judge and most_distance(original, judge)
             if most is not None:
-                blocks = ((original.block(where), judge.block(where)) for where in original.blocks())
+                blocks = (
+                    (original.block(where), judge.block(where)) for where in original.blocks()
+                )
                 worst = max(float((np.abs(a.o - b.o) / np.sqrt(a.bound2)).max()) for a, b in blocks)
                 assert worst <= most * (1 + 1e-9), (kind, name)
 
 
 @pytest.mark.parametrize("eps", [1.2e-6, 2.7e-6, 9e-6, 1e-4])
 def test_the_error_of_an_eps_covers_its_rounding(eps, rng):
-    """Beside a spread near 1 an eps of 1e-6 is rounded by up to 3 %, in all channels alike: no spread of theirs shows it."""
+    """Beside a spread near 1 an eps of 1e-6 is rounded by up to 3 %, in all channels alike: no
+    spread of theirs shows it.
+    """
     from parity.hypotheses.eps import fitted_eps
+
     errors, there = [], SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     for _ in range(8):
-        params = {**layers.norm_params(rng, 400), "running_std": rng.uniform(0.55, 0.95, 400).astype(F)}
+        params = {
+            **layers.norm_params(rng, 400),
+            "running_std": rng.uniform(0.55, 0.95, 400).astype(F),
+        }
         x = params["running_mean"][:, None, None] + rng.standard_normal((2, 400, 4, 25))
         subject = Subject(there.layer, params, x.astype(F), "1.1.0")
-        value, error = fitted_eps(subject, layers.norm(subject.x, subject.params, eps=eps), ["1/sqrt(s + eps)"])["1/sqrt(s + eps)"]
+        value, error = fitted_eps(
+            subject, layers.norm(subject.x, subject.params, eps=eps), ["1/sqrt(s + eps)"]
+        )["1/sqrt(s + eps)"]
         errors.append((value - eps) / error)
     assert np.sqrt(np.mean(np.square(errors))) < 2 and max(map(abs, errors)) < 3.5
 
@@ -199,8 +223,11 @@ def test_the_error_of_an_eps_covers_its_rounding(eps, rng):
 def test_one_channel_that_settles_an_eps_leaves_its_error_open(rng):
     """It fits its own rounding error: what is left over would say there was none."""
     from parity.hypotheses.eps import fitted_eps
+
     subject = SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     subject.params["running_std"][:] = 5000
     subject.params["running_std"][2] = 1e-3
-    value, error = fitted_eps(subject, layers.norm(subject.x, subject.params, eps=2e-5), ["1/sqrt(s + eps)"])["1/sqrt(s + eps)"]
+    value, error = fitted_eps(
+        subject, layers.norm(subject.x, subject.params, eps=2e-5), ["1/sqrt(s + eps)"]
+    )["1/sqrt(s + eps)"]
     assert abs(value - 2e-5) < 3 * error and 0.6 < error / (1e-3 * 2 * 3**0.5 * 0.425 * 2**-24) < 5

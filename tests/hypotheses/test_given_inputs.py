@@ -1,4 +1,6 @@
-"""A port that is given another spectrogram: each way is named at the layer that reads it, and not mistaken for its relatives."""
+"""A port that is given another spectrogram: each way is named at the layer that reads it, and not
+mistaken for its relatives.
+"""
 
 import numpy as np
 import pytest
@@ -14,12 +16,19 @@ GIVEN = {
     "band off": (lambda x: np.roll(x, 1, axis=2), "one mel band off"),
     "band off the other way": (lambda x: np.roll(x, -1, axis=2), "one mel band off, the other way"),
     "upside down": (lambda x: x[:, :, ::-1], "mel bands reversed"),
-    "frame late": (lambda x: np.concatenate([0 * x[..., :1], x[..., :-1]], axis=-1), "one time frame late"),
+    "frame late": (
+        lambda x: np.concatenate([0 * x[..., :1], x[..., :-1]], axis=-1),
+        "one time frame late",
+    ),
     "float16": (lambda x: x.astype(np.float16).astype(F), "input stored as float16"),
     "power": (lambda x: F(10) ** (x / F(10)), "logarithm left out (power for decibel)"),
     "peak": (lambda x: x - x.max(axis=(1, 2, 3), keepdims=True), "decibels below each clip's peak"),
-    "standardised": (lambda x: (x - x.mean(axis=(1, 2, 3), keepdims=True)) / x.std(axis=(1, 2, 3), keepdims=True),
-                     "each clip standardised"),
+    "standardised": (
+        lambda x: (
+            (x - x.mean(axis=(1, 2, 3), keepdims=True)) / x.std(axis=(1, 2, 3), keepdims=True)
+        ),
+        "each clip standardised",
+    ),
     "tenth": (lambda x: x * F(0.1), "input scaled by 0.1"),
     "twice": (lambda x: x + x, "input scaled by 2"),
     "3 dB": (lambda x: x + F(3), "input shifted by 3"),
@@ -58,8 +67,14 @@ def test_another_spectrogram_is_named_and_no_relative_beside_it(kind, case, rng)
 def test_factor_and_offset_are_found_out_together(kind, rng):
     subject = SUBJECTS[kind](rng)
     found = explain(subject, READERS[kind](subject, subject.x * F(0.05) + F(1.5)))
-    assert found["hypothesis"].startswith("input scaled and shifted, by 0.05 and 1.5") and len(found["survivors"]) == 1
-    assert found["estimate"]["value"] == pytest.approx(float(F(0.05)), abs=4 * found["estimate"]["se"]) and found["estimate"]["se"] < 1e-6
+    assert (
+        found["hypothesis"].startswith("input scaled and shifted, by 0.05 and 1.5")
+        and len(found["survivors"]) == 1
+    )
+    assert (
+        found["estimate"]["value"] == pytest.approx(float(F(0.05)), abs=4 * found["estimate"]["se"])
+        and found["estimate"]["se"] < 1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -90,7 +105,13 @@ def test_silence_cannot_show_what_was_stored(rng):
 
 
 def test_no_layer_further_on_is_asked_about_its_spectrogram(rng):
-    several, batch = SUBJECTS["BatchNormalization stored 1.1.0"](rng), SUBJECTS["BatchNormalization of frames"](rng)
+    several, batch = (
+        SUBJECTS["BatchNormalization stored 1.1.0"](rng),
+        SUBJECTS["BatchNormalization of frames"](rng),
+    )
     assert spectrogram.reads_one(batch) and not spectrogram.reads_one(several)
     assert not spectrogram.reads_one(batch.but(config={"mode": 2}))
-    assert list(spectrogram.fitted(several, several.witness, layers.norm(several.x, several.params))) == []
+    assert (
+        list(spectrogram.fitted(several, several.witness, layers.norm(several.x, several.params)))
+        == []
+    )

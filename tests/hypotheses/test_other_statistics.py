@@ -1,4 +1,6 @@
-"""Statistics that a batch normalisation takes from elsewhere, or adds up so that digits are lost; under any formula and eps."""
+"""Statistics that a batch normalisation takes from elsewhere, or adds up so that digits are lost;
+under any formula and eps.
+"""
 
 import numpy as np
 import pytest
@@ -32,12 +34,19 @@ def _chainer(subject, x, eps=2e-5, train=True):
     """Chainer's own batch normalisation, its moving averages being what the file holds."""
     import chainer
     import chainer.functions as functions
+
     params = subject.params
     with chainer.using_config("train", train):
         if train:
             return functions.batch_normalization(x, params["gamma"], params["beta"], eps=eps).array
-        return functions.fixed_batch_normalization(x, params["gamma"], params["beta"], params["running_mean"], params["running_std"],
-                                                   eps=eps).array
+        return functions.fixed_batch_normalization(
+            x,
+            params["gamma"],
+            params["beta"],
+            params["running_mean"],
+            params["running_std"],
+            eps=eps,
+        ).array
 
 
 def test_a_channel_added_up_value_by_value_is_named(rng):
@@ -58,8 +67,13 @@ def test_blocked_sums_of_it_are_not_called_so(rng):
     assert explain(subject, _chainer(subject, subject.x, eps=1e-5))["survivors"] == []
 
 
-@pytest.mark.parametrize(("kind", "train", "name"), [
-    ("stored", True, "batch statistics instead of the stored"), ("batch", False, "stored statistics instead of the batch's")])
+@pytest.mark.parametrize(
+    ("kind", "train", "name"),
+    [
+        ("stored", True, "batch statistics instead of the stored"),
+        ("batch", False, "stored statistics instead of the batch's"),
+    ],
+)
 def test_chainers_phases_are_named_with_its_eps(kind, train, name, rng):
     there = SUBJECTS[f"BatchNormalization {kind} 1.0.6"](rng)
     params = {**there.params, "running_std": there.params["running_std"] * F(1e-2)}

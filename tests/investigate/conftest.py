@@ -15,7 +15,10 @@ def cache_of_its_own(monkeypatch, tmp_path):
 
 @pytest.fixture
 def play(monkeypatch):
-    """play(original, port=original, allowed=ALLOWED): these networks answer from now on, {model: network} or one for all."""
+    """play(original, port=original, allowed=ALLOWED): these networks answer from now on, {model:
+    network} or one for all.
+    """
+
     def begin(original, port=None, allowed=ALLOWED):
         def of(networks, case):
             return networks[case.model.name] if isinstance(networks, dict) else networks
@@ -23,11 +26,28 @@ def play(monkeypatch):
         def answer(networks, case, batches, keep=None, most=None, **_):
             return of(networks, case)(batches, keep, most)
 
-        monkeypatch.setattr(runs, "originals", lambda wanted: {name: answer(original, **asked) for name, asked in wanted.items()})
-        monkeypatch.setattr(runs, "ported", lambda case, batches, **options: answer(port or original, case, batches, **options))
+        monkeypatch.setattr(
+            runs,
+            "originals",
+            lambda wanted: {name: answer(original, **asked) for name, asked in wanted.items()},
+        )
+        monkeypatch.setattr(
+            runs,
+            "ported",
+            lambda case, batches, **options: answer(port or original, case, batches, **options),
+        )
         monkeypatch.setattr(runs, "towards_the_second", lambda case, batch: np.ones_like(batch))
-        monkeypatch.setattr(noise, "measured", lambda subject, name: {
-            "clips": list(subject.clips)[:2], "allowed": [[allowed] * TAGS for _ in list(subject.clips)[:2]],
-            "max_abs": 0.0, "logits_max_abs": 0.0, "ratio": 0.0, "holds": True})
+        monkeypatch.setattr(
+            noise,
+            "measured",
+            lambda subject, name: {
+                "clips": list(subject.clips)[:2],
+                "allowed": [[allowed] * TAGS for _ in list(subject.clips)[:2]],
+                "max_abs": 0.0,
+                "logits_max_abs": 0.0,
+                "ratio": 0.0,
+                "holds": True,
+            },
+        )
 
     return begin

@@ -1,4 +1,6 @@
-"""A tagger of four layers that takes real clips, with the port's own batch normalisation, in the place of original and port."""
+"""A tagger of four layers that takes real clips, with the port's own batch normalisation, in the
+place of original and port.
+"""
 
 import numpy as np
 
@@ -15,18 +17,29 @@ ALLOWED = 1e-4  # of each logit, where a test says nothing else
 
 
 class SmallNetwork:
-    """mode: of its batch normalisation; squash: what comes before it; weights: (values, tags) of its last layer, drawn where None."""
+    """mode: of its batch normalisation; squash: what comes before it; weights: (values, tags) of
+    its last layer, drawn where None.
+    """
 
     def __init__(self, mode=2, *, squash=np.tanh, weights=None, seed=0):
         rng = np.random.default_rng(seed)
         self.gain, self.shift = rng.standard_normal((2, CHANNELS, 1, 1)).astype(np.float32)
-        self.weights = rng.standard_normal((CHANNELS * 16, TAGS)).astype(np.float32) if weights is None else weights
+        self.weights = (
+            rng.standard_normal((CHANNELS * 16, TAGS)).astype(np.float32)
+            if weights is None
+            else weights
+        )
         self.link, self.squash, self.calls = BatchNormalization(CHANNELS, mode=mode), squash, 0
 
     def steps(self):
         """As port.proof gives them."""
-        found = {"conv1": self.conv, "bn1": in_test_phase(self.link), "dropout1": lambda x: x, "flatten_1": lambda x: x.reshape(len(x), -1),
-                 "output": lambda x: sigmoid(self.logits(x))}
+        found = {
+            "conv1": self.conv,
+            "bn1": in_test_phase(self.link),
+            "dropout1": lambda x: x,
+            "flatten_1": lambda x: x.reshape(len(x), -1),
+            "output": lambda x: sigmoid(self.logits(x)),
+        }
         found["output"].logits = self.logits
         return found
 
@@ -42,11 +55,15 @@ class SmallNetwork:
 
     def __call__(self, batches, keep=None, most=None):
         """{label: Run}."""
-        return runs.through(self.steps(), batches, axes={"bn1": 1}, remembered=self.remembered, keep=keep, most=most)
+        return runs.through(
+            self.steps(), batches, axes={"bn1": 1}, remembered=self.remembered, keep=keep, most=most
+        )
 
 
 class Forgetful(SmallNetwork):
-    """Writes into its own normalisation at every call, as F.batch_normalization does into what it is given."""
+    """Writes into its own normalisation at every call, as F.batch_normalization does into what it
+    is given.
+    """
 
     def conv(self, x):
         self.link.running_mean = self.link.running_mean + np.float32(1)
@@ -67,7 +84,12 @@ def case(name="CNN0"):
 
 def subject(*names, clips=None, data="real"):
     """A Subject of such networks."""
-    return Subject({name: case(name) for name in names or ("CNN0",)}, two_clips() if clips is None else clips, {}, data)
+    return Subject(
+        {name: case(name) for name in names or ("CNN0",)},
+        two_clips() if clips is None else clips,
+        {},
+        data,
+    )
 
 
 def two_clips():

@@ -1,4 +1,6 @@
-"""What an answer that is kept depends on, which answers are kept at all, and when Theano's optimizer may stand in."""
+"""What an answer that is kept depends on, which answers are kept at all, and when Theano's
+optimizer may stand in.
+"""
 
 import json
 import sys
@@ -18,7 +20,9 @@ FIGURE = {"what": "share", "value": 1.0, "unit": ""}
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
-    """asked(ask, about=subject(), holds=True): the record of what `ask` answers; holds: whether the original agrees with itself."""
+    """asked(ask, about=subject(), holds=True): the record of what `ask` answers; holds: whether
+    the original agrees with itself.
+    """
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(kept, "sha256_of", str)
 
@@ -26,30 +30,60 @@ def asked(monkeypatch, tmp_path):
         def measured(about, name):
             if holds is None:
                 raise CannotRun("no Keras here")
-            return {"max_abs": 0.0, "logits_max_abs": 0.0, "ratio": 0.5 if holds else 2.0, "holds": holds}
+            return {
+                "max_abs": 0.0,
+                "logits_max_abs": 0.0,
+                "ratio": 0.5 if holds else 2.0,
+                "holds": holds,
+            }
 
         monkeypatch.setattr(noise, "measured", measured)
-        monkeypatch.setitem(sys.modules, "parity.investigate.weather", types.SimpleNamespace(ask=ask))
-        (found,) = answering.answer_all([answering.Question("weather", "Does it rain?")], about or subject())
+        monkeypatch.setitem(
+            sys.modules, "parity.investigate.weather", types.SimpleNamespace(ask=ask)
+        )
+        (found,) = answering.answer_all(
+            [answering.Question("weather", "Does it rain?")], about or subject()
+        )
         return found
 
     return answer
 
 
 def finding(**changed):
-    return Finding(**{"id": "one", "claim": "It rains.", "verdict": "proved", "effect": FIGURE, "advice": "Nothing.",
-                      "scope": "measured on the real weights", "evidence": [], **changed})
+    return Finding(
+        **{
+            "id": "one",
+            "claim": "It rains.",
+            "verdict": "proved",
+            "effect": FIGURE,
+            "advice": "Nothing.",
+            "scope": "measured on the real weights",
+            "evidence": [],
+            **changed,
+        }
+    )
 
 
-@pytest.mark.parametrize(("holds", "optimizer", "said"), [
-    (True, FAST, "fast_run"), (False, PLAIN, "fast_run; None for CNN0 (they differ by more than rounding)"),
-    (None, PLAIN, "fast_run; None for CNN0 (not shown to agree)")])
-def test_the_optimizer_stands_in_only_where_the_original_agrees_with_itself(asked, holds, optimizer, said):
+@pytest.mark.parametrize(
+    ("holds", "optimizer", "said"),
+    [
+        (True, FAST, "fast_run"),
+        (False, PLAIN, "fast_run; None for CNN0 (they differ by more than rounding)"),
+        (None, PLAIN, "fast_run; None for CNN0 (not shown to agree)"),
+    ],
+)
+def test_the_optimizer_stands_in_only_where_the_original_agrees_with_itself(
+    asked, holds, optimizer, said
+):
     ran = []
-    found = asked(lambda about: ran.append(about.asks("CNN0", {})["optimizer"]) or [finding()], holds=holds)
+    found = asked(
+        lambda about: ran.append(about.asks("CNN0", {})["optimizer"]) or [finding()], holds=holds
+    )
     assert ran == [optimizer]
     assert found["optimizer"] == said
-    assert {name: of["holds"] for name, of in found["optimizer_noise"].items()} == ({} if holds is None else {"CNN0": holds})
+    assert {name: of["holds"] for name, of in found["optimizer_noise"].items()} == (
+        {} if holds is None else {"CNN0": holds}
+    )
 
 
 def test_what_was_found_with_the_optimizer_is_asked_anew_without(asked):
@@ -66,7 +100,11 @@ def test_noise_that_cannot_be_measured_loses_no_finding(asked):
 
 
 def test_an_answer_that_measured_nothing_is_asked_for_again(asked):
-    answers = [finding(effect={**FIGURE, "value": None}, claim="no Keras here"), finding(claim="It rains."), finding(claim="never asked")]
+    answers = [
+        finding(effect={**FIGURE, "value": None}, claim="no Keras here"),
+        finding(claim="It rains."),
+        finding(claim="never asked"),
+    ]
     said = [asked(lambda about: [answers.pop(0)])["findings"][0]["claim"] for _ in range(3)]
     assert said == ["no Keras here", "It rains.", "It rains."]
 
@@ -82,16 +120,32 @@ def test_a_message_is_no_answer(asked):
 def test_the_order_of_the_clips_matters(asked):
     ran, clips = [], two_clips()
     for given in (clips, dict(reversed(clips.items())), clips):
-        asked(lambda about: ran.append(list(about.clips)) or [finding()], about=subject(clips=given))
+        asked(
+            lambda about: ran.append(list(about.clips)) or [finding()], about=subject(clips=given)
+        )
     assert ran == [["first", "second"], ["second", "first"]]
 
 
 def test_an_answer_depends_on_what_its_module_computes_with_and_on_nothing_else():
-    of_batch, of_keras = (sources.digests(f"parity.investigate.{name}") for name in ("batch", "keras"))
-    for path in ("parity/investigate/batch.py", "parity/investigate/batch_layers.py", "parity/trace.py", "fixtures/synthesis.py",
-                 "fixtures/published.json", "port/functions/normalization.py", "parity/__init__.py"):
+    of_batch, of_keras = (
+        sources.digests(f"parity.investigate.{name}") for name in ("batch", "keras")
+    )
+    for path in (
+        "parity/investigate/batch.py",
+        "parity/investigate/batch_layers.py",
+        "parity/trace.py",
+        "fixtures/synthesis.py",
+        "fixtures/published.json",
+        "port/functions/normalization.py",
+        "parity/__init__.py",
+    ):
         assert path in of_batch, path
-    for path in ("parity/investigate/front_end.py", "parity/investigate/command.py", "parity/__main__.py", "port/__main__.py"):
+    for path in (
+        "parity/investigate/front_end.py",
+        "parity/investigate/command.py",
+        "parity/__main__.py",
+        "port/__main__.py",
+    ):
         assert path not in of_batch, path
     assert "parity/investigate/versions.py" in of_keras
     assert not any(path.startswith("reports/") for path in (*of_batch, *of_keras))
@@ -103,7 +157,9 @@ def test_an_edited_file_or_another_release_makes_it_anew(monkeypatch, tmp_path):
     made = []
 
     def ask():
-        return kept.recalled("weather", [], lambda: made.append(1) or {"rain": len(made)}, "parity.investigate.batch")
+        return kept.recalled(
+            "weather", [], lambda: made.append(1) or {"rain": len(made)}, "parity.investigate.batch"
+        )
 
     ask()
     assert ask() == {"rain": 1}
@@ -116,7 +172,9 @@ def test_an_edited_file_or_another_release_makes_it_anew(monkeypatch, tmp_path):
 
 def test_one_that_is_cut_short_is_made_again(monkeypatch, tmp_path):
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
-    made = [kept.recalled("weather", [], lambda: {"rain": np.float64(1)}, "parity.investigate.batch")]
+    made = [
+        kept.recalled("weather", [], lambda: {"rain": np.float64(1)}, "parity.investigate.batch")
+    ]
     (path,) = tmp_path.rglob("*.json")
     path.write_text(path.read_text()[:5])
     made.append(kept.recalled("weather", [], lambda: {"rain": 2}, "parity.investigate.batch"))
@@ -126,7 +184,12 @@ def test_one_that_is_cut_short_is_made_again(monkeypatch, tmp_path):
 def test_the_benchmark_leaves_out_the_answers_and_only_those(tmp_path):
     from bench.investigate import without_answers
 
-    kept_files = ("trace.h5", "investigations/live.h5", "investigations/noise.1.json", "investigations/versions.2.json")
+    kept_files = (
+        "trace.h5",
+        "investigations/live.h5",
+        "investigations/noise.1.json",
+        "investigations/versions.2.json",
+    )
     for name in (*kept_files, "investigations/batch.3.json", "investigations/input.4.json"):
         (tmp_path / "cache" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "cache" / name).write_text(name)

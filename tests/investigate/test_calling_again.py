@@ -1,4 +1,6 @@
-"""Question 4 on networks that calling changes, that remember, and that do neither; and on stock Chainer's real link."""
+"""Question 4 on networks that calling changes, that remember, and that do neither; and on stock
+Chainer's real link.
+"""
 
 import numpy as np
 import pytest
@@ -14,10 +16,17 @@ from port import stock
 
 @pytest.fixture
 def asked(play, monkeypatch):
-    """asked(original, port=original): the findings, with the port's small network where stock links would be."""
+    """asked(original, port=original): the findings, with the port's small network where stock
+    links would be.
+    """
+
     def ask(original, port=None):
         play(original, port)
-        monkeypatch.setattr(calling, "_stock", lambda subject, batches, threads: {("stock", "CNN0"): (port or original)(batches)})
+        monkeypatch.setattr(
+            calling,
+            "_stock",
+            lambda subject, batches, threads: {("stock", "CNN0"): (port or original)(batches)},
+        )
         return {finding.id: finding for finding in calling.ask(subject())}
 
     return ask
@@ -25,8 +34,13 @@ def asked(play, monkeypatch):
 
 def test_a_network_that_stays_as_it_is(asked):
     found = asked(SmallNetwork(0))
-    assert {name: finding.verdict for name, finding in found.items()} == dict.fromkeys(found, REFUTED)
-    assert "no parameter" in found["calling-state"].claim and found["calling-state"].effect["value"] == 0
+    assert {name: finding.verdict for name, finding in found.items()} == dict.fromkeys(
+        found, REFUTED
+    )
+    assert (
+        "no parameter" in found["calling-state"].claim
+        and found["calling-state"].effect["value"] == 0
+    )
 
 
 def test_a_port_that_writes_into_its_parameters(asked):
@@ -84,6 +98,11 @@ def test_what_the_originals_generators_do_is_told_apart():
 
 def test_one_clip_is_called_beside_silence_and_none_is_refused(play):
     alone = calling.calls({"first": two_clips()["first"]})
-    assert alone["another"].max() == alone["another"].min() < -90 and alone["both"].shape == (2, 1, 96, 1366)
+    assert alone["another"].max() == alone["another"].min() < -90 and alone["both"].shape == (
+        2,
+        1,
+        96,
+        1366,
+    )
     with pytest.raises(CannotRun, match="nothing can be called"):
         calling.ask(subject(clips={}))

@@ -24,15 +24,27 @@ def pair_of(folder, name):
 
 def test_three_causes_explain_all_of_it(pairs):
     for pair in pairs:
-        assert pair.fit.front_end == FrontEnd(late=529, sample="16 bits, rounded", resampler="resampy's kaiser_best")
+        assert pair.fit.front_end == FrontEnd(
+            late=529, sample="16 bits, rounded", resampler="resampy's kaiser_best"
+        )
         assert pair.fit.before["mean_db"] > 2 and pair.fit.left["largest_db"] < 0.002
     assert front_end.explained(pairs).verdict == PROVED
 
 
 def test_the_shift_is_an_mp3_decoders_delay(pairs):
     assert front_end.moved(pairs).verdict == PROVED
-    measured = [(len(pair.track.samples), pair.track.rate_hz, pair.fit.alignment.exact, pair.fit.alignment.give) for pair in pairs]
-    assert [delay.name for delay in front_end_delays.explaining(measured)] == ["the decoder's own delay, and the length is kept"]
+    measured = [
+        (
+            len(pair.track.samples),
+            pair.track.rate_hz,
+            pair.fit.alignment.exact,
+            pair.fit.alignment.give,
+        )
+        for pair in pairs
+    ]
+    assert [delay.name for delay in front_end_delays.explaining(measured)] == [
+        "the decoder's own delay, and the length is kept"
+    ]
 
 
 def test_the_wav_is_the_mp3(pairs):

@@ -1,4 +1,6 @@
-"""The real original on many batches in one process: minutes would be saved by a stand-in, but only Keras can say what Keras does."""
+"""The real original on many batches in one process: minutes would be saved by a stand-in, but only
+Keras can say what Keras does.
+"""
 
 import numpy as np
 import pytest
@@ -13,12 +15,24 @@ from parity.rounding import U
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
-    """CNN0's stand-in weights in CNN0 (mode 2) and in CNN, the same network in mode 0; alone, in a pair, alone again."""
+    """CNN0's stand-in weights in CNN0 (mode 2) and in CNN, the same network in mode 0; alone, in a
+    pair, alone again.
+    """
     folder = tmp_path_factory.mktemp("live")
-    weights, clips = seeded.weights("CNN0", folder), [np.load(path) for path in seeded.clips(2, folder)]
+    weights, clips = (
+        seeded.weights("CNN0", folder),
+        [np.load(path) for path in seeded.clips(2, folder)],
+    )
     batches = {"alone": clips[0], "pair": np.concatenate(clips), "alone again": clips[0]}
-    return folder / "cache", {name: {"case": Case(MODELS[name], weights, (), "seeded"), "batches": batches, "most": 64,
-                                     "keep": ("bn1", "bn5", "output")} for name in ("CNN0", "CNN")}
+    return folder / "cache", {
+        name: {
+            "case": Case(MODELS[name], weights, (), "seeded"),
+            "batches": batches,
+            "most": 64,
+            "keep": ("bn1", "bn5", "output"),
+        }
+        for name in ("CNN0", "CNN")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -31,33 +45,58 @@ def answers(asked):
 
 
 def test_keras_itself_depends_on_the_batch_in_mode_2_and_not_in_mode_0(answers):
-    logits = {name: {label: run.outputs["output:logits"][0].astype(float) for label, run in found.items()}
-              for name, found in answers.items()}
-    moved = {name: np.abs(of["pair"] - of["alone"]).max() / np.abs(of["alone"]).max() for name, of in logits.items()}
+    logits = {
+        name: {label: run.outputs["output:logits"][0].astype(float) for label, run in found.items()}
+        for name, found in answers.items()
+    }
+    moved = {
+        name: np.abs(of["pair"] - of["alone"]).max() / np.abs(of["alone"]).max()
+        for name, of in logits.items()
+    }
     assert moved["CNN0"] > 1e-2 and moved["CNN"] < 1e3 * U, moved
 
 
 def test_calling_again_gives_the_same_bits_and_leaves_the_parameters(answers):
     for found in answers.values():
-        assert np.array_equal(found["alone"].outputs["output:logits"], found["alone again"].outputs["output:logits"])
+        assert np.array_equal(
+            found["alone"].outputs["output:logits"], found["alone again"].outputs["output:logits"]
+        )
         assert len({mark for run in found.values() for mark in run.parameters_sha256}) == 1
-        assert found["alone"].others_sha256[0] != found["alone"].others_sha256[1] == found["pair"].others_sha256[0]
+        assert (
+            found["alone"].others_sha256[0]
+            != found["alone"].others_sha256[1]
+            == found["pair"].others_sha256[0]
+        )
 
 
 def test_the_port_gives_the_same_of_everything(asked, answers):
     for name, wanted in asked[1].items():
         for label, ours in runs.ported(**wanted).items():
             theirs = answers[name][label]
-            assert list(ours.outputs) == list(theirs.outputs) == ["bn1", "bn5", "output", "output:logits"]
+            assert (
+                list(ours.outputs)
+                == list(theirs.outputs)
+                == ["bn1", "bn5", "output", "output:logits"]
+            )
             for layer in ours.outputs:
                 assert ours.outputs[layer].shape == theirs.outputs[layer].shape
-                np.testing.assert_allclose(ours.outputs[layer], theirs.outputs[layer], rtol=1e-3, atol=1e-4)
+                np.testing.assert_allclose(
+                    ours.outputs[layer], theirs.outputs[layer], rtol=1e-3, atol=1e-4
+                )
             assert {layer: len(mean) for layer, (mean, _) in theirs.arriving.items()} == {
-                "bn_0_freq": 1366, "bn1": 32, "bn2": 128, "bn3": 128, "bn4": 192, "bn5": 256}
+                "bn_0_freq": 1366,
+                "bn1": 32,
+                "bn2": 128,
+                "bn3": 128,
+                "bn4": 192,
+                "bn5": 256,
+            }
             for layer, (mean, variance) in ours.arriving.items():
                 size = np.sqrt(variance) + np.abs(mean)
                 assert np.abs(mean - theirs.arriving[layer][0]).max() < 1e3 * U * size.max()
-                np.testing.assert_allclose(variance, theirs.arriving[layer][1], rtol=1e-3, atol=1e-6)
+                np.testing.assert_allclose(
+                    variance, theirs.arriving[layer][1], rtol=1e-3, atol=1e-6
+                )
 
 
 def test_it_is_recalled_by_content(asked, answers, monkeypatch):
@@ -65,9 +104,17 @@ def test_it_is_recalled_by_content(asked, answers, monkeypatch):
     monkeypatch.setenv("PARITY_CACHE", str(cache))
     monkeypatch.setattr(recorders, "Recorder", None)  # starting one would fail
     again = runs.original(**wanted["CNN0"])
-    assert np.array_equal(again["pair"].outputs["output"], answers["CNN0"]["pair"].outputs["output"])
-    for changed in ({"optimizer": "None"}, {"keep": ("output",)}, {"most": 32}, {"threads": 2}, {"stack": "keras110"},
-                    {"batches": dict(reversed(wanted["CNN0"]["batches"].items()))}):
+    assert np.array_equal(
+        again["pair"].outputs["output"], answers["CNN0"]["pair"].outputs["output"]
+    )
+    for changed in (
+        {"optimizer": "None"},
+        {"keep": ("output",)},
+        {"most": 32},
+        {"threads": 2},
+        {"stack": "keras110"},
+        {"batches": dict(reversed(wanted["CNN0"]["batches"].items()))},
+    ):
         with pytest.raises(TypeError):
             runs.original(**{**wanted["CNN0"], **changed})
 
@@ -89,9 +136,14 @@ def test_a_layer_it_has_not_is_refused_before_anything_is_started(asked, monkeyp
         runs.original(**{**asked[1]["CNN0"], "keep": ("conv9",)})
 
 
-@pytest.mark.parametrize(("batch", "words"), [
-    (np.zeros((1, 1, 96, 1366)), "float64"), (np.zeros((1, 96, 1366), np.float32), "expected float32"),
-    (np.full((1, 1, 96, 1366), np.nan, np.float32), "NaN")])
+@pytest.mark.parametrize(
+    ("batch", "words"),
+    [
+        (np.zeros((1, 1, 96, 1366)), "float64"),
+        (np.zeros((1, 96, 1366), np.float32), "expected float32"),
+        (np.full((1, 1, 96, 1366), np.nan, np.float32), "NaN"),
+    ],
+)
 def test_a_batch_that_is_none_is_refused(asked, batch, words):
     with pytest.raises(CannotRun, match=words):
         runs.original(asked[1]["CNN0"]["case"], {"it": batch})

@@ -1,4 +1,6 @@
-"""What the port gave is found again, bit for bit, and made anew where anything that it depends on is another."""
+"""What the port gave is found again, bit for bit, and made anew where anything that it depends on
+is another.
+"""
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from parity.investigate import ported, runs
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
-    """asked(**options): (the Runs of CNN0's stand-in on two batches, whether the port was run for them)."""
+    """asked(**options): (the Runs of CNN0's stand-in on two batches, whether the port was run for
+    them).
+    """
     case = cases.Case(cases.MODELS["CNN0"], seeded.weights("CNN0", tmp_path), (), "seeded")
     first, second = trained_networks.clips().values()
     ran, honest = [], runs._ported
@@ -19,7 +23,11 @@ def asked(tmp_path, monkeypatch):
 
     def ask(batches=None, **options):
         ran.clear()
-        found = runs.ported(case, batches or {"alone": first, ("a", "pair"): np.concatenate([first, second])}, **options)
+        found = runs.ported(
+            case,
+            batches or {"alone": first, ("a", "pair"): np.concatenate([first, second])},
+            **options,
+        )
         return found, bool(ran)
 
     return ask
@@ -31,14 +39,26 @@ def test_it_is_run_once_and_the_same_again(asked):
     assert list(first) == list(again) == ["alone", ("a", "pair")]
     for label, run in first.items():
         assert list(run.outputs) == list(again[label].outputs) == ["bn1", "output", "output:logits"]
-        assert all(np.array_equal(values, again[label].outputs[name]) for name, values in run.outputs.items())
-        assert all(np.array_equal(run.arriving[name], again[label].arriving[name]) for name in run.arriving)
-        assert (run.parameters_sha256, run.others_sha256) == (again[label].parameters_sha256, again[label].others_sha256)
+        assert all(
+            np.array_equal(values, again[label].outputs[name])
+            for name, values in run.outputs.items()
+        )
+        assert all(
+            np.array_equal(run.arriving[name], again[label].arriving[name]) for name in run.arriving
+        )
+        assert (run.parameters_sha256, run.others_sha256) == (
+            again[label].parameters_sha256,
+            again[label].others_sha256,
+        )
 
 
 def test_anything_else_is_another_run(asked, monkeypatch):
     asked()
-    for changed in ({"most": 8}, {"keras": "1.1.0"}, {"batches": {"alone": trained_networks.clips()["clip 2"]}}):
+    for changed in (
+        {"most": 8},
+        {"keras": "1.1.0"},
+        {"batches": {"alone": trained_networks.clips()["clip 2"]}},
+    ):
         assert asked(**changed)[1], changed
     assert not asked()[1]
     monkeypatch.setattr(ported, "digests", lambda module: {"port/models.py": "edited"})

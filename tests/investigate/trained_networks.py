@@ -1,4 +1,6 @@
-"""Seeded networks whose normalisations hold the statistics of an input of one's choosing, as if they had been trained on it."""
+"""Seeded networks whose normalisations hold the statistics of an input of one's choosing, as if
+they had been trained on it.
+"""
 
 import shutil
 
@@ -9,7 +11,10 @@ from fixtures import seeded, synthesis
 from parity import cases
 from parity.investigate import runs
 
-TRAINED_ON, HEARD = (3, 4), (1, 2)  # numbers of synthesised clips: what is heard later was not trained on
+TRAINED_ON, HEARD = (
+    (3, 4),
+    (1, 2),
+)  # numbers of synthesised clips: what is heard later was not trained on
 
 
 def clips(numbers=HEARD):
@@ -18,14 +23,19 @@ def clips(numbers=HEARD):
 
 
 def trained(folder, model, correct, hold=np.sqrt):
-    """A Case of `model` whose stored statistics are of `correct(clips)`, layer by layer; hold: what running_std keeps of a variance."""
+    """A Case of `model` whose stored statistics are of `correct(clips)`, layer by layer; hold:
+    what running_std keeps of a variance.
+    """
     from port import proof
     from port.models import load
 
     path = folder / f"{model}.h5"
     shutil.copyfile(seeded.weights(model, folder), path)
     tagger = load(model, path)
-    values, kept = np.concatenate([correct(x) for x in clips(TRAINED_ON).values()]).astype(np.float32), {}
+    values, kept = (
+        np.concatenate([correct(x) for x in clips(TRAINED_ON).values()]).astype(np.float32),
+        {},
+    )
     for name, step in proof.steps_of(tagger).items():
         link = tagger[name]
         if getattr(link, "mode", None) == 0:

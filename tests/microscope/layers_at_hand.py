@@ -1,4 +1,6 @@
-"""A layer as a trace describes it, a trace held in memory, and float32 layers as Keras computes them."""
+"""A layer as a trace describes it, a trace held in memory, and float32 layers as Keras computes
+them.
+"""
 
 import numpy as np
 
@@ -32,7 +34,11 @@ class Recorded:
 def gru_params(rng, inputs=7, units=5, scale=0.6):
     """The nine arrays of a Keras GRU, float32."""
     shapes = {"W": (inputs, units), "U": (units, units), "b": (units,)}
-    return {f"{kind}_{gate}": (rng.standard_normal(shape) * scale).astype(F) for gate in "zrh" for kind, shape in shapes.items()}
+    return {
+        f"{kind}_{gate}": (rng.standard_normal(shape) * scale).astype(F)
+        for gate in "zrh"
+        for kind, shape in shapes.items()
+    }
 
 
 def hard_sigmoid(a):
@@ -40,7 +46,9 @@ def hard_sigmoid(a):
 
 
 class FloatGRU:
-    """Keras's GRU in float32; `disturb` {step: what is added to the state}; `gate_r` instead of the hard sigmoid for r."""
+    """Keras's GRU in float32; `disturb` {step: what is added to the state}; `gate_r` instead of
+    the hard sigmoid for r.
+    """
 
     def __init__(self, params, disturb=(), gate_r=hard_sigmoid):
         self.params, self.disturb, self.gate_r = params, dict(disturb), gate_r
@@ -49,13 +57,18 @@ class FloatGRU:
         p, h, found = self.params, np.zeros((len(x), len(self.params["U_z"])), F), []
         for t in range(x.shape[1]):
             h = h if before is None else before[:, t]
-            z, r = (gate(x[:, t] @ p[f"W_{g}"] + p[f"b_{g}"] + h @ p[f"U_{g}"])
-                    for g, gate in (("z", hard_sigmoid), ("r", self.gate_r)))
+            z, r = (
+                gate(x[:, t] @ p[f"W_{g}"] + p[f"b_{g}"] + h @ p[f"U_{g}"])
+                for g, gate in (("z", hard_sigmoid), ("r", self.gate_r))
+            )
             c = np.tanh(x[:, t] @ p["W_h"] + p["b_h"] + (r * h) @ p["U_h"])
             h = (z * h + (F(1) - z) * c + F(self.disturb.get(t + 1, 0))).astype(F)
             found.append((z, r, c, h))
         names = ("z", "r", "candidate", "state")
-        return {name: np.stack(steps, axis=1) for name, steps in zip(names, zip(*found, strict=True), strict=True)}
+        return {
+            name: np.stack(steps, axis=1)
+            for name, steps in zip(names, zip(*found, strict=True), strict=True)
+        }
 
     def sequence(self, x):
         return self.unrolled(x)["state"]

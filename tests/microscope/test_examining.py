@@ -41,14 +41,33 @@ def normalized(x):
 
 @pytest.fixture
 def net(monkeypatch):
-    """conv1 -> bn1 (mode 2) -> flat (2, 4, 7) -> gru1, of which the five units are the tags; recorded and ported alike."""
+    """conv1 -> bn1 (mode 2) -> flat (2, 4, 7) -> gru1, of which the five units are the tags;
+    recorded and ported alike.
+    """
     rng = np.random.default_rng(9)
-    params = {"conv1": {"W": rng.standard_normal((2, 1, 3, 3)).astype(F), "b": np.zeros(2, F)}, "gru1": gru_params(rng),
-              "bn1": {"gamma": np.ones(2, F), "beta": np.zeros(2, F), "running_mean": np.zeros(2, F), "running_std": np.ones(2, F)}}
+    params = {
+        "conv1": {"W": rng.standard_normal((2, 1, 3, 3)).astype(F), "b": np.zeros(2, F)},
+        "gru1": gru_params(rng),
+        "bn1": {
+            "gamma": np.ones(2, F),
+            "beta": np.zeros(2, F),
+            "running_mean": np.zeros(2, F),
+            "running_std": np.ones(2, F),
+        },
+    }
     gru = FloatGRU(params["gru1"])
-    steps = {"conv1": lambda x: convolved(x, params["conv1"]), "bn1": normalized, "flat": lambda x: x.reshape(2, 4, 7), "gru1": gru.last}
-    kinds = {"conv1": ("Convolution2D", {"border_mode": "same", "subsample": [1, 1]}), "gru1": ("GRU", {"return_sequences": False}),
-             "bn1": ("BatchNormalization", {"mode": 2, "axis": 1, "epsilon": 1e-5}), "flat": ("Reshape", {"target_shape": [4, 7]})}
+    steps = {
+        "conv1": lambda x: convolved(x, params["conv1"]),
+        "bn1": normalized,
+        "flat": lambda x: x.reshape(2, 4, 7),
+        "gru1": gru.last,
+    }
+    kinds = {
+        "conv1": ("Convolution2D", {"border_mode": "same", "subsample": [1, 1]}),
+        "gru1": ("GRU", {"return_sequences": False}),
+        "bn1": ("BatchNormalization", {"mode": 2, "axis": 1, "epsilon": 1e-5}),
+        "flat": ("Reshape", {"target_shape": [4, 7]}),
+    }
     x, before = rng.standard_normal((2, 1, 2, 7)).astype(F), "input_1"
     outputs = {"input_1": (layer("InputLayer", "input_1", shape=x.shape), x)}
     for name, step in steps.items():
@@ -57,11 +76,21 @@ def net(monkeypatch):
         outputs[name] = (layer(kind, name, [before], x.shape, **config), x)
         before = name
     turned = {**params["conv1"], "W": np.ascontiguousarray(params["conv1"]["W"][:, :, ::-1, ::-1])}
-    replacements = {"unflipped kernel": {"conv1": lambda x: convolved(x, turned)}, "Chainer's GRU": {"gru1": lambda x: -gru.last(x)}}
-    moments = {"gru1": gru.unrolled, "bn1": lambda x: {"mean": x.mean((0, 2, 3)), "variance": x.var((0, 2, 3))}}
-    for module, name, value in ((examining, "open_trace", Recorded(outputs)), (examining, "read_params", params),
-                                (port.proof, "steps", steps), (port.inside, "insides", moments),
-                                (port.stock, "replacements", replacements)):
+    replacements = {
+        "unflipped kernel": {"conv1": lambda x: convolved(x, turned)},
+        "Chainer's GRU": {"gru1": lambda x: -gru.last(x)},
+    }
+    moments = {
+        "gru1": gru.unrolled,
+        "bn1": lambda x: {"mean": x.mean((0, 2, 3)), "variance": x.var((0, 2, 3))},
+    }
+    for module, name, value in (
+        (examining, "open_trace", Recorded(outputs)),
+        (examining, "read_params", params),
+        (port.proof, "steps", steps),
+        (port.inside, "insides", moments),
+        (port.stock, "replacements", replacements),
+    ):
         monkeypatch.setattr(module, name, lambda *_, value=value: value)
     monkeypatch.setitem(port.models.MODELS, "CRNN", SimpleNamespace(tags=NAMES))
     return cases.Case(cases.MODELS["CRNN"], None, (), "seeded")
@@ -70,13 +99,26 @@ def net(monkeypatch):
 def test_every_part_is_examined(net):
     stages = []
     found = examining.examine(net, None, lambda stage, share: stages.append((stage, share)))
-    assert list(found["gru"]) == ["gru1"] and list(found["batch_normalization"]) == ["bn1"] and list(found["convolution"]) == ["conv1"]
-    assert all(row["rho_port"] <= 1 for row in found["gru"]["gru1"]["free"] + found["gru"]["gru1"]["forced"])
-    assert found["convolution"]["conv1"]["visible"] and found["convolution"]["conv1"]["flipped"]["max_abs"] == 0
+    assert (
+        list(found["gru"]) == ["gru1"]
+        and list(found["batch_normalization"]) == ["bn1"]
+        and list(found["convolution"]) == ["conv1"]
+    )
+    assert all(
+        row["rho_port"] <= 1
+        for row in found["gru"]["gru1"]["free"] + found["gru"]["gru1"]["forced"]
+    )
+    assert (
+        found["convolution"]["conv1"]["visible"]
+        and found["convolution"]["conv1"]["flipped"]["max_abs"] == 0
+    )
     assert found["batch_normalization"]["bn1"]["batch"]["measured"]["port"]["mean_u"] < 8
     assert found["clean"]["max_abs"] == 0
     assert [(trial["drift"], trial["layers"]) for trial in found["worth"]] == [
-        ("unflipped kernel", ["conv1"]), ("Chainer's GRU", ["gru1"]), ("stock Chainer throughout", ["conv1", "gru1"])]
+        ("unflipped kernel", ["conv1"]),
+        ("Chainer's GRU", ["gru1"]),
+        ("stock Chainer throughout", ["conv1", "gru1"]),
+    ]
     assert all(trial["final"]["max_abs"] > 1e-2 for trial in found["worth"])
     assert stages[0] == ("gru", 0.0) and 0 < stages[-1][1] < 1
     assert json.loads(to_json(found))["name"] == "CRNN"
@@ -84,27 +126,51 @@ def test_every_part_is_examined(net):
 
 @pytest.fixture
 def at_hand(net, monkeypatch):
-    """No recorder: the net is every model's case. Returns the arguments that a case was made from."""
+    """No recorder: the net is every model's case. Returns the arguments that a case was made
+    from.
+    """
     asked = []
     monkeypatch.setattr(cases, "case_for", lambda *arguments: asked.append(arguments) or net)
     monkeypatch.setattr(examining, "read_clips", lambda clips: SimpleNamespace(batch=None))
-    monkeypatch.setattr(stacks, "traces", lambda batches, **_: {case: {"reference": None} for case in batches})
+    monkeypatch.setattr(
+        stacks, "traces", lambda batches, **_: {case: {"reference": None} for case in batches}
+    )
     monkeypatch.setattr(examining, "train_phase", lambda *_: [])
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     return asked
 
 
 def run(*arguments):
-    return CliRunner().invoke(Group(commands={"microscope": command.microscope}), ["microscope", *map(str, arguments)])
+    return CliRunner().invoke(
+        Group(commands={"microscope": command.microscope}), ["microscope", *map(str, arguments)]
+    )
 
 
 def test_the_command_writes_one_document_and_a_line_for_each_trial(at_hand, tmp_path):
     out = tmp_path / "microscope.json"
-    result = run("--model", "CRNN", "--weights", "W.h5", "--clips", "A.npy", "B.npy", "--workers", 1, "-o", out)
+    result = run(
+        "--model",
+        "CRNN",
+        "--weights",
+        "W.h5",
+        "--clips",
+        "A.npy",
+        "B.npy",
+        "--workers",
+        1,
+        "-o",
+        out,
+    )
     assert result.exit_code == 0, result.output
     written = drawn.read(out)
-    assert [model["name"] for model in written["models"]] == ["CRNN"] and written["data"] == "seeded"
-    assert written["created"] == "2023-11-14T22:13:20Z" and written["environment"]["numpy"] and written["port"] == examining.PORT
+    assert [model["name"] for model in written["models"]] == ["CRNN"] and written[
+        "data"
+    ] == "seeded"
+    assert (
+        written["created"] == "2023-11-14T22:13:20Z"
+        and written["environment"]["numpy"]
+        and written["port"] == examining.PORT
+    )
     assert "CRNN\tunflipped kernel\tconv1\t" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["microscope.json"]
     assert at_hand == [("CRNN", "W.h5", ("A.npy", "B.npy"))]
@@ -117,10 +183,17 @@ def test_the_same_input_gives_the_same_bytes(at_hand, tmp_path):
     assert first == second
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["--model", "CNN9"], "no model called 'CNN9'; did you mean"), (["--weights", "W.h5"], "--weights belongs to one model"),
-    (["--model", "CRNN", "--port", "nowhere:steps"], "--port nowhere:steps: No module named 'nowhere'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--model", "CNN9"], "no model called 'CNN9'; did you mean"),
+        (["--weights", "W.h5"], "--weights belongs to one model"),
+        (
+            ["--model", "CRNN", "--port", "nowhere:steps"],
+            "--port nowhere:steps: No module named 'nowhere'",
+        ),
+    ],
+)
 def test_bad_arguments_are_refused_and_nothing_is_written(at_hand, tmp_path, arguments, said):
     result = run(*arguments, "-o", tmp_path / "out" / "microscope.json")
     assert result.exit_code == 2 and said in result.output
@@ -128,14 +201,22 @@ def test_bad_arguments_are_refused_and_nothing_is_written(at_hand, tmp_path, arg
 
 
 def broken(steps, **changed):
-    return {name: changed.get(name, step) for name, step in steps.items() if changed.get(name, step)}
+    return {
+        name: changed.get(name, step) for name, step in steps.items() if changed.get(name, step)
+    }
 
 
-@pytest.mark.parametrize(("changed", "said"), [
-    ({"bn1": None}, "the port has no layer bn1"),
-    ({"bn1": lambda x: 1 // 0}, "the port's bn1 raised ZeroDivisionError: integer division"),
-    ({"conv1": lambda x: x}, r"the port's conv1 gives \(2, 1, 2, 7\) instead of \(2, 2, 2, 7\)"),
-])
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"bn1": None}, "the port has no layer bn1"),
+        ({"bn1": lambda x: 1 // 0}, "the port's bn1 raised ZeroDivisionError: integer division"),
+        (
+            {"conv1": lambda x: x},
+            r"the port's conv1 gives \(2, 1, 2, 7\) instead of \(2, 2, 2, 7\)",
+        ),
+    ],
+)
 def test_a_port_that_cannot_be_examined_is_refused(net, monkeypatch, changed, said):
     steps = broken(port.proof.steps(), **changed)
     monkeypatch.setattr(port.proof, "steps", lambda *_: steps)
@@ -146,13 +227,26 @@ def test_a_port_that_cannot_be_examined_is_refused(net, monkeypatch, changed, sa
 def test_another_port_shows_states_and_outputs_only(net, monkeypatch):
     monkeypatch.setattr(port.proof, "ours_renamed", port.proof.steps, raising=False)
     found = examining.examine(net, None, port="port.proof:ours_renamed")
-    assert found["gru"]["gru1"]["sources"]["port"] == "float32, states only" and found["gru"]["gru1"]["forced"] is None
+    assert (
+        found["gru"]["gru1"]["sources"]["port"] == "float32, states only"
+        and found["gru"]["gru1"]["forced"] is None
+    )
     assert found["batch_normalization"]["bn1"]["batch"]["measured"] is None
 
 
 def test_models_are_examined_side_by_side_in_their_own_order(monkeypatch):
-    monkeypatch.setattr(examining, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers))
-    monkeypatch.setattr(examining, "examine", lambda case, path, port: {"name": case.model.name, "path": path, "port": port})
-    two = {cases.Case(cases.MODELS[name], None, (), "real"): name.lower() for name in ("CRNN", "CNN")}
+    monkeypatch.setattr(
+        examining, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers)
+    )
+    monkeypatch.setattr(
+        examining,
+        "examine",
+        lambda case, path, port: {"name": case.model.name, "path": path, "port": port},
+    )
+    two = {
+        cases.Case(cases.MODELS[name], None, (), "real"): name.lower() for name in ("CRNN", "CNN")
+    }
     assert examining._side_by_side(two, "a:b", 2, None) == [
-        {"name": "CRNN", "path": "crnn", "port": "a:b"}, {"name": "CNN", "path": "cnn", "port": "a:b"}]
+        {"name": "CRNN", "path": "crnn", "port": "a:b"},
+        {"name": "CNN", "path": "cnn", "port": "a:b"},
+    ]

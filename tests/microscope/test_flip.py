@@ -12,18 +12,35 @@ CONFIG = {"border_mode": "same", "subsample": [1, 1]}
 
 def run(x, params, turn=convolve2d):
     """'same' convolution of x (B, C, H, W) in float64, rounded to float32 once."""
-    sums = [[sum(turn(image, kernel, mode="same") for image, kernel in zip(clip.astype(float), kernels.astype(float), strict=True))
-             for kernels in params["W"]] for clip in x]
+    sums = [
+        [
+            sum(
+                turn(image, kernel, mode="same")
+                for image, kernel in zip(clip.astype(float), kernels.astype(float), strict=True)
+            )
+            for kernels in params["W"]
+        ]
+        for clip in x
+    ]
     return (np.array(sums) + params["b"][:, None, None]).astype(F)
 
 
 def look(kernels, x=None, **more):
     rng = np.random.default_rng(5)
     noise = rng.standard_normal((2, 3, 12, 14)).astype(F)
-    x, params = noise if x is None else x, {"W": kernels, "b": rng.standard_normal(len(kernels)).astype(F)}
+    x, params = (
+        noise if x is None else x,
+        {"W": kernels, "b": rng.standard_normal(len(kernels)).astype(F)},
+    )
     expected = run(x, params)
     unflipped = run(x, params, correlate2d)
-    return convolution.examine(layer("Convolution2D", **CONFIG), params, x, expected, expected, "1.0.6", **more), unflipped, expected
+    return (
+        convolution.examine(
+            layer("Convolution2D", **CONFIG), params, x, expected, expected, "1.0.6", **more
+        ),
+        unflipped,
+        expected,
+    )
 
 
 def test_symmetric_kernels_hide_the_flip():
@@ -34,7 +51,10 @@ def test_symmetric_kernels_hide_the_flip():
     assert "a flip could not be seen here, as its kernels are symmetric" in found["message"]
 
 
-@pytest.mark.parametrize(("level", "why"), [(0, "as its input is silent"), (1e-30, "as its input, of at most 1e-30, hardly changes")])
+@pytest.mark.parametrize(
+    ("level", "why"),
+    [(0, "as its input is silent"), (1e-30, "as its input, of at most 1e-30, hardly changes")],
+)
 def test_an_input_that_hides_the_flip_is_blamed_and_not_the_kernels(level, why):
     kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
     found, _, _ = look(kernels, np.full((2, 3, 12, 14), level, F))
@@ -47,7 +67,9 @@ def test_other_kernels_show_it_by_what_it_costs():
     found, unflipped, expected = look(kernels)
     assert found["visible"] and found["decidability"] > 1e4 and found["message"] is None
     assert found["flipped"]["max_abs"] == 0
-    assert found["unflipped"]["max_abs"] == pytest.approx(np.abs(unflipped - expected).max(), rel=1e-5)
+    assert found["unflipped"]["max_abs"] == pytest.approx(
+        np.abs(unflipped - expected).max(), rel=1e-5
+    )
 
 
 def test_the_ports_own_unflipped_output_is_taken_where_it_is_given():
@@ -62,5 +84,7 @@ def test_asymmetry_is_two_where_the_flip_changes_every_sign():
     odd[:, :, 0, 0], odd[:, :, 2, 2] = 1, -1
     odd[1, 0] = 1
     assert convolution.asymmetry(odd[:1])["whole"] == pytest.approx(2)
-    assert convolution.asymmetry(odd)["least"] == 0 and convolution.asymmetry(odd)["least_kernel"] == 1
+    assert (
+        convolution.asymmetry(odd)["least"] == 0 and convolution.asymmetry(odd)["least_kernel"] == 1
+    )
     assert convolution.asymmetry(np.zeros((1, 1, 3, 3), F))["whole"] == 0

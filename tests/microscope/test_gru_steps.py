@@ -20,10 +20,16 @@ def setting():
 
 def look(params, x, original, port, sequences=True, unrolled=True):
     described = layer("GRU", return_sequences=sequences)
-    expected, step = (original.sequence(x), port.sequence) if sequences else (original.last(x), port.last)
+    expected, step = (
+        (original.sequence(x), port.sequence) if sequences else (original.last(x), port.last)
+    )
     if not unrolled:
-        return gru.examine(described, params, x, expected, {"state": gru.states(described, step, x)})
-    return gru.examine(described, params, x, expected, port.unrolled(x), lambda before: port.unrolled(x, before))
+        return gru.examine(
+            described, params, x, expected, {"state": gru.states(described, step, x)}
+        )
+    return gru.examine(
+        described, params, x, expected, port.unrolled(x), lambda before: port.unrolled(x, before)
+    )
 
 
 def beyond(rows):
@@ -53,7 +59,9 @@ def test_a_wrong_gate_is_told_from_the_others(setting):
     found = look(params, x, clean, FloatGRU(params, gate_r=lambda a: F(1) / (F(1) + np.exp(-a))))
     for row in found["forced"]:
         assert row["gates"]["r"] > 1e-3 and row["gates"]["z"] < 1e-6
-    assert beyond(found["free"])[0] == 2, "the first state is 0, so the reset gate has nothing to reset"
+    assert beyond(found["free"])[0] == 2, (
+        "the first state is 0, so the reset gate has nothing to reset"
+    )
 
 
 def test_where_only_the_last_state_is_recorded_the_oracle_stands_in_and_it_is_said(setting):
@@ -76,7 +84,11 @@ def test_a_port_that_shows_no_gates_is_followed_by_its_outputs(setting):
 @pytest.mark.parametrize(("bias", "shut", "opened"), [(100, 0, 1), (-100, 1, 0), (0, 0, 0)])
 def test_saturation_counts_the_gates_that_are_shut_or_open(setting, bias, shut, opened):
     params, x, _ = setting
-    params = params | {"W_z": params["W_z"] * 0, "U_z": params["U_z"] * 0, "b_z": np.full(5, bias, F)}
+    params = params | {
+        "W_z": params["W_z"] * 0,
+        "U_z": params["U_z"] * 0,
+        "b_z": np.full(5, bias, F),
+    }
     clean = FloatGRU(params)
     found = look(params, x, clean, clean)["saturation"]["z"]
     assert (found["shut"], found["open"]) == (shut, opened)
@@ -88,4 +100,10 @@ def test_backwards_or_another_shape_is_refused(setting):
     with pytest.raises(CannotRun, match="backwards"):
         gru.examine(layer("GRU", go_backwards=True), params, x, clean.last(x), clean.unrolled(x))
     with pytest.raises(CannotRun, match=r"\(2, 8, 4\) instead of \(2, 8, 5\)"):
-        gru.examine(layer("GRU", return_sequences=True), params, x, clean.sequence(x), {"state": clean.sequence(x)[..., :4]})
+        gru.examine(
+            layer("GRU", return_sequences=True),
+            params,
+            x,
+            clean.sequence(x),
+            {"state": clean.sequence(x)[..., :4]},
+        )

@@ -13,15 +13,23 @@ CHANNELS = 6
 @pytest.fixture
 def setting():
     rng = np.random.default_rng(11)
-    x = (rng.standard_normal((2, CHANNELS, 20, 30)) * 3 + rng.standard_normal((CHANNELS, 1, 1))).astype(F)
-    params = {"gamma": rng.uniform(0.5, 2, CHANNELS).astype(F), "beta": rng.standard_normal(CHANNELS).astype(F),
-              "running_mean": rng.standard_normal(CHANNELS).astype(F), "running_std": rng.uniform(0.5, 3, CHANNELS).astype(F)}
+    x = (
+        rng.standard_normal((2, CHANNELS, 20, 30)) * 3 + rng.standard_normal((CHANNELS, 1, 1))
+    ).astype(F)
+    params = {
+        "gamma": rng.uniform(0.5, 2, CHANNELS).astype(F),
+        "beta": rng.standard_normal(CHANNELS).astype(F),
+        "running_mean": rng.standard_normal(CHANNELS).astype(F),
+        "running_std": rng.uniform(0.5, 3, CHANNELS).astype(F),
+    }
     return x, params
 
 
 def run(x, params, mean, variance):
     scale = (params["gamma"] / np.sqrt(variance + F(1e-5))).astype(F)
-    return (x - mean.astype(F)[:, None, None]) * scale[:, None, None] + params["beta"][:, None, None]
+    return (x - mean.astype(F)[:, None, None]) * scale[:, None, None] + params["beta"][
+        :, None, None
+    ]
 
 
 def look(x, params, expected, actual, mode=0, statistics=None):
@@ -52,7 +60,12 @@ def test_a_clean_side_stays_within_the_limit_and_a_constant_channel_has_no_gain(
     x, params = setting
     x[:, 2] = 4
     expected = run(x, params, params["running_mean"], params["running_std"])
-    found = look(x, params, expected, run(x.astype(np.float64), params, params["running_mean"], params["running_std"]).astype(F))
+    found = look(
+        x,
+        params,
+        expected,
+        run(x.astype(np.float64), params, params["running_mean"], params["running_std"]).astype(F),
+    )
     assert found["worst"]["gain_u"] < batch_normalization.GAIN_LIMIT_U
     assert found["gain_u"]["drift"][2] is None and found["gain_u"]["drift"][1] is not None
     assert found["batch"] is None
@@ -60,13 +73,25 @@ def test_a_clean_side_stays_within_the_limit_and_a_constant_channel_has_no_gain(
 
 def test_the_batchs_statistics_of_both_sides_are_inferred_and_the_ports_own_measured(setting):
     x, params = setting
-    mean, variance = x.mean(axis=(0, 2, 3), dtype=np.float64), x.var(axis=(0, 2, 3), dtype=np.float64)
+    mean, variance = (
+        x.mean(axis=(0, 2, 3), dtype=np.float64),
+        x.var(axis=(0, 2, 3), dtype=np.float64),
+    )
     magnitude = np.abs(x[:, 1]).mean(dtype=np.float64)
     off = mean + np.eye(CHANNELS)[1] * 1e-3 * magnitude
     wide = variance * (1 + np.eye(CHANNELS)[4] * 1e-3)
-    found = look(x, params, run(x, params, mean, variance), run(x, params, off, wide), 2,
-                 lambda given: {"mean": off.astype(F), "variance": wide.astype(F)})["batch"]
+    found = look(
+        x,
+        params,
+        run(x, params, mean, variance),
+        run(x, params, off, wide),
+        2,
+        lambda given: {"mean": off.astype(F), "variance": wide.astype(F)},
+    )["batch"]
     for side in (found["inferred"]["port"], found["measured"]["port"]):
         assert side["mean_u"] == pytest.approx(1e-3 / U, rel=0.01)
         assert side["variance_u"] == pytest.approx(1e-3 / U, rel=0.01)
-    assert found["inferred"]["original"]["mean_u"] < 8 and found["inferred"]["original"]["variance_u"] < 12
+    assert (
+        found["inferred"]["original"]["mean_u"] < 8
+        and found["inferred"]["original"]["variance_u"] < 12
+    )

@@ -1,4 +1,6 @@
-"""The moving averages of the train phase: Keras's rules, the port and stock Chainer; and one real Keras."""
+"""The moving averages of the train phase: Keras's rules, the port and stock Chainer; and one real
+Keras.
+"""
 
 import numpy as np
 import pytest
@@ -8,9 +10,19 @@ from parity.errors import CannotRun
 from parity.microscope import training
 from port import inside, stock
 
-RULES = {  # written once more, in float32, from keras/layers/normalization.py and backend/theano_backend.py of each release
-    "1.0.6": (0.9, lambda x: np.sqrt(x.var(axis=(0, 2, 3)) + np.float32(1e-6)), lambda std: std + np.float32(1e-6)),
-    "1.1.0": (0.99, lambda x: x.var(axis=(0, 2, 3)), lambda variance: np.sqrt(variance + np.float32(1e-5))),
+# written once more, in float32, from keras/layers/normalization.py and backend/theano_backend.py of
+# each release
+RULES = {
+    "1.0.6": (
+        0.9,
+        lambda x: np.sqrt(x.var(axis=(0, 2, 3)) + np.float32(1e-6)),
+        lambda std: std + np.float32(1e-6),
+    ),
+    "1.1.0": (
+        0.99,
+        lambda x: x.var(axis=(0, 2, 3)),
+        lambda variance: np.sqrt(variance + np.float32(1e-5)),
+    ),
 }
 
 
@@ -22,12 +34,18 @@ def emulated(keras, given):
         spread = spread * np.float32(momentum) + statistic(batch) * np.float32(1 - momentum)
         found.append((mean, spread))
     output = (given[-1] - mean[:, None, None]) / divisor(spread)[:, None, None]
-    return {**dict(zip(training.AVERAGES, map(np.stack, zip(*found, strict=True)), strict=True)), "test_output": output}
+    return {
+        **dict(zip(training.AVERAGES, map(np.stack, zip(*found, strict=True)), strict=True)),
+        "test_output": output,
+    }
 
 
 def examined(keras, given, original):
-    sides = {"port": inside.moving_averages(keras, given), "stock": stock.moving_averages(given),
-             "stock, decay as Keras": stock.moving_averages(given, training.momentum(keras))}
+    sides = {
+        "port": inside.moving_averages(keras, given),
+        "stock": stock.moving_averages(given),
+        "stock, decay as Keras": stock.moving_averages(given, training.momentum(keras)),
+    }
     return training.examine(keras, given, original, sides)
 
 
@@ -43,12 +61,17 @@ def test_the_port_follows_the_releases_rule_and_stock_chainer_does_not(keras):
         assert found["sides"][name]["rho"] > 1e3, name
         assert found["sides"][name]["divisor_max_u"] > 1e4, name
     assert len(found["updates"]) == training.UPDATES
-    assert all(row["sides"]["port"]["running_std"] < row["sides"]["stock"]["running_std"] for row in found["updates"])
+    assert all(
+        row["sides"]["port"]["running_std"] < row["sides"]["stock"]["running_std"]
+        for row in found["updates"]
+    )
 
 
 def test_chainers_unbiased_variance_is_what_is_left_when_its_decay_is_keras_s():
     given = training.batches()
-    large = slice(4, None)  # channels of a variance above 1; the others hardly move the 1 they start from
+    large = slice(
+        4, None
+    )  # channels of a variance above 1; the others hardly move the 1 they start from
     left = stock.moving_averages(given, 0.99)["running_std"].astype(float)[:, large]
     biased = emulated("1.1.0", given)["running_std"].astype(float)[:, large]
     kept = 0.99 ** np.arange(1, 21)[:, None]

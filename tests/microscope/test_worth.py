@@ -1,4 +1,6 @@
-"""What a replaced step costs at its layer, at the end and in the tags; the chain starts at the first replaced layer."""
+"""What a replaced step costs at its layer, at the end and in the tags; the chain starts at the
+first replaced layer.
+"""
 
 import numpy as np
 import pytest
@@ -29,32 +31,50 @@ def test_a_step_costs_what_it_changes_there_and_at_the_end(net):
     reference, steps = net
     steps["double"] = None  # before the replaced layer nothing runs
     swap = np.array([0, 2, 0], F)
-    found = stock.worth(reference, steps, stock.Trial("shifted", {"add": lambda x: x + F(1) + swap}), NAMES)
+    found = stock.worth(
+        reference, steps, stock.Trial("shifted", {"add": lambda x: x + F(1) + swap}), NAMES
+    )
     assert found["layers"] == ["add"] and found["start"] == "add"
     assert found["at_layer"]["add"]["max_abs"] == 2 and found["final"]["max_abs"] == 0.25
     assert found["final"]["finite"]
     assert [(tag["expected"], tag["actual"], tag["changed"]) for tag in found["tags"]] == [
-        ("jazz", "jazz", False), ("folk", "rock", True)], "of two equal scores the first tag is on top"
+        ("jazz", "jazz", False),
+        ("folk", "rock", True),
+    ], "of two equal scores the first tag is on top"
     assert [tag["tau"] for tag in found["tags"]] == [1, pytest.approx(1 / 3)]
 
 
 def test_tags_are_ranked_by_logits_where_both_sides_have_them(net):
     """Scores collide at 1 on float32's grid: there the first tag would win."""
     reference, steps = net
-    logits = {"expected": np.array([[17, 18, 1], [1, 2, 3]], F), "actual": np.array([[18, 17, 1], [1, 2, 3]], F)}
+    logits = {
+        "expected": np.array([[17, 18, 1], [1, 2, 3]], F),
+        "actual": np.array([[18, 17, 1], [1, 2, 3]], F),
+    }
     reference.read_pre_activation = lambda name: logits["expected"]
     found = stock.worth(reference, steps, stock.Trial("shifted", {"add": lambda x: x}), NAMES)
-    assert [tag["expected"] for tag in found["tags"]] == ["jazz", "folk"], "a step without logits leaves the scores"
+    assert [tag["expected"] for tag in found["tags"]] == ["jazz", "folk"], (
+        "a step without logits leaves the scores"
+    )
     steps["last"].logits = lambda x: logits["actual"]
     found = stock.worth(reference, steps, stock.Trial("shifted", {"add": lambda x: x}), NAMES)
-    assert [(tag["expected"], tag["actual"]) for tag in found["tags"]] == [("rock", "jazz"), ("folk", "folk")]
+    assert [(tag["expected"], tag["actual"]) for tag in found["tags"]] == [
+        ("rock", "jazz"),
+        ("folk", "folk"),
+    ]
 
 
 def test_a_changed_answer_is_seen(net):
     reference, steps = net
-    found = stock.worth(reference, steps, stock.Trial("turned", {"double": lambda x: -x, "last": lambda x: x}), NAMES)
-    assert [(tag["expected"], tag["actual"], tag["changed"], tag["jaccard"]) for tag in found["tags"]] == [
-        ("jazz", "folk", True, 0), ("folk", "jazz", True, 0)]
+    found = stock.worth(
+        reference,
+        steps,
+        stock.Trial("turned", {"double": lambda x: -x, "last": lambda x: x}),
+        NAMES,
+    )
+    assert [
+        (tag["expected"], tag["actual"], tag["changed"], tag["jaccard"]) for tag in found["tags"]
+    ] == [("jazz", "folk", True, 0), ("folk", "jazz", True, 0)]
     assert found["layers"] == ["double", "last"]
     assert "2 layers" in line("CRNN", found) and "jazz -> folk" in line("CRNN", found)
 
@@ -63,25 +83,45 @@ def test_every_layer_alone_all_of_a_drift_and_all_that_stock_chainer_does():
     def step(x):
         return x
 
-    replacements = {"unflipped kernel": {"conv1": step, "conv2": step}, "Chainer's BatchNormalization": {"bn1": step},
-                    "published BatchNormalization": {"bn1": step}, "Chainer's GRU": {}}
+    replacements = {
+        "unflipped kernel": {"conv1": step, "conv2": step},
+        "Chainer's BatchNormalization": {"bn1": step},
+        "published BatchNormalization": {"bn1": step},
+        "Chainer's GRU": {},
+    }
     found = [(trial.drift, list(trial.replaced)) for trial in stock.trials(replacements)]
-    assert found == [("unflipped kernel", ["conv1"]), ("unflipped kernel", ["conv2"]), ("unflipped kernel", ["conv1", "conv2"]),
-                     ("Chainer's BatchNormalization", ["bn1"]), ("published BatchNormalization", ["bn1"]),
-                     (stock.ALL, ["conv1", "conv2", "bn1"])]
+    assert found == [
+        ("unflipped kernel", ["conv1"]),
+        ("unflipped kernel", ["conv2"]),
+        ("unflipped kernel", ["conv1", "conv2"]),
+        ("Chainer's BatchNormalization", ["bn1"]),
+        ("published BatchNormalization", ["bn1"]),
+        (stock.ALL, ["conv1", "conv2", "bn1"]),
+    ]
 
 
 def test_the_quick_look_needs_only_a_ports_gru_steps():
     rng = np.random.default_rng(1)
-    params, x = {"gru1": gru_params(rng), "conv1": {"W": np.ones((2, 1, 3, 3), F)}}, rng.standard_normal((2, 5, 7)).astype(F)
+    params, x = (
+        {"gru1": gru_params(rng), "conv1": {"W": np.ones((2, 1, 3, 3), F)}},
+        rng.standard_normal((2, 5, 7)).astype(F),
+    )
     clean = FloatGRU(params["gru1"])
-    reference = Recorded({"input_1": (layer("InputLayer", "input_1"), x),
-                          "conv1": (layer("Convolution2D", "conv1", ["input_1"]), x),
-                          "gru1": (layer("GRU", "gru1", ["conv1"], return_sequences=True), clean.sequence(x))})
-    found = examining.quick(reference, params, {"gru1": FloatGRU(params["gru1"], disturb={3: 1e-4}).sequence})
+    reference = Recorded(
+        {
+            "input_1": (layer("InputLayer", "input_1"), x),
+            "conv1": (layer("Convolution2D", "conv1", ["input_1"]), x),
+            "gru1": (layer("GRU", "gru1", ["conv1"], return_sequences=True), clean.sequence(x)),
+        }
+    )
+    found = examining.quick(
+        reference, params, {"gru1": FloatGRU(params["gru1"], disturb={3: 1e-4}).sequence}
+    )
     assert [row["step"] for row in found["gru"]["gru1"]["free"] if row["rho_port"] > 1] == [3, 4, 5]
     assert found["convolution"]["conv1"]["whole"] == 0
-    assert found["messages"] == {"conv1": "conv1: a flip could not be seen here, as its kernels are symmetric"}
+    assert found["messages"] == {
+        "conv1": "conv1: a flip could not be seen here, as its kernels are symmetric"
+    }
     params["conv1"]["W"][0, 0, 0, 0] = 2
     assert examining.quick(reference, params, {})["messages"] == {}
     assert examining.quick(reference, params, {})["gru"] == {}
@@ -91,13 +131,20 @@ def test_a_port_that_breaks_does_not_break_the_quick_look():
     rng = np.random.default_rng(1)
     params, x = {"gru1": gru_params(rng)}, rng.standard_normal((2, 5, 7)).astype(F)
     sequence = FloatGRU(params["gru1"]).sequence
-    reference = Recorded({"input_1": (layer("InputLayer", "input_1"), x),
-                          "gru1": (layer("GRU", "gru1", ["input_1"], return_sequences=True), sequence(x))})
+    reference = Recorded(
+        {
+            "input_1": (layer("InputLayer", "input_1"), x),
+            "gru1": (layer("GRU", "gru1", ["input_1"], return_sequences=True), sequence(x)),
+        }
+    )
 
     def broken(x):
         raise RuntimeError("no such gate")
 
-    for step, why in ((broken, "the port's gru1 raised RuntimeError: no such gate"), (lambda x: sequence(x)[:, 1:], "instead of")):
+    for step, why in (
+        (broken, "the port's gru1 raised RuntimeError: no such gate"),
+        (lambda x: sequence(x)[:, 1:], "instead of"),
+    ):
         assert why in examining.quick(reference, params, {"gru1": step})["gru"]["gru1"]["message"]
 
 

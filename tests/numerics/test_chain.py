@@ -21,14 +21,30 @@ def rng():
 
 @pytest.fixture(scope="module")
 def given(rng):
-    """The original's input, the port's (off by rounding), convolution and normalisation parameters."""
+    """The original's input, the port's (off by rounding), convolution and normalisation
+    parameters.
+    """
     x = (rng.standard_normal((2, 8, 12, 40)) * 3).astype(F)
-    return x, (x * (1 + rng.uniform(-4, 4, x.shape) * 2.0**-24)).astype(F), f32.conv_params(rng), f32.norm_params(rng, 8)
+    return (
+        x,
+        (x * (1 + rng.uniform(-4, 4, x.shape) * 2.0**-24)).astype(F),
+        f32.conv_params(rng),
+        f32.norm_params(rng, 8),
+    )
 
 
 def compare(layer, params, x, own, expected, chained, truth=None):
-    return compare_layer(layer, params, f32.KERAS, input_reference=x, expected=expected, actual_isolated=expected.copy(),
-                         input_chained=own, actual_chained=chained, truth=truth)
+    return compare_layer(
+        layer,
+        params,
+        f32.KERAS,
+        input_reference=x,
+        expected=expected,
+        actual_isolated=expected.copy(),
+        input_chained=own,
+        actual_chained=chained,
+        truth=truth,
+    )
 
 
 def norm(array):
@@ -39,11 +55,16 @@ def norm(array):
 def test_inherited_and_local_parts_are_what_they_say(given, kind):
     x, own, conv, bn = given
     layer, params, port = (CONV, conv, f32.conv) if kind == "conv" else (NORM, bn, f32.norm)
-    expected, chained = port(x, params), port(own, params, "pairwise") if kind == "conv" else port(own, params)
+    expected, chained = (
+        port(x, params),
+        port(own, params, "pairwise") if kind == "conv" else port(own, params),
+    )
     _, found = compare(layer, params, x, own, expected, chained)
     oracle, oracle_own = value(layer, params, x, f32.KERAS), value(layer, params, own, f32.KERAS)
     assert found["inherited"] == pytest.approx(norm(oracle_own - oracle), rel=1e-6)
-    assert found["local"] == pytest.approx(norm((chained - oracle_own) - (expected - oracle)), rel=1e-6)
+    assert found["local"] == pytest.approx(
+        norm((chained - oracle_own) - (expected - oracle)), rel=1e-6
+    )
     assert found["input_drift"] == pytest.approx(norm(own.astype("f8") - x), rel=1e-6)
     assert found["amplification"] == pytest.approx(found["inherited"] / found["input_drift"])
     assert found["max_abs"] == pytest.approx(np.abs(chained.astype("f8") - expected).max())
@@ -56,7 +77,9 @@ def test_distances_to_the_truth(given):
     expected, chained = f32.norm(x, bn), f32.norm(own, bn)
     _, found = compare(NORM, bn, x, own, expected, chained, truth)
     assert found["port_to_truth_max"] == pytest.approx(np.abs(chained - truth).max())
-    assert found["reference_to_truth_rms"] == pytest.approx(np.sqrt(np.mean((expected - truth) ** 2)))
+    assert found["reference_to_truth_rms"] == pytest.approx(
+        np.sqrt(np.mean((expected - truth) ** 2))
+    )
 
 
 @pytest.mark.parametrize("change", [0, 2.0**-24, 1e-6, 1e-3, 1.0])
@@ -64,17 +87,24 @@ def test_a_convolution_beside_another_is_never_kinder_than_one_alone(given, rng,
     x, _, params, _ = given
     own = (x * (1 + change * rng.uniform(-1, 1, x.shape))).astype(F)
     first = witness(CONV, params, x, f32.KERAS)
-    beside, alone = witness_beside(first, CONV, params, own, f32.KERAS), witness(CONV, params, own, f32.KERAS)
+    beside, alone = (
+        witness_beside(first, CONV, params, own, f32.KERAS),
+        witness(CONV, params, own, f32.KERAS),
+    )
     for where in first.blocks():
         near, exact = beside.beside(where, first.block(where)), alone.block(where)
         assert (np.abs(near.o - exact.o) <= beside.SLACK * np.sqrt(exact.bound2)).all()
-        assert (near.bound2 <= exact.bound2 * (1 + 1e-5)).all() and (near.bound2 >= 0.9 * exact.bound2).all()
+        assert (near.bound2 <= exact.bound2 * (1 + 1e-5)).all() and (
+            near.bound2 >= 0.9 * exact.bound2
+        ).all()
 
 
 def test_a_fault_upstream_is_inherited_not_blamed(given):
     x, _, conv, _ = given
     own = (x * F(1.5) + F(0.1)).astype(F)
-    isolated, found = compare(CONV, conv, x, own, f32.conv(x, conv), f32.conv(own, conv, "reversed"))
+    isolated, found = compare(
+        CONV, conv, x, own, f32.conv(x, conv), f32.conv(own, conv, "reversed")
+    )
     assert judge(isolated) == "EXACT"
     assert judge(found, upstream_holds=False) == "INHERITED"
     assert found["inherited"] > 1000 * found["local"]
@@ -98,7 +128,9 @@ def test_a_moving_layer_is_exact_where_it_moves_its_own_input(given):
     assert judge(found) in {"FORMULA(unnamed)", "GROSS"}
 
 
-@pytest.mark.parametrize("spoil", [lambda own: np.where(own > 5, F(np.nan), own), lambda own: own[..., :-1]])
+@pytest.mark.parametrize(
+    "spoil", [lambda own: np.where(own > 5, F(np.nan), own), lambda own: own[..., :-1]]
+)
 def test_an_unusable_input_is_inherited_once_the_break_is_known(given, spoil):
     x, own, conv, _ = given
     own = spoil(own)
@@ -111,15 +143,35 @@ def test_an_unusable_input_is_inherited_once_the_break_is_known(given, spoil):
 def test_the_same_input_gives_the_isolated_figures(given):
     x, _, _, bn = given
     expected, actual = f32.norm(x, bn), f32.norm(x, bn, fused=True)
-    isolated, found = compare_layer(NORM, bn, f32.KERAS, input_reference=x, expected=expected, actual_isolated=actual,
-                                    input_chained=x.copy(), actual_chained=actual)
-    assert found["rho_port"] == isolated["rho_port"] and found["inherited"] == 0 and found["amplification"] is None
+    isolated, found = compare_layer(
+        NORM,
+        bn,
+        f32.KERAS,
+        input_reference=x,
+        expected=expected,
+        actual_isolated=actual,
+        input_chained=x.copy(),
+        actual_chained=actual,
+    )
+    assert (
+        found["rho_port"] == isolated["rho_port"]
+        and found["inherited"] == 0
+        and found["amplification"] is None
+    )
 
 
 def test_the_isolated_output_again_is_no_answer_to_another_input(given):
     x, _, _, bn = given
     own = (x * F(2)).astype(F)
     expected, actual = f32.norm(x, bn), f32.norm(x, bn, fused=True)
-    isolated, found = compare_layer(NORM, bn, f32.KERAS, input_reference=x, expected=expected, actual_isolated=actual,
-                                    input_chained=own, actual_chained=actual)
+    isolated, found = compare_layer(
+        NORM,
+        bn,
+        f32.KERAS,
+        input_reference=x,
+        expected=expected,
+        actual_isolated=actual,
+        input_chained=own,
+        actual_chained=actual,
+    )
     assert judge(isolated) == "ROUNDING" and judge(found, upstream_holds=False) == "GROSS"

@@ -1,4 +1,6 @@
-"""Clean reorderings stay ROUNDING, every known fault does not, and the figures say where and how much."""
+"""Clean reorderings stay ROUNDING, every known fault does not, and the figures say where and how
+much.
+"""
 
 from dataclasses import replace
 
@@ -17,7 +19,9 @@ CONV = f32.layer("Convolution2D", **f32.CONV)
 NORM = f32.layer("BatchNormalization", epsilon=1e-5, mode=0, axis=1)
 GRU = f32.layer("GRU", return_sequences=True, activation="tanh", inner_activation="hard_sigmoid")
 DENSE = f32.layer("Dense", activation="sigmoid")
-POOL = f32.layer("MaxPooling2D", pool_size=[2, 2], strides=[2, 2], border_mode="valid", dim_ordering="th")
+POOL = f32.layer(
+    "MaxPooling2D", pool_size=[2, 2], strides=[2, 2], border_mode="valid", dim_ordering="th"
+)
 BROKEN = {"FORMULA(unnamed)", "GROSS"}
 
 
@@ -29,11 +33,17 @@ def rng():
 @pytest.fixture(scope="module")
 def given(rng):
     """x (2, 8, 24, 40), convolution and normalisation parameters."""
-    return (rng.standard_normal((2, 8, 24, 40)) * 3 + 1).astype(F), f32.conv_params(rng), f32.norm_params(rng, 8)
+    return (
+        (rng.standard_normal((2, 8, 24, 40)) * 3 + 1).astype(F),
+        f32.conv_params(rng),
+        f32.norm_params(rng, 8),
+    )
 
 
 def compare(layer, params, x, actual, expected, keras=f32.KERAS):
-    found, _ = compare_layer(layer, params, keras, input_reference=x, expected=expected, actual_isolated=actual)
+    found, _ = compare_layer(
+        layer, params, keras, input_reference=x, expected=expected, actual_isolated=actual
+    )
     return found, judge(found)
 
 
@@ -41,7 +51,9 @@ def compare(layer, params, x, actual, expected, keras=f32.KERAS):
 @pytest.mark.parametrize("original", ["forward", "blocked"])
 def test_any_order_of_summation_is_rounding(given, order, original):
     x, params, _ = given
-    found, verdict = compare(CONV, params, x, f32.conv(x, params, order), f32.conv(x, params, original))
+    found, verdict = compare(
+        CONV, params, x, f32.conv(x, params, order), f32.conv(x, params, original)
+    )
     assert verdict == ("EXACT" if order == original else "ROUNDING")
     assert 0.05 <= found["q_port"] <= 1.2 and found["rho_det"] <= 1 and found["effective_bits"] > 20
     assert found["beyond"] == 0 and found["support"] is None
@@ -61,15 +73,31 @@ def swap_filters(w):
     w[[2, 9]] = w[[9, 2]]
 
 
-@pytest.mark.parametrize(("port", "verdicts", "channels"), [
-    (lambda x, p: f32.conv(x, p, flip=False), {"GROSS"}, 12),
-    (lambda x, p: f32.conv(x, {**p, "W": p["W"].transpose(0, 1, 3, 2)}), {"GROSS"}, 12),
-    (lambda x, p: f32.conv(x, with_changed(p, "W", swap_filters)), BROKEN, 2),
-    (lambda x, p: f32.conv(x, with_changed(p, "W", scale_tap)), {"FORMULA(unnamed)"}, 1),
-    (lambda x, p: f32.conv(x, {**p, "b": np.zeros_like(p["b"])}), BROKEN, 12),
-    (lambda x, p: f32.conv(x, {**p, "W": p["W"].astype("f2").astype(F)}), BROKEN | {"EXCESS ROUNDING"}, 12),
-    (lambda x, p: f32.conv(x, p, mode="edge"), BROKEN, 12)],
-    ids=["not flipped", "transposed", "filters swapped", "one tap 1 % off", "bias dropped", "float16 weights", "edge padding"])
+@pytest.mark.parametrize(
+    ("port", "verdicts", "channels"),
+    [
+        (lambda x, p: f32.conv(x, p, flip=False), {"GROSS"}, 12),
+        (lambda x, p: f32.conv(x, {**p, "W": p["W"].transpose(0, 1, 3, 2)}), {"GROSS"}, 12),
+        (lambda x, p: f32.conv(x, with_changed(p, "W", swap_filters)), BROKEN, 2),
+        (lambda x, p: f32.conv(x, with_changed(p, "W", scale_tap)), {"FORMULA(unnamed)"}, 1),
+        (lambda x, p: f32.conv(x, {**p, "b": np.zeros_like(p["b"])}), BROKEN, 12),
+        (
+            lambda x, p: f32.conv(x, {**p, "W": p["W"].astype("f2").astype(F)}),
+            BROKEN | {"EXCESS ROUNDING"},
+            12,
+        ),
+        (lambda x, p: f32.conv(x, p, mode="edge"), BROKEN, 12),
+    ],
+    ids=[
+        "not flipped",
+        "transposed",
+        "filters swapped",
+        "one tap 1 % off",
+        "bias dropped",
+        "float16 weights",
+        "edge padding",
+    ],
+)
 def test_a_faulty_convolution_is_no_rounding(given, port, verdicts, channels):
     x, params, _ = given
     found, verdict = compare(CONV, params, x, port(x, params), f32.conv(x, params))
@@ -85,7 +113,10 @@ def test_where_the_fault_is(given):
     assert tap["support"]["text"] == "1 of 12 channels (7)" and tap["support"]["indices"][1] == [7]
     assert tap["worst_index"][1] == 7
     edges, _ = compare(CONV, params, x, f32.conv(x, params, mode="edge"), expected)
-    assert edges["support"]["edges_only"] and edges["support"]["text"] == "12 of 12 channels, edges only"
+    assert (
+        edges["support"]["edges_only"]
+        and edges["support"]["text"] == "12 of 12 channels, edges only"
+    )
 
 
 def test_the_worst_element_is_the_one_that_is_worst(given):
@@ -95,9 +126,18 @@ def test_the_worst_element_is_the_one_that_is_worst(given):
     actual[1, 3, 20, 11] += F(0.5)
     found, verdict = compare(CONV, params, x, actual, expected)
     assert verdict in BROKEN
-    assert found["worst_index"] == [1, 3, 20, 11] and found["beyond"] == 1 and found["beyond_share"] == 1 / expected.size
-    assert found["worst_actual"] == actual[1, 3, 20, 11] and found["worst_expected"] == expected[1, 3, 20, 11]
-    assert found["rho_port"] == pytest.approx(abs(found["worst_actual"] - found["worst_oracle"]) / found["worst_allowed"])
+    assert (
+        found["worst_index"] == [1, 3, 20, 11]
+        and found["beyond"] == 1
+        and found["beyond_share"] == 1 / expected.size
+    )
+    assert (
+        found["worst_actual"] == actual[1, 3, 20, 11]
+        and found["worst_expected"] == expected[1, 3, 20, 11]
+    )
+    assert found["rho_port"] == pytest.approx(
+        abs(found["worst_actual"] - found["worst_oracle"]) / found["worst_allowed"]
+    )
     assert found["max_abs"] == abs(float(actual[1, 3, 20, 11]) - float(expected[1, 3, 20, 11]))
     assert found["rms"] == pytest.approx(found["max_abs"] / np.sqrt(expected.size))
     assert found["bitwise_share"] == 1 - 1 / expected.size
@@ -108,7 +148,11 @@ def test_structure_finds_a_gain_and_an_offset_under_the_bound(given):
     exact = np.concatenate([part for part in blocks_of(witness(CONV, params, x, f32.KERAS))])
     expected = f32.conv(x, params, "blocked")
     gained, verdict = compare(CONV, params, x, expected * F(1 + 6 * 2.0**-24 * 2), expected)
-    assert gained["rho_port"] < 1 and verdict == "FORMULA(unnamed)" and len(gained["structure"]["gain_channels"]) == 12
+    assert (
+        gained["rho_port"] < 1
+        and verdict == "FORMULA(unnamed)"
+        and len(gained["structure"]["gain_channels"]) == 12
+    )
     shifted = expected.copy()
     shifted[:, 4] += F(1e-5) * np.abs(exact).mean() / 2
     offset, verdict = compare(CONV, params, x, shifted, expected)
@@ -117,8 +161,17 @@ def test_structure_finds_a_gain_and_an_offset_under_the_bound(given):
 
 
 def test_silence_repeats_one_error_and_is_no_structure():
-    """Five sixths of the image are one patch: its rounding error is a whole channel's, and yet rounding."""
-    assert sum(compare_silence(seed, order) for seed in range(3) for order in ("forward", "pairwise", "blocked")) >= 6
+    """Five sixths of the image are one patch: its rounding error is a whole channel's, and yet
+    rounding.
+    """
+    assert (
+        sum(
+            compare_silence(seed, order)
+            for seed in range(3)
+            for order in ("forward", "pairwise", "blocked")
+        )
+        >= 6
+    )
 
 
 def compare_silence(seed, order):
@@ -136,7 +189,9 @@ def compare_silence(seed, order):
 
 
 def test_terms_that_repeat_are_rounded_alike_and_are_no_structure():
-    """Two thirds of the input are an ELU's -1: a channel's gain passes 2 u with a t of 31, of rounding alone; 32 u are seen."""
+    """Two thirds of the input are an ELU's -1: a channel's gain passes 2 u with a t of 31, of
+    rounding alone; 32 u are seen.
+    """
     rng = np.random.default_rng(1)
     params = f32.conv_params(rng, 24, 16)
     x = rng.standard_normal((2, 16, 24, 85))
@@ -159,7 +214,9 @@ def test_an_offset_read_far_from_the_values_may_be_what_their_gain_may_make_ther
         tally.add(judge.block(where))
     near, gain = (tally.regression.channels()[what][1] for what in ("offset", "gain"))
     tally.regression.limits = replace(judge.limits, centre=judge.limits.centre - 1e4)
-    assert tally.regression.channels()["offset"][1] == pytest.approx(near + (gain - 2 * U) * 1e4, rel=1e-3)
+    assert tally.regression.channels()["offset"][1] == pytest.approx(
+        near + (gain - 2 * U) * 1e4, rel=1e-3
+    )
 
 
 def test_a_large_channel_is_fitted_from_a_part_of_it(monkeypatch, given):
@@ -179,17 +236,29 @@ def blocks_of(judged):
 @pytest.mark.parametrize("fused", [False, True])
 def test_normalisation_in_any_order_is_rounding(given, fused):
     x, _, params = given
-    found, verdict = compare(NORM, params, x, f32.norm(x, params, fused=fused), f32.norm(x, params, fused=not fused))
+    found, verdict = compare(
+        NORM, params, x, f32.norm(x, params, fused=fused), f32.norm(x, params, fused=not fused)
+    )
     assert verdict == "ROUNDING" and 0.05 <= found["q_port"] <= 1.2
 
 
-@pytest.mark.parametrize(("port", "verdicts"), [
-    (lambda x, p: f32.norm(x, p, eps=2e-5), {"FORMULA(unnamed)"}),
-    (lambda x, p: f32.norm(x, p, eps=1e-3), {"FORMULA(unnamed)"}),
-    (lambda x, p: f32.norm(x, {**p, "running_std": p["running_std"] ** 2}), BROKEN),
-    (lambda x, p: f32.norm(x, {**p, "running_mean": 0 * p["running_mean"]}), BROKEN),
-    (lambda x, p: f32.norm(x, {**p, "gamma": np.roll(p["gamma"], 1)}), BROKEN)],
-    ids=["eps twice as large", "eps 1e-3", "std for variance", "mean dropped", "gamma of the neighbour"])
+@pytest.mark.parametrize(
+    ("port", "verdicts"),
+    [
+        (lambda x, p: f32.norm(x, p, eps=2e-5), {"FORMULA(unnamed)"}),
+        (lambda x, p: f32.norm(x, p, eps=1e-3), {"FORMULA(unnamed)"}),
+        (lambda x, p: f32.norm(x, {**p, "running_std": p["running_std"] ** 2}), BROKEN),
+        (lambda x, p: f32.norm(x, {**p, "running_mean": 0 * p["running_mean"]}), BROKEN),
+        (lambda x, p: f32.norm(x, {**p, "gamma": np.roll(p["gamma"], 1)}), BROKEN),
+    ],
+    ids=[
+        "eps twice as large",
+        "eps 1e-3",
+        "std for variance",
+        "mean dropped",
+        "gamma of the neighbour",
+    ],
+)
 def test_a_faulty_normalisation_is_no_rounding(given, port, verdicts):
     x, _, params = given
     assert compare(NORM, params, x, port(x, params), f32.norm(x, params))[1] in verdicts
@@ -202,7 +271,9 @@ def test_batch_statistics(given):
     def port(x, mean=None):
         mean = x.mean((0, 2, 3), keepdims=True) if mean is None else mean
         spread = np.sqrt(((x - mean) ** 2).mean((0, 2, 3), keepdims=True) + F(1e-6)) + F(1e-6)
-        return (x - mean) * (params["gamma"][:, None, None] / spread) + params["beta"][:, None, None]
+        return (x - mean) * (params["gamma"][:, None, None] / spread) + params["beta"][
+            :, None, None
+        ]
 
     reference = port(x, x.mean((0, 2, 3), keepdims=True, dtype="f8").astype(F))
     assert compare(layer, params, x, port(x), reference, "1.0.6")[1] in {"EXACT", "ROUNDING"}
@@ -214,7 +285,10 @@ def test_batch_statistics(given):
 def test_both_exponentials_are_rounding(given, exp):
     x = given[0]
     other = f32.elu(x, exp=lambda v: np.expm1(v.astype("f8")).astype(F))
-    assert compare(f32.layer("ELU", alpha=1.0), {}, x, f32.elu(x, exp=exp), other)[1] in {"EXACT", "ROUNDING"}
+    assert compare(f32.layer("ELU", alpha=1.0), {}, x, f32.elu(x, exp=exp), other)[1] in {
+        "EXACT",
+        "ROUNDING",
+    }
 
 
 def test_faulty_elus(given):
@@ -222,8 +296,14 @@ def test_faulty_elus(given):
     expected = f32.elu(x)
     scaled, verdict = compare(layer, {}, x, f32.elu(x, alpha=0.999), expected)
     assert verdict == "FORMULA(unnamed)" and scaled["support"]["side"] == "x <= 0"
-    nudged, verdict = compare(layer, {}, x, np.where(x > 0, np.nextafter(expected, F(9)), expected), expected)
-    assert verdict in BROKEN and nudged["rho_port"] == float("inf") and nudged["support"]["side"] == "x > 0"
+    nudged, verdict = compare(
+        layer, {}, x, np.where(x > 0, np.nextafter(expected, F(9)), expected), expected
+    )
+    assert (
+        verdict in BROKEN
+        and nudged["rho_port"] == float("inf")
+        and nudged["support"]["side"] == "x > 0"
+    )
     assert nudged["worst_allowed"] == 0
 
 
@@ -235,7 +315,10 @@ def test_pooling_must_be_bit_for_bit(given):
     assert verdict in BROKEN and nudged["rho_port"] == nudged["rho_det"] == float("inf")
     covering = np.pad(expected, ((0, 0), (0, 0), (0, 0), (0, 1)))
     found, verdict = compare(POOL, {}, x, covering, expected)
-    assert verdict == "INCOMPARABLE" and found["fault"] == "shape (2, 8, 12, 21) instead of (2, 8, 12, 20)"
+    assert (
+        verdict == "INCOMPARABLE"
+        and found["fault"] == "shape (2, 8, 12, 21) instead of (2, 8, 12, 20)"
+    )
 
 
 def test_minus_zero_is_zero_and_is_counted():
@@ -248,8 +331,10 @@ def test_minus_zero_is_zero_and_is_counted():
 @pytest.mark.parametrize("kind", ["Permute", "Dropout"])
 def test_what_moves_values_may_not_change_them(given, kind):
     x = given[0]
-    layer, move = {"Permute": (f32.layer("Permute", dims=[3, 1, 2]), lambda x: x.transpose(0, 3, 1, 2)),
-                   "Dropout": (f32.layer("Dropout", p=0.5), lambda x: x)}[kind]
+    layer, move = {
+        "Permute": (f32.layer("Permute", dims=[3, 1, 2]), lambda x: x.transpose(0, 3, 1, 2)),
+        "Dropout": (f32.layer("Dropout", p=0.5), lambda x: x),
+    }[kind]
     assert compare(layer, {}, x, move(x).copy(), move(x))[1] == "EXACT"
     assert compare(layer, {}, x, move(x) * F(0.5), move(x))[1] == "GROSS"
 
@@ -263,7 +348,11 @@ def test_sigmoids(rng):
     tanh_form = np.tanh(sums / 2) / 2 + F(0.5)
     for actual in (expected, tanh_form, (1 / (1 + np.exp(-sums.astype("f8")))).astype(F)):
         assert compare(DENSE, params, x, actual.astype(F), expected)[1] in {"EXACT", "ROUNDING"}
-    for actual in (f32.hard_sigmoid(sums), f32.theano_sigmoid(sums - params["b"]), f32.theano_sigmoid(sums * F(1.0001))):
+    for actual in (
+        f32.hard_sigmoid(sums),
+        f32.theano_sigmoid(sums - params["b"]),
+        f32.theano_sigmoid(sums * F(1.0001)),
+    ):
         assert compare(DENSE, params, x, actual, expected)[1] in BROKEN
 
 
@@ -275,23 +364,38 @@ def test_grus(rng):
     last = f32.layer("GRU", return_sequences=False)
     assert compare(last, p, x, clean[:, -1], expected[:, -1])[1] == "ROUNDING"
     true_sigmoid = {"gate": lambda v: (1 / (1 + np.exp(-v))).astype(F)}
-    for fault in ({"reset_after": True}, {"swap": True}, true_sigmoid, {"gate": lambda v: f32.hard_sigmoid(v, 1 / 6)}):
+    for fault in (
+        {"reset_after": True},
+        {"swap": True},
+        true_sigmoid,
+        {"gate": lambda v: f32.hard_sigmoid(v, 1 / 6)},
+    ):
         found, verdict = compare(GRU, p, x, f32.gru(x, p, **fault), expected)
         assert verdict in BROKEN, fault
         steps = found["support"]["indices"][1]
-        assert (0 not in steps) == ("reset_after" in fault), "before the second step there is no state to reset"
+        assert (0 not in steps) == ("reset_after" in fault), (
+            "before the second step there is no state to reset"
+        )
 
 
-@pytest.mark.parametrize(("damage", "says"), [
-    (lambda y: np.where(y > 3, F(np.nan), y), "the port's values are NaN"),
-    (lambda y: np.where(y > 3, F(np.inf), y), "the port's values are NaN or infinite"),
-    (lambda y: y[:1], "shape"), (lambda y: y.astype("f8"), "dtype float64 instead of float32"),
-    (lambda y: y.reshape(2, 8, -1), "shape")])
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda y: np.where(y > 3, F(np.nan), y), "the port's values are NaN"),
+        (lambda y: np.where(y > 3, F(np.inf), y), "the port's values are NaN or infinite"),
+        (lambda y: y[:1], "shape"),
+        (lambda y: y.astype("f8"), "dtype float64 instead of float32"),
+        (lambda y: y.reshape(2, 8, -1), "shape"),
+    ],
+)
 @pytest.mark.parametrize("kind", ["ELU", "Dropout", "BatchNormalization"])
 def test_what_cannot_be_compared_is_never_green(given, damage, says, kind):
     x, _, norm = given
-    layer, params, y = {"ELU": (f32.layer("ELU", alpha=1.0), {}, f32.elu(x)), "Dropout": (f32.layer("Dropout", p=0.1), {}, x),
-                        "BatchNormalization": (NORM, norm, f32.norm(x, norm))}[kind]
+    layer, params, y = {
+        "ELU": (f32.layer("ELU", alpha=1.0), {}, f32.elu(x)),
+        "Dropout": (f32.layer("Dropout", p=0.1), {}, x),
+        "BatchNormalization": (NORM, norm, f32.norm(x, norm)),
+    }[kind]
     found, verdict = compare(layer, params, x, damage(y), y)
     assert verdict == "INCOMPARABLE" and says in found["fault"]
 
@@ -301,7 +405,11 @@ def test_nan_or_infinity_on_both_sides_is_not_green(given, spoilt):
     x = given[0].copy()
     x[0, 0, 0, 0] = spoilt
     found, verdict = compare(f32.layer("Dropout", p=0.1), {}, x, x.copy(), x)
-    assert verdict == "INCOMPARABLE" and "1 of the port's" in found["fault"] and "the original's" in found["fault"]
+    assert (
+        verdict == "INCOMPARABLE"
+        and "1 of the port's" in found["fault"]
+        and "the original's" in found["fault"]
+    )
 
 
 def test_nothing_at_all_is_not_green():
@@ -321,7 +429,9 @@ def test_an_original_that_its_oracle_does_not_explain_is_said_first(given):
 
 def test_measure_takes_a_witness(given):
     x, _, params = given
-    found = measure(f32.norm(x, params, fused=True), f32.norm(x, params), witness(NORM, params, x, f32.KERAS))
+    found = measure(
+        f32.norm(x, params, fused=True), f32.norm(x, params), witness(NORM, params, x, f32.KERAS)
+    )
     assert judge(found) == "ROUNDING"
 
 
@@ -332,16 +442,21 @@ def test_blocks_and_the_whole_give_the_same_figures(given, monkeypatch, kind, si
     layer, params, actual, expected = {
         "Convolution2D": (CONV, conv, f32.conv(x, conv), f32.conv(x, conv, "blocked")),
         "BatchNormalization": (NORM, norm, f32.norm(x, norm, fused=True), f32.norm(x, norm)),
-        "ELU": (f32.layer("ELU", alpha=0.7), {}, f32.elu(x, 0.7, np.expm1), f32.elu(x, 0.7))}[kind]
+        "ELU": (f32.layer("ELU", alpha=0.7), {}, f32.elu(x, 0.7, np.expm1), f32.elu(x, 0.7)),
+    }[kind]
     whole, _ = compare(layer, params, x, actual, expected)
     for module in ("rounding", "convolution"):
         monkeypatch.setattr(f"parity.{module}.BLOCK", size)
     pieces, _ = compare(layer, params, x, actual, expected)
     for key, figure in whole.items():
         if isinstance(figure, float):
-            assert pieces[key] == pytest.approx(figure, rel=1e-5), key  # the squares are summed in float32
+            assert pieces[key] == pytest.approx(figure, rel=1e-5), (
+                key
+            )  # the squares are summed in float32
         elif key == "closeness":
             figures = [figure["bits"], *figure["interval"]]
-            assert [pieces[key]["bits"], *pieces[key]["interval"]] == pytest.approx(figures, rel=1e-5)
+            assert [pieces[key]["bits"], *pieces[key]["interval"]] == pytest.approx(
+                figures, rel=1e-5
+            )
         elif key != "structure":
             assert pieces[key] == figure, key

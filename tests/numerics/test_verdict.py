@@ -2,42 +2,74 @@
 
 import pytest
 
-from parity.verdict import HOLDS, INHERITED, NOT_COMPARED, RULES, VERDICTS, holds, judge, reference_is_sane, worst
+from parity.verdict import (
+    HOLDS,
+    INHERITED,
+    NOT_COMPARED,
+    RULES,
+    VERDICTS,
+    holds,
+    judge,
+    reference_is_sane,
+    worst,
+)
 
 NAN, INF = float("nan"), float("inf")
-CLEAN = {"fault": "", "exact": False, "bitwise_equal": False, "rho_port": 0.5, "q_port": 0.9, "rho_reference": 0.5,
-         "q_reference": 0.5, "rho_det": 0.1, "structured": False, "u_in": None, "effective_bits": 22.0}
+CLEAN = {
+    "fault": "",
+    "exact": False,
+    "bitwise_equal": False,
+    "rho_port": 0.5,
+    "q_port": 0.9,
+    "rho_reference": 0.5,
+    "q_reference": 0.5,
+    "rho_det": 0.1,
+    "structured": False,
+    "u_in": None,
+    "effective_bits": 22.0,
+}
 
 
-@pytest.mark.parametrize(("changes", "verdict"), [
-    ({}, "ROUNDING"),
-    ({"fault": "shape (2,) instead of (3,)"}, "INCOMPARABLE"),
-    ({"fault": "NaN", "exact": True}, "INCOMPARABLE"),
-    ({"exact": True, "rho_reference": 9.0}, "EXACT"),
-    ({"rho_reference": 1.01}, "ORACLE-SUSPECT"),
-    ({"rho_reference": 1.01, "rho_port": 1e6, "effective_bits": 0.0}, "ORACLE-SUSPECT"),
-    ({"rho_reference": NAN}, "ORACLE-SUSPECT"),
-    ({"rho_port": 1.0, "q_port": 1.5}, "ROUNDING"),
-    ({"rho_port": 1.01}, "EXCESS ROUNDING"),
-    ({"q_port": 1.51}, "EXCESS ROUNDING"),
-    ({"rho_port": 400.0, "rho_det": 1.0}, "EXCESS ROUNDING"),
-    ({"rho_port": 400.0, "rho_det": 1.3, "u_in": 2.0**-11}, "EXCESS ROUNDING"),
-    ({"rho_port": 4000.0, "rho_det": 13.0, "u_in": 2.0**-8.5}, "EXCESS ROUNDING"),
-    ({"rho_port": 400.0, "rho_det": 1.3, "u_in": 2.0**-9.5}, "FORMULA(unnamed)"),
-    ({"rho_port": 400.0, "rho_det": 1.3, "u_in": 2.0**-11, "structured": True}, "FORMULA(unnamed)"),
-    ({"structured": True}, "FORMULA(unnamed)"),
-    ({"rho_port": 400.0, "rho_det": 1.3}, "FORMULA(unnamed)"),
-    ({"rho_port": 400.0, "rho_det": 1.3, "effective_bits": 8.0}, "FORMULA(unnamed)"),
-    ({"rho_port": 400.0, "rho_det": 1.3, "effective_bits": 7.99}, "GROSS"),
-    ({"rho_port": INF, "rho_det": INF, "effective_bits": NAN}, "GROSS"),
-])
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "ROUNDING"),
+        ({"fault": "shape (2,) instead of (3,)"}, "INCOMPARABLE"),
+        ({"fault": "NaN", "exact": True}, "INCOMPARABLE"),
+        ({"exact": True, "rho_reference": 9.0}, "EXACT"),
+        ({"rho_reference": 1.01}, "ORACLE-SUSPECT"),
+        ({"rho_reference": 1.01, "rho_port": 1e6, "effective_bits": 0.0}, "ORACLE-SUSPECT"),
+        ({"rho_reference": NAN}, "ORACLE-SUSPECT"),
+        ({"rho_port": 1.0, "q_port": 1.5}, "ROUNDING"),
+        ({"rho_port": 1.01}, "EXCESS ROUNDING"),
+        ({"q_port": 1.51}, "EXCESS ROUNDING"),
+        ({"rho_port": 400.0, "rho_det": 1.0}, "EXCESS ROUNDING"),
+        ({"rho_port": 400.0, "rho_det": 1.3, "u_in": 2.0**-11}, "EXCESS ROUNDING"),
+        ({"rho_port": 4000.0, "rho_det": 13.0, "u_in": 2.0**-8.5}, "EXCESS ROUNDING"),
+        ({"rho_port": 400.0, "rho_det": 1.3, "u_in": 2.0**-9.5}, "FORMULA(unnamed)"),
+        (
+            {"rho_port": 400.0, "rho_det": 1.3, "u_in": 2.0**-11, "structured": True},
+            "FORMULA(unnamed)",
+        ),
+        ({"structured": True}, "FORMULA(unnamed)"),
+        ({"rho_port": 400.0, "rho_det": 1.3}, "FORMULA(unnamed)"),
+        ({"rho_port": 400.0, "rho_det": 1.3, "effective_bits": 8.0}, "FORMULA(unnamed)"),
+        ({"rho_port": 400.0, "rho_det": 1.3, "effective_bits": 7.99}, "GROSS"),
+        ({"rho_port": INF, "rho_det": INF, "effective_bits": NAN}, "GROSS"),
+    ],
+)
 def test_each_row(changes, verdict):
     assert judge(CLEAN | changes) == verdict
 
 
-@pytest.mark.parametrize("key", ["rho_port", "q_port", "rho_reference", "rho_det", "effective_bits"])
+@pytest.mark.parametrize(
+    "key", ["rho_port", "q_port", "rho_reference", "rho_det", "effective_bits"]
+)
 def test_nan_passes_no_row(key):
-    failing = {"rho_det": {"rho_port": 2.0}, "effective_bits": {"rho_port": 2.0, "rho_det": 2.0}}.get(key, {})
+    failing = {
+        "rho_det": {"rho_port": 2.0},
+        "effective_bits": {"rho_port": 2.0, "rho_det": 2.0},
+    }.get(key, {})
     assert judge(CLEAN | failing | {key: NAN}) not in HOLDS
 
 
@@ -51,9 +83,14 @@ def test_below_a_broken_layer_a_clean_one_has_inherited_its_difference():
     assert judge(CLEAN, upstream_holds=False) == INHERITED
     assert judge(CLEAN | {"exact": True}, upstream_holds=False) == INHERITED
     assert judge(CLEAN | {"exact": True, "bitwise_equal": True}, upstream_holds=False) == "EXACT"
-    assert judge(CLEAN | {"fault": "NaN", "input_fault": "its input holds NaN"}, upstream_holds=False) == INHERITED
+    assert (
+        judge(CLEAN | {"fault": "NaN", "input_fault": "its input holds NaN"}, upstream_holds=False)
+        == INHERITED
+    )
     assert judge(CLEAN | {"fault": "NaN", "input_fault": "its input holds NaN"}) == "INCOMPARABLE"
-    assert judge(CLEAN | {"rho_port": 9.0, "rho_det": 9.0}, upstream_holds=False) == "FORMULA(unnamed)"
+    assert (
+        judge(CLEAN | {"rho_port": 9.0, "rho_det": 9.0}, upstream_holds=False) == "FORMULA(unnamed)"
+    )
 
 
 def test_severity():
@@ -67,5 +104,10 @@ def test_severity():
 def test_the_guard_on_the_original():
     assert reference_is_sane(CLEAN)
     assert reference_is_sane(CLEAN | {"rho_reference": 0.0, "q_reference": 0.0})
-    for changes in ({"rho_reference": 1.1}, {"q_reference": 0.01}, {"q_reference": 1.3}, {"q_reference": NAN}):
+    for changes in (
+        {"rho_reference": 1.1},
+        {"q_reference": 0.01},
+        {"q_reference": 1.3},
+        {"q_reference": NAN},
+    ):
         assert not reference_is_sane(CLEAN | changes)

@@ -19,7 +19,10 @@ def keras_weights():
 
     def make(model):
         rng = np.random.default_rng(11)
-        return {name: draw(name, array.shape, rng) for name, array in keras_arrays(Tagger(model)).items()}
+        return {
+            name: draw(name, array.shape, rng)
+            for name, array in keras_arrays(Tagger(model)).items()
+        }
 
     return make
 

@@ -19,7 +19,9 @@ def write_keras_file(path, model, arrays):
         file.attrs["layer_names"] = [name.encode() for name in Tagger(model).layer_names]
         for name in Tagger(model).layer_names:
             held = [dataset for dataset in arrays if dataset.startswith(name + "/")]
-            file.create_group(name).attrs["weight_names"] = [dataset.split("/")[1].encode() for dataset in held]
+            file.create_group(name).attrs["weight_names"] = [
+                dataset.split("/")[1].encode() for dataset in held
+            ]
         for name, array in arrays.items():
             file[name] = array
     return path

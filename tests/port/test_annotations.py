@@ -10,23 +10,50 @@ import pytest
 import port
 from port.models import Tagger
 
-NAMES = ("audio", "calibration", "inputs", "mel", "models", "mpeg", "pictures", "provenance", "results", "tagging", "weights")
+NAMES = (
+    "audio",
+    "calibration",
+    "inputs",
+    "mel",
+    "models",
+    "mpeg",
+    "pictures",
+    "provenance",
+    "results",
+    "tagging",
+    "weights",
+)
 MODULES = ("port", *(f"port.{name}" for name in NAMES))
-LATE = {"pandas": pandas, "Tagger": Tagger}  # named in annotations, imported only where they are needed
+LATE = {
+    "pandas": pandas,
+    "Tagger": Tagger,
+}  # named in annotations, imported only where they are needed
 
 
 def public_functions(module):
-    found = {name: item for name, item in vars(module).items() if name[0] != "_" and getattr(item, "__module__", None) == module.__name__}
+    found = {
+        name: item
+        for name, item in vars(module).items()
+        if name[0] != "_" and getattr(item, "__module__", None) == module.__name__
+    }
     for name, item in list(found.items()):
         if inspect.isclass(item) and item is Tagger:
-            found |= {f"{name}.{key}": value for key, value in vars(item).items() if inspect.isfunction(value) and key[0] != "_"}
+            found |= {
+                f"{name}.{key}": value
+                for key, value in vars(item).items()
+                if inspect.isfunction(value) and key[0] != "_"
+            }
     return {name: item for name, item in found.items() if inspect.isfunction(item)}
 
 
 def missing(function):
     """Parameters without an annotation, and "return" where that has none."""
     hints = typing.get_type_hints(function, localns=LATE)
-    named = [key for key, given in inspect.signature(function).parameters.items() if given.kind is not given.VAR_KEYWORD and key != "self"]
+    named = [
+        key
+        for key, given in inspect.signature(function).parameters.items()
+        if given.kind is not given.VAR_KEYWORD and key != "self"
+    ]
     return [key for key in (*named, "return") if key not in hints]
 
 

@@ -23,7 +23,9 @@ def wav(tmp_path):
 def noise(samples, channels=1):
     # Louder and louder, so that every shift in time shows.
     rng = np.random.default_rng(9)
-    return (rng.normal(0, 0.1, (samples, channels)) * np.linspace(0.1, 1, samples)[:, None]).astype(np.float32)
+    return (rng.normal(0, 0.1, (samples, channels)) * np.linspace(0.1, 1, samples)[:, None]).astype(
+        np.float32
+    )
 
 
 @pytest.mark.parametrize("excess", [0, 1, 2, 1001])
@@ -55,23 +57,31 @@ def test_stereo_is_mixed(wav):
 
 def test_the_middle_of_a_long_file_is_what_a_cut_file_gives(wav):
     long = noise(CLIP_SAMPLES + 5001)
-    np.testing.assert_array_equal(melgram(wav(long)), melgram(wav(long[2500 : 2500 + CLIP_SAMPLES], name="cut.wav")))
+    np.testing.assert_array_equal(
+        melgram(wav(long)), melgram(wav(long[2500 : 2500 + CLIP_SAMPLES], name="cut.wav"))
+    )
 
 
 def test_decibel_of_the_squared_mel_power(wav):
     import librosa
 
     samples = noise(CLIP_SAMPLES)[:, 0]
-    power = librosa.feature.melspectrogram(y=samples, sr=12000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect")
+    power = librosa.feature.melspectrogram(
+        y=samples, sr=12000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect"
+    )
     decibel = 10 * np.log10(np.maximum(1e-10, power.astype(np.float64) ** 2))
-    np.testing.assert_allclose(melgram(wav(samples))[0, 0], np.maximum(decibel, decibel.max() - 80), atol=1e-3)
+    np.testing.assert_allclose(
+        melgram(wav(samples))[0, 0], np.maximum(decibel, decibel.max() - 80), atol=1e-3
+    )
 
 
 def test_another_sampling_rate_is_resampled(wav):
     t = np.arange(2 * 44100) / 44100
     mel = melgram(wav(np.sin(2 * np.pi * 1000 * t).astype(np.float32), rate_hz=44100))[0, 0]
     tone_there = mel[:, 20:80].mean(axis=1)
-    assert tone_there.argmax() == mel[:, 40].argmax() and mel[:, 100:].max() == mel.min(), "2 s of tone, silence after"
+    assert tone_there.argmax() == mel[:, 40].argmax() and mel[:, 100:].max() == mel.min(), (
+        "2 s of tone, silence after"
+    )
 
 
 def test_silence_is_silence(wav):
@@ -94,12 +104,19 @@ def test_bad_audio_is_one_sentence(tmp_path, wav):
     for path, said in cases.items():
         with pytest.raises(AudioError) as caught:
             melgram(path)
-        assert said in str(caught.value) and str(path) in str(caught.value) and "\n" not in str(caught.value)
+        assert (
+            said in str(caught.value)
+            and str(path) in str(caught.value)
+            and "\n" not in str(caught.value)
+        )
 
 
 def test_importing_the_module_does_not_import_librosa():
     code = "import sys, port.audio; sys.exit('librosa' in sys.modules)"
-    assert audio.CLIP_FRAMES == 1366 and subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert (
+        audio.CLIP_FRAMES == 1366
+        and subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    )
 
 
 def test_the_numbers_are_librosas(wav):
@@ -108,16 +125,25 @@ def test_the_numbers_are_librosas(wav):
     from port import mel
 
     samples = noise(CLIP_SAMPLES)[:, 0]
-    power = librosa.feature.melspectrogram(y=samples, sr=12000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect")
-    np.testing.assert_array_equal(mel._filters(), librosa.filters.mel(sr=12000, n_fft=512, n_mels=96))
-    np.testing.assert_allclose(mel.decibel_of(samples), librosa.amplitude_to_db(power, ref=1.0), rtol=0, atol=2e-4)
+    power = librosa.feature.melspectrogram(
+        y=samples, sr=12000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect"
+    )
+    np.testing.assert_array_equal(
+        mel._filters(), librosa.filters.mel(sr=12000, n_fft=512, n_mels=96)
+    )
+    np.testing.assert_allclose(
+        mel.decibel_of(samples), librosa.amplitude_to_db(power, ref=1.0), rtol=0, atol=2e-4
+    )
 
 
 def test_frames_follow_each_other_and_the_rest_is_dropped():
     samples = np.arange(2 * CLIP_SAMPLES + 5)
     first, second = audio.frames(samples)
     np.testing.assert_array_equal(np.concatenate([first, second]), samples[: 2 * CLIP_SAMPLES])
-    assert len(audio.frames(samples[:100])) == 1 and len(audio.frames(samples[:100])[0]) == CLIP_SAMPLES
+    assert (
+        len(audio.frames(samples[:100])) == 1
+        and len(audio.frames(samples[:100])[0]) == CLIP_SAMPLES
+    )
 
 
 def test_a_wav_cut_short_is_refused(wav):
@@ -132,7 +158,9 @@ def test_an_hour_needs_no_more_than_a_gibibyte(tmp_path):
     sound = noise(rate_hz, channels=2)
     soundfile.write(path, sound, rate_hz, subtype="PCM_16")
     data_bytes = 3600 * rate_hz * 2 * 2
-    with open(path, "r+b") as stream:  # the rest of the hour is a hole in the file: silence that takes no disk
+    with open(
+        path, "r+b"
+    ) as stream:  # the rest of the hour is a hole in the file: silence that takes no disk
         stream.seek(4)
         stream.write(np.uint32(data_bytes + 36).tobytes())
         stream.seek(40)
@@ -143,6 +171,8 @@ def test_an_hour_needs_no_more_than_a_gibibyte(tmp_path):
         samples = port.audio.load_mono({str(path)!r})
         clips = [port.audio.melgram_of(clip) for clip in port.audio.frames(samples)]
         print(len(samples), len(clips), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
-    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, capture_output=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], check=True, capture_output=True
+    ).stdout
     samples, clips, peak_kib = map(int, said.split())
     assert (samples, clips) == (3600 * 12000, 123) and peak_kib < 1 << 20

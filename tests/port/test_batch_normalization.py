@@ -1,4 +1,6 @@
-"""Batch normalisation against each release's formula, written out in float64 from Keras's sources."""
+"""Batch normalisation against each release's formula, written out in float64 from Keras's
+sources.
+"""
 
 import chainer
 import chainer.functions as F
@@ -10,17 +12,48 @@ from numerical_gradients import assert_gradients
 from port.functions.normalization import moments
 from port.links.batch_normalization import BatchNormalization
 
-# release -> (eps, momentum, divisor of the test phase, divisor from a batch, what running_std follows)
+# release -> (eps, momentum, divisor of the test phase, divisor from a batch, what running_std
+# follows)
 FORMULAS = {
-    "1.0.4": (1e-6, 0.9, lambda s, e: s + e, lambda v, e: np.sqrt(v + e) + e, lambda v, e: np.sqrt(v + e)),
-    "1.0.5": (1e-6, 0.9, lambda s, e: s + e, lambda v, e: np.sqrt(v + e) + e, lambda v, e: np.sqrt(v + e)),
-    "1.0.6": (1e-6, 0.9, lambda s, e: s + e, lambda v, e: np.sqrt(v + e) + e, lambda v, e: np.sqrt(v + e)),
+    "1.0.4": (
+        1e-6,
+        0.9,
+        lambda s, e: s + e,
+        lambda v, e: np.sqrt(v + e) + e,
+        lambda v, e: np.sqrt(v + e),
+    ),
+    "1.0.5": (
+        1e-6,
+        0.9,
+        lambda s, e: s + e,
+        lambda v, e: np.sqrt(v + e) + e,
+        lambda v, e: np.sqrt(v + e),
+    ),
+    "1.0.6": (
+        1e-6,
+        0.9,
+        lambda s, e: s + e,
+        lambda v, e: np.sqrt(v + e) + e,
+        lambda v, e: np.sqrt(v + e),
+    ),
     "1.0.7": (1e-6, 0.99, lambda s, e: np.sqrt(s) + e, lambda v, e: np.sqrt(v) + e, lambda v, e: v),
     "1.0.8": (1e-5, 0.99, lambda s, e: np.sqrt(s + e), lambda v, e: np.sqrt(v + e), lambda v, e: v),
     "1.1.0": (1e-5, 0.99, lambda s, e: np.sqrt(s + e), lambda v, e: np.sqrt(v + e), lambda v, e: v),
     "1.1.2": (1e-5, 0.99, lambda s, e: np.sqrt(s + e), lambda v, e: np.sqrt(v + e), lambda v, e: v),
-    "1.2.0": (1e-3, 0.99, lambda s, e: np.sqrt(s + e), lambda v, e: np.sqrt(v + e), lambda v, e: v + e),
-    "1.2.2": (1e-3, 0.99, lambda s, e: np.sqrt(s + e), lambda v, e: np.sqrt(v + e), lambda v, e: v + e),
+    "1.2.0": (
+        1e-3,
+        0.99,
+        lambda s, e: np.sqrt(s + e),
+        lambda v, e: np.sqrt(v + e),
+        lambda v, e: v + e,
+    ),
+    "1.2.2": (
+        1e-3,
+        0.99,
+        lambda s, e: np.sqrt(s + e),
+        lambda v, e: np.sqrt(v + e),
+        lambda v, e: v + e,
+    ),
 }
 SHAPE = (3, 4, 5, 6)
 every_release = pytest.mark.parametrize("keras", FORMULAS)
@@ -33,7 +66,10 @@ def a_link(keras, axis, mode, rng):
     link = BatchNormalization(SHAPE[axis], axis=axis, mode=mode, keras=keras)
     for name in ("gamma", "beta"):
         getattr(link, name).array = rng.normal(0, 1, SHAPE[axis])
-    link.running_mean, link.running_std = rng.normal(0, TINY, SHAPE[axis]), rng.uniform(TINY, 3 * TINY, SHAPE[axis])
+    link.running_mean, link.running_std = (
+        rng.normal(0, TINY, SHAPE[axis]),
+        rng.uniform(TINY, 3 * TINY, SHAPE[axis]),
+    )
     return link
 
 
@@ -45,7 +81,9 @@ def spread(vector, axis):
 
 def expected_from(link, x, mean, divisor):
     centred = x - spread(mean, link.axis)
-    return centred / spread(divisor, link.axis) * spread(link.gamma.array, link.axis) + spread(link.beta.array, link.axis)
+    return centred / spread(divisor, link.axis) * spread(link.gamma.array, link.axis) + spread(
+        link.beta.array, link.axis
+    )
 
 
 def batch_moments(x, axis):
@@ -71,7 +109,12 @@ def test_batch_statistics(rng, keras, axis, train, mode):
     eps, _, _, batch_divisor, _ = FORMULAS[keras]
     mean, var = batch_moments(x, axis)
     with chainer.using_config("train", train):
-        np.testing.assert_allclose(link(x).array, expected_from(link, x, mean, batch_divisor(var, eps)), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            link(x).array,
+            expected_from(link, x, mean, batch_divisor(var, eps)),
+            rtol=1e-9,
+            atol=1e-12,
+        )
 
 
 @every_release
@@ -121,14 +164,17 @@ def test_the_train_phase_leaves_arrays_it_was_given_alone(rng):
 
 @pytest.mark.parametrize("mean_over_std", [0, 100])
 def test_statistics_of_a_large_batch_are_rounded_once(rng, mean_over_std):
-    # A naive float32 sum over so many values is thousands of roundings off, and the square of the ratio more.
+    # A naive float32 sum over so many values is thousands of roundings off, and the square of the
+    # ratio more.
     x = rng.normal(mean_over_std, 1, (2, 2, 96, 1366)).astype(np.float32)
     for actual, exact in zip(moments(x, 1), batch_moments(x.astype(np.float64), 1), strict=True):
         np.testing.assert_array_equal(actual.array, exact.astype(np.float32))
 
 
 @pytest.mark.parametrize("keras", ["1.0.5", "1.0.6", "1.0.7", "1.0.8", "1.2.2"])
-@pytest.mark.parametrize("train, mode, axis", [(True, 0, 1), (True, 0, 3), (False, 0, 1), (False, 2, 1)])
+@pytest.mark.parametrize(
+    "train, mode, axis", [(True, 0, 1), (True, 0, 3), (False, 0, 1), (False, 2, 1)]
+)
 def test_gradients(rng, keras, train, mode, axis):
     link = a_link(keras, axis, mode, rng)
     link.running_std = np.ones_like(link.running_std)
@@ -157,7 +203,8 @@ def test_serialises_the_running_statistics(rng, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "keras, stored", [("1.0.6", "std"), ("1.0.7", "variance"), ("1.1.0", "variance"), ("1.2.2", "variance")]
+    "keras, stored",
+    [("1.0.6", "std"), ("1.0.7", "variance"), ("1.1.0", "variance"), ("1.2.2", "variance")],
 )
 def test_the_link_says_what_running_std_holds(keras, stored):
     assert BatchNormalization(4, keras=keras).dialect.stored == stored

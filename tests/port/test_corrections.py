@@ -1,4 +1,6 @@
-"""Corrections of the input: shape and dtype stay, no clip sees another, and each does what its row says."""
+"""Corrections of the input: shape and dtype stay, no clip sees another, and each does what its row
+says.
+"""
 
 import numpy as np
 import pytest
@@ -28,7 +30,9 @@ def test_what_is_given_is_not_written_to(name, clips):
     assert np.array_equal(given, clips)
 
 
-@pytest.mark.parametrize(("name", "axes"), [("clip", (1, 2, 3)), ("band", (1, 3)), ("frame", (1, 2))])
+@pytest.mark.parametrize(
+    ("name", "axes"), [("clip", (1, 2, 3)), ("band", (1, 3)), ("frame", (1, 2))]
+)
 def test_standardised_values_have_mean_0_and_deviation_1(name, axes, clips):
     values = correct(name, clips).astype(np.float64)
     varied = clips.std(axis=axes) > 0
@@ -51,7 +55,9 @@ def test_two_constants_for_all_clips(clips):
 
 def test_logarithms_scales_and_references(clips):
     assert np.array_equal(correct("none", clips), clips)
-    assert np.allclose(10 * np.log10(np.square(correct("power", clips), dtype=np.float64)), clips, atol=1e-3)
+    assert np.allclose(
+        10 * np.log10(np.square(correct("power", clips), dtype=np.float64)), clips, atol=1e-3
+    )
     assert np.allclose(40 * np.log10(correct("amplitude", clips)), clips, atol=1e-3)
     assert correct("loudest", clips).max(axis=(1, 2, 3)).tolist() == [0, 0]
     assert correct("top40", clips).ptp(axis=(1, 2, 3)).tolist() == [40, 40]
@@ -60,5 +66,7 @@ def test_logarithms_scales_and_references(clips):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(clips):
-    with pytest.raises(ValueError, match=r"no input correction is called 'standard'; did you mean band"):
+    with pytest.raises(
+        ValueError, match=r"no input correction is called 'standard'; did you mean band"
+    ):
         correct("standard", clips)

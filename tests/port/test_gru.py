@@ -1,4 +1,6 @@
-"""Keras's GRU against a float64 loop written from keras/layers/recurrent.py, and as a link that trains."""
+"""Keras's GRU against a float64 loop written from keras/layers/recurrent.py, and as a link that
+trains.
+"""
 
 import chainer
 import numpy as np
@@ -18,7 +20,8 @@ def in_float64(link, scale, rng):
 
 
 def keras_gru(x, W, U, b):
-    # x (B,T,in); W[gate] (in,out), U[gate] (out,out), b[gate] (out,) as Keras keeps them -> all states (B,T,out)
+    # x (B,T,in); W[gate] (in,out), U[gate] (out,out), b[gate] (out,) as Keras keeps them -> all
+    # states (B,T,out)
     def hard_sigmoid(a):
         return np.minimum(1, np.maximum(0, 0.2 * a + 0.5))
 

@@ -1,4 +1,6 @@
-"""ELU, sigmoid, pooling, convolution and the layers without parameters, each against an independent formula."""
+"""ELU, sigmoid, pooling, convolution and the layers without parameters, each against an
+independent formula.
+"""
 
 import chainer
 import numpy as np
@@ -27,12 +29,18 @@ def test_elu_up_to_1_1_0_subtracts_one_from_exp(rng):
 
 def test_elu_from_1_1_1_is_expm1():
     x = np.array([-1e-9, -1e-3, -1.0, -100.0], np.float32)
-    np.testing.assert_allclose(elu(x, keras="1.1.1").array, np.expm1(x.astype(np.float64)), rtol=5e-7)
-    assert elu(x, keras="1.1.0").array[0] == 0, "exp(x) - 1 loses a small x; the two forms must stay apart"
+    np.testing.assert_allclose(
+        elu(x, keras="1.1.1").array, np.expm1(x.astype(np.float64)), rtol=5e-7
+    )
+    assert elu(x, keras="1.1.0").array[0] == 0, (
+        "exp(x) - 1 loses a small x; the two forms must stay apart"
+    )
 
 
 def test_elu_scales_the_negative_side():
-    np.testing.assert_allclose(elu(np.array([-1.0, 2.0]), keras="1.0.6", alpha=0.5).array, [0.5 * np.expm1(-1), 2])
+    np.testing.assert_allclose(
+        elu(np.array([-1.0, 2.0]), keras="1.0.6", alpha=0.5).array, [0.5 * np.expm1(-1), 2]
+    )
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3, 5, 7), (3, 100001)])
@@ -53,7 +61,9 @@ def test_sigmoid_is_accurate_relative_to_its_value():
     exact = 1 / (1 + np.exp(-x.astype(np.float64)))
     relative = np.abs(sigmoid(x).array - exact) / exact
     assert relative.max() < 8 * 2.0**-24
-    assert np.abs(F.sigmoid(x).array - exact).max() / exact.min() > 1, "Chainer's own would do, and this form be needless"
+    assert np.abs(F.sigmoid(x).array - exact).max() / exact.min() > 1, (
+        "Chainer's own would do, and this form be needless"
+    )
 
 
 def test_sigmoid_far_out_is_0_and_1_without_warnings():
@@ -77,7 +87,10 @@ def test_gradients(rng, function):
 
 
 def test_gradients_of_the_convolution(rng):
-    assert_gradients(same_convolution_2d, *(rng.normal(0, 1, shape) for shape in [(2, 3, 5, 7), (4, 3, 3, 3), (4,)]))
+    assert_gradients(
+        same_convolution_2d,
+        *(rng.normal(0, 1, shape) for shape in [(2, 3, 5, 7), (4, 3, 3, 3), (4,)]),
+    )
 
 
 @pytest.mark.parametrize("pool_size", [(2, 2), (2, 4), (3, 5), (4, 4)])
@@ -85,14 +98,21 @@ def test_gradients_of_the_convolution(rng):
 def test_pooling_drops_the_remainder(rng, pool_size, bands, frames):
     x = rng.normal(0, 1, (2, 3, bands, frames)).astype(np.float32)
     (height, width), rows, columns = pool_size, bands // pool_size[0], frames // pool_size[1]
-    windows = x[:, :, : rows * height, : columns * width].reshape(2, 3, rows, height, columns, width)
-    np.testing.assert_array_equal(max_pooling_2d(x, pool_size=pool_size).array, windows.max(axis=(3, 5)))
+    windows = x[:, :, : rows * height, : columns * width].reshape(
+        2, 3, rows, height, columns, width
+    )
+    np.testing.assert_array_equal(
+        max_pooling_2d(x, pool_size=pool_size).array, windows.max(axis=(3, 5))
+    )
 
 
 def test_pooling_matches_stock_chainer_forward_and_backward(rng):
     x = rng.normal(0, 1, (2, 3, 12, 21)).astype(np.float32)
     gradients = []
-    for pool in (lambda v: max_pooling_2d(v, pool_size=(3, 5)), lambda v: F.max_pooling_2d(v, (3, 5), cover_all=False)):
+    for pool in (
+        lambda v: max_pooling_2d(v, pool_size=(3, 5)),
+        lambda v: F.max_pooling_2d(v, (3, 5), cover_all=False),
+    ):
         variable = chainer.Variable(x)
         y = pool(variable)
         F.sum(y * y).backward()
@@ -105,8 +125,14 @@ def test_pooling_matches_stock_chainer_forward_and_backward(rng):
 def test_convolution_with_a_flipped_kernel_is_theanos(rng, bands, frames):
     link = Convolution2D(3, 4)
     keras_W, x = rng.normal(0, 1, (4, 3, 3, 3)), rng.normal(0, 1, (2, 3, bands, frames))
-    link.W.array, link.b.array = np.ascontiguousarray(keras_W[:, :, ::-1, ::-1]), rng.normal(0, 1, 4)
-    convolved = [[sum(convolve2d(clip[c], keras_W[o, c], mode="same") for c in range(3)) for o in range(4)] for clip in x]
+    link.W.array, link.b.array = (
+        np.ascontiguousarray(keras_W[:, :, ::-1, ::-1]),
+        rng.normal(0, 1, 4),
+    )
+    convolved = [
+        [sum(convolve2d(clip[c], keras_W[o, c], mode="same") for c in range(3)) for o in range(4)]
+        for clip in x
+    ]
     expected = np.array(convolved) + link.b.array[:, None, None]
     np.testing.assert_allclose(link(x).array, expected, rtol=1e-11, atol=1e-12)
     assert link(x).array.flags.c_contiguous

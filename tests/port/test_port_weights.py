@@ -1,4 +1,6 @@
-"""Keras files in, npz out and in again: bit for bit, or one sentence that says what does not fit."""
+"""Keras files in, npz out and in again: bit for bit, or one sentence that says what does not
+fit.
+"""
 
 import json
 import os
@@ -26,7 +28,9 @@ def refusal(model, path, keras=None):
     with pytest.raises(WeightsError) as caught:
         load(model, path, keras)
     sentence = str(caught.value)
-    assert str(path) in sentence and "\n" not in sentence and ";" in sentence, "what, where; what to do"
+    assert str(path) in sentence and "\n" not in sentence and ";" in sentence, (
+        "what, where; what to do"
+    )
     return sentence
 
 
@@ -36,13 +40,19 @@ def test_every_parameter_comes_from_its_dataset(model, keras_file, keras_weights
     for name, array in keras_arrays(tagger).items():
         np.testing.assert_array_equal(array, held[name], err_msg=name)
     assert set(held) == set(keras_arrays(tagger))
-    running = sum(2 * step.gamma.size for name, step in tagger.steps().items() if name.startswith("bn"))
-    assert sum(array.size for array in held.values()) == sum(p.size for p in tagger.params()) + running, "every one is filled"
+    running = sum(
+        2 * step.gamma.size for name, step in tagger.steps().items() if name.startswith("bn")
+    )
+    assert (
+        sum(array.size for array in held.values()) == sum(p.size for p in tagger.params()) + running
+    ), "every one is filled"
 
 
 def test_kernels_are_flipped_and_matrices_transposed(keras_file, crnn):
     tagger = load("CRNN", keras_file("CRNN"))
-    np.testing.assert_array_equal(tagger.conv2.W.array[3, 5, 0, 2], crnn["conv2/conv2_W"][3, 5, 2, 0])
+    np.testing.assert_array_equal(
+        tagger.conv2.W.array[3, 5, 0, 2], crnn["conv2/conv2_W"][3, 5, 2, 0]
+    )
     np.testing.assert_array_equal(tagger.preds.W.array, crnn["preds/preds_W"].T)
     np.testing.assert_array_equal(tagger.gru1.W.array[32:64], crnn["gru1/gru1_W_r"].T)
     np.testing.assert_array_equal(tagger.gru2.U.array[64:], crnn["gru2/gru2_U_h"].T)
@@ -55,7 +65,9 @@ def test_npz_round_trip_is_bit_exact_and_needs_no_pickle(tmp_path, keras_file):
     save_npz(path, written, source="crnn.h5")
     read = load_npz(path)
     assert (read.model, read.keras) == ("CRNN", "1.1.0")
-    for (name, a), b in zip(keras_arrays(written).items(), keras_arrays(read).values(), strict=True):
+    for (name, a), b in zip(
+        keras_arrays(written).items(), keras_arrays(read).values(), strict=True
+    ):
         assert a.tobytes() == b.tobytes() and a.dtype == b.dtype, name
     with np.load(path, allow_pickle=False) as members:
         assert json.loads(str(members["provenance"]))["source"] == "crnn.h5"
@@ -68,7 +80,9 @@ def test_converting_twice_gives_the_same_bytes_and_names_the_source(tmp_path, ke
     assert stat.S_IMODE(os.stat(tmp_path / "a.npz").st_mode) == 0o644
     with np.load(tmp_path / "a.npz", allow_pickle=False) as members:
         said = json.loads(str(members["provenance"]))
-    assert said["model"] == "CNN0" and said["source"] == "CNN0.h5" and len(said["source_sha256"]) == 64
+    assert (
+        said["model"] == "CNN0" and said["source"] == "CNN0.h5" and len(said["source_sha256"]) == 64
+    )
 
 
 def test_an_npz_keeps_its_release_unless_told_otherwise(tmp_path, keras_file):
@@ -141,13 +155,34 @@ def test_an_npz_of_another_model(tmp_path, keras_file):
 
 SPOILT = {
     "missing": (lambda a: a.pop("conv3/conv3_b"), "conv3/conv3_b is missing"),
-    "extra": (lambda a: a.update({"conv9/conv9_W": np.zeros(2, "f4")}), "conv9/conv9_W is not part of the model"),
-    "shape": (lambda a: a.update({"bn_0_freq/bn_0_freq_beta": np.zeros(96, "f4")}), "beta has shape (96,), expected (1440,)"),
-    "transposed": (lambda a: a.update({"preds/preds_W": a["preds/preds_W"].T}), "preds_W has shape (10, 32), expected (32, 10)"),
-    "dtype": (lambda a: a.update({"gru1/gru1_b_z": np.zeros(32)}), "gru1/gru1_b_z has dtype float64, expected float32"),
-    "text": (lambda a: a.update({"conv1/conv1_b": "zeros"}), "conv1/conv1_b has shape (), expected (64,)"),
-    "nan": (lambda a: a["conv2/conv2_W"].__setitem__((3, 2, 1, 0), np.nan), "conv2/conv2_W has nan at (3, 2, 1, 0)"),
-    "infinity": (lambda a: a["bn4/bn4_running_std"].__setitem__(7, -np.inf), "bn4_running_std has -inf at (7,)"),
+    "extra": (
+        lambda a: a.update({"conv9/conv9_W": np.zeros(2, "f4")}),
+        "conv9/conv9_W is not part of the model",
+    ),
+    "shape": (
+        lambda a: a.update({"bn_0_freq/bn_0_freq_beta": np.zeros(96, "f4")}),
+        "beta has shape (96,), expected (1440,)",
+    ),
+    "transposed": (
+        lambda a: a.update({"preds/preds_W": a["preds/preds_W"].T}),
+        "preds_W has shape (10, 32), expected (32, 10)",
+    ),
+    "dtype": (
+        lambda a: a.update({"gru1/gru1_b_z": np.zeros(32)}),
+        "gru1/gru1_b_z has dtype float64, expected float32",
+    ),
+    "text": (
+        lambda a: a.update({"conv1/conv1_b": "zeros"}),
+        "conv1/conv1_b has shape (), expected (64,)",
+    ),
+    "nan": (
+        lambda a: a["conv2/conv2_W"].__setitem__((3, 2, 1, 0), np.nan),
+        "conv2/conv2_W has nan at (3, 2, 1, 0)",
+    ),
+    "infinity": (
+        lambda a: a["bn4/bn4_running_std"].__setitem__(7, -np.inf),
+        "bn4_running_std has -inf at (7,)",
+    ),
 }
 
 

@@ -1,4 +1,6 @@
-"""The .model files of the published Chainer port: our conversion tensor by tensor, but for the stored variance."""
+"""The .model files of the published Chainer port: our conversion tensor by tensor, but for the
+stored variance.
+"""
 
 import numpy as np
 import pytest
@@ -20,7 +22,9 @@ def write_published(path, model, held):
         if member.endswith("avg_var"):
             array = array if model == "CRNN" else array**2
         members[member] = array[:, :, ::-1, ::-1] if array.ndim == 4 else array.T
-    counts = {f"{member.split('/')[0]}/N": np.int32(0) for member in members if member.startswith("norm")}
+    counts = {
+        f"{member.split('/')[0]}/N": np.int32(0) for member in members if member.startswith("norm")
+    }
     with open(path, "wb") as stream:
         np.savez(stream, **members, **counts)
     return path
@@ -59,22 +63,38 @@ def test_cnn0_is_told_from_cnn_by_statistics_that_mode_2_never_updates(keras_wei
 def test_the_published_files_equal_our_conversion(model, real_data, tmp_path):
     source = real_data / "weights" / WEIGHTS[model]
     convert(source, tmp_path / "ours.npz", model)
-    ours, theirs = (keras_arrays(load_npz(path)) for path in (tmp_path / "ours.npz", real_data / f"chainer/{model.lower()}.model"))
+    ours, theirs = (
+        keras_arrays(load_npz(path))
+        for path in (tmp_path / "ours.npz", real_data / f"chainer/{model.lower()}.model")
+    )
     for name in ours:
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
 def test_only_the_stored_variance_has_another_meaning(model, real_data):
-    members, held = read_npz(real_data / f"chainer/{model.lower()}.model"), read_hdf5(real_data / "weights" / WEIGHTS[model])
-    squared = {name for name, member in member_names(model).items() if not same(members[member], held[name])}
-    named = {name for name in held if name.endswith("running_std") and (held[name] != 1).any() and model != "CRNN"}
+    members, held = (
+        read_npz(real_data / f"chainer/{model.lower()}.model"),
+        read_hdf5(real_data / "weights" / WEIGHTS[model]),
+    )
+    squared = {
+        name
+        for name, member in member_names(model).items()
+        if not same(members[member], held[name])
+    }
+    named = {
+        name
+        for name in held
+        if name.endswith("running_std") and (held[name] != 1).any() and model != "CRNN"
+    }
     assert squared == named
     assert all(same(members[member_names(model)[name]], held[name] ** 2) for name in named)
 
 
 def same(published, keras):
-    return np.array_equal(published[:, :, ::-1, ::-1] if published.ndim == 4 else published.T, keras)
+    return np.array_equal(
+        published[:, :, ::-1, ::-1] if published.ndim == 4 else published.T, keras
+    )
 
 
 @pytest.mark.parametrize("model", ["CRNN", "CNN0", "CNN"])

@@ -12,14 +12,30 @@ from port.links.batch_normalization import BatchNormalization
 from port.models import MODELS, Tagger, load
 from port.tags import GENRES, TAGS
 
-# Written out, not generated as the port does it: what Keras 1.0.6 and 1.1.0 report for the published definitions.
+# Written out, not generated as the port does it: what Keras 1.0.6 and 1.1.0 report for the
+# published definitions.
 BLOCKS = [
     "conv1", "bn1", "elu_1", "pool1", "dropout1", "conv2", "bn2", "elu_2", "pool2", "dropout2",
     "conv3", "bn3", "elu_3", "pool3", "dropout3", "conv4", "bn4", "elu_4", "pool4", "dropout4",
 ]  # fmt: skip
-CNN_NAMES = ["bn_0_freq", *BLOCKS, "conv5", "bn5", "elu_5", "pool5", "dropout5", "flatten_1", "output"]
+CNN_NAMES = [
+    "bn_0_freq",
+    *BLOCKS,
+    "conv5",
+    "bn5",
+    "elu_5",
+    "pool5",
+    "dropout5",
+    "flatten_1",
+    "output",
+]
 CRNN_NAMES = ["zeropadding2d_1", "bn_0_freq", *BLOCKS, "permute_1", "reshape_1", "gru1", "gru2"]
-NAMES = {"CRNN": [*CRNN_NAMES, "final_drop", "preds"], "CRNN50": [*CRNN_NAMES, "dropout_1", "output"], "CNN0": CNN_NAMES, "CNN": CNN_NAMES}
+NAMES = {
+    "CRNN": [*CRNN_NAMES, "final_drop", "preds"],
+    "CRNN50": [*CRNN_NAMES, "dropout_1", "output"],
+    "CNN0": CNN_NAMES,
+    "CNN": CNN_NAMES,
+}
 every_model = pytest.mark.parametrize("model", NAMES)
 
 
@@ -37,7 +53,9 @@ def test_every_declared_model_is_tested():
     assert set(MODELS) == set(NAMES)
 
 
-@pytest.mark.parametrize("model, keras", [("CRNN", "1.1.0"), ("CRNN50", "1.0.6"), ("CNN0", "1.0.6"), ("CNN", "1.0.6")])
+@pytest.mark.parametrize(
+    "model, keras", [("CRNN", "1.1.0"), ("CRNN50", "1.0.6"), ("CNN0", "1.0.6"), ("CNN", "1.0.6")]
+)
 def test_each_model_has_the_release_its_weights_are_from(model, keras):
     stored = "variance" if keras == "1.1.0" else "std"
     assert Tagger(model).keras == keras and Tagger(model).bn1.dialect.stored == stored
@@ -51,7 +69,9 @@ def test_only_cnn0_normalises_by_its_batch_and_not_in_its_first_layer():
         for name, step in Tagger(model).steps().items()
         if isinstance(step, BatchNormalization)
     }
-    assert {key for key, mode in modes.items() if mode == 2} == {("CNN0", f"bn{i}") for i in range(1, 6)}
+    assert {key for key, mode in modes.items() if mode == 2} == {
+        ("CNN0", f"bn{i}") for i in range(1, 6)
+    }
 
 
 def test_a_misspelt_model_is_answered_with_the_nearest_name():
@@ -61,7 +81,13 @@ def test_a_misspelt_model_is_answered_with_the_nearest_name():
 
 def test_tags():
     assert len(GENRES) == 10 and len(TAGS) == len(set(TAGS)) == 50
-    assert (TAGS[0], TAGS[17], TAGS[33], TAGS[-1], GENRES[5]) == ("rock", "Mellow", "Hip-Hop", "happy", "jazz")
+    assert (TAGS[0], TAGS[17], TAGS[33], TAGS[-1], GENRES[5]) == (
+        "rock",
+        "Mellow",
+        "Hip-Hop",
+        "happy",
+        "jazz",
+    )
 
 
 @every_model
@@ -105,9 +131,13 @@ def test_proof_steps_run_in_the_test_phase_whatever_the_phase_is(keras_file):
     assert chainer.config.train, "the caller's phase is its own"
 
 
-@pytest.mark.parametrize("shape, dtype", [((1, 96, 1366), "f4"), ((1, 1, 96, 1365), "f4"), ((1, 1, 96, 1366), "f8")])
+@pytest.mark.parametrize(
+    "shape, dtype", [((1, 96, 1366), "f4"), ((1, 1, 96, 1365), "f4"), ((1, 1, 96, 1366), "f8")]
+)
 def test_a_misfit_input_is_named(shape, dtype):
-    with pytest.raises(ValueError, match=r"CNN takes float32 mel spectrograms \(clips, 1, 96, 1366\), not float"):
+    with pytest.raises(
+        ValueError, match=r"CNN takes float32 mel spectrograms \(clips, 1, 96, 1366\), not float"
+    ):
         Tagger("CNN")(np.zeros(shape, dtype))
 
 
@@ -143,7 +173,11 @@ def test_a_whole_model_has_finite_gradients_everywhere(clips):
     with chainer.using_config("train", True):
         F.sum(tagger(clips)).backward()
     for name, parameter in tagger.namedparams():
-        assert parameter.grad is not None and np.isfinite(parameter.grad).all() and parameter.grad.any(), name
+        assert (
+            parameter.grad is not None
+            and np.isfinite(parameter.grad).all()
+            and parameter.grad.any()
+        ), name
     assert tagger.bn5.running_mean.any(), "training moves the running statistics"
 
 

@@ -1,4 +1,6 @@
-"""What the recorder checks before Theano: its input, its stack, its own sources; and whom it may import."""
+"""What the recorder checks before Theano: its input, its stack, its own sources; and whom it may
+import.
+"""
 
 import ast
 import sys
@@ -20,14 +22,17 @@ def test_a_batch_of_mel_spectrograms_is_read(tmp_path):
     assert record._read_batch(tmp_path / "in.npy").shape == GOOD.shape
 
 
-@pytest.mark.parametrize(("batch", "sentence"), [
-    (GOOD[0], r"float32 \(1, 96, 1366\), expected float32 \(B, 1, 96, 1366\)"),
-    (GOOD[..., :1365], r"1365\), expected"),
-    (GOOD.astype("f8"), r"float64 .*, expected float32"),
-    (GOOD[:0], r"holds no clip"),
-    (GOOD + np.float32("nan"), r"NaN or infinity"),
-    (np.array([None]), r"cannot be read .*[Pp]ickle"),
-])
+@pytest.mark.parametrize(
+    ("batch", "sentence"),
+    [
+        (GOOD[0], r"float32 \(1, 96, 1366\), expected float32 \(B, 1, 96, 1366\)"),
+        (GOOD[..., :1365], r"1365\), expected"),
+        (GOOD.astype("f8"), r"float64 .*, expected float32"),
+        (GOOD[:0], r"holds no clip"),
+        (GOOD + np.float32("nan"), r"NaN or infinity"),
+        (np.array([None]), r"cannot be read .*[Pp]ickle"),
+    ],
+)
 def test_any_other_input_is_refused(tmp_path, batch, sentence):
     np.save(tmp_path / "in.npy", batch, allow_pickle=True)
     with pytest.raises(Refused, match=sentence):
@@ -37,7 +42,10 @@ def test_any_other_input_is_refused(tmp_path, batch, sentence):
 def test_a_stack_that_is_not_the_one_asked_for_is_refused_with_every_difference():
     observed = {"keras": "1.1.0", "floatX": "float32", "gcc": "12"}
     record.check(observed, {"keras": "1.1.0", "floatX": "float32"})
-    with pytest.raises(Refused, match=r"keras is '1\.1\.0', asked for '1\.0\.6'; floatX is 'float32', asked for 'float64'"):
+    with pytest.raises(
+        Refused,
+        match=r"keras is '1\.1\.0', asked for '1\.0\.6'; floatX is 'float32', asked for 'float64'",
+    ):
         record.check(observed, {"keras": "1.0.6", "floatX": "float64"})
     with pytest.raises(Refused, match=r"optimizer is None, asked for 'None'"):
         record.check(observed, {"optimizer": "None"})
@@ -54,7 +62,9 @@ def test_both_programs_digest_the_recorders_sources_alike_and_see_a_change(tmp_p
         if source.is_file():
             (tmp_path / source.name).write_bytes(source.read_bytes())
     assert record.sources_sha256(tmp_path) == record.sources_sha256()
-    (tmp_path / "keras.json").write_text((tmp_path / "keras.json").read_text().replace('"th"', '"tf"'))
+    (tmp_path / "keras.json").write_text(
+        (tmp_path / "keras.json").read_text().replace('"th"', '"tf"')
+    )
     assert record.sources_sha256(tmp_path) != record.sources_sha256()
 
 
@@ -69,7 +79,9 @@ def imports(folder):
 
 
 def test_the_recorder_imports_nothing_of_ours_and_nobody_else_imports_keras_or_theano():
-    allowed = {"reference", "numpy", "scipy", "h5py", "keras", "theano"} | set(sys.stdlib_module_names)
+    allowed = {"reference", "numpy", "scipy", "h5py", "keras", "theano"} | set(
+        sys.stdlib_module_names
+    )
     assert set(imports("reference")) <= allowed
     for folder in ("parity", "port", "reports"):
         assert not set(imports(folder)) & {"keras", "theano", "reference"}, folder

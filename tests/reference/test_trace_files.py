@@ -1,4 +1,6 @@
-"""The one file between the two programs: written by reference/, read by parity/, believed only when every digest agrees."""
+"""The one file between the two programs: written by reference/, read by parity/, believed only
+when every digest agrees.
+"""
 
 import json
 import resource
@@ -18,10 +20,30 @@ from reference.trace_file import Layer, write_trace
 
 GENERATOR = np.random.default_rng(5)
 LAYERS = [
-    Layer("input_1", "InputLayer", {"name": "input_1"}, [], GENERATOR.standard_normal((2, 1, 3, 4)).astype("f4"), None),
-    Layer("pool1", "MaxPooling2D", {"pool_size": (2, 2), "epsilon": np.float64(0.5)}, ["input_1"],
-          GENERATOR.standard_normal((2, 1, 1, 2)), None),
-    Layer("output", "Dense", {"activation": "sigmoid"}, ["pool1"], np.float32([[1, -0.0]]), np.float32([[7, 8]])),
+    Layer(
+        "input_1",
+        "InputLayer",
+        {"name": "input_1"},
+        [],
+        GENERATOR.standard_normal((2, 1, 3, 4)).astype("f4"),
+        None,
+    ),
+    Layer(
+        "pool1",
+        "MaxPooling2D",
+        {"pool_size": (2, 2), "epsilon": np.float64(0.5)},
+        ["input_1"],
+        GENERATOR.standard_normal((2, 1, 1, 2)),
+        None,
+    ),
+    Layer(
+        "output",
+        "Dense",
+        {"activation": "sigmoid"},
+        ["pool1"],
+        np.float32([[1, -0.0]]),
+        np.float32([[7, 8]]),
+    ),
 ]
 PROVENANCE = {"model": "CNN0", "lane": "reference", "keras": "1.0.6", "batch_size": 2}
 
@@ -42,7 +64,14 @@ def test_what_was_written_is_read_back_bit_for_bit_and_in_order(path):
             assert read.shape == layer.output.shape
             assert read.tobytes() == layer.output.tobytes()
         assert found.layers["pool1"]._replace(sha256="") == trace.Layer(
-            "pool1", "MaxPooling2D", {"pool_size": [2, 2], "epsilon": 0.5}, ("input_1",), (2, 1, 1, 2), np.dtype("f8"), "")
+            "pool1",
+            "MaxPooling2D",
+            {"pool_size": [2, 2], "epsilon": 0.5},
+            ("input_1",),
+            (2, 1, 1, 2),
+            np.dtype("f8"),
+            "",
+        )
         assert found.read_pre_activation("output").tolist() == [[7, 8]]
 
 
@@ -63,6 +92,7 @@ def test_both_programs_digest_an_array_alike_and_see_its_dtype_shape_and_sign_of
 def set_attribute(where, name, value):
     def spoil(file):
         file[where].attrs[name] = value
+
     return spoil
 
 
@@ -74,20 +104,38 @@ def reorder(file):
     file.attrs["layer_names"] = np.array(["pool1", "input_1", "output"], dtype=h5py.string_dtype())
 
 
-@pytest.mark.parametrize(("spoil", "sentence"), [
-    (set_attribute("/", "format", 2), "trace format 2, this program reads format 1"),
-    (lambda file: file.attrs.__delitem__("format"), "trace format None, this program reads format 1"),
-    (lambda file: file.attrs.__delitem__("digest"), "description is damaged"),
-    (lambda file: file.attrs.__delitem__("layer_names"), "description is damaged"),
-    (edit_provenance, "description was changed after recording"),
-    (reorder, "description was changed after recording"),
-    (set_attribute("/layers/pool1", "class", "AveragePooling2D"), "description was changed after recording"),
-    (set_attribute("/layers/pool1", "config", "{}"), "description was changed after recording"),
-    (set_attribute("/layers/output/pre_activation", "sha256", "0" * 64), "description was changed after recording"),
-    (lambda file: file.__delitem__("layers/output/pre_activation"), "description was changed after recording"),
-    (lambda file: file.__delitem__("layers/pool1"), "layer pool1 is listed but not there"),
-    (lambda file: file.__delitem__("layers/pool1/output"), "layer pool1 is listed but not there"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (set_attribute("/", "format", 2), "trace format 2, this program reads format 1"),
+        (
+            lambda file: file.attrs.__delitem__("format"),
+            "trace format None, this program reads format 1",
+        ),
+        (lambda file: file.attrs.__delitem__("digest"), "description is damaged"),
+        (lambda file: file.attrs.__delitem__("layer_names"), "description is damaged"),
+        (edit_provenance, "description was changed after recording"),
+        (reorder, "description was changed after recording"),
+        (
+            set_attribute("/layers/pool1", "class", "AveragePooling2D"),
+            "description was changed after recording",
+        ),
+        (set_attribute("/layers/pool1", "config", "{}"), "description was changed after recording"),
+        (
+            set_attribute("/layers/output/pre_activation", "sha256", "0" * 64),
+            "description was changed after recording",
+        ),
+        (
+            lambda file: file.__delitem__("layers/output/pre_activation"),
+            "description was changed after recording",
+        ),
+        (lambda file: file.__delitem__("layers/pool1"), "layer pool1 is listed but not there"),
+        (
+            lambda file: file.__delitem__("layers/pool1/output"),
+            "layer pool1 is listed but not there",
+        ),
+    ],
+)
 def test_a_changed_description_is_refused_when_the_trace_is_opened(path, spoil, sentence):
     with h5py.File(path, "r+") as file:
         spoil(file)
@@ -97,23 +145,34 @@ def test_a_changed_description_is_refused_when_the_trace_is_opened(path, spoil, 
     assert "record again" in str(refusal.value)
 
 
-@pytest.mark.parametrize(("dataset", "read"), [
-    ("layers/pool1/output", lambda found: found.read("pool1")),
-    ("layers/output/pre_activation", lambda found: found.read_pre_activation("output")),
-])
+@pytest.mark.parametrize(
+    ("dataset", "read"),
+    [
+        ("layers/pool1/output", lambda found: found.read("pool1")),
+        ("layers/output/pre_activation", lambda found: found.read_pre_activation("output")),
+    ],
+)
 def test_a_changed_number_is_refused_when_it_is_read_and_the_rest_still_reads(path, dataset, read):
     with h5py.File(path, "r+") as file:
         file[dataset][0, 0] = np.nextafter(file[dataset][0, 0], np.float32(9))
     with open_trace(path) as found:
-        with pytest.raises(TraceError, match=r"/(output|pre_activation) was changed after recording"):
+        with pytest.raises(
+            TraceError, match=r"/(output|pre_activation) was changed after recording"
+        ):
             read(found)
         assert found.read("input_1").shape == (2, 1, 3, 4)
 
 
-@pytest.mark.parametrize("damage", [
-    lambda path: path.unlink(), lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"no trace"),
-    lambda path: path.write_bytes(path.read_bytes()[:-100]), lambda path: path.write_bytes(path.read_bytes()[:600]),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"no trace"),
+        lambda path: path.write_bytes(path.read_bytes()[:-100]),
+        lambda path: path.write_bytes(path.read_bytes()[:600]),
+    ],
+)
 def test_what_is_no_whole_trace_is_refused(path, damage):
     damage(path)
     with pytest.raises(TraceError, match=r"trace\.h5: the trace cannot be opened"):
@@ -129,7 +188,9 @@ def test_layers_that_are_not_there_are_refused_by_name(path):
 
 
 def test_a_writer_that_runs_out_of_space_says_so_and_leaves_the_old_file(path):
-    """Real, in a process of its own: a limit on file size makes every write past it fail, as a full disk does."""
+    """Real, in a process of its own: a limit on file size makes every write past it fail, as a
+    full disk does.
+    """
     before = path.read_bytes()
     script = f"""
 import numpy as np, sys
@@ -140,8 +201,13 @@ try:
 except Refused as refusal:
     sys.exit(str(refusal))
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False,
-                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
+    )
     assert ended.returncode == 1, ended.stderr
     assert "cannot be written" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -150,7 +216,9 @@ except Refused as refusal:
 
 
 def test_a_writer_interrupted_half_way_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(trace_file, "trace_digest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        trace_file, "trace_digest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         write_trace(tmp_path / "trace.h5", LAYERS, PROVENANCE)
     assert list(tmp_path.iterdir()) == []

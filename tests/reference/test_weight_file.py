@@ -1,4 +1,6 @@
-"""What the recorder refuses in a weight file, one sentence each; tested without Keras, on a two-layer file."""
+"""What the recorder refuses in a weight file, one sentence each; tested without Keras, on a
+two-layer file.
+"""
 
 import h5py
 import numpy as np
@@ -65,26 +67,52 @@ def swap(file):
 def poison(value):
     def spoil(file):
         file["conv1/conv1_W"][1, 0, 2, 0] = value
+
     return spoil
 
 
-@pytest.mark.parametrize(("spoil", "sentence"), [
-    (drop_layer, r"has no layer conv1; give the weights that belong to this model"),
-    (add_layer, r"has a layer conv2 too many"),
-    (lambda file: file.attrs.__delitem__("layer_names"), r"/ has no layer_names, so it is no Keras weight file"),
-    (lambda file: file.__delitem__("conv1"), r"no readable Keras weight file"),
-    (lambda file: file.__delitem__("conv1/conv1_b"), r"conv1 has no dataset conv1_b"),
-    (name_more, r"conv1 has a dataset conv1_c too many"),
-    (lambda file: file["conv1"].create_dataset("stray", data=1.0), r"conv1 has a dataset stray too many"),
-    (swap, r"bn_0_freq lists bn_0_freq_beta bn_0_freq_gamma, expected bn_0_freq_gamma bn_0_freq_beta"),
-    (lambda file: replace(file, "bn_0_freq/bn_0_freq_beta", np.zeros(96, np.float32)),
-     r"bn_0_freq_beta has shape \(96,\), expected \(1366,\); later commits of the original changed this axis"),
-    (lambda file: replace(file, "conv1/conv1_b", np.zeros(3, np.float32)),
-     r"conv1_b has shape \(3,\), expected \(2,\); give the weights"),
-    (lambda file: replace(file, "conv1/conv1_b", np.zeros(2)), r"conv1_b is float64, expected float32"),
-    (poison(np.nan), r"conv1_W holds NaN or infinity 1 times, first at \(1, 0, 2, 0\)"),
-    (poison(-np.inf), r"conv1_W holds NaN or infinity 1 times, first at \(1, 0, 2, 0\)"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (drop_layer, r"has no layer conv1; give the weights that belong to this model"),
+        (add_layer, r"has a layer conv2 too many"),
+        (
+            lambda file: file.attrs.__delitem__("layer_names"),
+            r"/ has no layer_names, so it is no Keras weight file",
+        ),
+        (lambda file: file.__delitem__("conv1"), r"no readable Keras weight file"),
+        (lambda file: file.__delitem__("conv1/conv1_b"), r"conv1 has no dataset conv1_b"),
+        (name_more, r"conv1 has a dataset conv1_c too many"),
+        (
+            lambda file: file["conv1"].create_dataset("stray", data=1.0),
+            r"conv1 has a dataset stray too many",
+        ),
+        (
+            swap,
+            (
+                r"bn_0_freq lists bn_0_freq_beta bn_0_freq_gamma, expected bn_0_freq_gamma "
+                r"bn_0_freq_beta"
+            ),
+        ),
+        (
+            lambda file: replace(file, "bn_0_freq/bn_0_freq_beta", np.zeros(96, np.float32)),
+            (
+                r"bn_0_freq_beta has shape \(96,\), expected \(1366,\); later commits of the "
+                r"original changed this axis"
+            ),
+        ),
+        (
+            lambda file: replace(file, "conv1/conv1_b", np.zeros(3, np.float32)),
+            r"conv1_b has shape \(3,\), expected \(2,\); give the weights",
+        ),
+        (
+            lambda file: replace(file, "conv1/conv1_b", np.zeros(2)),
+            r"conv1_b is float64, expected float32",
+        ),
+        (poison(np.nan), r"conv1_W holds NaN or infinity 1 times, first at \(1, 0, 2, 0\)"),
+        (poison(-np.inf), r"conv1_W holds NaN or infinity 1 times, first at \(1, 0, 2, 0\)"),
+    ],
+)
 def test_a_file_that_does_not_fit_is_refused_with_its_name_and_place(weights, spoil, sentence):
     with h5py.File(weights, "r+") as file:
         spoil(file)
@@ -94,11 +122,18 @@ def test_a_file_that_does_not_fit_is_refused_with_its_name_and_place(weights, sp
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("damage", [
-    lambda path: path.unlink(), lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"not HDF5 at all"),
-    lambda path: path.write_bytes(path.read_bytes()[:-2000]),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"not HDF5 at all"),
+        lambda path: path.write_bytes(path.read_bytes()[:-2000]),
+    ],
+)
 def test_what_is_no_whole_hdf5_file_is_refused(weights, damage):
     damage(weights)
-    with pytest.raises(Refused, match=r"weights\.h5: no readable Keras weight file .*fetch it again"):
+    with pytest.raises(
+        Refused, match=r"weights\.h5: no readable Keras weight file .*fetch it again"
+    ):
         read_weights(weights, NEEDED)

@@ -1,4 +1,6 @@
-"""Makes whole parity.json documents: clean, failing, seeded, incomplete, hostile. Figures are plausible, not measured."""
+"""Makes whole parity.json documents: clean, failing, seeded, incomplete, hostile. Figures are
+plausible, not measured.
+"""
 
 import hashlib
 
@@ -93,7 +95,10 @@ def model(name="CNN0", **parts):
             "theano": "1.0.5",
             "flags": "optimizer=None,floatX=float32",
         },
-        "clips": [{"name": "thejazzpiano", "sha256": sha("thejazzpiano")}, {"name": "actionable", "sha256": sha("actionable")}],
+        "clips": [
+            {"name": "thejazzpiano", "sha256": sha("thejazzpiano")},
+            {"name": "actionable", "sha256": sha("actionable")},
+        ],
         "batch_size": 2,
         "first_divergence": None,
         "final": {
@@ -147,7 +152,12 @@ def failing():
         model("CRNN", verdict="DRIFTS", first_divergence="gru1"),
         model("CNN0", verdict="DRIFTS", first_divergence="conv1"),
     )
-    crnn["worst"] = {"layer": "gru1", "mode": "isolated", "verdict": "FORMULA(reset-after)", "rho": 209.3}
+    crnn["worst"] = {
+        "layer": "gru1",
+        "mode": "isolated",
+        "verdict": "FORMULA(reset-after)",
+        "rho": 209.3,
+    }
     crnn["layers"][3].update(
         isolated=isolated(
             "FORMULA(reset-after)",
@@ -161,7 +171,9 @@ def failing():
             beyond_share=0.0125,
             support="time steps 2 to 14, every unit",
         ),
-        chained=chained("FORMULA(reset-after)", rho_local=208.1, max_abs=3.3e-4, local=3.1e-4, inherited=4e-7),
+        chained=chained(
+            "FORMULA(reset-after)", rho_local=208.1, max_abs=3.3e-4, local=3.1e-4, inherited=4e-7
+        ),
         cause={
             "hypothesis": "reset gate applied after the matrix product",
             "survivors": [],
@@ -174,7 +186,8 @@ def failing():
         late.update(chained=chained("INHERITED", max_abs=2.2e-4, inherited=2.2e-4, local=1.3e-7))
     cnn0["worst"] = {"layer": "conv1", "mode": "isolated", "verdict": "GROSS", "rho": "inf"}
     cnn0["layers"][1].update(
-        isolated=isolated("GROSS", rho_port="inf", max_abs="nan", worst_actual="nan"), chained=chained("GROSS", rho_local="inf")
+        isolated=isolated("GROSS", rho_port="inf", max_abs="nan", worst_actual="nan"),
+        chained=chained("GROSS", rho_local="inf"),
     )
     return document([crnn, cnn0, model("CNN")], verdict="DRIFTS")
 
@@ -226,33 +239,82 @@ HOSTILE = (
 def hostile():
     """Names that try to be markup, escape codes and other people's columns."""
     broken = model(HOSTILE[0], verdict="DRIFTS", first_divergence=HOSTILE[0])
-    broken["layers"] = [layer(name, isolated=isolated("GROSS", message=name), chained=chained("INHERITED")) for name in HOSTILE]
+    broken["layers"] = [
+        layer(name, isolated=isolated("GROSS", message=name), chained=chained("INHERITED"))
+        for name in HOSTILE
+    ]
     for name, record in zip(HOSTILE, broken["layers"], strict=True):
         found = [{"name": name, "rho": 1.0, "q": 1.0, "distance": 2.0}, name]
-        record.update(kind=name, dtype=name, cause={"hypothesis": name, "survivors": found, "undecidable": [name, {"name": name, "D": 0.5}],
-                                                    "estimate": {"what": name, "value": 1.0, "se": None}, "r2": 0.5},
-                      form={"port": {"lattice_share": 0.5, "formula": name}}, evidence=hostile_evidence(name))
+        record.update(
+            kind=name,
+            dtype=name,
+            cause={
+                "hypothesis": name,
+                "survivors": found,
+                "undecidable": [name, {"name": name, "D": 0.5}],
+                "estimate": {"what": name, "value": 1.0, "se": None},
+                "r2": 0.5,
+            },
+            form={"port": {"lattice_share": 0.5, "formula": name}},
+            evidence=hostile_evidence(name),
+        )
     broken["worst"]["layer"] = HOSTILE[4]
-    rows = [{"tag": name, "expected": 0.5, "actual": 0.4, "delta": -0.1, "rank_expected": at + 1} for at, name in enumerate(HOSTILE)]
-    broken["tags"] = [{"clip": name, "top": rows, "swaps": [{"pair": [name, name]}], "stability": 2.0} for name in HOSTILE]
-    broken["microscope"] = {"gru": {name: {"message": name} for name in HOSTILE}, "convolution": {
-        name: {"whole": 1.0, "least": 1.0, "least_kernel": 0} for name in HOSTILE}}
+    rows = [
+        {"tag": name, "expected": 0.5, "actual": 0.4, "delta": -0.1, "rank_expected": at + 1}
+        for at, name in enumerate(HOSTILE)
+    ]
+    broken["tags"] = [
+        {"clip": name, "top": rows, "swaps": [{"pair": [name, name]}], "stability": 2.0}
+        for name in HOSTILE
+    ]
+    broken["microscope"] = {
+        "gru": {name: {"message": name} for name in HOSTILE},
+        "convolution": {name: {"whole": 1.0, "least": 1.0, "least_kernel": 0} for name in HOSTILE},
+    }
     broken["attribution"] = {"space": "scores", "message": HOSTILE[0], "drift": 1.0, "ends": None}
-    broken["stack"].update(dict.fromkeys(("name", "python", "keras", "theano", "flags"), HOSTILE[0]))
+    broken["stack"].update(
+        dict.fromkeys(("name", "python", "keras", "theano", "flags"), HOSTILE[0])
+    )
     broken["oracle_truth"]["layer"] = HOSTILE[4]
     broken["clips"] = [{"name": name, "sha256": sha(name)} for name in HOSTILE]
-    known = {**document()["environment"], **dict.fromkeys(("cpu", "os", "chainer", "extra"), HOSTILE[0]), HOSTILE[0]: HOSTILE[4]}
-    return document([broken], verdict="DRIFTS", command=HOSTILE[0], port=HOSTILE[3], environment=known, selection=list(HOSTILE))
+    known = {
+        **document()["environment"],
+        **dict.fromkeys(("cpu", "os", "chainer", "extra"), HOSTILE[0]),
+        HOSTILE[0]: HOSTILE[4],
+    }
+    return document(
+        [broken],
+        verdict="DRIFTS",
+        command=HOSTILE[0],
+        port=HOSTILE[3],
+        environment=known,
+        selection=list(HOSTILE),
+    )
 
 
 def hostile_evidence(name):
     """Evidence whose axis has that name, and a map."""
-    channels = {"axis": name, "count": 2, "every": 1, "gain_u": "1 2", "gain_limit_u": "2", "offset": "1 2", "offset_limit": "2"}
+    channels = {
+        "axis": name,
+        "count": 2,
+        "every": 1,
+        "gain_u": "1 2",
+        "gain_limit_u": "2",
+        "offset": "1 2",
+        "offset_limit": "2",
+    }
     return {"residuals": None, "channels": channels, "map": mapped()}
 
 
 def mapped():
-    return {"mode": "isolated", "shape": [2, 2], "block": [1, 1], "least": 1e-9, "largest": 1e-8, "rows": ["0f", "a1"]}
+    return {
+        "mode": "isolated",
+        "shape": [2, 2],
+        "block": [1, 1],
+        "least": 1e-9,
+        "largest": 1e-8,
+        "rows": ["0f", "a1"],
+    }
 
 
 def clean_with_everything():
@@ -260,8 +322,23 @@ def clean_with_everything():
     run = document()
     counts = {"inside": " ".join(["9"] * 41), "below": 0, "above": 0, "certain": 0, "every": 1}
     for record in (layer for model in run["models"] for layer in model["layers"]):
-        record["evidence"] = {**hostile_evidence("channel"), "residuals": {"port": counts, "original": counts}}
+        record["evidence"] = {
+            **hostile_evidence("channel"),
+            "residuals": {"port": counts, "original": counts},
+        }
     return run
 
 
-EVERY = {make.__name__: make for make in (document, failing, one_model, seeded, incomplete, empty, hostile, clean_with_everything)}
+EVERY = {
+    make.__name__: make
+    for make in (
+        document,
+        failing,
+        one_model,
+        seeded,
+        incomplete,
+        empty,
+        hostile,
+        clean_with_everything,
+    )
+}

@@ -1,4 +1,6 @@
-"""Charts: what is in the figures is drawn, in the page's own colours, as text that nothing obeys, the same bytes every time."""
+"""Charts: what is in the figures is drawn, in the page's own colours, as text that nothing obeys,
+the same bytes every time.
+"""
 
 import re
 import subprocess
@@ -11,17 +13,23 @@ from reports import charts, drawing
 from tests.reports import factory
 
 NAMES = ["conv1", "bn1", "elu_1"]
-POINTS = [(name, 10.0**-at, series) for at, name in enumerate(NAMES) for series in ("port", "noise")]
+POINTS = [
+    (name, 10.0**-at, series) for at, name in enumerate(NAMES) for series in ("port", "noise")
+]
 HOSTILE = "</svg><script>alert(1)</script>\"'&\u202e\x00"
 
 
 def lines(points=POINTS, **changes):
-    return str(charts.lines(points, **{"label": "drift", "x": None, "y": "difference", "order": NAMES, **changes}))
+    return str(
+        charts.lines(
+            points, **{"label": "drift", "x": None, "y": "difference", "order": NAMES, **changes}
+        )
+    )
 
 
 def svg_of(markup):
     """The <svg class="chart"> of a chart, parsed; the legend before it is HTML."""
-    return ElementTree.fromstring(markup[markup.index('<svg class="chart"'):])
+    return ElementTree.fromstring(markup[markup.index('<svg class="chart"') :])
 
 
 def texts(markup):
@@ -30,12 +38,18 @@ def texts(markup):
 
 def paths(markup, **attributes):
     found = (element for element in svg_of(markup).iter() if element.tag == "path")
-    return [element for element in found if all(element.get(key) == value for key, value in attributes.items())]
+    return [
+        element
+        for element in found
+        if all(element.get(key) == value for key, value in attributes.items())
+    ]
 
 
 @pytest.fixture(autouse=True)
 def checked(monkeypatch):
-    """Every chart of these tests is drawn anew and checked by Altair against Vega's schema, which a page has no time for."""
+    """Every chart of these tests is drawn anew and checked by Altair against Vega's schema, which
+    a page has no time for.
+    """
     charts._draw.cache_clear()
     monkeypatch.setattr(charts, "CHECKED", True)
     yield
@@ -46,13 +60,20 @@ def checked(monkeypatch):
 def test_every_name_and_series_is_there_and_what_it_shows_is_said(draw):
     markup = str(draw(POINTS, label="drift of CNN", x=None, y="difference", order=NAMES, log=True))
     assert set(NAMES) <= set(texts(markup)) and "difference" in texts(markup)
-    assert svg_of(markup).get("role") == "img" and svg_of(markup).get("aria-label") == "drift of CNN"
+    assert (
+        svg_of(markup).get("role") == "img" and svg_of(markup).get("aria-label") == "drift of CNN"
+    )
     assert re.findall(r"<bdi>(.*?)</bdi>", markup) == ["port", "noise"]
 
 
 def test_colours_are_the_pages_own():
-    painted = {element.get(key) for element in svg_of(lines()).iter() for key in ("fill", "stroke")} - {None}
-    assert all(re.fullmatch(r"none|var\(--[a-z]+\)", colour) for colour in painted) and "var(--link)" in painted
+    painted = {
+        element.get(key) for element in svg_of(lines()).iter() for key in ("fill", "stroke")
+    } - {None}
+    assert (
+        all(re.fullmatch(r"none|var\(--[a-z]+\)", colour) for colour in painted)
+        and "var(--link)" in painted
+    )
 
 
 def test_series_differ_by_more_than_colour():
@@ -61,13 +82,31 @@ def test_series_differ_by_more_than_colour():
     keys = re.findall(r'<svg class="key".*?</svg>', markup)
     looks = [re.sub(r"var\(--\w+\)", "", key) for key in keys]
     assert len(keys) == 7 and len(set(looks[:5])) == 5 and len(set(keys)) == 7
-    assert len({element.get("stroke-dasharray") for element in paths(markup) if element.get("stroke-width") == "1.5"}) >= 5
+    assert (
+        len(
+            {
+                element.get("stroke-dasharray")
+                for element in paths(markup)
+                if element.get("stroke-width") == "1.5"
+            }
+        )
+        >= 5
+    )
 
 
 def test_zero_stands_at_the_foot_of_a_logarithmic_axis_marked_as_zero():
-    assert texts(lines([("conv1", 0.0, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")])).count("0") == 1
-    assert "0" not in texts(lines([("conv1", 1e-8, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")]))
-    assert "0" in texts(lines([(name, 0.0, "port") for name in NAMES])), "nothing but zeros is a chart too"
+    assert (
+        texts(
+            lines([("conv1", 0.0, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")])
+        ).count("0")
+        == 1
+    )
+    assert "0" not in texts(
+        lines([("conv1", 1e-8, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")])
+    )
+    assert "0" in texts(lines([(name, 0.0, "port") for name in NAMES])), (
+        "nothing but zeros is a chart too"
+    )
 
 
 @pytest.mark.parametrize("value", [None, "nan", "inf", "-inf", 1e305])
@@ -83,14 +122,22 @@ def test_the_smallest_and_the_largest_numbers_are_drawn(value):
 
 
 def test_hostile_text_is_text():
-    markup = lines([(HOSTILE, 1e-6, HOSTILE), ("bn1", 1e-7, "other")], order=[HOSTILE, "bn1"], label=HOSTILE, x=HOSTILE, y=HOSTILE)
+    markup = lines(
+        [(HOSTILE, 1e-6, HOSTILE), ("bn1", 1e-7, "other")],
+        order=[HOSTILE, "bn1"],
+        label=HOSTILE,
+        x=HOSTILE,
+        y=HOSTILE,
+    )
     assert "<script" not in markup and "\x00" not in markup and "\u202e" not in markup
     assert svg_of(markup).get("aria-label").startswith("</svg><script>")
     assert any(text.startswith("</svg><scr") for text in texts(markup))
 
 
 def test_numbers_on_both_axes():
-    markup = lines([(step, step * 1e-8, "port") for step in range(1, 16)], order=None, x="time step")
+    markup = lines(
+        [(step, step * 1e-8, "port") for step in range(1, 16)], order=None, x="time step"
+    )
     whole = [int(text) for text in texts(markup) if text.isdecimal()]
     assert "time step" in texts(markup) and whole == list(range(1, 16))
 
@@ -101,15 +148,32 @@ def test_a_point_alone_is_not_joined():
 
 
 def test_a_bar_on_a_logarithmic_axis_reaches_from_its_foot_to_its_value():
-    bars = str(charts.bars([("conv1", 1e-2, "a"), ("bn1", 1e-4, "a")], label="a", x=None, y="b", log=True, order=["conv1", "bn1"]))
-    heights = [abs(float(height)) for height in re.findall(r"h[\d.]+v(-?[\d.]+)h", paths(bars, fill="var(--link)")[0].get("d"))]
+    bars = str(
+        charts.bars(
+            [("conv1", 1e-2, "a"), ("bn1", 1e-4, "a")],
+            label="a",
+            x=None,
+            y="b",
+            log=True,
+            order=["conv1", "bn1"],
+        )
+    )
+    heights = [
+        abs(float(height))
+        for height in re.findall(
+            r"h[\d.]+v(-?[\d.]+)h", paths(bars, fill="var(--link)")[0].get("d")
+        )
+    ]
     assert heights == pytest.approx([220, 220 / 3], abs=1)
 
 
 def test_charts_of_a_large_network_keep_to_their_width():
     names = [f"layer_{at}" for at in range(150)]
     markup = lines([(name, 1e-6, "port") for name in names], order=names)
-    assert float(svg_of(markup).get("width")) < charts.WIDTH_MOST + 200 and 10 < len(set(texts(markup)) & set(names)) < 150
+    assert (
+        float(svg_of(markup).get("width")) < charts.WIDTH_MOST + 200
+        and 10 < len(set(texts(markup)) & set(names)) < 150
+    )
 
 
 def test_a_chart_of_a_whole_network_is_small():
@@ -122,29 +186,49 @@ def test_a_chart_of_a_whole_network_is_small():
 
 
 def test_another_process_draws_the_same_bytes():
-    code = ("from tests.reports.test_charts import lines; import sys; sys.stdout.buffer.write(lines().encode())")
+    code = (
+        "from tests.reports.test_charts import lines; import sys; "
+        "sys.stdout.buffer.write(lines().encode())"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert run.stdout.decode() == lines()
 
 
 def test_the_reports_start_without_what_draws():
-    code = "import reports.html, sys; sys.exit(any(name in sys.modules for name in ('altair', 'vl_convert', 'PIL', 'jinja2')))"
+    code = (
+        "import reports.html, sys; sys.exit(any(name in sys.modules for name in ('altair', "
+        "'vl_convert', 'PIL', 'jinja2')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 SHAPES = '<svg xmlns="http://www.w3.org/2000/svg" width="50" height="40">{}</svg>'
 
 
-@pytest.mark.parametrize(("given", "drawn"), [
-    ('<g transform="translate(10,5)"><path d="M0,0L5,0L5,5L1,1Z" fill="red"/></g>', '<path fill="red" d="M10,5h5v5l-4-4Z"/>'),
-    ('<path d="M1,0A1,1,0,1,1,-1,0" fill="red"/>', '<path fill="red" d="M1,0a1,1,0,1,1-2,0"/>'),
-    ('<line x1="0" y1="0" x2="4" y2="3" stroke="red"/>', '<path stroke="red" fill="none" d="M0,0l4,3"/>'),
-    ('<rect width="4" height="3" fill="red"/><rect x="9" width="4" height="3" fill="red"/>',
-     '<path fill="red" d="M0,0h4v3h-4ZM9,0h4v3h-4Z"/>'),
-    ('<g fill="red"><text transform="translate(3,4) rotate(-90)">a&lt;b</text></g>',
-     '<g fill="red"><text x="3" y="4" transform="rotate(-90 3 4)">a&lt;b</text></g>'),
-    ('<path d="M0,0L5,0" fill="none" stroke="none"/><text opacity="0">x</text>', "")],
-    ids=["moved", "arc", "line", "alike at once", "turned text", "unseen"])
+@pytest.mark.parametrize(
+    ("given", "drawn"),
+    [
+        (
+            '<g transform="translate(10,5)"><path d="M0,0L5,0L5,5L1,1Z" fill="red"/></g>',
+            '<path fill="red" d="M10,5h5v5l-4-4Z"/>',
+        ),
+        ('<path d="M1,0A1,1,0,1,1,-1,0" fill="red"/>', '<path fill="red" d="M1,0a1,1,0,1,1-2,0"/>'),
+        (
+            '<line x1="0" y1="0" x2="4" y2="3" stroke="red"/>',
+            '<path stroke="red" fill="none" d="M0,0l4,3"/>',
+        ),
+        (
+            '<rect width="4" height="3" fill="red"/><rect x="9" width="4" height="3" fill="red"/>',
+            '<path fill="red" d="M0,0h4v3h-4ZM9,0h4v3h-4Z"/>',
+        ),
+        (
+            '<g fill="red"><text transform="translate(3,4) rotate(-90)">a&lt;b</text></g>',
+            '<g fill="red"><text x="3" y="4" transform="rotate(-90 3 4)">a&lt;b</text></g>',
+        ),
+        ('<path d="M0,0L5,0" fill="none" stroke="none"/><text opacity="0">x</text>', ""),
+    ],
+    ids=["moved", "arc", "line", "alike at once", "turned text", "unseen"],
+)
 def test_an_svg_made_small_shows_the_same(given, drawn):
     assert drawing.small(SHAPES.format(given)) == (50.0, 40.0, drawn)
 
@@ -156,5 +240,9 @@ def test_a_path_of_another_kind_is_no_silent_hole():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 12])
 def test_few_whole_numbers_have_a_tick_each(count):
-    markup = lines([(step, step * 1e-8, "port") for step in range(1, count + 1)], order=None, x="update")
-    assert [text for text in texts(markup) if text.isdecimal()] == [str(step) for step in range(1, count + 1)]
+    markup = lines(
+        [(step, step * 1e-8, "port") for step in range(1, count + 1)], order=None, x="update"
+    )
+    assert [text for text in texts(markup) if text.isdecimal()] == [
+        str(step) for step in range(1, count + 1)
+    ]

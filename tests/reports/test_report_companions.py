@@ -1,4 +1,6 @@
-"""What lies beside parity.json: read where it is there, refused in one sentence where it cannot be used."""
+"""What lies beside parity.json: read where it is there, refused in one sentence where it cannot be
+used.
+"""
 
 import io
 import json
@@ -12,7 +14,9 @@ from reports.companions import COMPANIONS, beside
 from reports.document import ReportError
 from tests.reports import companions_factory, factory
 
-EACH = pytest.mark.parametrize(("name", "make"), companions_factory.EVERY.items(), ids=companions_factory.EVERY)
+EACH = pytest.mark.parametrize(
+    ("name", "make"), companions_factory.EVERY.items(), ids=companions_factory.EVERY
+)
 
 
 @pytest.fixture
@@ -35,24 +39,36 @@ def test_each_is_found_by_its_name_and_valid(folder, name, make):
 def test_each_schema_is_itself_valid(name, make):
     from jsonschema import Draft202012Validator
 
-    Draft202012Validator.check_schema(json.loads((document.FOLDER / COMPANIONS[name][0].schema).read_text()))
+    Draft202012Validator.check_schema(
+        json.loads((document.FOLDER / COMPANIONS[name][0].schema).read_text())
+    )
 
 
 @EACH
 def test_each_name_that_the_schema_requires_is_missed(folder, name, make):
     kind, read = COMPANIONS[name]
     for key in json.loads((document.FOLDER / kind.schema).read_text())["required"]:
-        (folder / kind.file).write_text(json.dumps({other: value for other, value in make().items() if other != key}))
-        with pytest.raises(ReportError, match=f"lacks '{key}'" if key != "format" else "no format number"):
+        (folder / kind.file).write_text(
+            json.dumps({other: value for other, value in make().items() if other != key})
+        )
+        with pytest.raises(
+            ReportError, match=f"lacks '{key}'" if key != "format" else "no format number"
+        ):
             read(folder / kind.file)
 
 
 BROKEN = {
     "cut short": (lambda text: text[: len(text) // 2], "is cut short or is not JSON"),
     "empty": (lambda text: "", "is empty"),
-    "another format": (lambda text: text.replace('"format": 1', '"format": 7'), "has format 7, expected 1"),
+    "another format": (
+        lambda text: text.replace('"format": 1', '"format": 7'),
+        "has format 7, expected 1",
+    ),
     "no format": (lambda text: "{}", "has no format number"),
-    "schema broken": (lambda text: text.replace('"data": "real"', '"data": "surreal"'), "is 'surreal', expected one of real, seeded"),
+    "schema broken": (
+        lambda text: text.replace('"data": "real"', '"data": "surreal"'),
+        "is 'surreal', expected one of real, seeded",
+    ),
 }
 
 
@@ -64,7 +80,11 @@ def test_a_bad_companion_gets_its_sentence_and_leaves_the_old_page(folder, name,
     (folder / kind.file).write_text(spoil(json.dumps(make())))
     refused = CliRunner().invoke(main, ["report", str(folder / "parity.json")])
     assert refused.exit_code == 2 and page.read_text() == "old"
-    assert says in refused.stderr and kind.command in refused.stderr and refused.stderr.count("\n") == 1
+    assert (
+        says in refused.stderr
+        and kind.command in refused.stderr
+        and refused.stderr.count("\n") == 1
+    )
     with pytest.raises(ReportError, match=kind.file):
         publish.everything(folder / "parity.json", folder, io.StringIO())
     assert not (folder / "junit.xml").exists() and page.read_text() == "old"
@@ -79,7 +99,10 @@ def test_the_page_takes_all_of_them_and_is_the_same_each_time(make):
 
 def test_the_page_says_what_made_each_of_them():
     text = html.page(factory.seeded(), **companions_factory.all_three())
-    provenance = text[text.index('id="page:provenance"'):]
+    provenance = text[text.index('id="page:provenance"') :]
     for made in companions_factory.all_three().values():
         assert f"<dd><code>{made['command']}</code></dd>" in provenance
-    assert provenance.count("real data; this run is on seeded stand-ins: NOT the published weights") == 3
+    assert (
+        provenance.count("real data; this run is on seeded stand-ins: NOT the published weights")
+        == 3
+    )

@@ -1,4 +1,6 @@
-"""What parity.json has to be: its schema refuses each missing name and each contradiction, in one sentence."""
+"""What parity.json has to be: its schema refuses each missing name and each contradiction, in one
+sentence.
+"""
 
 import copy
 import json
@@ -29,7 +31,10 @@ def _required():
             yield from (((*path, key), name) for name in inner.get("required", ()))
     for path, inner in (
         ((*places["model"], "clips", 0), SCHEMA["$defs"]["model"]["properties"]["clips"]["items"]),
-        ((*places["clip_tags"], "top", 0), SCHEMA["$defs"]["clip_tags"]["properties"]["top"]["items"]),
+        (
+            (*places["clip_tags"], "top", 0),
+            SCHEMA["$defs"]["clip_tags"]["properties"]["top"]["items"],
+        ),
     ):
         yield from ((path, name) for name in inner["required"])
 
@@ -38,7 +43,9 @@ def _full():
     """A valid document in which every record that may be null is there."""
     whole = factory.failing()
     whole["models"][0]["layers"][3]["isolated"]["structure"] = {
-        "structured": True, "tap": {"at": [7, 9, 1, 2], "change": 2.4e-5, "relative": 2e-5, "t": 39.3, "scale": 2.0}}
+        "structured": True,
+        "tap": {"at": [7, 9, 1, 2], "change": 2.4e-5, "relative": 2e-5, "t": 39.3, "scale": 2.0},
+    }
     return whole
 
 
@@ -65,7 +72,9 @@ def test_schema_is_itself_valid_and_draft_2020_12():
 
 
 @pytest.mark.parametrize(
-    ("path", "name"), _required(), ids=lambda part: part if isinstance(part, str) else "-".join(map(str, part)) or "top"
+    ("path", "name"),
+    _required(),
+    ids=lambda part: part if isinstance(part, str) else "-".join(map(str, part)) or "top",
 )
 def test_each_required_name_is_missed(path, name):
     whole = _full()
@@ -85,13 +94,41 @@ SPOILT = {
         "FINE",
         "models / CRNN / layers / bn_0_freq / isolated / verdict is 'FINE'",
     ),
-    "formula without a name": (("models", 0, "layers", 0, "isolated", "verdict"), "FORMULA()", "is 'FORMULA\\(\\)'"),
-    "inherited alone": (("models", 0, "layers", 0, "isolated", "verdict"), "INHERITED", "is 'INHERITED'"),
-    "number as text": (("models", 0, "layers", 0, "isolated", "rho_port"), "0.4", "rho_port is '0.4', expected a number"),
-    "infinity misspelt": (("models", 0, "layers", 0, "isolated", "q_port"), "Infinity", "q_port is 'Infinity'"),
-    "share above one": (("models", 0, "layers", 0, "isolated", "beyond_share"), 1.5, "beyond_share is 1.5"),
-    "passing without a number": (("models", 0, "layers", 0, "isolated", "rho_port"), None, "rho_port is None, expected number"),
-    "passing with nan": (("models", 0, "layers", 0, "chained", "max_abs"), "nan", "max_abs is 'nan', expected number"),
+    "formula without a name": (
+        ("models", 0, "layers", 0, "isolated", "verdict"),
+        "FORMULA()",
+        "is 'FORMULA\\(\\)'",
+    ),
+    "inherited alone": (
+        ("models", 0, "layers", 0, "isolated", "verdict"),
+        "INHERITED",
+        "is 'INHERITED'",
+    ),
+    "number as text": (
+        ("models", 0, "layers", 0, "isolated", "rho_port"),
+        "0.4",
+        "rho_port is '0.4', expected a number",
+    ),
+    "infinity misspelt": (
+        ("models", 0, "layers", 0, "isolated", "q_port"),
+        "Infinity",
+        "q_port is 'Infinity'",
+    ),
+    "share above one": (
+        ("models", 0, "layers", 0, "isolated", "beyond_share"),
+        1.5,
+        "beyond_share is 1.5",
+    ),
+    "passing without a number": (
+        ("models", 0, "layers", 0, "isolated", "rho_port"),
+        None,
+        "rho_port is None, expected number",
+    ),
+    "passing with nan": (
+        ("models", 0, "layers", 0, "chained", "max_abs"),
+        "nan",
+        "max_abs is 'nan', expected number",
+    ),
     "digest cut": (("models", 0, "weights", "sha256"), "abc", "sha256 is 'abc'"),
     "batch of none": (("models", 0, "batch_size"), 0, "batch_size is 0"),
     "another closer": (
@@ -105,12 +142,24 @@ SPOILT = {
         "GROSS",
         "verdict is 'GROSS', expected one of EXACT, ROUNDING",
     ),
-    "holds with a divergence": (("models", 0, "first_divergence"), "conv1", "first_divergence is 'conv1'"),
-    "holds with a drifting model": (("models", 0, "verdict"), "DRIFTS", "verdict is 'DRIFTS', expected 'HOLDS'"),
+    "holds with a divergence": (
+        ("models", 0, "first_divergence"),
+        "conv1",
+        "first_divergence is 'conv1'",
+    ),
+    "holds with a drifting model": (
+        ("models", 0, "verdict"),
+        "DRIFTS",
+        "verdict is 'DRIFTS', expected 'HOLDS'",
+    ),
     "holds with nothing": (("models",), [], "models is \\[\\]"),
     "holds without layers": (("models", 0, "layers"), [], "layers is \\[\\]"),
     "same model twice": (("models", 1, "name"), "CRNN", "the run lists 'CRNN' twice"),
-    "same layer twice": (("models", 0, "layers", 1, "name"), "bn_0_freq", "CRNN lists 'bn_0_freq' twice"),
+    "same layer twice": (
+        ("models", 0, "layers", 1, "name"),
+        "bn_0_freq",
+        "CRNN lists 'bn_0_freq' twice",
+    ),
 }
 
 
@@ -138,7 +187,10 @@ BROKEN = {
     "cut short": (WHOLE[: len(WHOLE) // 2].encode(), "is cut short or is not JSON"),
     "empty": (b"", "is empty"),
     "another format": (json.dumps(factory.document(format=2)).encode(), "has format 2, expected 1"),
-    "true is no format": (json.dumps(factory.document(format=True)).encode(), "has format True, expected 1"),
+    "true is no format": (
+        json.dumps(factory.document(format=True)).encode(),
+        "has format True, expected 1",
+    ),
     "no format": (b"{}", "has no format number, expected 1"),
     "a list": (b"[]", "has no format number, expected 1"),
     "bare NaN": (WHOLE.replace("0.4237", "NaN").encode(), "NaN is no JSON number"),
@@ -154,7 +206,11 @@ def test_each_bad_file_gets_its_sentence(tmp_path, data, says):
     path.write_bytes(data)
     with pytest.raises(ReportError, match=says) as refused:
         document.read(path)
-    assert str(refused.value).startswith(f"{path}: ") and "make parity" in str(refused.value) and "\n" not in str(refused.value)
+    assert (
+        str(refused.value).startswith(f"{path}: ")
+        and "make parity" in str(refused.value)
+        and "\n" not in str(refused.value)
+    )
 
 
 @pytest.mark.parametrize("name", ["absent.json", "."])

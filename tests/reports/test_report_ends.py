@@ -1,4 +1,6 @@
-"""Why a model does not hold although its layers do, who made the final drift, and why each cell of the table fails."""
+"""Why a model does not hold although its layers do, who made the final drift, and why each cell of
+the table fails.
+"""
 
 import re
 
@@ -10,7 +12,14 @@ from tests.reports import factory
 
 
 def attributed(**changes):
-    return {"space": "logits", "message": None, "drift": 5.6e-5, "closure": 0.0, "ends": {"ratio": 0.21, "holds": True}, **changes}
+    return {
+        "space": "logits",
+        "message": None,
+        "drift": 5.6e-5,
+        "closure": 0.0,
+        "ends": {"ratio": 0.21, "holds": True},
+        **changes,
+    }
 
 
 def drifting(**changes):
@@ -19,10 +28,18 @@ def drifting(**changes):
 
 
 REASONS = {
-    "logits": ({"attribution": attributed(ends={"ratio": 1.43, "holds": False})},
-               "a logit is 1.43 times as far from the original's as rounding"),
-    "scores": ({"final": {**factory.model()["final"], "holds": False}}, "its final scores cannot be compared"),
-    "oracle": ({"oracle_truth": {"layer": "gru1", "ratio": 3.0}}, "at gru1 the oracle is 3.00 times as far"),
+    "logits": (
+        {"attribution": attributed(ends={"ratio": 1.43, "holds": False})},
+        "a logit is 1.43 times as far from the original's as rounding",
+    ),
+    "scores": (
+        {"final": {**factory.model()["final"], "holds": False}},
+        "its final scores cannot be compared",
+    ),
+    "oracle": (
+        {"oracle_truth": {"layer": "gru1", "ratio": 3.0}},
+        "at gru1 the oracle is 3.00 times as far",
+    ),
     "untold": ({}, "see oracle_truth, final and attribution in parity.json"),
     "no layer": ({"layers": []}, "no layer of it was compared"),
 }
@@ -39,7 +56,9 @@ def test_each_reason_is_told_everywhere(changes, says):
 
 def test_all_reasons_are_told_together():
     changes = {**REASONS["logits"][0], **REASONS["oracle"][0]}
-    assert all(REASONS[name][1] in ends.final_fault(drifting(**changes)) for name in ("logits", "oracle"))
+    assert all(
+        REASONS[name][1] in ends.final_fault(drifting(**changes)) for name in ("logits", "oracle")
+    )
 
 
 def test_where_the_cells_say_enough_nothing_is_added():
@@ -54,11 +73,22 @@ def shared(model, share=0.5):
 
 NOTES = {
     "not asked": (factory.model(), "is not shared out: this run was not asked"),
-    "broken": (factory.model(attribution=attributed(message="gru1: NaN or infinite values")),
-               "not shared out: gru1: NaN or infinite values."),
+    "broken": (
+        factory.model(attribution=attributed(message="gru1: NaN or infinite values")),
+        "not shared out: gru1: NaN or infinite values.",
+    ),
     "no drift": (factory.model(attribution=attributed(drift=0)), "is the original's, bit for bit"),
-    "scores": (shared(factory.model(attribution=attributed(space="scores", message="the port does not give its logits"))),
-               "The shares are of the drift of the scores, not of the logits: the port does not give its logits."),
+    "scores": (
+        shared(
+            factory.model(
+                attribution=attributed(space="scores", message="the port does not give its logits")
+            )
+        ),
+        (
+            "The shares are of the drift of the scores, not of the logits: the port does not "
+            "give its logits."
+        ),
+    ),
     "logits": (shared(factory.model(attribution=attributed())), ""),
 }
 
@@ -66,12 +96,17 @@ NOTES = {
 @pytest.mark.parametrize(("model", "says"), NOTES.values(), ids=NOTES)
 def test_why_shares_are_missing_or_of_the_scores_is_said(model, says):
     assert says in ends.attribution_note(model) and bool(says) == bool(ends.attribution_note(model))
-    assert ends.attribution_note(model) in html.page(factory.document([model])).replace("&#39;", "'")
+    assert ends.attribution_note(model) in html.page(factory.document([model])).replace(
+        "&#39;", "'"
+    )
 
 
 CAUSES = {
-    "EXCESS ROUNDING": "rounded more than float32 arithmetic needs to", "ORACLE-SUSPECT": "so the port is not judged",
-    "INCOMPARABLE": "shape (2, 3), expected (2, 4)", "NOT COMPARED": "the port raised KeyError", "GROSS": cards.UNEXPLAINED,
+    "EXCESS ROUNDING": "rounded more than float32 arithmetic needs to",
+    "ORACLE-SUSPECT": "so the port is not judged",
+    "INCOMPARABLE": "shape (2, 3), expected (2, 4)",
+    "NOT COMPARED": "the port raised KeyError",
+    "GROSS": cards.UNEXPLAINED,
 }
 
 
@@ -83,7 +118,9 @@ def test_every_cell_that_fails_has_a_cause_in_the_table(verdict, says, mode):
     model["layers"][1][mode] = {**getattr(factory, mode)(verdict), "message": message}
     assert says in cards.causes(model)[("conv1", mode)] and len(cards.causes(model)) == 1
     page = html.page(factory.document([model], verdict="DRIFTS"))
-    assert re.search(rf'<td data-label="{mode}">.*<small class="cause"><bdi>[^<]*{re.escape(says)}', page)
+    assert re.search(
+        rf'<td data-label="{mode}">.*<small class="cause"><bdi>[^<]*{re.escape(says)}', page
+    )
 
 
 def test_what_is_inherited_says_from_where():
@@ -98,18 +135,29 @@ def test_a_long_message_is_short_in_the_table():
 
 def missing(count):
     """A run of `count` layers of which none was compared, and two layers that were."""
-    gone = {mode: {**dict.fromkeys(getattr(factory, mode)()), "verdict": "NOT COMPARED"} for mode in ("isolated", "chained")}
+    gone = {
+        mode: {**dict.fromkeys(getattr(factory, mode)()), "verdict": "NOT COMPARED"}
+        for mode in ("isolated", "chained")
+    }
     return [factory.layer(f"lost_{at}", **gone) for at in range(count)]
 
 
 def test_what_was_not_compared_is_not_counted_as_a_comparison():
-    nothing, some = (factory.document([factory.model(verdict="INCOMPLETE", layers=layers)], verdict="INCOMPLETE")
-                     for layers in (missing(7), [*missing(1), factory.layer("a"), factory.layer("b")]))
-    assert "nothing was compared: all 14 comparisons are missing; first offender CNN0 / lost_0" in verdict_sentence(nothing)
-    assert "0 of 1 model proved, 4 of 6 comparisons made (4 ROUNDING); first offender" in verdict_sentence(some)
+    nothing, some = (
+        factory.document([factory.model(verdict="INCOMPLETE", layers=layers)], verdict="INCOMPLETE")
+        for layers in (missing(7), [*missing(1), factory.layer("a"), factory.layer("b")])
+    )
+    assert (
+        "nothing was compared: all 14 comparisons are missing; first offender CNN0 / lost_0"
+        in verdict_sentence(nothing)
+    )
+    assert (
+        "0 of 1 model proved, 4 of 6 comparisons made (4 ROUNDING); first offender"
+        in verdict_sentence(some)
+    )
 
 
 def test_in_a_network_the_table_comes_before_the_charts():
     page = html.page(factory.document())
-    section = page[page.index('<section aria-labelledby="CNN0">'):]
+    section = page[page.index('<section aria-labelledby="CNN0">') :]
     assert section.index('<table class="stack layers">') < section.index('<svg class="chart"')

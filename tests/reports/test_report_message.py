@@ -58,14 +58,22 @@ CELLS = {
         {"message": "shape (2, 3), expected (2, 4)"},
         ["cannot be compared with", "shape (2, 3), expected (2, 4)"],
     ),
-    "ORACLE-SUSPECT": ({}, ["the oracle does not explain Keras 1.0.6", "beyond its own rounding (rho 0.34)"]),
+    "ORACLE-SUSPECT": (
+        {},
+        ["the oracle does not explain Keras 1.0.6", "beyond its own rounding (rho 0.34)"],
+    ),
     "GROSS": ({}, ["GROSS: differs by more than any number format's rounding could"]),
     "FORMULA(unnamed)": ({}, ["FORMULA(unnamed): computes another formula"]),
-    "EXCESS ROUNDING": ({"support": {"text": "3 of 64 channels, edges only"}}, ["where: 3 of 64 channels, edges only"]),
+    "EXCESS ROUNDING": (
+        {"support": {"text": "3 of 64 channels, edges only"}},
+        ["where: 3 of 64 channels, edges only"],
+    ),
 }
 
 
-@pytest.mark.parametrize(("verdict", "figures", "says"), [(word, *rest) for word, rest in CELLS.items()], ids=CELLS)
+@pytest.mark.parametrize(
+    ("verdict", "figures", "says"), [(word, *rest) for word, rest in CELLS.items()], ids=CELLS
+)
 def test_each_verdict_has_its_words(verdict, figures, says):
     layer = factory.layer(isolated=factory.isolated(verdict, **figures))
     block = cell_message(factory.model(), layer, "isolated")
@@ -74,16 +82,22 @@ def test_each_verdict_has_its_words(verdict, figures, says):
 
 def test_zeros_of_another_sign_are_told():
     layer = factory.layer(isolated=factory.isolated("EXACT", signed_zeros=3))
-    assert "equal the original's (3 differ in the sign of zero)" in cell_message(factory.model(), layer, "isolated")
+    assert "equal the original's (3 differ in the sign of zero)" in cell_message(
+        factory.model(), layer, "isolated"
+    )
 
 
 def test_worst_difference_is_that_of_the_two_values_beside_it():
-    layer = factory.layer(isolated=factory.isolated("GROSS", max_abs=9.0, worst_actual=1.5, worst_expected=1.0))
+    layer = factory.layer(
+        isolated=factory.isolated("GROSS", max_abs=9.0, worst_actual=1.5, worst_expected=1.0)
+    )
     assert "worst 0.5 at" in cell_message(factory.model(), layer, "isolated")
 
 
 def test_a_fault_without_a_message_is_the_reason():
-    layer = factory.layer(isolated=factory.isolated("INCOMPARABLE", fault="dtype float64 instead of float32"))
+    layer = factory.layer(
+        isolated=factory.isolated("INCOMPARABLE", fault="dtype float64 instead of float32")
+    )
     assert "dtype float64 instead of float32" in cell_message(factory.model(), layer, "isolated")
 
 
@@ -100,22 +114,32 @@ def test_structure_names_channels_and_limits():
         "offset_t": -634.0,
     }
     block = cell_message(
-        factory.model(), factory.layer(isolated=factory.isolated("FORMULA(unnamed)", structure=structure)), "isolated"
+        factory.model(),
+        factory.layer(isolated=factory.isolated("FORMULA(unnamed)", structure=structure)),
+        "isolated",
     )
     assert "structure: gain in 1 channel (7), strongest 2.4e-07 (allowed 1.2e-07, t 45.1)" in block
     assert "offset in 20 channels (0, 1, 2, 3, 4, 5, 6, 7, ...), strongest -5.0e-05" in block
 
 
 def test_a_weight_that_is_off_is_told_where():
-    structure = {"structured": True, "tap": {"at": [7, 9, 1, 2], "change": 2.4e-5, "relative": 2e-5, "t": 39.3, "scale": 2.0}}
+    structure = {
+        "structured": True,
+        "tap": {"at": [7, 9, 1, 2], "change": 2.4e-5, "relative": 2e-5, "t": 39.3, "scale": 2.0},
+    }
     layer = factory.layer(isolated=factory.isolated("FORMULA(unnamed)", structure=structure))
-    assert "one weight off (filter 7, channel 9, row 1, column 2) by 2.4e-05, t 39.3" in cell_message(factory.model(), layer, "isolated")
+    assert (
+        "one weight off (filter 7, channel 9, row 1, column 2) by 2.4e-05, t 39.3"
+        in cell_message(factory.model(), layer, "isolated")
+    )
 
 
 def test_clean_structure_is_not_shouted():
     structure = {"structured": False, "gain": 1e-9, "gain_limit": 1.2e-7, "gain_t": 1.0}
     assert "structure" not in cell_message(
-        factory.model(), factory.layer(isolated=factory.isolated("GROSS", structure=structure)), "isolated"
+        factory.model(),
+        factory.layer(isolated=factory.isolated("GROSS", structure=structure)),
+        "isolated",
     )
 
 
@@ -196,10 +220,14 @@ def test_place_names_axes():
 
 def test_the_cause_of_an_offender_in_a_sentence():
     layer = factory.failing()["models"][0]["layers"][3]
-    assert message.cause(layer, "isolated") == "Explained by: reset gate applied after the matrix product."
+    assert (
+        message.cause(layer, "isolated")
+        == "Explained by: reset gate applied after the matrix product."
+    )
     layer["cause"] = {**layer["cause"], "hypothesis": None}
     assert message.cause(layer, "isolated") == (
-        "Computes another formula than the original; none of the formulas tried explains it.")
+        "Computes another formula than the original; none of the formulas tried explains it."
+    )
     layer["cause"] = None
     assert message.cause(layer, "isolated") == "Computes another formula than the original."
     late = factory.incomplete()["models"][0]["layers"][-1]

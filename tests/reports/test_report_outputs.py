@@ -1,4 +1,6 @@
-"""parity.csv, junit.xml, the terminal and the Markdown: whole, stable, and honest about what was not compared."""
+"""parity.csv, junit.xml, the terminal and the Markdown: whole, stable, and honest about what was
+not compared.
+"""
 
 import csv as csv_reader
 import io
@@ -11,7 +13,12 @@ from reports.summary import DATA, cells, counts, verdict_sentence
 from tests.reports import factory
 
 EVERY = pytest.mark.parametrize("make", factory.EVERY.values(), ids=factory.EVERY)
-TEXTS = {"csv": table.csv, "junit": junit.junit, "terminal": terminal.text, "markdown": markdown.markdown}
+TEXTS = {
+    "csv": table.csv,
+    "junit": junit.junit,
+    "terminal": terminal.text,
+    "markdown": markdown.markdown,
+}
 
 
 @EVERY
@@ -23,7 +30,9 @@ def test_same_document_same_bytes(draw, make):
 @EVERY
 def test_csv_has_a_row_per_cell(make):
     rows = list(csv_reader.DictReader(io.StringIO(table.csv(make()), newline="")))
-    assert [(row["mode"], row["verdict"]) for row in rows] == [(cell.mode, cell.verdict) for cell in cells(make())]
+    assert [(row["mode"], row["verdict"]) for row in rows] == [
+        (cell.mode, cell.verdict) for cell in cells(make())
+    ]
 
 
 def test_csv_keeps_every_digit_and_its_columns():
@@ -36,7 +45,12 @@ def test_csv_keeps_every_digit_and_its_columns():
         "[0, 14, 7]",
         "false",
     )
-    assert (gross["model"], gross["rho_port"], gross["max_abs"], gross["structure"]) == ("CNN0", "inf", "nan", "")
+    assert (gross["model"], gross["rho_port"], gross["max_abs"], gross["structure"]) == (
+        "CNN0",
+        "inf",
+        "nan",
+        "",
+    )
     assert rows[7]["rho_local"] == "208.1" and rows[7]["hypothesis"].startswith("reset gate")
 
 
@@ -47,7 +61,10 @@ def test_junit_counts_are_what_is_inside(make):
     for element in [root, *root]:
         assert int(element.get("tests")) == len(element.findall(".//testcase"))
         assert int(element.get("failures")) == len(element.findall(".//failure"))
-        assert int(element.get("errors")) == len(element.findall(".//error")) and element.get("skipped") == "0"
+        assert (
+            int(element.get("errors")) == len(element.findall(".//error"))
+            and element.get("skipped") == "0"
+        )
 
 
 @EVERY
@@ -62,12 +79,23 @@ def _case(make, name):
 
 
 def test_junit_faults():
-    failed, inherited = _case(factory.failing, "CRNN-gru1-isolated"), _case(factory.failing, "CRNN-gru2-chained")
-    assert failed.get("classname") == "parity.CRNN" and failed.find("failure").get("type") == "FORMULA(reset-after)"
+    failed, inherited = (
+        _case(factory.failing, "CRNN-gru1-isolated"),
+        _case(factory.failing, "CRNN-gru2-chained"),
+    )
+    assert (
+        failed.get("classname") == "parity.CRNN"
+        and failed.find("failure").get("type") == "FORMULA(reset-after)"
+    )
     assert "make parity MODEL=CRNN LAYER=gru1" in failed.find("failure").text
     assert "the fault is in gru1" in inherited.find("failure").text
-    assert _case(factory.incomplete, "CNN0-extra-isolated").find("error").get("type") == "NOT COMPARED"
-    assert "42" not in _case(factory.document, "CNN-conv1-isolated").find("system-out").text.splitlines()[0]
+    assert (
+        _case(factory.incomplete, "CNN0-extra-isolated").find("error").get("type") == "NOT COMPARED"
+    )
+    assert (
+        "42"
+        not in _case(factory.document, "CNN-conv1-isolated").find("system-out").text.splitlines()[0]
+    )
     assert "rho 0.42" in _case(factory.document, "CNN-conv1-isolated").find("system-out").text
 
 
@@ -88,7 +116,10 @@ def test_a_model_can_fail_by_its_scores_alone():
     model["final"]["holds"] = False
     document = factory.document([model], verdict="DRIFTS")
     says = "every layer holds, but its final scores cannot be compared"
-    assert says in terminal.text(document) and says in _case(lambda: document, "CNN0-end-to-end").find("failure").text
+    assert (
+        says in terminal.text(document)
+        and says in _case(lambda: document, "CNN0-end-to-end").find("failure").text
+    )
     model["oracle_truth"]["ratio"] = 3.0
     assert "at gru1 the oracle is 3.00 times as far" in terminal.text(document)
 
@@ -100,15 +131,21 @@ def test_first_line_says_which_data(make):
 
 
 def test_terminal_table_line():
-    line = next(line for line in terminal.text(factory.failing()).splitlines() if line.startswith("CRNN "))
-    assert (
-        " ".join(line.split()) == "CRNN ✗ DRIFTS gru1 (isolated) FORMULA(reset-after) 209 times 1.0e-07 8.9e-08 1.2e-07 6.3e-08"
+    line = next(
+        line for line in terminal.text(factory.failing()).splitlines() if line.startswith("CRNN ")
+    )
+    assert " ".join(line.split()) == (
+        "CRNN ✗ DRIFTS gru1 (isolated) FORMULA(reset-after) 209 times 1.0e-07 8.9e-08 "
+        "1.2e-07 6.3e-08"
     )
 
 
 def test_terminal_blocks_first_offender_of_each_model_first():
     text = terminal.text(factory.failing(), blocks=2)
-    assert text.index("CRNN / gru1 (isolated)") < text.index("CNN0 / conv1 (isolated)") and "2 more in parity.html" in text
+    assert (
+        text.index("CRNN / gru1 (isolated)") < text.index("CNN0 / conv1 (isolated)")
+        and "2 more in parity.html" in text
+    )
     assert "more in" not in terminal.text(factory.failing(), blocks=4) and "(chained)" not in text
 
 
@@ -124,7 +161,9 @@ def test_colours_only_on_a_terminal(monkeypatch):
     terminal.show(factory.failing(), plain)
     terminal.show(factory.failing(), coloured)
     assert "\x1b" not in plain.getvalue() and "\x1b[" in coloured.getvalue()
-    assert coloured.getvalue().startswith("real data\n") and plain.getvalue() == terminal.text(factory.failing())
+    assert coloured.getvalue().startswith("real data\n") and plain.getvalue() == terminal.text(
+        factory.failing()
+    )
 
 
 def test_hostile_names_do_not_reach_the_terminal(monkeypatch):
@@ -142,16 +181,32 @@ def test_an_ascii_stream_is_written_to():
 
 
 def test_sentences():
-    assert verdict_sentence(factory.document()) == "HOLDS: 3 of 3 models proved, 36 comparisons (3 EXACT, 33 ROUNDING)."
-    assert verdict_sentence(factory.document(selection=["gru1"])).startswith("HOLDS for the selected gru1: ")
-    assert verdict_sentence(factory.failing()).endswith("2 GROSS); first offender CRNN / gru1 (isolated).")
-    assert counts(factory.failing()) == {"EXACT": 3, "ROUNDING": 27, "INHERITED": 2, "FORMULA": 2, "GROSS": 2}
+    assert (
+        verdict_sentence(factory.document())
+        == "HOLDS: 3 of 3 models proved, 36 comparisons (3 EXACT, 33 ROUNDING)."
+    )
+    assert verdict_sentence(factory.document(selection=["gru1"])).startswith(
+        "HOLDS for the selected gru1: "
+    )
+    assert verdict_sentence(factory.failing()).endswith(
+        "2 GROSS); first offender CRNN / gru1 (isolated)."
+    )
+    assert counts(factory.failing()) == {
+        "EXACT": 3,
+        "ROUNDING": 27,
+        "INHERITED": 2,
+        "FORMULA": 2,
+        "GROSS": 2,
+    }
 
 
 def test_markdown_table():
     table = markdown.verdict_table(factory.document()).splitlines()
     assert len(table) == 5 and {line.count("|") for line in table} == {9}
-    assert table[2] == "| CRNN | ✓ HOLDS | conv1 (isolated) ROUNDING | 42 % | 1.0e-07 | 8.9e-08 | 1.2e-07 | 6.3e-08 |"
+    assert table[2] == (
+        "| CRNN | ✓ HOLDS | conv1 (isolated) ROUNDING | 42 % | 1.0e-07 | 8.9e-08 | "
+        "1.2e-07 | 6.3e-08 |"
+    )
 
 
 def test_markdown_holds_no_date_and_its_blocks():
@@ -172,4 +227,7 @@ def test_markdown_shows_hostile_names_as_text():
 @pytest.mark.parametrize("draw", [markdown.markdown, markdown.verdict_table])
 def test_markdown_writes_control_characters_out(draw):
     text = draw(factory.hostile())
-    assert not any(character in text for character in "\x1b\x00\u202e\ud800") and "&#92;x1b&#91;31mred&#92;x00&#92;n" in text
+    assert (
+        not any(character in text for character in "\x1b\x00\u202e\ud800")
+        and "&#92;x1b&#91;31mred&#92;x00&#92;n" in text
+    )

@@ -21,11 +21,20 @@ VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 class Page(HTMLParser):
-    """What a browser would see: visible text, ids, links, tags, the embedded JSON; fails on tags that do not match."""
+    """What a browser would see: visible text, ids, links, tags, the embedded JSON; fails on tags
+    that do not match.
+    """
 
     def __init__(self, text):
         super().__init__()
-        self.text, self.ids, self.links, self.tags, self.attributes, self.open = "", [], [], [], [], []
+        self.text, self.ids, self.links, self.tags, self.attributes, self.open = (
+            "",
+            [],
+            [],
+            [],
+            [],
+            [],
+        )
         self.scripts = []
         self.feed(text)
         self.close()
@@ -56,10 +65,21 @@ def test_same_document_same_bytes(make):
 
 
 def test_two_processes_draw_the_same_page_whatever_their_hashes():
-    code = ("from reports import html; from tests.reports import companions_factory, factory; import sys;"
-            "sys.stdout.buffer.write(html.page(factory.hostile(), **companions_factory.all_three()).encode())")
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}).stdout
-            for seed in ("1", "2")]
+    code = (
+        "from reports import html; from tests.reports import companions_factory, "
+        "factory; import sys;"
+        "sys.stdout.buffer.write(html.page(factory.hostile(), "
+        "**companions_factory.all_three()).encode())"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    ]
     assert runs[0] == runs[1] and len(runs[0]) > 50_000
 
 
@@ -75,13 +95,24 @@ def test_page_is_well_formed_with_unique_ids_and_no_dead_link(make):
 def test_page_asks_for_nothing(make):
     page = Page(html.page(make()))
     digest = b64encode(sha256(page.script.encode()).digest()).decode()
-    policy = next(value for name, value in page.attributes if name == "content" and "default-src" in value)
+    policy = next(
+        value for name, value in page.attributes if name == "content" and "default-src" in value
+    )
     assert policy.startswith(f"default-src 'none'; script-src 'sha256-{digest}'; ")
     assert page.tags.count("script") == 2 and ("type", "application/json") in page.attributes
     assert all(link.startswith(("#", "data:")) for link in page.links)
-    assert all(value.startswith("data:image/png;base64,") for name, value in page.attributes if name == "src")
-    assert not any(name.startswith("on") or name in ("srcset", "action", "background") for name, _ in page.attributes)
-    assert page.tags.count("img") == sum(bool(layer.get("evidence")) for model in make()["models"] for layer in model["layers"])
+    assert all(
+        value.startswith("data:image/png;base64,")
+        for name, value in page.attributes
+        if name == "src"
+    )
+    assert not any(
+        name.startswith("on") or name in ("srcset", "action", "background")
+        for name, _ in page.attributes
+    )
+    assert page.tags.count("img") == sum(
+        bool(layer.get("evidence")) for model in make()["models"] for layer in model["layers"]
+    )
     style = re.search(r"<style>(.*?)</style>", html.page(make()), re.S).group(1)
     assert "url(" not in style and "@import" not in style
 
@@ -97,14 +128,23 @@ def test_data_and_verdict_come_first(make):
     text = " ".join(Page(html.page(make())).text.split())
     document = make()
     start = text.index(DATA[document["data"]])
-    assert start < 40 and verdict_sentence(document).split(":")[0].split(" for ")[0] in text[start : start + 120]
+    assert (
+        start < 40
+        and verdict_sentence(document).split(":")[0].split(" for ")[0] in text[start : start + 120]
+    )
 
 
-@pytest.mark.parametrize("make", [factory.document, factory.failing, factory.seeded, factory.incomplete])
+@pytest.mark.parametrize(
+    "make", [factory.document, factory.failing, factory.seeded, factory.incomplete]
+)
 def test_every_figure_is_on_its_layers_card(make):
     document, page = make(), html.page(make())
     for cell in cells(document):
-        card = re.search(rf'<article class="card" id="{html.anchor(cell.model, cell.layer)}".*?</article>', page, re.S).group()
+        card = re.search(
+            rf'<article class="card" id="{html.anchor(cell.model, cell.layer)}".*?</article>',
+            page,
+            re.S,
+        ).group()
         card = unescape(card)
         rows = html.ISOLATED if cell.mode == "isolated" else html.CHAINED
         for label, key, write in rows:
@@ -113,11 +153,21 @@ def test_every_figure_is_on_its_layers_card(make):
     text = Page(page).text
     for model in document["models"]:
         assert all(figures.drift(model["final"][key]) in text for key, _ in FINAL)
-        assert model["weights"]["sha256"] in text and all(clip["sha256"] in text for clip in model["clips"])
+        assert model["weights"]["sha256"] in text and all(
+            clip["sha256"] in text for clip in model["clips"]
+        )
 
 
 def test_every_figure_of_the_contract_has_its_place():
-    told = {"verdict", "message", "worst_index", "worst_actual", "worst_expected", "structure", "support"}
+    told = {
+        "verdict",
+        "message",
+        "worst_index",
+        "worst_actual",
+        "worst_expected",
+        "structure",
+        "support",
+    }
     told |= {"bitwise_equal"}  # said by the verdict EXACT and by bitwise_share of 100 %
     assert set(factory.isolated()) == told | {key for _, key, _ in html.ISOLATED}
     assert set(factory.chained()) == {"verdict"} | {key for _, key, _ in html.CHAINED}
@@ -125,14 +175,24 @@ def test_every_figure_of_the_contract_has_its_place():
 
 def test_failing_page_names_offenders_and_blames_nobody_else():
     text = Page(html.page(factory.failing())).text
-    assert "First offender of each model" in text and text.count("CRNN / gru1 (isolated): the port differs") == 2
+    assert (
+        "First offender of each model" in text
+        and text.count("CRNN / gru1 (isolated): the port differs") == 2
+    )
     assert "the fault is in gru1" in text
     assert "First offender" not in Page(html.page(factory.document())).text
 
 
 def test_stable_ids():
     ids = Page(html.page(factory.document())).ids
-    assert {"CNN0", "CNN0-conv1", "CRNN-gru1", "page:provenance", "page:glossary", "page:json"} <= set(ids)
+    assert {
+        "CNN0",
+        "CNN0-conv1",
+        "CRNN-gru1",
+        "page:provenance",
+        "page:glossary",
+        "page:json",
+    } <= set(ids)
 
 
 def test_ids_cannot_collide():
@@ -156,7 +216,9 @@ def test_environment_and_command_are_told():
 
 
 def test_published_files_are_told_by_their_sha256():
-    published = next(entry for entry in json.loads(provenance.MANIFEST.read_text())["files"].values())
+    published = next(
+        entry for entry in json.loads(provenance.MANIFEST.read_text())["files"].values()
+    )
     model = factory.model(weights={"file": "renamed.h5", "sha256": published["sha256"]})
     text = Page(html.page(factory.document([model]))).text
     assert f"{published['source_path']}; licence: {published['licence']}" in text
@@ -184,7 +246,15 @@ def test_beyond_the_allowance_is_seen_without_colour():
 
 def test_style_knows_dark_print_and_narrow():
     page = html.page(factory.document())
-    assert all(rule in page for rule in ("prefers-color-scheme: dark", "@media print", "max-width: 48rem", "tabular-nums"))
+    assert all(
+        rule in page
+        for rule in (
+            "prefers-color-scheme: dark",
+            "@media print",
+            "max-width: 48rem",
+            "tabular-nums",
+        )
+    )
 
 
 def test_a_long_run_stays_small():
@@ -204,6 +274,8 @@ def test_an_allowance_of_next_to_nothing_does_not_flatten_the_chart():
     usual = str(charts.drift(model))
     model["layers"][3]["isolated"]["worst_allowed"] = 1.2e-38
     assert "1e-35" not in str(charts.drift(model)) and "1e-7" in usual
-    assert "Too small for this chart is what rounding allows gru1." in html.page(factory.document([model]))
+    assert "Too small for this chart is what rounding allows gru1." in html.page(
+        factory.document([model])
+    )
     model["layers"][3]["isolated"]["worst_allowed"] = 1e-9
     assert str(charts.drift(model)) != usual and "Too small" not in charts.drift_caption(model)

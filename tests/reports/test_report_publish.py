@@ -1,4 +1,6 @@
-"""The files beside parity.json: written whole or not at all, and no drawing library before it is needed."""
+"""The files beside parity.json: written whole or not at all, and no drawing library before it is
+needed.
+"""
 
 import io
 import json
@@ -26,14 +28,21 @@ def written(tmp_path, monkeypatch):
 def test_everything_is_written_and_shown(written, tmp_path):
     stream = io.StringIO()
     assert publish.everything(written, tmp_path / "out", stream) == factory.failing()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["junit.xml", "parity.csv", "parity.html"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "junit.xml",
+        "parity.csv",
+        "parity.html",
+    ]
     assert stream.getvalue().startswith("real data\n")
 
 
 def test_same_json_same_files(written, tmp_path):
     for folder in ("a", "b"):
         publish.everything(written, tmp_path / folder, io.StringIO())
-    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in (*publish.FILES, publish.PAGE))
+    assert all(
+        (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        for name in (*publish.FILES, publish.PAGE)
+    )
 
 
 def test_step_summary_is_added_to(written, tmp_path, monkeypatch):
@@ -46,11 +55,15 @@ def test_step_summary_is_added_to(written, tmp_path, monkeypatch):
 
 def test_a_bad_document_leaves_the_old_report(written, tmp_path):
     publish.everything(written, tmp_path / "out", io.StringIO())
-    before = {name: (tmp_path / "out" / name).read_bytes() for name in (*publish.FILES, publish.PAGE)}
+    before = {
+        name: (tmp_path / "out" / name).read_bytes() for name in (*publish.FILES, publish.PAGE)
+    }
     written.write_text(written.read_text()[:500])
     with pytest.raises(ReportError, match="cut short"):
         publish.everything(written, tmp_path / "out", io.StringIO())
-    assert before == {name: (tmp_path / "out" / name).read_bytes() for name in (*publish.FILES, publish.PAGE)}
+    assert before == {
+        name: (tmp_path / "out" / name).read_bytes() for name in (*publish.FILES, publish.PAGE)
+    }
 
 
 def test_an_unwritable_folder_gets_its_sentence(written, tmp_path):
@@ -71,31 +84,62 @@ def test_a_failed_write_leaves_no_part(tmp_path, monkeypatch):
 
 def _imported(statements):
     """Top-level modules loaded by running `statements` in a fresh interpreter."""
-    code = f"import sys\n{statements}\nprint(' '.join({{name.partition('.')[0] for name in sys.modules}}))"
-    return set(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split())
+    code = (
+        f"import sys\n{statements}\nprint(' '.join({{name.partition('.')[0] for name in "
+        "sys.modules}))"
+    )
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout.split()
+    )
 
 
-DRAWING = {"altair", "vl_convert", "PIL", "jinja2", "markupsafe", "pandas", "rich", "jsonschema", "matplotlib"}
+DRAWING = {
+    "altair",
+    "vl_convert",
+    "PIL",
+    "jinja2",
+    "markupsafe",
+    "pandas",
+    "rich",
+    "jsonschema",
+    "matplotlib",
+}
 
 
-@pytest.mark.parametrize("core", ["parity.__main__", "parity.run, parity.compare, parity.document", "reports.publish, reports.terminal"])
+@pytest.mark.parametrize(
+    "core",
+    [
+        "parity.__main__",
+        "parity.run, parity.compare, parity.document",
+        "reports.publish, reports.terminal",
+    ],
+)
 def test_core_needs_no_drawing_library(core):
     assert not _imported(f"import {core}") & DRAWING
 
 
 def test_json_summary_and_junit_need_no_drawing_library():
-    loaded = _imported("from tests.reports import factory\nfrom reports import junit, markdown, terminal\nd = factory.failing()\n"
-                       "junit.junit(d), markdown.markdown(d), terminal.text(d)")
+    loaded = _imported(
+        "from tests.reports import factory\nfrom reports import junit, markdown, "
+        "terminal\nd = factory.failing()\n"
+        "junit.junit(d), markdown.markdown(d), terminal.text(d)"
+    )
     assert not loaded & DRAWING
 
 
 def test_reports_know_only_the_json():
     loaded = _imported(
-        "from tests.reports import factory\nfrom reports import html, junit, table, terminal, markdown\n"
+        "from tests.reports import factory\nfrom reports import html, junit, table, "
+        "terminal, markdown\n"
         "d = factory.failing()\n"
         "html.page(d), junit.junit(d), table.csv(d), terminal.text(d), markdown.markdown(d)"
     )
-    assert not loaded & {"parity", "port", "reference", "fixtures", "chainer", "h5py"} and "jinja2" in loaded
+    assert (
+        not loaded & {"parity", "port", "reference", "fixtures", "chainer", "h5py"}
+        and "jinja2" in loaded
+    )
 
 
 def test_report_alone_shows_the_run_and_adds_to_the_summary(written, tmp_path, monkeypatch):
@@ -114,7 +158,11 @@ def test_a_companion_that_was_written_gets_onto_the_page(written):
     before = page.read_bytes()
     written.write_text("{}")
     publish.redraw(faults, stream)
-    assert page.read_bytes() == before and "does not show it: " in stream.getvalue() and "no format number" in stream.getvalue()
+    assert (
+        page.read_bytes() == before
+        and "does not show it: " in stream.getvalue()
+        and "no format number" in stream.getvalue()
+    )
     written.unlink()
     publish.redraw(faults, said := io.StringIO())
     assert said.getvalue() == ""

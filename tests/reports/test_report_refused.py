@@ -1,4 +1,6 @@
-"""What cannot be drawn is refused: one short sentence without control characters, exit 2, the old page left as it was."""
+"""What cannot be drawn is refused: one short sentence without control characters, exit 2, the old
+page left as it was.
+"""
 
 import copy
 import json
@@ -14,8 +16,23 @@ from tests.reports import companions_factory, factory
 WHOLE = json.dumps(factory.document())
 MODEL, LAYER = ("models", 0), ("models", 1, "layers", 1)
 ESTIMATE = {"hypothesis": None, "survivors": [], "undecidable": [], "estimate": None, "r2": None}
-CHANNELS = {"axis": "channel", "count": 2, "every": 1, "gain_u": "1 2", "gain_limit_u": "2", "offset": "1 2", "offset_limit": "2"}
-RAGGED = {"mode": "isolated", "shape": [2, 2], "block": [1, 1], "least": 1e-9, "largest": 1e-8, "rows": ["01", "0"]}
+CHANNELS = {
+    "axis": "channel",
+    "count": 2,
+    "every": 1,
+    "gain_u": "1 2",
+    "gain_limit_u": "2",
+    "offset": "1 2",
+    "offset_limit": "2",
+}
+RAGGED = {
+    "mode": "isolated",
+    "shape": [2, 2],
+    "block": [1, 1],
+    "least": 1e-9,
+    "largest": 1e-8,
+    "rows": ["01", "0"],
+}
 
 
 def evidence(**channels):
@@ -27,26 +44,65 @@ def tags(**changes):
 
 
 REFUSED = {
-    "stability in words": ((*MODEL, "tags"), tags(stability="abc"), "tags / 0 / stability is 'abc', expected a number"),
+    "stability in words": (
+        (*MODEL, "tags"),
+        tags(stability="abc"),
+        "tags / 0 / stability is 'abc', expected a number",
+    ),
     "stability an object": ((*MODEL, "tags"), tags(stability={}), "stability is {}"),
-    "a swap of one": ((*MODEL, "tags"), tags(swaps=[{"pair": [1]}]), "swaps / 0 / pair is [1], which breaks the rule minItems 2"),
+    "a swap of one": (
+        (*MODEL, "tags"),
+        tags(swaps=[{"pair": [1]}]),
+        "swaps / 0 / pair is [1], which breaks the rule minItems 2",
+    ),
     "a swap of nothing": ((*MODEL, "tags"), tags(swaps=[3]), "swaps / 0 is 3, expected object"),
     "selection": (("selection",), 5, "selection is 5, expected array, null"),
-    "survivors": ((*LAYER, "cause"), {**ESTIMATE, "survivors": [3]}, "survivors / 0 is 3, expected a name or {name, rho, q}"),
-    "undecidable cause": ((*LAYER, "cause"), {**ESTIMATE, "undecidable": [3]}, "undecidable / 0 is 3, expected a name or {name, D}"),
-    "undecidable": ((*LAYER, "undecidable"), [3], "conv1 / undecidable is [3], expected a list of hypotheses or null"),
-    "estimate": ((*LAYER, "cause"), {**ESTIMATE, "estimate": 3}, "estimate is 3, expected object, null"),
+    "survivors": (
+        (*LAYER, "cause"),
+        {**ESTIMATE, "survivors": [3]},
+        "survivors / 0 is 3, expected a name or {name, rho, q}",
+    ),
+    "undecidable cause": (
+        (*LAYER, "cause"),
+        {**ESTIMATE, "undecidable": [3]},
+        "undecidable / 0 is 3, expected a name or {name, D}",
+    ),
+    "undecidable": (
+        (*LAYER, "undecidable"),
+        [3],
+        "conv1 / undecidable is [3], expected a list of hypotheses or null",
+    ),
+    "estimate": (
+        (*LAYER, "cause"),
+        {**ESTIMATE, "estimate": 3},
+        "estimate is 3, expected object, null",
+    ),
     "form": ((*LAYER, "form"), "expm1", "form is 'expm1', expected object, null"),
     "gru": ((*MODEL, "microscope"), {"gru": {"gru1": {}}}, "gru1 is {}, expected steps, units"),
     "attribution": ((*MODEL, "attribution"), [1], "attribution is [1], expected object, null"),
-    "published": ((*MODEL, "final", "port_share_of_published"), "abc", "port_share_of_published is 'abc'"),
+    "published": (
+        (*MODEL, "final", "port_share_of_published"),
+        "abc",
+        "port_share_of_published is 'abc'",
+    ),
     "negative drift": ((*LAYER, "chained", "max_abs"), -1.0, "max_abs is -1.0"),
-    "series of dots": ((*LAYER, "evidence"), evidence(gain_u="1.2.3 ."), "gain_u is '1.2.3 .', expected text like"),
+    "series of dots": (
+        (*LAYER, "evidence"),
+        evidence(gain_u="1.2.3 ."),
+        "gain_u is '1.2.3 .', expected text like",
+    ),
     "too many channels": ((*LAYER, "evidence"), evidence(count=10**12), "breaks the rule maximum"),
     # what no schema says, but drawing does
-    "a series cut short": ((*LAYER, "evidence"), evidence(gain_u="1 2 3", offset="1 2 3"),
-                           "holds figures that cannot be drawn (ValueError: "),
-    "ragged map": ((*LAYER, "evidence"), {"residuals": None, "channels": None, "map": RAGGED}, "are not equally long)"),
+    "a series cut short": (
+        (*LAYER, "evidence"),
+        evidence(gain_u="1 2 3", offset="1 2 3"),
+        "holds figures that cannot be drawn (ValueError: ",
+    ),
+    "ragged map": (
+        (*LAYER, "evidence"),
+        {"residuals": None, "channels": None, "map": RAGGED},
+        "are not equally long)",
+    ),
 }
 
 
@@ -66,14 +122,26 @@ def test_each_is_a_sentence_and_leaves_the_old_page(tmp_path, steps, value, says
     page.write_text("old")
     refused = CliRunner().invoke(main, ["report", str(path)])
     assert refused.exit_code == 2 and page.read_text() == "old" and says in refused.stderr
-    assert refused.stderr.count("\n") == 1 and refused.stdout == "" and refused.stderr.endswith("write it anew (make parity)\n")
+    assert (
+        refused.stderr.count("\n") == 1
+        and refused.stdout == ""
+        and refused.stderr.endswith("write it anew (make parity)\n")
+    )
 
 
-NUMBERS = {"1e400": "1e400 is too large for a number", "-1e999": "-1e999 is too large", "9" * 400: "9999", "9" * 5000: "is no JSON of ours",
-           "NaN": "NaN is no JSON number", "-Infinity": "-Infinity is no JSON number"}
+NUMBERS = {
+    "1e400": "1e400 is too large for a number",
+    "-1e999": "-1e999 is too large",
+    "9" * 400: "9999",
+    "9" * 5000: "is no JSON of ours",
+    "NaN": "NaN is no JSON number",
+    "-Infinity": "-Infinity is no JSON number",
+}
 
 
-@pytest.mark.parametrize(("number", "says"), NUMBERS.items(), ids=[number[:9] for number in NUMBERS])
+@pytest.mark.parametrize(
+    ("number", "says"), NUMBERS.items(), ids=[number[:9] for number in NUMBERS]
+)
 def test_numbers_that_no_float_holds(tmp_path, number, says):
     path = tmp_path / "parity.json"
     path.write_text(WHOLE.replace("0.4237", number))
@@ -88,7 +156,10 @@ def test_two_documents_that_cannot_be_compared_are_named(tmp_path, monkeypatch):
     for name in ("a.json", "b.json"):
         (tmp_path / name).write_text(WHOLE)
     monkeypatch.setattr(publish.compared, "compare", lambda *_: {}["runs"])
-    with pytest.raises(ReportError, match=r"a\.json and .*b\.json: holds figures that cannot be drawn \(KeyError: 'runs'\)"):
+    with pytest.raises(
+        ReportError,
+        match=r"a\.json and .*b\.json: holds figures that cannot be drawn \(KeyError: 'runs'\)",
+    ):
         publish.comparison(tmp_path / "a.json", tmp_path / "b.json", tmp_path / "c.html")
 
 
@@ -104,7 +175,12 @@ def test_hostile_names_are_written_out_in_a_refusal(tmp_path, name):
         with pytest.raises(ReportError) as refused:
             document.read(path)
         said = str(refused.value)
-        assert figures.visible(said) == said and "\n" not in said and len(said) <= document.MESSAGE_MOST and said.endswith("(make parity)")
+        assert (
+            figures.visible(said) == said
+            and "\n" not in said
+            and len(said) <= document.MESSAGE_MOST
+            and said.endswith("(make parity)")
+        )
 
 
 @pytest.mark.parametrize("target", ["parity.json", "faults.json"])
@@ -112,8 +188,14 @@ def test_what_is_drawn_is_never_written_over(tmp_path, target):
     (tmp_path / "parity.json").write_text(WHOLE)
     (tmp_path / "faults.json").write_text(json.dumps(companions_factory.faults()))
     before = (tmp_path / target).read_text()
-    for arguments in (["parity.json"], *([["faults.json", "parity.json"]] if target == "parity.json" else [])):
-        inputs, output = (str(tmp_path / name) for name in arguments), str(tmp_path / "x" / ".." / target)
+    for arguments in (
+        ["parity.json"],
+        *([["faults.json", "parity.json"]] if target == "parity.json" else []),
+    ):
+        inputs, output = (
+            (str(tmp_path / name) for name in arguments),
+            str(tmp_path / "x" / ".." / target),
+        )
         refused = CliRunner().invoke(main, ["report", *inputs, "-o", output])
         assert refused.exit_code == 2 and "name another file with -o" in refused.stderr
     assert (tmp_path / target).read_text() == before

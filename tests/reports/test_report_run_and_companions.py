@@ -1,4 +1,6 @@
-"""Companions on the page of a run: only what belongs to it, with the data it was measured on, and every sentence with its finding."""
+"""Companions on the page of a run: only what belongs to it, with the data it was measured on, and
+every sentence with its finding.
+"""
 
 import re
 
@@ -17,13 +19,19 @@ COMPANIONED = (*MEASURED, "faults", "investigation")
 
 def test_only_the_models_of_the_run_are_drawn_from_the_microscope():
     page = html.page(factory.one_model(), microscope=made.microscope())
-    assert all("CRNN" not in section(page, name) and "CNN0" not in section(page, name) for name in MEASURED)
-    assert "CNN / bn_0_freq" in section(page, "normalisation") and "None of these models has a GRU" in section(page, "gru")
+    assert all(
+        "CRNN" not in section(page, name) and "CNN0" not in section(page, name) for name in MEASURED
+    )
+    assert "CNN / bn_0_freq" in section(
+        page, "normalisation"
+    ) and "None of these models has a GRU" in section(page, "gru")
 
 
 def test_a_microscope_of_other_models_is_none():
     run = factory.document([factory.model("CRNN50")])
-    assert companions.of_run(run, made.microscope()) is None and companions.of_run(run, None) is None
+    assert (
+        companions.of_run(run, made.microscope()) is None and companions.of_run(run, None) is None
+    )
     page = html.page(run, microscope=made.microscope())
     assert page == html.page(run) and "make microscope" in section(page, "worth")
 
@@ -44,8 +52,14 @@ def test_what_the_project_improved_is_a_table():
 
 def test_a_verdict_is_called_unnamed_only_where_no_cause_is_beside_it():
     def row(cause):
-        layer = {**made.improvement()["layers"][0], "verdict": "FORMULA(unnamed)", "cause": cause and {"hypothesis": cause}}
-        return faults.improved_rows({"improved": [{**made.improvement(), "layers": [layer]}]})[0][2:4]
+        layer = {
+            **made.improvement()["layers"][0],
+            "verdict": "FORMULA(unnamed)",
+            "cause": cause and {"hypothesis": cause},
+        }
+        return faults.improved_rows({"improved": [{**made.improvement(), "layers": [layer]}]})[0][
+            2:4
+        ]
 
     assert row("eps twice") == ("FORMULA", "eps twice") and row(None) == ("FORMULA(unnamed)", "–")
 
@@ -53,7 +67,11 @@ def test_a_verdict_is_called_unnamed_only_where_no_cause_is_beside_it():
 def test_promises_are_told_with_what_became_of_them():
     found = section(html.page(factory.document(), **made.all_three()), "faults")
     told = re.findall(r"&nbsp;([a-z ]+)</span> (promise \d: [\d.]+)<", found)
-    assert told == [("kept", "promise 0: 0.97"), ("broken", "promise 1: 0.97"), ("not tried", "promise 2: 0.97")]
+    assert told == [
+        ("kept", "promise 0: 0.97"),
+        ("broken", "promise 1: 0.97"),
+        ("not tried", "promise 2: 0.97"),
+    ]
     before = {key: value for key, value in made.faults().items() if key != "promises"}
     document.validate(before, None, faults.FAULTS)
     assert "promise" not in section(html.page(factory.document(), faults=before), "faults")
@@ -62,16 +80,23 @@ def test_promises_are_told_with_what_became_of_them():
 def test_every_sentence_of_the_conclusion_leads_to_its_finding():
     page = Page(html.page(factory.document(), **made.all_three()))
     leads = [link for link in page.links if link.startswith("#finding-")]
-    assert leads == ["#finding-decibels"] and {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    assert leads == ["#finding-decibels"] and {
+        link[1:] for link in page.links if link.startswith("#")
+    } <= set(page.ids)
     assert {findings.anchor(name) for name in ("decibels", "batch", "noise")} <= set(page.ids)
     assert "[decibels]" in investigation.text(made.investigation()).splitlines()[0]
 
 
 def test_a_finding_says_what_it_judges_and_a_question_what_it_ran_on():
-    found = section(html.page(factory.document(), **made.all_three()), "investigation").replace("&#39;", "'")
+    found = section(html.page(factory.document(), **made.all_three()), "investigation").replace(
+        "&#39;", "'"
+    )
     assert "Hypothesis: decibels: what arrives is as wide as what is stored." in found
-    assert ("Original: CNN under Keras 1.0.6; Theano's optimizer fast_run; CNN agrees with itself without it to 3.6e-07"
-            " (10 % of what rounding allows).") in found
+    assert (
+        "Original: CNN under Keras 1.0.6; Theano's optimizer fast_run; CNN agrees with "
+        "itself without it to 3.6e-07"
+        " (10 % of what rounding allows)."
+    ) in found
     assert "1 clip. Left out: broken.mp3: it cannot be decoded." in found
 
 
@@ -95,6 +120,11 @@ def test_no_sentence_ends_twice():
     assert not re.search(r"(?<!\.)\.\.(?!\.)", texts) and "1 clips" not in texts
 
 
-@pytest.mark.parametrize("word", ["energy", "R²", "sd", "asymmetry", "stability", "HOLDS", "DRIFTS", "INCOMPLETE"])
+@pytest.mark.parametrize(
+    "word", ["energy", "R²", "sd", "asymmetry", "stability", "HOLDS", "DRIFTS", "INCOMPLETE"]
+)
 def test_the_glossary_has_every_word_of_the_page(word):
-    assert re.search(rf"<dt>(<span.*</span> )?{word}(</span>)?</dt>", section(html.page(factory.document()), "glossary"))
+    assert re.search(
+        rf"<dt>(<span.*</span> )?{word}(</span>)?</dt>",
+        section(html.page(factory.document()), "glossary"),
+    )

@@ -8,7 +8,10 @@ from parity.errors import CannotRun
 
 def test_the_declared_list_has_every_layer_of_every_model_in_both_modes():
     assert len(cases.cells()) == 3 * 28 * 2
-    assert cases.cells()[:2] == [("CRNN", "zeropadding2d_1", "isolated"), ("CRNN", "zeropadding2d_1", "chained")]
+    assert cases.cells()[:2] == [
+        ("CRNN", "zeropadding2d_1", "isolated"),
+        ("CRNN", "zeropadding2d_1", "chained"),
+    ]
     assert cases.MODELS["CNN0"].layers[-2:] == ("flatten_1", "output")
     assert cases.MODELS["CRNN"].layers[-5:] == ("reshape_1", "gru1", "gru2", "final_drop", "preds")
 
@@ -21,9 +24,14 @@ def test_a_choice_is_kept_in_order_without_repeats():
     assert cases.select(("CNN", "CNN"), ("conv3",)) == (("CNN",), ("conv3",))
 
 
-@pytest.mark.parametrize(("models", "layers", "near"), [
-    (("CRN",), (), "'CRN'; did you mean CRNN?"), ((), ("gru3",), "'gru3'; did you mean gru"), (("CNN0",), ("gru1",), "'gru1'"),
-])
+@pytest.mark.parametrize(
+    ("models", "layers", "near"),
+    [
+        (("CRN",), (), "'CRN'; did you mean CRNN?"),
+        ((), ("gru3",), "'gru3'; did you mean gru"),
+        (("CNN0",), ("gru1",), "'gru1'"),
+    ],
+)
 def test_an_unknown_name_is_refused_with_the_nearest_known(models, layers, near):
     with pytest.raises(CannotRun, match=r"no (model|layer) called") as refusal:
         cases.select(models, layers)

@@ -1,4 +1,6 @@
-"""The command line on bad input: one sentence on stderr, exit 2, no traceback, and the old outputs left as they were."""
+"""The command line on bad input: one sentence on stderr, exit 2, no traceback, and the old outputs
+left as they were.
+"""
 
 import json
 import os
@@ -28,7 +30,13 @@ def stand_ins(tmp_path_factory):
 
 def parity(*arguments, **environment):
     command = [sys.executable, "-m", "parity", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PARITY_DATA": "", **environment}, timeout=300)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PARITY_DATA": "", **environment},
+        timeout=300,
+    )
 
 
 def refused(done, *words):
@@ -73,46 +81,83 @@ def _dtype(file):
     file["conv3/conv3_b"] = bias.astype(np.float64)
 
 
-@pytest.mark.parametrize(("change", "words"), [(_nan, "conv3"), (_drop, "conv3"), (_extra, "conv9"), (_shape, "conv3"), (_dtype, "conv3")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(_nan, "conv3"), (_drop, "conv3"), (_extra, "conv9"), (_shape, "conv3"), (_dtype, "conv3")],
+)
 def test_weights_that_do_not_fit(stand_ins, tmp_path, change, words):
     path = weights_with(stand_ins, tmp_path / "changed.h5", change)
     clip = stand_ins / "seeded-1.npy"
-    refused(parity("run", "--model", "CNN0", "--weights", path, "--clips", clip, "--out", tmp_path), "changed.h5", words)
+    refused(
+        parity("run", "--model", "CNN0", "--weights", path, "--clips", clip, "--out", tmp_path),
+        "changed.h5",
+        words,
+    )
     assert not (tmp_path / "parity.json").exists()
 
 
-@pytest.mark.parametrize(("content", "words"), [(b"", "empty"), (b"not HDF5 at all", ""), (None, "no such file")])
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "empty"), (b"not HDF5 at all", ""), (None, "no such file")]
+)
 def test_weights_that_are_no_weights(stand_ins, tmp_path, content, words):
     path = tmp_path / "weights.h5"
     if content is not None:
         path.write_bytes(content)
-    refused(parity("run", "--model", "CNN0", "--weights", path, "--clips", stand_ins / "seeded-1.npy"), "weights.h5", words)
+    refused(
+        parity("run", "--model", "CNN0", "--weights", path, "--clips", stand_ins / "seeded-1.npy"),
+        "weights.h5",
+        words,
+    )
 
 
 def test_truncated_weights(stand_ins, tmp_path):
     path = tmp_path / "cut.h5"
     path.write_bytes((stand_ins / "seeded-CNN0.h5").read_bytes()[:50_000])
-    refused(parity("run", "--model", "CNN0", "--weights", path, "--clips", stand_ins / "seeded-1.npy"), "cut.h5")
+    refused(
+        parity("run", "--model", "CNN0", "--weights", path, "--clips", stand_ins / "seeded-1.npy"),
+        "cut.h5",
+    )
 
 
 def test_weights_of_another_architecture(stand_ins):
-    refused(parity("run", "--model", "CNN0", "--weights", stand_ins / "seeded-CRNN.h5", "--clips", stand_ins / "seeded-1.npy"), "CRNN")
+    refused(
+        parity(
+            "run",
+            "--model",
+            "CNN0",
+            "--weights",
+            stand_ins / "seeded-CRNN.h5",
+            "--clips",
+            stand_ins / "seeded-1.npy",
+        ),
+        "CRNN",
+    )
 
 
-@pytest.mark.parametrize(("array", "words"), [
-    (np.zeros((1, 1, 96, 1365), np.float32), "shape"), (np.zeros(MEL, np.int16), "dtype"), (np.full(MEL, np.nan, np.float32), "NaN"),
-    (np.array([{}]), "pickle"),
-])
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((1, 1, 96, 1365), np.float32), "shape"),
+        (np.zeros(MEL, np.int16), "dtype"),
+        (np.full(MEL, np.nan, np.float32), "NaN"),
+        (np.array([{}]), "pickle"),
+    ],
+)
 def test_a_mel_spectrogram_that_is_none(stand_ins, tmp_path, array, words):
     np.save(tmp_path / "clip.npy", array, allow_pickle=True)
     refused(parity("run", "--model", "CNN0", "--clips", tmp_path / "clip.npy"), "clip.npy", words)
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (("run", "--model", "CNN1"), "did you mean CNN"), (("run", "--layer", "conv33"), "did you mean conv3"),
-    (("run", "--weights", "x.h5"), "--model"), (("run", "--model", "CNN0", "--clips", "missing.npy"), "no such file"),
-    (("report", "missing.json"), "missing.json"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "--model", "CNN1"), "did you mean CNN"),
+        (("run", "--layer", "conv33"), "did you mean conv3"),
+        (("run", "--weights", "x.h5"), "--model"),
+        (("run", "--model", "CNN0", "--clips", "missing.npy"), "no such file"),
+        (("report", "missing.json"), "missing.json"),
+    ],
+)
 def test_names_that_are_not_there(arguments, words):
     refused(parity(*arguments), words)
 
@@ -128,7 +173,11 @@ def test_data_that_was_promised_and_is_not_there(tmp_path):
 
 def test_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    refused(parity("run", "--model", "CNN0", PARITY_CACHE=str(tmp_path / "file")), "trace cache", "PARITY_CACHE")
+    refused(
+        parity("run", "--model", "CNN0", PARITY_CACHE=str(tmp_path / "file")),
+        "trace cache",
+        "PARITY_CACHE",
+    )
 
 
 def test_outputs_that_cannot_be_written(tmp_path):
@@ -141,22 +190,39 @@ def test_outputs_that_cannot_be_written(tmp_path):
 def test_ctrl_c_says_so_and_leaves_no_recorder(tmp_path):
     command = [sys.executable, "-m", "parity", "run", "--model", "CNN0", "--out", str(tmp_path)]
     environment = {**os.environ, "PARITY_DATA": "", "PARITY_CACHE": str(tmp_path / "traces")}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True) as run:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as run:
         deadline = time.monotonic() + 120
         while not list((tmp_path / "traces").glob("*.part")) and time.monotonic() < deadline:
             time.sleep(0.2)
         os.killpg(run.pid, signal.SIGINT)
         stderr = run.communicate(timeout=60)[1]
-    assert run.returncode == 2 and "Traceback" not in stderr and "stopped by Ctrl-C" in stderr, stderr
+    assert run.returncode == 2 and "Traceback" not in stderr and "stopped by Ctrl-C" in stderr, (
+        stderr
+    )
     assert not list((tmp_path / "traces").glob("*.h5")) and not (tmp_path / "parity.json").exists()
 
 
 def test_version_and_help():
     assert parity("--version").stdout.startswith("parity, version ")
     said = parity("run", "--help").stdout
-    assert all(option in said for option in ("--model", "--layer", "--weights", "--clips", "--port", "--workers"))
+    assert all(
+        option in said
+        for option in ("--model", "--layer", "--weights", "--clips", "--port", "--workers")
+    )
 
 
 def test_the_core_starts_without_the_drawing_libraries():
-    code = "import sys, parity.run, parity.__main__; print(sorted({'pandas', 'jinja2', 'rich', 'librosa', 'chainer'} & set(sys.modules)))"
-    assert json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.replace("'", '"')) == []
+    code = (
+        "import sys, parity.run, parity.__main__; print(sorted({'pandas', 'jinja2', 'rich', "
+        "'librosa', 'chainer'} & set(sys.modules)))"
+    )
+    assert (
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", code], capture_output=True, text=True
+            ).stdout.replace("'", '"')
+        )
+        == []
+    )

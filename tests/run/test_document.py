@@ -21,28 +21,37 @@ def model(*layers, holds=True, ratio=0.5):
     return {"layers": list(layers), "final": {"holds": holds}, "oracle_truth": {"ratio": ratio}}
 
 
-@pytest.mark.parametrize(("record", "expected"), [
-    (model(layer("a"), layer("b", "EXACT", "EXACT")), "HOLDS"),
-    (model(layer("a", isolated="GROSS")), "DRIFTS"),
-    (model(layer("a", chained="INHERITED")), "DRIFTS"),
-    (model(layer("a", isolated="ORACLE-SUSPECT")), "DRIFTS"),
-    (model(layer("a", isolated="INCOMPARABLE")), "DRIFTS"),
-    (model(layer("a", isolated="a word nobody knows")), "DRIFTS"),
-    (model(layer("a", chained="NOT COMPARED")), "INCOMPLETE"),
-    (model(layer("a", chained="NOT COMPARED"), layer("b", "GROSS")), "DRIFTS"),
-    (model(born_failed("a")), "INCOMPLETE"),
-    (model(), "INCOMPLETE"),
-    (model(layer("a"), holds=False), "DRIFTS"),
-    (model(layer("a"), ratio=1.01), "DRIFTS"),
-    (model(layer("a"), ratio=float("nan")), "DRIFTS"),
-])
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (model(layer("a"), layer("b", "EXACT", "EXACT")), "HOLDS"),
+        (model(layer("a", isolated="GROSS")), "DRIFTS"),
+        (model(layer("a", chained="INHERITED")), "DRIFTS"),
+        (model(layer("a", isolated="ORACLE-SUSPECT")), "DRIFTS"),
+        (model(layer("a", isolated="INCOMPARABLE")), "DRIFTS"),
+        (model(layer("a", isolated="a word nobody knows")), "DRIFTS"),
+        (model(layer("a", chained="NOT COMPARED")), "INCOMPLETE"),
+        (model(layer("a", chained="NOT COMPARED"), layer("b", "GROSS")), "DRIFTS"),
+        (model(born_failed("a")), "INCOMPLETE"),
+        (model(), "INCOMPLETE"),
+        (model(layer("a"), holds=False), "DRIFTS"),
+        (model(layer("a"), ratio=1.01), "DRIFTS"),
+        (model(layer("a"), ratio=float("nan")), "DRIFTS"),
+    ],
+)
 def test_a_model_holds_only_when_everything_does(record, expected):
     assert model_verdict(record) == expected
 
 
-@pytest.mark.parametrize(("words", "whole"), [
-    (["HOLDS", "HOLDS"], "HOLDS"), (["HOLDS", "INCOMPLETE"], "INCOMPLETE"), (["INCOMPLETE", "DRIFTS"], "DRIFTS"), ([], "INCOMPLETE"),
-])
+@pytest.mark.parametrize(
+    ("words", "whole"),
+    [
+        (["HOLDS", "HOLDS"], "HOLDS"),
+        (["HOLDS", "INCOMPLETE"], "INCOMPLETE"),
+        (["INCOMPLETE", "DRIFTS"], "DRIFTS"),
+        ([], "INCOMPLETE"),
+    ],
+)
 def test_the_run_is_as_good_as_its_worst_model(words, whole):
     models = [{"verdict": word, "data": "real"} for word in words]
     assert document(models, environment={}, command="", port="")["verdict"] == whole
@@ -54,14 +63,21 @@ def test_one_seeded_model_makes_the_whole_run_seeded():
 
 
 def test_first_divergence_is_the_first_layer_at_fault_and_never_an_heir():
-    layers = [layer("a"), layer("b", chained="INHERITED"), layer("c", isolated="GROSS"), layer("d", isolated="GROSS")]
+    layers = [
+        layer("a"),
+        layer("b", chained="INHERITED"),
+        layer("c", isolated="GROSS"),
+        layer("d", isolated="GROSS"),
+    ]
     assert first_divergence(layers) == "c"
     assert first_divergence(layers[:2]) is None
 
 
 def test_the_worst_cell_is_the_gravest_then_the_fullest():
     assert worst_cell(model(layer("a", rho=0.9), layer("b", rho=0.95)))["layer"] == "b"
-    assert worst_cell(model(layer("a", "GROSS", rho=None), layer("b", rho=0.95)))["verdict"] == "GROSS"
+    assert (
+        worst_cell(model(layer("a", "GROSS", rho=None), layer("b", rho=0.95)))["verdict"] == "GROSS"
+    )
 
 
 def test_only_two_verdicts_hold():
@@ -70,7 +86,12 @@ def test_only_two_verdicts_hold():
 
 def test_json_has_no_bare_infinities_and_the_same_bytes_each_time(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    found = document([], environment={"x": np.float32(1.5), "y": float("inf"), "z": (float("nan"), -np.inf)}, command="", port="")
+    found = document(
+        [],
+        environment={"x": np.float32(1.5), "y": float("inf"), "z": (float("nan"), -np.inf)},
+        command="",
+        port="",
+    )
     text = to_json(found)
     assert text == to_json(document([], environment=found["environment"], command="", port=""))
     assert json.loads(text)["environment"] == {"x": 1.5, "y": "inf", "z": ["nan", "-inf"]}

@@ -1,4 +1,6 @@
-"""The walk along a recorded original: what the port is given, and what becomes of steps that are missing, misplaced or broken."""
+"""The walk along a recorded original: what the port is given, and what becomes of steps that are
+missing, misplaced or broken.
+"""
 
 from typing import NamedTuple
 
@@ -22,8 +24,10 @@ class Recorded:
         outputs = {"input_1": x, "double": 2 * x, "add": 2 * x + 1, "square": (2 * x + 1) ** 2}
         names = list(outputs)
         self.outputs = outputs
-        self.layers = {name: Layer(name, "Lambda" if at else "InputLayer", names[at - 1:at] if at else [])
-                       for at, name in enumerate(names)}
+        self.layers = {
+            name: Layer(name, "Lambda" if at else "InputLayer", names[at - 1 : at] if at else [])
+            for at, name in enumerate(names)
+        }
 
     def read(self, name):
         return self.outputs[name]
@@ -43,7 +47,10 @@ def test_network_order_leaves_the_input_out():
 def test_a_right_port_is_given_the_original_input_and_its_own():
     steps = taken(STEPS)
     assert list(steps) == ["double", "add", "square"]
-    assert all(np.array_equal(step.isolated.actual, step.expected) and step.isolated.fault is None for step in steps.values())
+    assert all(
+        np.array_equal(step.isolated.actual, step.expected) and step.isolated.fault is None
+        for step in steps.values()
+    )
     assert steps["square"].chained.given is steps["square"].given, "equal inputs are run once"
 
 
@@ -58,7 +65,11 @@ def test_a_wrong_sign_of_zero_is_not_the_same_input():
     recorded = Recorded()
     recorded.outputs["double"] = np.zeros((1, 2), np.float32)
     given = {}
-    steps = {**STEPS, "double": lambda x: -np.zeros_like(x), "add": lambda x: given.setdefault(len(given), x) + np.float32(1)}
+    steps = {
+        **STEPS,
+        "double": lambda x: -np.zeros_like(x),
+        "add": lambda x: given.setdefault(len(given), x) + np.float32(1),
+    }
     list(walk(recorded, steps))
     assert [np.signbit(x).any() for x in given.values()] == [False, True]
 
@@ -80,7 +91,10 @@ def test_a_step_that_raises_is_a_fault_of_that_layer_alone():
 
 
 def test_a_step_that_returns_no_array_is_a_fault():
-    assert "returned list, expected a NumPy array" in taken({**STEPS, "add": list})["add"].isolated.fault
+    assert (
+        "returned list, expected a NumPy array"
+        in taken({**STEPS, "add": list})["add"].isolated.fault
+    )
 
 
 def test_steps_in_another_order_break_the_chain_where_they_part():

@@ -34,23 +34,34 @@ def notes(tmp_path):
 @pytest.fixture
 def behave(monkeypatch, notes):
     """behave(mode): every recorder started from now on is the stand-in in that mode."""
-    return lambda mode: monkeypatch.setattr(recorders, "command_of", lambda stack: [sys.executable, str(FAKE), mode, str(notes)])
+    return lambda mode: monkeypatch.setattr(
+        recorders, "command_of", lambda stack: [sys.executable, str(FAKE), mode, str(notes)]
+    )
 
 
 @pytest.fixture
 def make_job(tmp_path):
     """make_job(lane, ...) -> a Job on an invented weight file and a batch of one clip."""
+
     def make(lane="reference", model="CNN0", stack="keras106", batch=None):
         weights = tmp_path / "weights.h5"
         if not weights.exists():
             weights.write_bytes(b"weights")
-        return stacks.job(model, stack, lane, weights, np.zeros((1, 1, 96, 1366), np.float32) if batch is None else batch)
+        return stacks.job(
+            model,
+            stack,
+            lane,
+            weights,
+            np.zeros((1, 1, 96, 1366), np.float32) if batch is None else batch,
+        )
+
     return make
 
 
 @pytest.fixture
 def nobody_left(cache, notes):
     """nobody_left(): the stand-ins and their children are gone, and nothing is in the cache."""
+
     def check():
         pids = [int(line) for line in (notes / "started").read_text().split()]
         assert pids, "nothing was started, so nothing was proved"
@@ -59,6 +70,7 @@ def nobody_left(cache, notes):
             time.sleep(0.05)
         assert not any(map(alive, pids))
         assert list(cache.folder.iterdir()) == []
+
     return check
 
 

@@ -1,6 +1,8 @@
-"""Stands in for `python -m reference.record`: writes a small trace, or misbehaves as its first argument says.
+"""Stands in for `python -m reference.record`: writes a small trace, or misbehaves as its first
+argument says.
 
-usage: fake_recorder.py MODE NOTES JOB.json OUT.h5; every start appends its process id to NOTES/started.
+usage: fake_recorder.py MODE NOTES JOB.json OUT.h5; every start appends its process id to
+NOTES/started.
 """
 
 import json
@@ -17,7 +19,12 @@ import numpy as np
 
 from reference.trace_file import Layer, write_trace
 
-mode, notes, job, out = sys.argv[1], Path(sys.argv[2]), json.loads(Path(sys.argv[3]).read_text()), sys.argv[4]
+mode, notes, job, out = (
+    sys.argv[1],
+    Path(sys.argv[2]),
+    json.loads(Path(sys.argv[3]).read_text()),
+    sys.argv[4],
+)
 
 
 def note(name, text):
@@ -30,8 +37,17 @@ def say(**line):
 
 
 def trace(**changed):
-    provenance = {"model": job["model"], "lane": job["lane"], "batch_size": 1, "theano_flags": "none", **job["expect"], **changed}
-    write_trace(out, [Layer("input_1", "InputLayer", {}, [], np.load(job["input"]), None)], provenance)
+    provenance = {
+        "model": job["model"],
+        "lane": job["lane"],
+        "batch_size": 1,
+        "theano_flags": "none",
+        **job["expect"],
+        **changed,
+    }
+    write_trace(
+        out, [Layer("input_1", "InputLayer", {}, [], np.load(job["input"]), None)], provenance
+    )
 
 
 def compile_slowly(trace_now=True):
@@ -46,7 +62,9 @@ def compile_slowly(trace_now=True):
 
 
 def wait_for_the_next_to_compile():
-    """Compile, then run only when another has begun to compile, which it cannot if this one keeps the lock while it runs."""
+    """Compile, then run only when another has begun to compile, which it cannot if this one keeps
+    the lock while it runs.
+    """
     compile_slowly(trace_now=False)
     deadline_s = time.monotonic() + 10
     while (notes / "noise.compiling").read_text().count("in") < 3:
@@ -74,7 +92,12 @@ def half_a_trace():
 
 def tell_the_environment():
     settings = json.loads((Path.home() / ".keras" / "keras.json").read_text())
-    note("environment", json.dumps({"environ": dict(os.environ), "keras": settings, "cwd": os.getcwd(), "job": job}))
+    note(
+        "environment",
+        json.dumps(
+            {"environ": dict(os.environ), "keras": settings, "cwd": os.getcwd(), "job": job}
+        ),
+    )
     trace()
 
 
@@ -90,12 +113,20 @@ def die_in_one_lane_hang_in_the_others():
 
 
 MODES = {
-    "write": trace, "chat": chat, "compile": compile_slowly, "overlap": wait_for_the_next_to_compile, "die": die, "hang": hang_with_a_child,
+    "write": trace,
+    "chat": chat,
+    "compile": compile_slowly,
+    "overlap": wait_for_the_next_to_compile,
+    "die": die,
+    "hang": hang_with_a_child,
     "crash": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "refuse": lambda: (say(error="w.h5: conv1_W holds NaN; take another"), sys.exit(2)),
-    "other keras": lambda: trace(keras="1.1.0"), "nothing": lambda: None, "half": half_a_trace,
+    "other keras": lambda: trace(keras="1.1.0"),
+    "nothing": lambda: None,
+    "half": half_a_trace,
     "environment": tell_the_environment,
-    "one dies": die_in_one_lane_hang_in_the_others, "time": lambda: say(timings={"predict": {"cpu_s": 2.0}}),
+    "one dies": die_in_one_lane_hang_in_the_others,
+    "time": lambda: say(timings={"predict": {"cpu_s": 2.0}}),
 }
 
 note("started", f"{os.getpid()}\n")

@@ -1,4 +1,6 @@
-"""The recorders' environments: built once when missing or stale, and every missing tool told with the package that has it."""
+"""The recorders' environments: built once when missing or stale, and every missing tool told with
+the package that has it.
+"""
 
 import os
 import subprocess
@@ -50,14 +52,22 @@ def test_every_stack_is_one_that_tox_builds_from_a_lock():
 
 def test_no_compiler_is_told_with_its_package(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CannotRun, match=r"g\+\+ is not on the PATH, .* \(Debian: apt-get install g\+\+\)"):
+    with pytest.raises(
+        CannotRun, match=r"g\+\+ is not on the PATH, .* \(Debian: apt-get install g\+\+\)"
+    ):
         environments.python_of(STACK)
 
 
-@pytest.mark.parametrize(("script", "sentence"), [
-    ("#!/bin/sh\necho /nowhere/include\n", r"/nowhere/include/Python\.h: not there, .*apt-get install python3\.11-dev"),
-    ("#!/bin/sh\nexit 1\n", r"python: does not run; build it again"),
-])
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        (
+            "#!/bin/sh\necho /nowhere/include\n",
+            r"/nowhere/include/Python\.h: not there, .*apt-get install python3\.11-dev",
+        ),
+        ("#!/bin/sh\nexit 1\n", r"python: does not run; build it again"),
+    ],
+)
 def test_a_python_without_headers_is_told_with_its_package(tmp_path, script, sentence):
     python = tmp_path / "python"
     python.write_text(script)
@@ -87,24 +97,42 @@ def test_a_missing_environment_is_built_without_the_outer_toxs_settings(bare, mo
     monkeypatch.setenv("TOX_ENV_NAME", "harness")
     (bare / "include").mkdir()
     (bare / "include" / "Python.h").touch()
-    install_tox(bare, f'echo "$@" > {bare}/called; env > {bare}/environ; mkdir -p {bare}/.tox/keras106/bin\n'
-                      f'printf "#!/bin/sh\\necho {bare}/include\\n" > {bare}/.tox/keras106/bin/python\n'
-                      f"chmod +x {bare}/.tox/keras106/bin/python\n")
+    install_tox(
+        bare,
+        f'echo "$@" > {bare}/called; env > {bare}/environ; mkdir -p {bare}/.tox/keras106/bin\n'
+        f'printf "#!/bin/sh\\necho {bare}/include\\n" > {bare}/.tox/keras106/bin/python\n'
+        f"chmod +x {bare}/.tox/keras106/bin/python\n",
+    )
     environments.python_of(STACK)
-    assert (bare / "called").read_text().strip() == f"run -q --notest --workdir {bare}/.tox -e keras106"
+    assert (
+        bare / "called"
+    ).read_text().strip() == f"run -q --notest --workdir {bare}/.tox -e keras106"
     told = (bare / "environ").read_text()
     assert "TOX_ENV_NAME" not in told
     assert "UV_PYTHON_DOWNLOADS=never" in told
 
 
-@pytest.mark.parametrize(("lines", "sentence"), [
-    (None, r"tox: not there, and keras106 has to be built with it; run `make parity`"),
-    ("echo 'error: No interpreter found for CPython 3.11 in search path' >&2; exit 2\n",
-     r"keras106: no Python 3\.11 here, .*apt-get install python3\.11 python3\.11-venv python3\.11-dev"),
-    ("echo resolving; printf '\\033[31mno network\\033[0m\\n' >&2; exit 1\n",
-     r"keras106: its environment could not be built; .* ends with:\n  resolving\n  no network$"),
-    ("exit 1\n", r"ends with:\n  no output$"),
-])
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (None, r"tox: not there, and keras106 has to be built with it; run `make parity`"),
+        (
+            "echo 'error: No interpreter found for CPython 3.11 in search path' >&2; exit 2\n",
+            (
+                r"keras106: no Python 3\.11 here, .*apt-get install python3\.11 "
+                r"python3\.11-venv python3\.11-dev"
+            ),
+        ),
+        (
+            "echo resolving; printf '\\033[31mno network\\033[0m\\n' >&2; exit 1\n",
+            (
+                r"keras106: its environment could not be built; .* ends with:\n  resolving\n  "
+                r"no network$"
+            ),
+        ),
+        ("exit 1\n", r"ends with:\n  no output$"),
+    ],
+)
 def test_an_environment_that_cannot_be_built_is_told_in_a_sentence(bare, lines, sentence):
     if lines:
         install_tox(bare, lines)
@@ -115,7 +143,9 @@ def test_an_environment_that_cannot_be_built_is_told_in_a_sentence(bare, lines, 
 def test_two_runs_at_once_build_it_once(bare):
     pretend_built(bare)
     os.rename(bare / ".tox" / "keras106", bare / "ready")
-    install_tox(bare, f"echo built >> {bare}/called; sleep 0.5; mv {bare}/ready {bare}/.tox/keras106\n")
+    install_tox(
+        bare, f"echo built >> {bare}/called; sleep 0.5; mv {bare}/ready {bare}/.tox/keras106\n"
+    )
     script = f"""
 from pathlib import Path
 from parity import environments
@@ -130,5 +160,11 @@ environments.python_of(STACKS["keras106"])
 
 def test_a_work_folder_that_cannot_be_written_is_told(bare):
     (bare / ".tox").write_text("in the way")
-    with pytest.raises(CannotRun, match=r"keras106\.lock: cannot be written \((File exists|Not a directory)\); the recorders'"):
+    with pytest.raises(
+        CannotRun,
+        match=(
+            r"keras106\.lock: cannot be written \((File exists|Not a directory)\); the "
+            r"recorders'"
+        ),
+    ):
         environments.python_of(STACK)

@@ -1,4 +1,6 @@
-"""The trace cache: keys, least recently used first out, nothing in use removed, and a folder that cannot be written."""
+"""The trace cache: keys, least recently used first out, nothing in use removed, and a folder that
+cannot be written.
+"""
 
 import errno
 import os
@@ -23,7 +25,11 @@ PROVENANCE = {"model": "CNN0", "lane": "truth", "keras": "1.0.6", "batch_size": 
 def add(cache, key, elements=1000):
     """A trace of about 8 bytes per element, brought in as a recorder's is."""
     folder = cache.scratch(key)
-    write_trace(folder / "trace.h5", [Layer("input_1", "InputLayer", {}, [], np.zeros(elements), None)], PROVENANCE)
+    write_trace(
+        folder / "trace.h5",
+        [Layer("input_1", "InputLayer", {}, [], np.zeros(elements), None)],
+        PROVENANCE,
+    )
     path = cache.add(key, folder / "trace.h5")
     shutil.rmtree(folder)
     return path
@@ -43,7 +49,11 @@ def test_what_is_added_is_found_and_listed_with_its_label(cache):
     path = add(cache, "a")
     assert cache.find("a") == path == cache.folder / "a.h5"
     (entry,) = cache.list()
-    assert (entry.path, entry.label, entry.size_bytes) == (path, "CNN0 truth (Keras 1.0.6, 2 clips)", path.stat().st_size)
+    assert (entry.path, entry.label, entry.size_bytes) == (
+        path,
+        "CNN0 truth (Keras 1.0.6, 2 clips)",
+        path.stat().st_size,
+    )
 
 
 def test_a_damaged_trace_is_listed_as_unreadable(cache):
@@ -81,8 +91,17 @@ def test_a_trace_in_use_by_another_process_is_not_removed_until_that_ends(cache)
     add(cache, "used")
     add(cache, "idle")
     release()
-    script = "import sys\nfrom parity.cache import TraceCache\nprint(TraceCache().find('used'), flush=True)\nsys.stdin.read()"
-    user = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    script = (
+        "import sys\nfrom parity.cache import TraceCache\nprint(TraceCache().find('used'), "
+        "flush=True)\nsys.stdin.read()"
+    )
+    user = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert user.stdout.readline().strip() == str(cache.folder / "used.h5")
     removed, freed_bytes, kept = cache.clear()
     assert (removed, kept) == (1, 1)
@@ -111,7 +130,9 @@ def test_what_this_run_needs_no_more_goes_at_once(cache):
 @pytest.mark.parametrize("text", ["much", "0", "-3", "nan"])
 def test_a_limit_that_is_no_positive_number_is_refused(cache, monkeypatch, text):
     monkeypatch.setenv("PARITY_CACHE_LIMIT_GB", text)
-    with pytest.raises(CannotRun, match=r"PARITY_CACHE_LIMIT_GB is .* positive number of gigabytes"):
+    with pytest.raises(
+        CannotRun, match=r"PARITY_CACHE_LIMIT_GB is .* positive number of gigabytes"
+    ):
         add(cache, "a")
 
 
@@ -126,7 +147,9 @@ def test_a_lock_is_had_once_and_given_back_whole(cache):
 
 
 def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(cache, monkeypatch):
-    """Between opening the file and locking it, its last owner removes it: a lock on a nameless file would keep nobody out."""
+    """Between opening the file and locking it, its last owner removes it: a lock on a nameless
+    file would keep nobody out.
+    """
     path, real = cache.folder / "a.lock", module.try_flock
 
     def removed_meanwhile(stream):
@@ -175,14 +198,24 @@ def test_the_folder_is_the_one_asked_for_else_the_users_cache(monkeypatch, tmp_p
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CannotRun, match=r"trace cache .*file/traces: cannot be written \(Not a directory\); free space, choose"):
+    with pytest.raises(
+        CannotRun,
+        match=(
+            r"trace cache .*file/traces: cannot be written \(Not a directory\); free space, "
+            r"choose"
+        ),
+    ):
         TraceCache(tmp_path / "file" / "traces")
 
 
-@pytest.mark.parametrize(("number", "words"), [(errno.ENOSPC, "No space left on device"), (errno.EROFS, "Read-only file system")])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "No space left on device"), (errno.EROFS, "Read-only file system")],
+)
 @pytest.mark.parametrize("function", ["os.replace", "tempfile.mkdtemp", "numpy.save"])
 def test_a_full_or_read_only_cache_is_told_in_a_sentence_and_nobody_stays(
-        cache, behave, make_job, monkeypatch, function, number, words):
+    cache, behave, make_job, monkeypatch, function, number, words
+):
     behave("write")
     job = make_job()
 
@@ -197,7 +230,9 @@ def test_a_full_or_read_only_cache_is_told_in_a_sentence_and_nobody_stays(
 
 def test_a_cache_that_can_only_be_read_still_serves(cache, monkeypatch):
     path = add(cache, "a")
-    monkeypatch.setattr(os, "utime", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system")))
+    monkeypatch.setattr(
+        os, "utime", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system"))
+    )
     assert TraceCache().find("a") == path
 
 
@@ -207,10 +242,15 @@ BATCH = np.random.default_rng(1).standard_normal((2, 1, 96, 1366)).astype(np.flo
 def test_the_key_sees_everything_that_can_change_a_number(cache, make_job, tmp_path, monkeypatch):
     base = make_job(batch=BATCH)
     others = [
-        make_job("truth", batch=BATCH), make_job("noise", batch=BATCH), make_job(model="CNN", batch=BATCH),
-        make_job(stack="keras110", batch=BATCH), make_job(batch=BATCH[::-1]), make_job(batch=BATCH[:1]),
+        make_job("truth", batch=BATCH),
+        make_job("noise", batch=BATCH),
+        make_job(model="CNN", batch=BATCH),
+        make_job(stack="keras110", batch=BATCH),
+        make_job(batch=BATCH[::-1]),
+        make_job(batch=BATCH[:1]),
         make_job(batch=np.nextafter(BATCH, np.float32(9))),
-        base._replace(lane=stacks.LANES["truth"]), base._replace(batch=BATCH[:1]),
+        base._replace(lane=stacks.LANES["truth"]),
+        base._replace(batch=BATCH[:1]),
         *(base._replace(expect={**base.expect, name: "other"}) for name in base.expect),
     ]
     (tmp_path / "weights.h5").write_bytes(b"other weights")
@@ -229,23 +269,45 @@ def test_the_key_sees_everything_that_can_change_a_number(cache, make_job, tmp_p
 
 def test_the_key_names_everything_the_recorder_is_held_to(make_job):
     assert set(make_job().expect) == {
-        "keras", "theano", "numpy", "scipy", "h5py", "python", "backend", "image_dim_ordering", "epsilon", "threads", "floatx",
-        "floatX", "optimizer", "recorder_sha256", "weights_sha256", "input_sha256"}
+        "keras",
+        "theano",
+        "numpy",
+        "scipy",
+        "h5py",
+        "python",
+        "backend",
+        "image_dim_ordering",
+        "epsilon",
+        "threads",
+        "floatx",
+        "floatX",
+        "optimizer",
+        "recorder_sha256",
+        "weights_sha256",
+        "input_sha256",
+    }
 
 
 def test_the_key_does_not_depend_on_the_order_of_its_ingredients():
     assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1}) != key_of({"a": 2, "b": 1})
 
 
-@pytest.mark.parametrize(("batch", "sentence"), [
-    (BATCH.astype("f8"), "the input is float64"), (BATCH[0], r"float32 \(1, 96, 1366\), expected float32 \(B, 1, 96, 1366\)"),
-    (BATCH[:0], r"float32 \(0, 1, 96, 1366\), expected"), (BATCH * np.float32("inf"), "NaN or infinity"),
-])
+@pytest.mark.parametrize(
+    ("batch", "sentence"),
+    [
+        (BATCH.astype("f8"), "the input is float64"),
+        (BATCH[0], r"float32 \(1, 96, 1366\), expected float32 \(B, 1, 96, 1366\)"),
+        (BATCH[:0], r"float32 \(0, 1, 96, 1366\), expected"),
+        (BATCH * np.float32("inf"), "NaN or infinity"),
+    ],
+)
 def test_a_batch_that_is_none_is_refused_before_anything_starts(make_job, batch, sentence):
     with pytest.raises(CannotRun, match=sentence):
         make_job(batch=batch)
 
 
 def test_weights_that_are_not_there_are_refused_before_anything_starts(tmp_path):
-    with pytest.raises(CannotRun, match=r"none\.h5: the weights cannot be read \(No such file or directory\)"):
+    with pytest.raises(
+        CannotRun, match=r"none\.h5: the weights cannot be read \(No such file or directory\)"
+    ):
         stacks.job("CNN0", "keras106", "reference", tmp_path / "none.h5", BATCH)

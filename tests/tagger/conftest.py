@@ -1,4 +1,6 @@
-"""Stand-in weights and short recordings: what the tagger does with files does not depend on what it has learnt."""
+"""Stand-in weights and short recordings: what the tagger does with files does not depend on what
+it has learnt.
+"""
 
 import os
 import subprocess
@@ -35,12 +37,19 @@ def nowhere(monkeypatch, tmp_path):
 def wav(tmp_path):
     """(name, seconds, pitch, rate, channels, subtype) -> path of a tone in noise."""
 
-    def write(name="clip.wav", seconds=2.0, pitch_hz=440.0, rate_hz=RATE_HZ, channels=1, subtype="PCM_16"):
+    def write(
+        name="clip.wav", seconds=2.0, pitch_hz=440.0, rate_hz=RATE_HZ, channels=1, subtype="PCM_16"
+    ):
         time_s = np.arange(int(seconds * rate_hz)) / rate_hz
         noise = np.random.default_rng(int(pitch_hz)).normal(0, 0.02, (len(time_s), channels))
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, 0.4 * np.sin(2 * np.pi * pitch_hz * time_s)[:, None] + noise, rate_hz, subtype=subtype)
+        soundfile.write(
+            path,
+            0.4 * np.sin(2 * np.pi * pitch_hz * time_s)[:, None] + noise,
+            rate_hz,
+            subtype=subtype,
+        )
         return path
 
     return write
@@ -48,24 +57,45 @@ def wav(tmp_path):
 
 @pytest.fixture
 def as_anyone(stand_ins):
-    """Command line -> the finished process of a user who may read and write only what file modes allow, which root need not heed."""
-    powerless = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    """Command line -> the finished process of a user who may read and write only what file modes
+    allow, which root need not heed.
+    """
+    powerless = (
+        ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    )
 
     def call(*arguments):
-        command = [*powerless, sys.executable, "-W", "ignore", "-m", "port", *map(os.fspath, arguments)]
-        return subprocess.run(command, capture_output=True, check=False, env=os.environ | {"PARITY_FIXTURES": str(stand_ins.parent)})
+        command = [
+            *powerless,
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "port",
+            *map(os.fspath, arguments),
+        ]
+        return subprocess.run(
+            command,
+            capture_output=True,
+            check=False,
+            env=os.environ | {"PARITY_FIXTURES": str(stand_ins.parent)},
+        )
 
     return call
 
 
 @pytest.fixture
 def run(capfd, stand_ins, monkeypatch):
-    """Command line -> (exit code, stdout, stderr, as their descriptors got them); tagging uses the stand-ins unless weights are named."""
+    """Command line -> (exit code, stdout, stderr, as their descriptors got them); tagging uses the
+    stand-ins unless weights are named.
+    """
     monkeypatch.setenv("PARITY_FIXTURES", str(stand_ins.parent))
 
     def call(*arguments):
         arguments = list(map(str, arguments))
-        if arguments[0] in ("tag", "evaluate", "calibrate") and not {"--weights", "--seeded"} & set(arguments):
+        if arguments[0] in ("tag", "evaluate", "calibrate") and not {"--weights", "--seeded"} & set(
+            arguments
+        ):
             arguments.insert(1, "--seeded")
         code = main(arguments)
         said = capfd.readouterr()

@@ -1,4 +1,6 @@
-"""CNN0's frozen statistics: what mode 2 says of the calibration batch, whatever a clip is scored with; and bound to its weights."""
+"""CNN0's frozen statistics: what mode 2 says of the calibration batch, whatever a clip is scored
+with; and bound to its weights.
+"""
 
 import csv
 import json
@@ -15,8 +17,9 @@ from port.links.batch_normalization import BatchNormalization
 from port.provenance import convert
 from port.tagging import predict
 
-# Two orders of summing a statistic differ by float32's rounding of it, 2^-24, at each of five layers; ELU, pooling and the
-# convolutions pass that on to sums of at most 9 x 192 products, whose own rounding is the square root of that many times it.
+# Two orders of summing a statistic differ by float32's rounding of it, 2^-24, at each of five
+# layers; ELU, pooling and the convolutions pass that on to sums of at most 9 x 192 products, whose
+# own rounding is the square root of that many times it.
 ROUNDING = 5 * np.sqrt(9 * 192) * 2.0**-24
 
 
@@ -42,22 +45,34 @@ def frozen(weights, clips, tmp_path_factory):
 
 
 def test_on_the_calibration_batch_it_is_mode_2(frozen, weights, clips):
-    np.testing.assert_allclose(predict(frozen[0], clips), predict(load_tagger("CNN0", weights), clips), rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(
+        predict(frozen[0], clips),
+        predict(load_tagger("CNN0", weights), clips),
+        rtol=0,
+        atol=ROUNDING,
+    )
 
 
 def test_the_batch_no_longer_matters(frozen, weights, clips):
     def moved(tagger):
         together = predict(tagger, clips[::-1])[::-1]
-        return max(np.abs(predict(tagger, clip[None])[0] - scores).max() for clip, scores in zip(clips, together, strict=True))
+        return max(
+            np.abs(predict(tagger, clip[None])[0] - scores).max()
+            for clip, scores in zip(clips, together, strict=True)
+        )
 
     assert moved(frozen[0]) <= ROUNDING < 1e-3 < moved(load_tagger("CNN0", weights))
 
 
-def test_statistics_are_those_of_what_arrives_over_all_clips_and_do_not_depend_on_their_grouping(frozen, weights, clips):
+def test_statistics_are_those_of_what_arrives_over_all_clips_and_do_not_depend_on_their_grouping(
+    frozen, weights, clips
+):
     statistics, tagger = frozen[1], load_tagger("CNN0", weights)
     assert list(statistics) == frozen_layers(tagger) == ["bn1", "bn2", "bn3", "bn4", "bn5"]
     with chainer.using_config("train", False), chainer.no_backprop_mode():
-        arriving = tagger.through(clips, tagger.layer_names[: tagger.layer_names.index("bn3")]).array.astype(np.float64)
+        arriving = tagger.through(
+            clips, tagger.layer_names[: tagger.layer_names.index("bn3")]
+        ).array.astype(np.float64)
     mean, variance, values = statistics["bn3"]
     assert values == arriving.size // arriving.shape[1]
     np.testing.assert_allclose(mean, arriving.mean((0, 2, 3)), rtol=1e-5, atol=1e-6)
@@ -69,7 +84,8 @@ def test_statistics_are_those_of_what_arrives_over_all_clips_and_do_not_depend_o
 
 
 def test_averages_over_parts_of_the_clips_would_be_another_variance(frozen, clips, weights):
-    # The check above can fail: without the merging term between parts, bn1's variance is too small by what clips differ.
+    # The check above can fail: without the merging term between parts, bn1's variance is too small
+    # by what clips differ.
     tagger = load_tagger("CNN0", weights)
     of_each = [calibrate(tagger, [clip[None]])["bn1"].variance for clip in clips]
     assert (np.mean(of_each, axis=0) < frozen[1]["bn1"].variance * (1 - 1e-4)).any()
@@ -83,7 +99,9 @@ def test_a_file_gives_the_same_tagger_again_and_the_same_bytes(frozen, weights, 
     save(tmp_path / "again.npz", tagger, statistics, clips=["1", "2", "3"])
     assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
     convert(weights, tmp_path / "cnn0.npz", "CNN0")
-    apply(load_tagger("CNN0", tmp_path / "cnn0.npz"), path)  # the same weights in another kind of file
+    apply(
+        load_tagger("CNN0", tmp_path / "cnn0.npz"), path
+    )  # the same weights in another kind of file
 
 
 def test_it_is_refused_for_other_models_weights_corrections_and_releases(frozen, weights, tmp_path):
@@ -93,17 +111,23 @@ def test_it_is_refused_for_other_models_weights_corrections_and_releases(frozen,
     cases = {
         "made for CNN0, not CNN;": load_tagger("CNN", seeded.weights("CNN", tmp_path)),
         "not weights of sha256": other,
-        "made for input correction None, not input correction clip": load_tagger("CNN0", weights, correction="clip"),
+        "made for input correction None, not input correction clip": load_tagger(
+            "CNN0", weights, correction="clip"
+        ),
         "made for Keras 1.0.6, not Keras 1.1.0": load_tagger("CNN0", weights, keras="1.1.0"),
     }
     for said, tagger in cases.items():
         with pytest.raises(CalibrationError) as caught:
             apply(tagger, path)
         assert said in str(caught.value) and "python -m port calibrate" in str(caught.value)
-        assert tagger.calibration is None and all(getattr(link, "frozen", None) is None for link in tagger.children())
+        assert tagger.calibration is None and all(
+            getattr(link, "frozen", None) is None for link in tagger.children()
+        )
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "pickled", "weights", "array", "nan", "negative", "shape"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "empty", "cut", "pickled", "weights", "array", "nan", "negative", "shape"]
+)
 def test_another_file_is_one_sentence(damage, frozen, weights, tmp_path):
     path, tagger = tmp_path / "x.npz", load_tagger("CNN0", weights)
     members = dict(np.load(frozen[2]))
@@ -125,14 +149,20 @@ def test_another_file_is_one_sentence(damage, frozen, weights, tmp_path):
     with pytest.raises(CalibrationError) as caught:
         apply(tagger, path)
     said = str(caught.value)
-    assert str(path) in said and "\n" not in said and ("is not there" if damage == "missing" else "is no calibration") in said
+    assert (
+        str(path) in said
+        and "\n" not in said
+        and ("is not there" if damage == "missing" else "is no calibration") in said
+    )
 
 
 def test_it_is_no_weight_file_and_says_where_it_belongs(frozen, run, wav):
     for command in (("tag", "-m", "CNN0", "--weights", frozen[2], wav()), ("inspect", frozen[2])):
         code, out, err = run(*command)
         assert code == 2 and "give it to --calibration" in err and err.count("\n") == 1
-        assert (out == "") == (command[0] == "tag") and ("bn5/variance" in out) == (command[0] == "inspect")
+        assert (out == "") == (command[0] == "tag") and ("bn5/variance" in out) == (
+            command[0] == "inspect"
+        )
 
 
 def test_only_networks_with_batch_statistics_are_calibrated(tmp_path, clips):
@@ -164,7 +194,11 @@ def rng_batch():
 
 
 def test_the_command_freezes_leaves_bad_files_out_and_says_so(run, wav, tmp_path):
-    paths = [wav("a/1.wav", pitch_hz=200), wav("a/2.wav", pitch_hz=2000), wav("3.wav", pitch_hz=700)]
+    paths = [
+        wav("a/1.wav", pitch_hz=200),
+        wav("a/2.wav", pitch_hz=2000),
+        wav("3.wav", pitch_hz=700),
+    ]
     (tmp_path / "a" / "bad.wav").write_bytes(b"")
     code, out, err = run("calibrate", tmp_path / "a", "-o", tmp_path / "frozen.npz")
     assert code == 1 and err.count("\n") == 1 and "bad.wav" in err, "named once, not once per layer"
@@ -172,24 +206,55 @@ def test_the_command_freezes_leaves_bad_files_out_and_says_so(run, wav, tmp_path
     assert "bn5: 256 means and variances, each of 32 values" in out  # 2 clips x 4 x 4
     with np.load(tmp_path / "frozen.npz", allow_pickle=False) as members:
         said = json.loads(str(members["provenance"]))
-    assert [clip["file"] for clip in said["clips"]] == ["1.wav", "2.wav"] and len(said["clips"][0]["sha256"]) == 64
-    assert len(said["weights_sha256"]) == len(said["weights_file_sha256"]) == 64 and said["meaningless"] is True
-    alone, together = (run("tag", "-m", "CNN0", "--calibration", tmp_path / "frozen.npz", "--format", "csv", *tracks)
-                       for tracks in (paths[:1], paths))
-    assert alone[0] == together[0] == 0 and alone[2] == "", "no warning of a batch that does not matter"
-    scores = [[float(row["score"]) for row in csv.DictReader(said[1].splitlines())][:10] for said in (alone, together)]
+    assert [clip["file"] for clip in said["clips"]] == ["1.wav", "2.wav"] and len(
+        said["clips"][0]["sha256"]
+    ) == 64
+    assert (
+        len(said["weights_sha256"]) == len(said["weights_file_sha256"]) == 64
+        and said["meaningless"] is True
+    )
+    alone, together = (
+        run(
+            "tag",
+            "-m",
+            "CNN0",
+            "--calibration",
+            tmp_path / "frozen.npz",
+            "--format",
+            "csv",
+            *tracks,
+        )
+        for tracks in (paths[:1], paths)
+    )
+    assert alone[0] == together[0] == 0 and alone[2] == "", (
+        "no warning of a batch that does not matter"
+    )
+    scores = [
+        [float(row["score"]) for row in csv.DictReader(said[1].splitlines())][:10]
+        for said in (alone, together)
+    ]
     np.testing.assert_allclose(*scores, rtol=0, atol=ROUNDING)
-    assert alone[1].splitlines()[0].endswith(",weights,remedies") and "calibration frozen.npz (2 files" in alone[1]
+    assert (
+        alone[1].splitlines()[0].endswith(",weights,remedies")
+        and "calibration frozen.npz (2 files" in alone[1]
+    )
     assert run("calibrate", tmp_path / "a", "-o", tmp_path / "again.npz")[0] == 1
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "frozen.npz").read_bytes()
 
 
 def test_what_cannot_be_calibrated_writes_nothing(run, wav, tmp_path):
     (tmp_path / "bad.wav").write_bytes(b"")
-    cases = {"give at least one audio file": ("calibrate", tmp_path / "bad.wav", "-o", tmp_path / "x.npz"),
-             "calibrate CNN0": ("calibrate", "-m", "CNN", wav(), "-o", tmp_path / "x.npz"),
-             "is no folder": ("calibrate", wav(), "-o", tmp_path / "none" / "x.npz"),
-             "is not there": ("tag", "-m", "CNN0", "--calibration", tmp_path / "x.npz", wav())}
+    cases = {
+        "give at least one audio file": (
+            "calibrate",
+            tmp_path / "bad.wav",
+            "-o",
+            tmp_path / "x.npz",
+        ),
+        "calibrate CNN0": ("calibrate", "-m", "CNN", wav(), "-o", tmp_path / "x.npz"),
+        "is no folder": ("calibrate", wav(), "-o", tmp_path / "none" / "x.npz"),
+        "is not there": ("tag", "-m", "CNN0", "--calibration", tmp_path / "x.npz", wav()),
+    }
     for said, command in cases.items():
         code, out, err = run(*command)
         assert (code, out) == (2, "") and said in err and not (tmp_path / "x.npz").exists()
@@ -201,4 +266,9 @@ def test_on_the_published_clips_it_is_the_original_pair_whatever_the_batch(real_
     expected = predict(tagger, both)
     calibrate(tagger, [both])
     np.testing.assert_allclose(predict(tagger, both), expected, rtol=0, atol=ROUNDING)
-    np.testing.assert_allclose(np.concatenate([predict(tagger, clip[None]) for clip in both]), expected, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(
+        np.concatenate([predict(tagger, clip[None]) for clip in both]),
+        expected,
+        rtol=0,
+        atol=ROUNDING,
+    )

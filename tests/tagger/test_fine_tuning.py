@@ -1,4 +1,6 @@
-"""examples/fine_tune.py on synthesised folders: the loss falls, and what it saves is tagged with."""
+"""examples/fine_tune.py on synthesised folders: the loss falls, and what it saves is tagged
+with.
+"""
 
 import importlib.util
 import subprocess
@@ -33,10 +35,20 @@ def collection(wav, tmp_path):
 
 def test_the_head_learns_folders_of_ones_own(example, collection, stand_ins, tmp_path, capsys):
     start = stand_ins / "seeded-CRNN.h5"
-    assert example.main([str(collection), str(tmp_path / "mine.npz"), "--weights", str(start), "--epochs", "30"]) == 0
+    assert (
+        example.main(
+            [str(collection), str(tmp_path / "mine.npz"), "--weights", str(start), "--epochs", "30"]
+        )
+        == 0
+    )
     said = capsys.readouterr()
     losses = [float(line.split()[-1]) for line in said.out.splitlines()]
-    assert len(losses) == 30 and losses[-1] < losses[0] / 2 and "left out" in said.err and "bad.wav" in said.err
+    assert (
+        len(losses) == 30
+        and losses[-1] < losses[0] / 2
+        and "left out" in said.err
+        and "bad.wav" in said.err
+    )
     before, after = load_tagger("CRNN", start), load_tagger("CRNN", tmp_path / "mine.npz")
     np.testing.assert_array_equal(before.conv1.W.array, after.conv1.W.array)
     np.testing.assert_array_equal(before.bn1.running_std, after.bn1.running_std)
@@ -59,13 +71,30 @@ def test_bad_folders_are_one_sentence(example, stand_ins, tmp_path, capsys):
     (tmp_path / "music" / "jazz").mkdir(parents=True)
     assert example.main([str(tmp_path / "music"), str(tmp_path / "x.npz"), "--weights", start]) == 2
     err = capsys.readouterr().err.splitlines()
-    assert len(err) == 3 and "is not a folder" in err[0] and "holds no audio file" in err[1] and "no track could be read" in err[2]
+    assert (
+        len(err) == 3
+        and "is not a folder" in err[0]
+        and "holds no audio file" in err[1]
+        and "no track could be read" in err[2]
+    )
     assert not (tmp_path / "x.npz").exists()
 
 
 def test_it_runs_as_its_docstring_says_and_sees_first_whether_it_can_write(stand_ins, tmp_path):
-    start, command = stand_ins / "seeded-CRNN.h5", [sys.executable, "-W", "ignore", "examples/fine_tune.py"]
+    start, command = (
+        stand_ins / "seeded-CRNN.h5",
+        [sys.executable, "-W", "ignore", "examples/fine_tune.py"],
+    )
     assert "python examples/fine_tune.py FOLDER_OF_GENRES OUT.npz" in SOURCE.read_text()
-    said = subprocess.run([*command, tmp_path, tmp_path / "none" / "x.npz", "--weights", start], cwd=SOURCE.parents[1], capture_output=True,
-                          text=True, check=False)
-    assert said.returncode == 2 and said.stderr.count("\n") == 1 and "x.npz cannot be written" in said.stderr
+    said = subprocess.run(
+        [*command, tmp_path, tmp_path / "none" / "x.npz", "--weights", start],
+        cwd=SOURCE.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (
+        said.returncode == 2
+        and said.stderr.count("\n") == 1
+        and "x.npz cannot be written" in said.stderr
+    )

@@ -6,7 +6,20 @@ import pytest
 from PIL import Image
 
 from port import fonts
-from port.pictures import INK, PNG_MOST, PNG_SCALE, Box, Drawing, Text, bar_panels, check_height, matrix, png, svg, writer_of
+from port.pictures import (
+    INK,
+    PNG_MOST,
+    PNG_SCALE,
+    Box,
+    Drawing,
+    Text,
+    bar_panels,
+    check_height,
+    matrix,
+    png,
+    svg,
+    writer_of,
+)
 
 
 def pixels(drawing):
@@ -15,32 +28,52 @@ def pixels(drawing):
 
 def dark_part(image):
     """(left, top, right, bottom) of what is not white, in pixels of the drawing."""
-    return tuple(edge / PNG_SCALE for edge in image.convert("L").point(lambda value: 255 * (value < 128)).getbbox())
+    return tuple(
+        edge / PNG_SCALE
+        for edge in image.convert("L").point(lambda value: 255 * (value < 128)).getbbox()
+    )
 
 
 def test_a_box_covers_its_pixels_and_no_other():
     image = pixels(Drawing(40, 30, [Box(5, 6, 10, 4)]))
     assert dark_part(image) == (5, 6, 15, 10)
     assert "#{:02x}{:02x}{:02x}".format(*image.getpixel((12, 14))) == INK
-    assert 'x="5" y="6" width="10.0" height="4.0"' in svg(Drawing(40, 30, [Box(5, 6, 10, 4)])).decode()
+    assert (
+        'x="5" y="6" width="10.0" height="4.0"' in svg(Drawing(40, 30, [Box(5, 6, 10, 4)])).decode()
+    )
 
 
 def test_strength_fades_to_white():
-    image = pixels(Drawing(30, 10, [Box(0, 0, 10, 10, 0.5), Box(10, 0, 10, 10, 0.0), Box(20, 0, 0, 10)]))
+    image = pixels(
+        Drawing(30, 10, [Box(0, 0, 10, 10, 0.5), Box(10, 0, 10, 10, 0.0), Box(20, 0, 0, 10)])
+    )
     half, none, without_width = (image.getpixel((x * PNG_SCALE, 10)) for x in (5, 15, 25))
     assert half == tuple(round(255 - (255 - value) / 2) for value in (0x23, 0x4F, 0x8C))
     assert none == without_width == (255, 255, 255)
 
 
-@pytest.mark.parametrize(("anchor", "left", "right"), [("start", 100, 140), ("end", 60, 100), ("middle", 80, 120)])
+@pytest.mark.parametrize(
+    ("anchor", "left", "right"), [("start", 100, 140), ("end", 60, 100), ("middle", 80, 120)]
+)
 def test_text_starts_ends_or_has_its_middle_where_it_should(anchor, left, right):
     found = dark_part(pixels(Drawing(200, 40, [Text(100, 30, "hhhhhh", anchor)])))
-    assert found[0] == pytest.approx(left, abs=5) and found[2] == pytest.approx(right, abs=5) and found[3] == pytest.approx(30, abs=1)
+    assert (
+        found[0] == pytest.approx(left, abs=5)
+        and found[2] == pytest.approx(right, abs=5)
+        and found[3] == pytest.approx(30, abs=1)
+    )
 
 
 def test_text_turns_upwards_about_its_own_point():
-    left, top, right, bottom = dark_part(pixels(Drawing(200, 200, [Text(50, 150, "reggae", turned_degrees=-45)])))
-    assert left > 45 and bottom < 160 and right - left == pytest.approx(bottom - top, abs=6) and top < 130
+    left, top, right, bottom = dark_part(
+        pixels(Drawing(200, 200, [Text(50, 150, "reggae", turned_degrees=-45)]))
+    )
+    assert (
+        left > 45
+        and bottom < 160
+        and right - left == pytest.approx(bottom - top, abs=6)
+        and top < 130
+    )
 
 
 def test_the_markup_of_names_is_text():
@@ -68,7 +101,10 @@ def only_pillows_font(monkeypatch):
 
 
 def test_characters_that_no_font_has_are_escapes_and_not_boxes(only_pillows_font):
-    japanese, escaped = (png(Drawing(200, 40, [Text(10, 30, text)])) for text in ("a 音楽.wav", r"a \u97f3\u697d.wav"))
+    japanese, escaped = (
+        png(Drawing(200, 40, [Text(10, 30, text)]))
+        for text in ("a 音楽.wav", r"a \u97f3\u697d.wav")
+    )
     assert japanese == escaped
 
 

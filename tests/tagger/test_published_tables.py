@@ -1,4 +1,6 @@
-"""The published predictions, kept true: all 60 figures within 0.005 points, in the published order."""
+"""The published predictions, kept true: all 60 figures within 0.005 points, in the published
+order.
+"""
 
 import json
 from pathlib import Path
@@ -34,7 +36,9 @@ def test_with_the_published_ports_formulas_every_printed_digit_comes_out(real_da
             scores = planted.get(name, step)(scores)
         for figures, percents in zip(published, percent_of(scores), strict=True):
             actual = dict(zip(MODELS[model].tags, percents, strict=True))
-            assert {tag: f"{actual[tag]:.3f}" for tag in figures} == {tag: f"{figure:.3f}" for tag, figure in figures.items()}
+            assert {tag: f"{actual[tag]:.3f}" for tag in figures} == {
+                tag: f"{figure:.3f}" for tag, figure in figures.items()
+            }
 
 
 def test_todays_front_end_stays_below_one_point(real_data):
@@ -44,9 +48,17 @@ def test_todays_front_end_stays_below_one_point(real_data):
 
 @pytest.mark.parametrize("model", ["CRNN", "CNN0", "CNN"])
 def test_mp3_and_wav_of_a_clip_have_the_same_top_5(model, real_data):
-    # The wav files are those mp3 decoded and rounded to 16 bits: the drift is 0.00013 points at most.
-    mp3, wav = (load_tagger(model).tag(*(real_data / f"audio/bensound-{clip}.{kind}" for clip in ("thejazzpiano", "actionable")))
-                for kind in ("mp3", "wav"))
+    # The wav files are those mp3 decoded and rounded to 16 bits: the drift is 0.00013 points at
+    # most.
+    mp3, wav = (
+        load_tagger(model).tag(
+            *(
+                real_data / f"audio/bensound-{clip}.{kind}"
+                for clip in ("thejazzpiano", "actionable")
+            )
+        )
+        for kind in ("mp3", "wav")
+    )
     count = len(mp3) // 2
     for at in (0, count):
         assert list(mp3.tag[at : at + 5]) == list(wav.tag[at : at + 5])
@@ -80,4 +92,9 @@ TABLES = {
 def test_another_file_is_refused(text, tmp_path, run):
     (tmp_path / "x.json").write_text(text)
     code, _, err = run("compare", tmp_path / "x.json")
-    assert code == 2 and err.count("\n") == 1 and TABLES[text] in err and "fixtures/published.json" in err
+    assert (
+        code == 2
+        and err.count("\n") == 1
+        and TABLES[text] in err
+        and "fixtures/published.json" in err
+    )

@@ -1,4 +1,6 @@
-"""Bad input: one sentence each; exit 2 where nothing could be done, 1 where the other files are tagged all the same."""
+"""Bad input: one sentence each; exit 2 where nothing could be done, 1 where the other files are
+tagged all the same.
+"""
 
 import json
 import os
@@ -22,7 +24,11 @@ def test_bad_audio_is_one_sentence_and_the_rest_is_tagged(case, run, wav, tmp_pa
     assert said in err and err.count("\n") == 1 and "; " in err, "what, where; what to do"
     code, out, _ = run("tag", "--format", "json", bad, wav("good.wav"))
     document = json.loads(out)
-    assert code == 1 and len(document["tracks"]) == len(document["failed"]) == 1 and said in document["failed"][0]
+    assert (
+        code == 1
+        and len(document["tracks"]) == len(document["failed"]) == 1
+        and said in document["failed"][0]
+    )
 
 
 @pytest.mark.parametrize("rate_hz", [12000, 192000])
@@ -32,8 +38,18 @@ def test_other_rates_and_widths_are_read(rate_hz, subtype, run, wav):
     assert (code, err) == (0, "")
 
 
-@pytest.mark.parametrize("kind", [{"name": "x.mp3", "subtype": "MPEG_LAYER_III"}, {"name": "x.ogg", "subtype": "VORBIS", "seconds": 60},
-                                  {"name": "x.aiff"}, {"name": "x.flac"}, {"name": "x.au"}, {"name": "x.w64"}, {"name": "x.caf"}])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"name": "x.mp3", "subtype": "MPEG_LAYER_III"},
+        {"name": "x.ogg", "subtype": "VORBIS", "seconds": 60},
+        {"name": "x.aiff"},
+        {"name": "x.flac"},
+        {"name": "x.au"},
+        {"name": "x.w64"},
+        {"name": "x.caf"},
+    ],
+)
 def test_whole_files_of_every_kind_are_not_taken_for_cut_ones(kind, run, wav):
     code, _, err = run("tag", wav(**kind))
     assert (code, err) == (0, "")
@@ -41,7 +57,9 @@ def test_whole_files_of_every_kind_are_not_taken_for_cut_ones(kind, run, wav):
 
 def test_what_is_missing_from_a_slow_recording_is_remarked(run, wav):
     code, out, err = run("tag", "--format", "json", wav(rate_hz=8000), wav("fine.wav"))
-    assert code == 0 and err.count("\n") == 1 and "8000 Hz: everything above 4000 Hz is missing" in err
+    assert (
+        code == 0 and err.count("\n") == 1 and "8000 Hz: everything above 4000 Hz is missing" in err
+    )
     slow, fine = json.loads(out)["tracks"]
     assert "8000 Hz" in slow["remarks"][0] and "remarks" not in fine
 
@@ -63,7 +81,10 @@ def test_unreadable_files_and_folders_are_told_from_empty_ones(as_anyone, wav, t
     lines = said.stderr.decode().splitlines()
     assert said.returncode == 1 and b"good.wav" in said.stdout and len(lines) == 4
     for what in (closed, inside.parent, inside, folder / "cellar"):
-        assert sum(f"{what} cannot be read (Permission denied); give a f" in line for line in lines) == 1, what
+        assert (
+            sum(f"{what} cannot be read (Permission denied); give a f" in line for line in lines)
+            == 1
+        ), what
 
 
 def test_names_of_bytes_that_are_no_utf8_are_read_and_shown(run, wav, tmp_path):
@@ -78,7 +99,9 @@ def test_names_of_bytes_that_are_no_utf8_are_read_and_shown(run, wav, tmp_path):
 def test_halves_of_the_published_mp3s_are_cut_short_and_the_whole_is_not(run, real_data, tmp_path):
     for name in ("actionable", "thejazzpiano"):
         data = (real_data / f"audio/bensound-{name}.mp3").read_bytes()
-        assert b"Xing" not in data[:8192] and b"Info" not in data[:8192], "nothing but its frames tells how long it is"
+        assert b"Xing" not in data[:8192] and b"Info" not in data[:8192], (
+            "nothing but its frames tells how long it is"
+        )
         half = holding(tmp_path / "half.mp3", data[: len(data) // 2])
         code, _, err = run("tag", half)
         assert code == 2 and "is cut short" in err and err.count("\n") == 1
@@ -94,8 +117,12 @@ def test_silent_frames_are_remarked(run, tmp_path):
 
 def test_the_library_refuses_options_that_there_are_not(stand_ins, wav):
     tagger, path = load_tagger("CRNN", stand_ins / "seeded-CRNN.h5"), wav()
-    cases = {"did you mean all?": {"frames": "al"}, "did you mean today?": {"front_end": "Toda"}, "1 or more": {"batch_size": 0},
-             "a whole number": {"batch_size": 2.0}}
+    cases = {
+        "did you mean all?": {"frames": "al"},
+        "did you mean today?": {"front_end": "Toda"},
+        "1 or more": {"batch_size": 0},
+        "a whole number": {"batch_size": 2.0},
+    }
     for said, options in cases.items():
         with pytest.raises(ValueError, match=said.replace("?", r"\?")):
             tagger.tag(path, **options)
@@ -128,7 +155,9 @@ def test_without_weights_the_ways_to_get_them_are_named(nowhere, capsys, wav):
 
     assert main(["tag", str(wav())]) == 2
     err = capsys.readouterr().err
-    assert err.count("\n") == 1 and all(way in err for way in ("make fixtures", "PARITY_DATA", "--weights", "--seeded"))
+    assert err.count("\n") == 1 and all(
+        way in err for way in ("make fixtures", "PARITY_DATA", "--weights", "--seeded")
+    )
 
 
 def test_stand_ins_that_cannot_be_made_are_one_sentence(run, wav, tmp_path, monkeypatch):

@@ -17,7 +17,8 @@ from port.models import load
 from port.tagging import predict
 from port.tags import GENRES
 
-# Float32 rounds each sum by 2^-24 of its size, at random: sqrt(terms) of the widest convolution, once per convolution.
+# Float32 rounds each sum by 2^-24 of its size, at random: sqrt(terms) of the widest convolution,
+# once per convolution.
 ROUNDING = {"CRNN": 4 * np.sqrt(9 * 128) * 2.0**-24, "CNN": 5 * np.sqrt(9 * 192) * 2.0**-24}
 
 
@@ -25,7 +26,9 @@ def test_the_table_has_five_tags_per_line_and_says_the_weights_mean_nothing(run,
     code, out, err = run("tag", wav())
     lines = out.splitlines()
     assert (code, err) == (0, "")
-    assert lines[0] == "* top 10 tags of CRNN, percent of the sum *" and lines[1].startswith("MEANINGLESS")
+    assert lines[0] == "* top 10 tags of CRNN, percent of the sum *" and lines[1].startswith(
+        "MEANINGLESS"
+    )
     assert lines[2].endswith("clip.wav") and [line.count(", ") for line in lines[3:]] == [4, 4]
     tags = [cell.rsplit(" ", 1) for line in lines[3:] for cell in line.strip().split(", ")]
     percents = [float(figure) for _, figure in tags]
@@ -36,17 +39,27 @@ def test_the_table_has_five_tags_per_line_and_says_the_weights_mean_nothing(run,
 def test_json_holds_scores_percents_and_failures(run, wav, tmp_path):
     code, out, err = run("tag", "--format", "json", "--top", 3, wav(), tmp_path / "none.wav")
     document = json.loads(out)
-    assert code == 1 and "none.wav is not there" in err and "none.wav is not there" in document["failed"][0]
+    assert (
+        code == 1
+        and "none.wav is not there" in err
+        and "none.wav is not there" in document["failed"][0]
+    )
     assert document["meaningless"] is True and document["model"] == "CRNN"
     (track,) = document["tracks"]
-    assert len(track["frames"][0]["tags"]) == 3 and set(track["frames"][0]["tags"][0]) == {"tag", "score", "percent"}
+    assert len(track["frames"][0]["tags"]) == 3 and set(track["frames"][0]["tags"][0]) == {
+        "tag",
+        "score",
+        "percent",
+    }
 
 
 def test_csv_holds_a_row_per_tag(run, wav):
     path = wav('two, "quoted"\nlines 音楽.wav')
     _, out, _ = run("tag", "--format", "csv", "--top", 4, path)
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [row["rank"] for row in rows] == list("1234") and {row["file"] for row in rows} == {str(path)}
+    assert [row["rank"] for row in rows] == list("1234") and {row["file"] for row in rows} == {
+        str(path)
+    }
     assert all(row["weights"].startswith("MEANINGLESS") for row in rows)
 
 
@@ -60,25 +73,34 @@ def test_scores_in_place_of_percents(run, wav, stand_ins):
 def test_a_picture_has_a_panel_per_track_and_is_written_whole(run, wav, tmp_path):
     picture = tmp_path / "bars.svg"
     assert run("tag", "--plot", picture, wav("a & b <c>.wav"), wav("d.wav"))[0] == 0
-    texts = [node.text for node in ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text")]
+    texts = [
+        node.text for node in ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text")
+    ]
     assert any("a & b <c>.wav" in text for text in texts) and any("d.wav" in text for text in texts)
     assert texts[0].startswith("MEANINGLESS") and set(GENRES) <= set(texts)
     assert [path.name for path in tmp_path.iterdir() if "part" in path.suffix] == []
 
 
-@pytest.mark.parametrize(("name", "said"), [("bars.bmp", ".svg or .png"), ("none/bars.png", "is no folder")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("bars.bmp", ".svg or .png"), ("none/bars.png", "is no folder")]
+)
 def test_a_picture_that_cannot_be_is_refused_before_any_work(name, said, run, wav, tmp_path):
     code, out, err = run("tag", "--plot", tmp_path / name, wav())
     assert (code, out) == (2, "") and err.count("\n") == 1 and said in err
 
 
-def test_pictures_that_are_too_high_or_may_not_be_written_are_refused_before_any_work(run, as_anyone, wav, tmp_path):
+def test_pictures_that_are_too_high_or_may_not_be_written_are_refused_before_any_work(
+    run, as_anyone, wav, tmp_path
+):
     paths = [wav(f"{i}.wav", seconds=0.1) for i in range(80)]
     code, out, err = run("tag", "--plot", tmp_path / "x.png", *paths)
     assert (code, out) == (2, "") and err.count("\n") == 1 and "80 tracks make a png of" in err
     tmp_path.joinpath("closed").mkdir(0o500)
     said = as_anyone("tag", "--seeded", "--plot", tmp_path / "closed" / "x.svg", paths[0])
-    assert (said.returncode, said.stdout) == (2, b"") and b"closed may not be written to" in said.stderr
+    assert (said.returncode, said.stdout) == (
+        2,
+        b"",
+    ) and b"closed may not be written to" in said.stderr
 
 
 def test_a_quoted_pattern_is_as_the_shells(run, wav, tmp_path):
@@ -87,7 +109,10 @@ def test_a_quoted_pattern_is_as_the_shells(run, wav, tmp_path):
     (tmp_path / "cover.jpg").write_bytes(b"no sound")
     code, out, err = run("tag", "--top", 1, "--format", "json", tmp_path / "*")
     assert (code, err) == (0, "")
-    assert [track["file"].removeprefix(f"{tmp_path}/") for track in json.loads(out)["tracks"]] == ["a/1.wav", "b.wav"]
+    assert [track["file"].removeprefix(f"{tmp_path}/") for track in json.loads(out)["tracks"]] == [
+        "a/1.wav",
+        "b.wav",
+    ]
 
 
 def test_an_input_correction_is_what_it_says_in_every_output(run, wav, stand_ins, tmp_path):
@@ -96,22 +121,32 @@ def test_an_input_correction_is_what_it_says_in_every_output(run, wav, stand_ins
     expected = predict(tagger, corrections.correct("clip", mel))[0]
     assert np.abs(expected - predict(tagger, mel)[0]).max() > 1e-3
     told = ("tag", "-m", "CNN", "--correction", "clip")
-    table, rows, document = (run(*told, "--format", form, path)[1] for form in ("table", "csv", "json"))
+    table, rows, document = (
+        run(*told, "--format", form, path)[1] for form in ("table", "csv", "json")
+    )
     assert "NOT THE ORIGINAL'S ANSWER: with correction clip" in table.splitlines()[:3]
     best = list(csv.DictReader(rows.splitlines()))
     assert {row["remedies"] for row in best} == {"correction clip"}
     assert float(best[0]["score"]) == pytest.approx(expected.max(), abs=ROUNDING["CNN"])
     assert json.loads(document)["correction"] == "clip"
-    assert run(*told, "--plot", tmp_path / "x.svg", path)[0] == 0 and "with correction clip" in (tmp_path / "x.svg").read_text()
+    assert (
+        run(*told, "--plot", tmp_path / "x.svg", path)[0] == 0
+        and "with correction clip" in (tmp_path / "x.svg").read_text()
+    )
     plain = run("tag", "-m", "CNN", "--format", "json", path)[1]
-    assert json.loads(plain)["correction"] is None and "NOT THE ORIGINAL" not in run("tag", "-m", "CNN", path)[1]
+    assert (
+        json.loads(plain)["correction"] is None
+        and "NOT THE ORIGINAL" not in run("tag", "-m", "CNN", path)[1]
+    )
     code, out, err = run("tag", "--correction", "clap", path)
     assert (code, out) == (2, "") and "did you mean clip" in err and err.count("\n") == 1
 
 
 def test_a_corrected_tagger_corrects_however_it_is_asked_and_none_is_off(stand_ins, wav):
     path = wav()
-    tagger, plain = (load("CNN", stand_ins / "seeded-CNN.h5", correction=name) for name in ("clip", "none"))
+    tagger, plain = (
+        load("CNN", stand_ins / "seeded-CNN.h5", correction=name) for name in ("clip", "none")
+    )
     mel = melgram(path)
     corrected = corrections.correct("clip", mel)
     np.testing.assert_array_equal(predict(tagger, mel), predict(plain, corrected))
@@ -132,13 +167,20 @@ def test_a_png_is_what_the_svg_is(command, run, wav, tmp_path):
     assert (tmp_path / "x.png").read_bytes() == (tmp_path / "y.png").read_bytes()
     size = ElementTree.parse(tmp_path / "x.svg").getroot().attrib
     with Image.open(tmp_path / "x.png") as image:
-        assert (image.format, image.size) == ("PNG", (2 * int(size["width"]), 2 * int(size["height"])))
+        assert (image.format, image.size) == (
+            "PNG",
+            (2 * int(size["width"]), 2 * int(size["height"])),
+        )
         assert len(set(image.convert("RGB").getdata())) > 50, "text and bars, not an empty page"
 
 
 def test_a_whole_track_gives_each_frame_and_their_mean(stand_ins, wav):
     path = wav(seconds=2 * 29.12 + 1)
-    table = load("CRNN", stand_ins / "seeded-CRNN.h5").tag(path, frames="all").pivot(index="tag", columns="frame", values="score")
+    table = (
+        load("CRNN", stand_ins / "seeded-CRNN.h5")
+        .tag(path, frames="all")
+        .pivot(index="tag", columns="frame", values="score")
+    )
     assert list(table.columns) == ["0", "1", "mean"], "what is left over at the end is dropped"
     np.testing.assert_allclose(table["mean"], (table["0"] + table["1"]) / 2, rtol=1e-6)
     assert (table["0"] != table["1"]).any()
@@ -148,17 +190,23 @@ def test_the_frames_of_a_track_are_those_of_its_pieces(stand_ins, wav, tmp_path)
     import soundfile
 
     path = wav(seconds=2 * 29.12)
-    soundfile.write(tmp_path / "second.wav", soundfile.read(path)[0][349440:], 12000, subtype="PCM_16")
+    soundfile.write(
+        tmp_path / "second.wav", soundfile.read(path)[0][349440:], 12000, subtype="PCM_16"
+    )
     tagger = load("CRNN", stand_ins / "seeded-CRNN.h5")
     whole, piece = tagger.tag(path, frames="all"), tagger.tag(tmp_path / "second.wav")
-    np.testing.assert_allclose(whole[whole.frame == "1"].score, piece.score, rtol=0, atol=ROUNDING["CRNN"])
+    np.testing.assert_allclose(
+        whole[whole.frame == "1"].score, piece.score, rtol=0, atol=ROUNDING["CRNN"]
+    )
 
 
 def test_folders_patterns_and_files_each_once_and_in_order(run, wav, tmp_path):
     for name in ("b.wav", "a/two words.wav", "a/quote's.wav"):
         wav(name)
     (tmp_path / "a" / "cover.jpg").write_bytes(b"no sound")
-    code, out, _ = run("tag", "--top", 1, "--format", "json", tmp_path, tmp_path / "*.wav", tmp_path / "b.wav")
+    code, out, _ = run(
+        "tag", "--top", 1, "--format", "json", tmp_path, tmp_path / "*.wav", tmp_path / "b.wav"
+    )
     names = [track["file"].removeprefix(f"{tmp_path}/") for track in json.loads(out)["tracks"]]
     assert (code, names) == (0, ["a/quote's.wav", "a/two words.wav", "b.wav"])
 
@@ -180,9 +228,19 @@ def test_cnn0_depends_on_its_batch_and_says_so(run, stand_ins, wav):
     paths = [wav("1.wav", pitch_hz=200), wav("2.wav", pitch_hz=2000)]
     tagger = load("CNN0", stand_ins / "seeded-CNN0.h5")
     alone, together = tagger.tag(paths[0]), tagger.tag(*paths)
-    assert np.abs(alone.score.to_numpy() - together[together.file == str(paths[0])].score.to_numpy()).max() > 1e-4
+    assert (
+        np.abs(
+            alone.score.to_numpy() - together[together.file == str(paths[0])].score.to_numpy()
+        ).max()
+        > 1e-4
+    )
     code, _, err = run("tag", "-m", "CNN0", "--batch-size", 2, *paths)
-    assert code == 0 and err.count("\n") == 1 and "depend on the clips" in err and "--batch-size 2" in err
+    assert (
+        code == 0
+        and err.count("\n") == 1
+        and "depend on the clips" in err
+        and "--batch-size 2" in err
+    )
 
 
 def test_weights_are_found_in_the_data_folder_then_in_the_cache(monkeypatch, tmp_path):
@@ -196,7 +254,9 @@ def test_weights_are_found_in_the_data_folder_then_in_the_cache(monkeypatch, tmp
     assert weights_of("CNN").is_relative_to(tmp_path / "data")
 
 
-def test_an_npz_converted_from_the_weights_is_found_before_them(monkeypatch, run, stand_ins, wav, tmp_path):
+def test_an_npz_converted_from_the_weights_is_found_before_them(
+    monkeypatch, run, stand_ins, wav, tmp_path
+):
     hdf5 = tmp_path / "data" / "weights" / WEIGHTS["CRNN"]
     hdf5.parent.mkdir(parents=True)
     shutil.copy(stand_ins / "seeded-CRNN.h5", hdf5)
@@ -220,4 +280,6 @@ def test_the_parity_run_looks_in_the_same_places(monkeypatch, tmp_path):
     monkeypatch.delenv("PARITY_FIXTURES", raising=False)
     from port.locate import find
 
-    assert find("audio/x.wav") == store.find("audio/x.wav") == store.cache_folder() / "audio" / "x.wav"
+    assert (
+        find("audio/x.wav") == store.find("audio/x.wav") == store.cache_folder() / "audio" / "x.wav"
+    )

@@ -1,4 +1,6 @@
-"""The README's section on the tagger: each `$ python -m port ..` in it is run, and prints what stands there."""
+"""The README's section on the tagger: each `$ python -m port ..` in it is run, and prints what
+stands there.
+"""
 
 import math
 import re
@@ -17,7 +19,9 @@ COMMAND = "$ python -m port "
 
 
 def shown_commands(text):
-    """[(arguments, printed lines)] of the code blocks of the section; [] where there is no such section."""
+    """[(arguments, printed lines)] of the code blocks of the section; [] where there is no such
+    section.
+    """
     section = text.partition(BEGIN)[2].partition(END)[0]
     found = []
     for block in re.findall(r"```console\n(.*?)```", section, re.S):
@@ -28,7 +32,10 @@ def shown_commands(text):
 
 
 def test_commands_and_what_they_print_are_found_in_a_section():
-    text = f"x\n{BEGIN}\n```console\n{COMMAND}tag 'a b.wav'\nline\n{COMMAND}inspect x\n```\n{END}\n```console\n{COMMAND}tag c\n```"
+    text = (
+        f"x\n{BEGIN}\n```console\n{COMMAND}tag 'a b.wav'\nline\n{COMMAND}inspect "
+        f"x\n```\n{END}\n```console\n{COMMAND}tag c\n```"
+    )
     assert shown_commands(text) == [(["tag", "a b.wav"], "line\n"), (["inspect", "x"], "")]
 
 
@@ -43,27 +50,45 @@ def test_the_readme_shows_what_the_commands_print(real_data, monkeypatch, capfd)
         assert _figures_apart(out) == _figures_apart(printed), arguments
         for figure, shown in zip(FIGURE.findall(out), FIGURE.findall(printed), strict=True):
             unit = 10.0 ** -len(shown.partition(".")[2])
-            assert abs(float(figure) - float(shown)) < 1.5 * unit, (arguments, shown)  # on another machine the last digit may round
+            assert abs(float(figure) - float(shown)) < 1.5 * unit, (
+                arguments,
+                shown,
+            )  # on another machine the last digit may round
 
 
 def test_figures_in_the_text_are_those_of_the_commands_and_tests():
     section = README.read_text().partition(BEGIN)[2].partition(END)[0]
-    (today,) = (printed for arguments, printed in shown_commands(README.read_text()) if arguments[1:3] == ["--front-end", "today"])
+    (today,) = (
+        printed
+        for arguments, printed in shown_commands(README.read_text())
+        if arguments[1:3] == ["--front-end", "today"]
+    )
     largest = max(map(float, re.findall(r"difference (\S+) points", today)))
     assert f"up to {math.ceil(100 * largest) / 100} points" in section
-    assert today.count("ANOTHER ORDER") == 1 and "actionable" in next(line for line in today.splitlines() if "ANOTHER" in line)
+    assert today.count("ANOTHER ORDER") == 1 and "actionable" in next(
+        line for line in today.splitlines() if "ANOTHER" in line
+    )
     assert f"differ by less than {MP3_DRIFT_POINTS} points" in section
-    assert "60 figures" in section and sum(len(row) for rows in read_table(TABLE)["models"].values() for row in rows) == 60
+    assert (
+        "60 figures" in section
+        and sum(len(row) for rows in read_table(TABLE)["models"].values() for row in rows) == 60
+    )
 
 
 def test_options_and_commands_in_the_text_are_there(capfd):
     section = README.read_text().partition(BEGIN)[2].partition(END)[0]
     main(["tag", "--help"])
     options, known = capfd.readouterr().out, set(commands.commands)
-    assert set(re.findall(r"`(?:python -m port )?(\w+) [A-Z]", section)) | set(re.findall(r"python -m port (\w+)", section)) <= known
+    assert (
+        set(re.findall(r"`(?:python -m port )?(\w+) [A-Z]", section))
+        | set(re.findall(r"python -m port (\w+)", section))
+        <= known
+    )
     named = set(re.findall(r"`(--[a-z-]+)", section)) - {"--front-end"}
     assert named and all(option in options for option in named)
 
 
 def _figures_apart(text):
-    return re.sub(r"\d+\.\d+|\([^)]*\)", "#", text)  # which figure is the worst, in brackets, may be a tie
+    return re.sub(
+        r"\d+\.\d+|\([^)]*\)", "#", text
+    )  # which figure is the worst, in brackets, may be a tie

@@ -18,7 +18,11 @@ def test_convert_recognises_the_model_and_keeps_every_bit(run, stand_ins, tmp_pa
     source, target = stand_ins / "seeded-CRNN.h5", tmp_path / "crnn.npz"
     code, out, err = run("convert", source, target)
     assert (code, err) == (0, "") and "CRNN, formulas of Keras 1.1.0" in out
-    for a, b in zip(keras_arrays(load("CRNN", source)).values(), keras_arrays(load("CRNN", target)).values(), strict=True):
+    for a, b in zip(
+        keras_arrays(load("CRNN", source)).values(),
+        keras_arrays(load("CRNN", target)).values(),
+        strict=True,
+    ):
         np.testing.assert_array_equal(a, b)
     with np.load(target, allow_pickle=False) as members:
         said = json.loads(str(members["provenance"]))
@@ -26,16 +30,23 @@ def test_convert_recognises_the_model_and_keeps_every_bit(run, stand_ins, tmp_pa
 
 
 def test_the_model_may_be_named(run, stand_ins, tmp_path):
-    assert run("convert", "--model", "CNN0", stand_ins / "seeded-CNN.h5", tmp_path / "x.npz")[0] == 0
+    assert (
+        run("convert", "--model", "CNN0", stand_ins / "seeded-CNN.h5", tmp_path / "x.npz")[0] == 0
+    )
     assert load("CNN0", tmp_path / "x.npz").model == "CNN0"
-    code, _, err = run("convert", "--model", "CRNN", stand_ins / "seeded-CNN.h5", tmp_path / "y.npz")
+    code, _, err = run(
+        "convert", "--model", "CRNN", stand_ins / "seeded-CNN.h5", tmp_path / "y.npz"
+    )
     assert code == 2 and "not CRNN" in err and not (tmp_path / "y.npz").exists()
 
 
 def test_weights_of_no_model_are_refused(run, tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file.attrs["layer_names"] = [b"dense_1"]
-    for command in (("inspect", tmp_path / "x.h5"), ("convert", tmp_path / "x.h5", tmp_path / "x.npz")):
+    for command in (
+        ("inspect", tmp_path / "x.h5"),
+        ("convert", tmp_path / "x.h5", tmp_path / "x.npz"),
+    ):
         code, _, err = run(*command)
         assert code == 2 and "none of the models" in err and err.count("\n") == 1
 
@@ -45,7 +56,11 @@ def test_what_fits_no_model_is_listed_with_the_reason(run, stand_ins, tmp_path):
     with h5py.File(tmp_path / "x.h5", "a") as file:
         del file["gru2/gru2_b_z"]
     code, out, err = run("inspect", tmp_path / "x.h5")
-    assert code == 2 and "for CRNN, the nearest, gru2/gru2_b_z is missing" in err and err.count("\n") == 1
+    assert (
+        code == 2
+        and "for CRNN, the nearest, gru2/gru2_b_z is missing" in err
+        and err.count("\n") == 1
+    )
     assert "gru2/gru2_b_r" in out and "64x1x3x3" in out and "sha256 " in out
     np.savez(tmp_path / "y.npz", a=np.zeros((2, 3)), b=np.array("text"))
     code, out, err = run("inspect", tmp_path / "y.npz")
@@ -57,9 +72,17 @@ def test_converting_again_keeps_where_it_all_comes_from(run, stand_ins, tmp_path
     for source, target in ((stand_ins / "seeded-CRNN.h5", one), (one, two)):
         assert run("convert", source, target)[0] == 0
     said, before = provenance_of(two), provenance_of(one)
-    assert said["source"] == "one.npz" and said["earlier"] == before and before["source"] == "seeded-CRNN.h5"
+    assert (
+        said["source"] == "one.npz"
+        and said["earlier"] == before
+        and before["source"] == "seeded-CRNN.h5"
+    )
     _, out, _ = run("inspect", two)
-    assert "source: one.npz" in out and "seeded-CRNN.h5" in out and "(the release is as the file says)" in out
+    assert (
+        "source: one.npz" in out
+        and "seeded-CRNN.h5" in out
+        and "(the release is as the file says)" in out
+    )
 
 
 def test_stand_ins_mean_nothing_under_any_name(run, stand_ins, wav, tmp_path):
@@ -67,7 +90,11 @@ def test_stand_ins_mean_nothing_under_any_name(run, stand_ins, wav, tmp_path):
     assert run("convert", tmp_path / "trained.h5", tmp_path / "trained.npz")[0] == 0
     tagger = load("CRNN", tmp_path / "trained.npz")
     tagger.preds.b.array += 1
-    save_npz(tmp_path / "tuned.npz", tagger, **inherited(load("CRNN", tmp_path / "trained.npz"), tmp_path / "trained.npz"))
+    save_npz(
+        tmp_path / "tuned.npz",
+        tagger,
+        **inherited(load("CRNN", tmp_path / "trained.npz"), tmp_path / "trained.npz"),
+    )
     for name in ("trained.h5", "trained.npz", "tuned.npz"):
         assert "MEANINGLESS" in run("tag", "--weights", tmp_path / name, wav())[1], name
     save_npz(tmp_path / "own.npz", tagger)
@@ -81,7 +108,9 @@ def test_stand_ins_are_known_by_what_they_hold(model, tmp_path):
 
 def test_inspect_says_what_running_std_holds(run, stand_ins):
     _, out, _ = run("inspect", stand_ins / "seeded-CRNN.h5")
-    assert "1.1.0: running_std holds a variance" in out and "gru1/gru1_W_z" in out and "128x32" in out
+    assert (
+        "1.1.0: running_std holds a variance" in out and "gru1/gru1_W_z" in out and "128x32" in out
+    )
     _, out, _ = run("inspect", stand_ins / "seeded-CNN.h5")
     assert "the release is that of the published weights of CNN: the file names none" in out
     assert "1.0.6: running_std holds a std" in out and "32x1x3x3" in out
