@@ -10,12 +10,13 @@ import time
 from threadpoolctl import threadpool_limits
 
 from bench.fast_run import forward_s
-from parity import cases, run, stacks
-from parity.clips import read_clips
-from parity.drift import compare_layer
+from parity import cases, run
+from parity.compare.measure import compare_layer
+from parity.compare.walk import walk
 from parity.params import read_params
-from parity.trace import open_trace
-from parity.walk import walk
+from parity.recording import stacks
+from parity.recording.clips import read_clips
+from parity.recording.trace import open_trace
 
 LIMIT = 6
 

@@ -6,9 +6,10 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from parity import cases, run, stacks
-from parity.clips import read_clips
-from parity.compare import compare_case
+from parity import cases, run
+from parity.compare.case import compare_case
+from parity.recording import stacks
+from parity.recording.clips import read_clips
 
 ADDED_S, WORKERS = 15, 2  # that a run of the three models may add, whose processes share two cores
 

@@ -6,8 +6,9 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from parity import cases, run, stacks
-from parity.clips import read_clips
+from parity import cases, run
+from parity.recording import stacks
+from parity.recording.clips import read_clips
 
 LIMIT, RUNS = 1.3, 5
 

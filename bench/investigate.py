@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from parity.cache import default_folder
-from parity.investigate.answering import QUESTIONS
+from parity.recording.cache import default_folder
+from parity.studies.unstable_cnn.answering import QUESTIONS
 
 COLD_S, AT_HAND_S, KEPT_S = 600, 60, 15
 

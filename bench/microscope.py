@@ -7,9 +7,10 @@ import time
 from threadpoolctl import threadpool_limits
 
 from bench.explaining import cpu_s
-from parity import cases, stacks
-from parity.clips import read_clips
-from parity.microscope import examining
+from parity import cases
+from parity.recording import stacks
+from parity.recording.clips import read_clips
+from parity.studies.microscope import examining
 
 
 def rows():

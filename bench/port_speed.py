@@ -16,8 +16,8 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from port.links.layers import flatten, permute, reshape, zero_padding_2d
-from port.models import MEL_SHAPE, MODELS, Tagger
+from parity.port.links.layers import flatten, permute, reshape, zero_padding_2d
+from parity.port.models import MEL_SHAPE, MODELS, Tagger
 
 TIMED = ("CRNN", "CNN0", "CNN")
 CLIPS = 2
@@ -54,7 +54,7 @@ def _batch_normalization(size, axis, mode=0):
     return (BatchStatistics if mode == 2 else L.BatchNormalization)(size, axis=others)
 
 
-# Keras class name -> the stock link or function for a row of port.models.MODELS.
+# Keras class name -> the stock link or function for a row of parity.port.models.MODELS.
 STOCK = {
     "ZeroPadding2D": lambda **a: lambda x: zero_padding_2d(x, **a),
     "BatchNormalization": _batch_normalization,

@@ -2,8 +2,9 @@
 flags, in one process.
 """
 
-from parity import cases, stacks
-from parity.clips import read_clips
+from parity import cases
+from parity.recording import stacks
+from parity.recording.clips import read_clips
 
 LIMIT = 1.25
 

@@ -14,10 +14,10 @@ import chainer
 import numpy as np
 
 from bench.port_speed import STOCK, TIMED
-from fixtures import seeded
-from port.locate import DATA_VARIABLE, WEIGHTS
-from port.models import MEL_SHAPE, MODELS, load
-from port.stock import replacements
+from parity.fixtures import seeded
+from parity.port.models import MEL_SHAPE, MODELS, load
+from parity.port.stock import replacements
+from tagger.locate import DATA_VARIABLE, WEIGHTS
 
 COLD_S, STOCK_SHARE, GROWTH_MIB = 4, 1 / 1.2, 20
 CORES_SHARE = 0.75  # two workers' wall time over one's, where nothing else runs on the machine
@@ -68,11 +68,11 @@ def _stand_in(model, folder):
 
 
 def cold_seconds(song, folder):
-    """Median seconds of `python -m port tag` on one clip, with the weights that it finds in
+    """Median seconds of `python -m tagger tag` on one clip, with the weights that it finds in
     PARITY_DATA.
     """
     command, environment = (
-        [sys.executable, "-W", "ignore", "-m", "port", "tag", song],
+        [sys.executable, "-W", "ignore", "-m", "tagger", "tag", song],
         os.environ | {DATA_VARIABLE: folder},
     )
     runs = (
@@ -124,7 +124,7 @@ def threads_share(song):
     The best of alternating runs. Where the machine is busy the two get one core or less, and the
     first figure says nothing.
     """
-    from port import tagging
+    from tagger import tagging
 
     runs = {1: [], 2: []}
     for _ in range(RUNS):
@@ -138,7 +138,7 @@ def threads_share(song):
 
 def growth_mib(song):
     """How much more memory the tagger's process holds after FILES files than after 100."""
-    from port.tagging import score_files
+    from tagger.tagging import score_files
 
     tagger, held = _Constant(), []
     for number, _ in enumerate(score_files(tagger, [song] * FILES), 1):

@@ -3,7 +3,7 @@
     python examples/fine_tune.py FOLDER_OF_GENRES OUT.npz [--weights FILE] [--epochs 5] [--whole]
 
 FOLDER_OF_GENRES holds a folder of audio per genre, named after the model's tags. Only the last
-layer (`preds`) learns unless --whole is given. OUT.npz is read by `python -m port tag --weights
+layer (`preds`) learns unless --whole is given. OUT.npz is read by `python -m tagger tag --weights
 OUT.npz`.
 """
 
@@ -19,13 +19,13 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from port import load_tagger
-from port.audio import AudioError, melgram
-from port.evaluating import genres_of, tracks_of
-from port.files import check_writable
-from port.locate import weights_of
-from port.provenance import inherited
-from port.weights import save_npz
+from parity.port.files import check_writable
+from parity.port.weights import save_npz
+from tagger import load_tagger
+from tagger.audio import AudioError, melgram
+from tagger.evaluating import genres_of, tracks_of
+from tagger.locate import weights_of
+from tagger.provenance import inherited
 
 LEARNING_RATE = 0.001  # Adam's of the original (train_tagger_net.py compiles with Keras's default)
 HEAD = "preds"

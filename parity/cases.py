@@ -108,7 +108,7 @@ def case_for(name, weights=None, clips=()):
 
     Raises CannotRun where a given file is missing or a found one is not what its digest says.
     """
-    from fixtures import seeded, store
+    from parity.fixtures import seeded, store
 
     model = MODELS[name]
     given = _existing(weights) if weights else None

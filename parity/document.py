@@ -7,7 +7,7 @@ import json
 import math
 import os
 
-from parity import verdict
+from parity.compare import verdict
 
 FORMAT = 1
 HOLDS, DRIFTS, INCOMPLETE = "HOLDS", "DRIFTS", "INCOMPLETE"

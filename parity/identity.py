@@ -14,15 +14,16 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from parity.cache import default_folder
+from parity import room
 from parity.errors import CannotRun
 from parity.files import atomic_write, sha256_of
 from parity.params import read_params
-from parity.stacks import LANES, STACKS
-from parity.trace import array_sha256
+from parity.recording.cache import default_folder
+from parity.recording.stacks import LANES, STACKS
+from parity.recording.trace import array_sha256
 
 HARNESS = ("numpy", "chainer")  # what computes the port's side
-DEFINITION = Path(__file__).parent.parent / "reference" / "models.py"
+DEFINITION = room("reference") / "models.py"
 
 
 def identity(case, trace=None, port=None):
@@ -119,7 +120,8 @@ def described(port, case):
 
 
 def _port_key(port, model, keras):
-    top = port.partition(":")[0].partition(".")[0]
+    module = port.partition(":")[0]
+    top = module.rpartition(".")[0] or module  # its package, with what it is likely to import
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):

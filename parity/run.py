@@ -9,19 +9,20 @@ import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-from parity import stacks, verdict
-from parity.clips import read_clips
-from parity.compare import compare_case
+from parity.attribution.tags import tag_tables
+from parity.compare import verdict
+from parity.compare.case import compare_case
 from parity.document import document, model_verdict, worst_cell
-from parity.environment import environment, threads_per_worker
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.identity import identity
 from parity.params import read_params
-from parity.tags import tag_tables
-from parity.trace import open_trace
+from parity.provenance import environment, threads_per_worker
+from parity.recording import stacks
+from parity.recording.clips import read_clips
+from parity.recording.trace import open_trace
 
-PORT = "port.proof:steps"
+PORT = "parity.port.proof:steps"
 KEEP_PAGES = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
@@ -122,7 +123,7 @@ def _rounding_only(found):
 
 
 def _tag_names(count):
-    from port.tags import GENRES, TAGS
+    from parity.fixtures.tags import GENRES, TAGS
 
     return {len(names): names for names in (GENRES, TAGS)}[count]
 

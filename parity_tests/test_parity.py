@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from parity.compare.verdict import reference_is_sane
 from parity.document import to_json
-from parity.verdict import reference_is_sane
-from reports import html
-from reports.markdown import verdict_table
-from reports.message import cell_message
+from parity.reports import html
+from parity.reports.markdown import verdict_table
+from parity.reports.message import cell_message
 
 HOLDS = ("EXACT", "ROUNDING")
 README = Path(__file__).parent.parent / "README.md"

@@ -7,12 +7,13 @@ import chainer.links as L
 import numpy as np
 import pytest
 
-from parity import cases, stacks
-from parity.clips import read_clips
-from parity.compare import compare_case
-from parity.verdict import holds
-from port.models import load
-from port.proof import in_test_phase, steps_of
+from parity import cases
+from parity.compare.case import compare_case
+from parity.compare.verdict import holds
+from parity.port.models import load
+from parity.port.proof import in_test_phase, steps_of
+from parity.recording import stacks
+from parity.recording.clips import read_clips
 
 
 def _unflipped(case, chain, layer):

@@ -5,14 +5,14 @@ Functions and classes are left out: two of them may compute the same, and what t
 judged by its numbers.
 """
 
-from port.models import Tagger
+from parity.port.models import Tagger
 
 
 def describe(model, keras=None):
     """Ordered dict layer name -> {setting: value}, values as JSON has them: everything but
     formulas and parameters' numbers.
 
-    model, keras : as port.models.Tagger takes them, whose ValueError this raises.
+    model, keras : as parity.port.models.Tagger takes them, whose ValueError this raises.
     """
     return {name: _settings(link) for name, link in Tagger(model, keras).steps().items()}
 

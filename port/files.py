@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from port.sentences import shown
+from parity.port.sentences import shown
 
 FilePath = str | os.PathLike[str]
 

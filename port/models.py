@@ -8,12 +8,13 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from port.files import FilePath
-from port.functions.elementwise import elu
-from port.functions.pooling import max_pooling_2d
-from port.links.batch_normalization import BatchNormalization
-from port.links.gru import GRU
-from port.links.layers import (
+from parity.fixtures.tags import GENRES, TAGS
+from parity.port.files import FilePath
+from parity.port.functions.elementwise import elu
+from parity.port.functions.pooling import max_pooling_2d
+from parity.port.links.batch_normalization import BatchNormalization
+from parity.port.links.gru import GRU
+from parity.port.links.layers import (
     Apply,
     Convolution2D,
     SigmoidDense,
@@ -22,8 +23,7 @@ from port.links.layers import (
     reshape,
     zero_padding_2d,
 )
-from port.sentences import nearest
-from port.tags import GENRES, TAGS
+from parity.port.sentences import nearest
 
 if TYPE_CHECKING:
     import pandas  # takes half a second to import
@@ -150,7 +150,7 @@ class Tagger(chainer.Chain):
         """
         if self.correction is None:
             return x
-        from port.corrections import correct
+        from tagger.corrections import correct
 
         return correct(self.correction, chainer.as_array(self._checked(x)))
 
@@ -176,10 +176,10 @@ class Tagger(chainer.Chain):
         frames : "centre", the middle 29.12 s, or "all", every 29.12 s of a track and their mean.
         CNN0's scores depend on the clips of their batch unless it is calibrated. front_end :
         "today" or "2016". With a correction or calibration on, a column `remedies` says so. Raises
-        port.audio.AudioError for a file that cannot be read; warns (UserWarning) of one that the
+        tagger.audio.AudioError for a file that cannot be read; warns (UserWarning) of one that the
         taggers can only half hear.
         """
-        from port.tagging import table
+        from tagger.tagging import table
 
         return table(
             self, [audio, *more], frames=frames, batch_size=batch_size, front_end=front_end
@@ -222,24 +222,24 @@ def load(
     correction: str | None = None,
     calibration: FilePath | None = None,
 ) -> Tagger:
-    """A Tagger with the parameters of `weights`, a Keras HDF5 or an npz of port.weights.
+    """A Tagger with the parameters of `weights`, a Keras HDF5 or an npz of parity.port.weights.
 
     keras : the release whose formulas to use; by default the npz's own, else that of the model's
     published weights.
-    correction : a name of port.corrections.CORRECTIONS, applied to the input. calibration : a file
-    of `python -m port calibrate` for CNN0. Raises ValueError for an unknown model, release or
-    correction, port.weights.WeightsError for a file that does not fit,
-    port.calibration.CalibrationError for a calibration of other weights.
+    correction : a name of tagger.corrections.CORRECTIONS, applied to the input. calibration : a
+    file of `python -m tagger calibrate` for CNN0. Raises ValueError for an unknown model, release
+    or correction, parity.port.weights.WeightsError for a file that does not fit,
+    tagger.calibration.CalibrationError for a calibration of other weights.
     """
-    from port.weights import read_into
+    from parity.port.weights import read_into
 
     tagger = read_into(model, weights, keras)
     if correction:
-        from port.corrections import known
+        from tagger.corrections import known
 
         tagger.correction = known(correction)
     if calibration:
-        from port.calibration import apply
+        from tagger.calibration import apply
 
         apply(tagger, calibration)
     return tagger

@@ -2,8 +2,8 @@
 
 import chainer
 
-from port.describe import describe
-from port.models import load
+from parity.port.describe import describe
+from parity.port.models import load
 
 __all__ = ["describe", "steps", "steps_of"]
 
@@ -12,8 +12,8 @@ def steps(model, weights, keras=None):
     """`steps_of` the tagger `model` with the parameters of `weights`, by the formulas of the Keras
     release `keras`.
 
-    Raises ValueError for an unknown model or release, port.weights.WeightsError for weights that
-    do not fit.
+    Raises ValueError for an unknown model or release, parity.port.weights.WeightsError for weights
+    that do not fit.
     """
     return steps_of(load(model, weights, keras))
 

@@ -7,7 +7,7 @@ deviation.
 
 import numpy as np
 
-from port.models import MODELS
+from parity.port.models import MODELS
 
 GRU_PARTS = {
     f"{part}_{gate}": f"{part if part != 'b' else 'W'}{link}/{'W' if part != 'b' else 'b'}"

@@ -16,12 +16,12 @@ import h5py
 import numpy as np
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 
-from port.files import CannotWrite, FilePath, write_atomically
-from port.links.batch_normalization import BatchNormalization
-from port.links.gru import GRU
-from port.links.layers import Convolution2D, SigmoidDense
-from port.models import MODELS, Tagger, architecture_of
-from port.published import candidates, in_keras_layout, looks_published
+from parity.port.files import CannotWrite, FilePath, write_atomically
+from parity.port.links.batch_normalization import BatchNormalization
+from parity.port.links.gru import GRU
+from parity.port.links.layers import Convolution2D, SigmoidDense
+from parity.port.models import MODELS, Tagger, architecture_of
+from parity.port.published import candidates, in_keras_layout, looks_published
 
 NPZ_FORMAT = 1
 PROVENANCE = "provenance"  # the npz member that says where the others come from
@@ -96,7 +96,7 @@ def digest_of(tagger: Tagger) -> str:
 
 
 def read_into(model: str, path: FilePath, keras: str | None = None) -> Tagger:
-    """A Tagger of `model` filled from `path`; see port.models.load."""
+    """A Tagger of `model` filled from `path`; see parity.port.models.load."""
     architecture_of(model)
     path = Path(path)
     if _magic(path) == "HDF5":

@@ -4,8 +4,8 @@ possible, excluded or undecidable.
 
 from typing import NamedTuple
 
-from reports import figures, heatmap, small_charts
-from reports.verdicts import MODES, meaning, passes
+from parity.reports import figures, heatmap, small_charts
+from parity.reports.verdicts import MODES, meaning, passes
 
 definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
 UNEXPLAINED = "no formula tested explains it"

@@ -8,8 +8,8 @@ a logarithmic axis what is exactly zero stands at the axis's foot, marked "0".
 import math
 from functools import lru_cache
 
-from reports import figures
-from reports.drawing import small
+from parity.reports import figures
+from parity.reports.drawing import small
 
 COLOURS = ("var(--link)", "var(--missing)", "var(--good)", "var(--soft)", "var(--bad)")
 DASHES = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [4, 5])

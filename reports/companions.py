@@ -4,7 +4,7 @@ investigation found.
 
 from pathlib import Path
 
-from reports import faults, investigation, microscope
+from parity.reports import faults, investigation, microscope
 
 # name in the templates -> the file's kind and its reader
 COMPANIONS = {

@@ -5,8 +5,8 @@ record.
 import json
 import math
 
-from reports import figures, html, summary
-from reports.verdicts import CELLS, MODELS, MODES
+from parity.reports import figures, html, summary
+from parity.reports.verdicts import CELLS, MODELS, MODES
 
 MAIN = {
     "isolated": "rho_port",

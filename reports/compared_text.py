@@ -2,10 +2,10 @@
 data was used.
 """
 
-from reports import compared, figures, html, markdown
-from reports.figures import counted, visible
-from reports.summary import DATA
-from reports.verdicts import MODES
+from parity.reports import compared, figures, html, markdown
+from parity.reports.figures import counted, visible
+from parity.reports.summary import DATA
+from parity.reports.verdicts import MODES
 
 NOTHING = "nothing changed"
 SHOWN = 12  # layers in the text and in the Markdown

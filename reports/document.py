@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from reports.figures import short, visible
+from parity.reports.figures import short, visible
 
 FORMAT = 1
 FOLDER = Path(__file__).parent

@@ -2,8 +2,8 @@
 and who made the final drift.
 """
 
-from reports import figures
-from reports.summary import cells_of
+from parity.reports import figures
+from parity.reports.summary import cells_of
 
 UNTOLD = (
     "the run says that the model does not; see oracle_truth, final and attribution in parity.json"

@@ -1,7 +1,7 @@
 """The planted faults as text and as GitHub Markdown, drawn from faults.json alone."""
 
-from reports import document as documents
-from reports.figures import ABSENT, drift, percent, ratio, visible
+from parity.reports import document as documents
+from parity.reports.figures import ABSENT, drift, percent, ratio, visible
 
 FAULTS = documents.Kind("faults.json", "faults.schema.json", "make faults")
 HEADINGS = (

@@ -4,8 +4,8 @@ and charts.
 
 from urllib.parse import quote
 
-from reports import charts, figures
-from reports.figures import counted
+from parity.reports import charts, figures
+from parity.reports.figures import counted
 
 ROWS_MOST = 200  # of a table of evidence; its JSON has them all
 VERDICTS = {"proved": ("good", "✓"), "refuted": ("bad", "✗"), "not decidable": ("missing", "∅")}
@@ -35,10 +35,9 @@ def ran(question):
     if not stack:
         return ""
     noise = [
-        f"{model} agrees with itself without it to {figures.drift(found['max_abs'])}"(
-            f" ({figures.percent(found['ratio'])} of what rounding "
-            f"allows{'' if found['holds'] else ', TOO MUCH'})"
-        )
+        f"{model} agrees with itself without it to {figures.drift(found['max_abs'])}"
+        f" ({figures.percent(found['ratio'])} of what rounding "
+        f"allows{'' if found['holds'] else ', TOO MUCH'})"
         for model, found in question["optimizer_noise"].items()
     ]
     compiled = f"Theano's optimizer {question['optimizer']}" if question["optimizer"] else ""

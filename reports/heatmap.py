@@ -6,7 +6,7 @@ import io
 from base64 import b64encode
 from functools import cache
 
-from reports import figures
+from parity.reports import figures
 
 LEVELS = (
     "0123456789abcdef"  # as parity.json has them: 0 nothing, 1 to f from the least to the largest

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from reports import (
+from parity.reports import (
     cards,
     charts,
     companions,
@@ -23,7 +23,7 @@ from reports import (
     tags,
     verdicts,
 )
-from reports.glossary import GLOSSARY
+from parity.reports.glossary import GLOSSARY
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -74,7 +74,7 @@ def page(document, *, microscope=None, faults=None, investigation=None):
     is shown as text.
 
     microscope, faults, investigation: the documents that lay beside parity.json
-    (reports.companions), None where there is none.
+    (parity.reports.companions), None where there is none.
     """
     shown = {
         "document": document,

@@ -2,9 +2,9 @@
 
 import textwrap
 
-from reports import document as documents
-from reports.document import ReportError
-from reports.figures import visible
+from parity.reports import document as documents
+from parity.reports.document import ReportError
+from parity.reports.figures import visible
 
 INVESTIGATION = documents.Kind(
     "investigation.json", "investigation.schema.json", "make investigate"

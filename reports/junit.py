@@ -2,11 +2,11 @@
 
 from xml.etree import ElementTree
 
-from reports import figures
-from reports.ends import final_fault
-from reports.figures import visible
-from reports.message import cell_message
-from reports.summary import cells_of, data_sentence, verdict_sentence
+from parity.reports import figures
+from parity.reports.ends import final_fault
+from parity.reports.figures import visible
+from parity.reports.message import cell_message
+from parity.reports.summary import cells_of, data_sentence, verdict_sentence
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 FAULTS = (("failures", "failure"), ("errors", "error"))

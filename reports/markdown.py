@@ -1,9 +1,15 @@
 """The run as GitHub Markdown: for the job summary of a CI run, and the README's verdict table."""
 
-from reports.ends import final_fault
-from reports.figures import visible
-from reports.message import cell_message
-from reports.summary import MODEL_HEADINGS, data_sentence, model_row, offenders, verdict_sentence
+from parity.reports.ends import final_fault
+from parity.reports.figures import visible
+from parity.reports.message import cell_message
+from parity.reports.summary import (
+    MODEL_HEADINGS,
+    data_sentence,
+    model_row,
+    offenders,
+    verdict_sentence,
+)
 
 HARMLESS = frozenset(" .,:;()%+-–/=✓✗∅!↓_'")
 

@@ -5,10 +5,10 @@ whose fault and what to run.
 import math
 import shlex
 
-from reports import figures
-from reports.figures import visible
-from reports.summary import original
-from reports.verdicts import meaning, passes
+from parity.reports import figures
+from parity.reports.figures import visible
+from parity.reports.summary import original
+from parity.reports.verdicts import meaning, passes
 
 LISTED = 8  # channels named in a message
 HEADLINES = {

@@ -2,7 +2,7 @@
 schema.
 """
 
-from reports import document as documents
+from parity.reports import document as documents
 
 MICROSCOPE = documents.Kind("microscope.json", "microscope.schema.json", "make microscope")
 

@@ -2,14 +2,12 @@
 
 import json
 from functools import cache
-from pathlib import Path
 
-from reports.companions import COMPANIONS
-from reports.document import PARITY
+from parity import room
+from parity.reports.companions import COMPANIONS
+from parity.reports.document import PARITY
 
-MANIFEST = (
-    Path(__file__).parents[1] / "fixtures" / "manifest.json"
-)  # the published files: path, sha256, source, licence
+MANIFEST = room("fixtures") / "manifest.json"  # the published files: path, sha256, source, licence
 
 # (what, the command that makes it)
 MADE_BY = (

@@ -6,10 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from reports import compared, compared_text, html, junit, markdown, table, terminal
-from reports.companions import COMPANIONS, beside
-from reports.document import PARITY, ReportError, read
-from reports.figures import short, visible
+from parity.reports import compared, compared_text, html, junit, markdown, table, terminal
+from parity.reports.companions import COMPANIONS, beside
+from parity.reports.document import PARITY, ReportError, read
+from parity.reports.figures import short, visible
 
 FILES = {"parity.csv": table.csv, "junit.xml": junit.junit}
 PAGE = "parity.html"
@@ -41,7 +41,7 @@ def everything(path, folder, stream=None):
     """Read the document at `path`, write FILES and PAGE into `folder`, print the run to `stream`
     (standard output by default).
 
-    The page also shows what lies beside the document at `path` (reports.companions).
+    The page also shows what lies beside the document at `path` (parity.reports.companions).
 
     Where GITHUB_STEP_SUMMARY names a file, the Markdown summary is added to it. Returns the
     document. All texts are made before the first file is written. Raises ReportError where the

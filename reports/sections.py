@@ -7,7 +7,7 @@ Each document is drawn as it came; a figure that is not in it is a dash, never a
 import math
 from typing import NamedTuple
 
-from reports import charts, faults, figures, small_charts
+from parity.reports import charts, faults, figures, small_charts
 
 GATES = {"z": "gate z", "r": "gate r", "candidate": "candidate"}
 AVERAGES = {"running_mean": "running mean", "running_std": "running std"}

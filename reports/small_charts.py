@@ -6,7 +6,7 @@ all of the page's time.
 
 import math
 
-from reports import figures
+from parity.reports import figures
 
 WIDTH, HEIGHT = 280, 104  # of a picture
 LEFT, RIGHT, TOP, BOTTOM = 40, 4, 6, 20  # its margins, for labels

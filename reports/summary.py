@@ -5,8 +5,8 @@ Everything is drawn from these.
 import math
 from typing import NamedTuple
 
-from reports import figures
-from reports.verdicts import CELLS, MODES, describe, passes
+from parity.reports import figures
+from parity.reports.verdicts import CELLS, MODES, describe, passes
 
 DATA = {"real": "real data", "seeded": "seeded stand-ins: NOT the published weights"}
 FINAL = (

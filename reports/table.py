@@ -4,7 +4,7 @@ to.
 
 import json
 
-from reports.summary import cells
+from parity.reports.summary import cells
 
 COLUMNS = (
     "model",

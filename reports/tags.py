@@ -2,7 +2,7 @@
 which changed places.
 """
 
-from reports import figures
+from parity.reports import figures
 
 
 def order(clip):

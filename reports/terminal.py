@@ -4,10 +4,10 @@ where nobody sees colours.
 
 import sys
 
-from reports.ends import final_fault
-from reports.figures import visible
-from reports.message import cell_message
-from reports.summary import (
+from parity.reports.ends import final_fault
+from parity.reports.figures import visible
+from parity.reports.message import cell_message
+from parity.reports.summary import (
     MODEL_HEADINGS,
     data_sentence,
     model_row,
@@ -15,7 +15,7 @@ from reports.summary import (
     stacks,
     verdict_sentence,
 )
-from reports.verdicts import describe
+from parity.reports.verdicts import describe
 
 COLOURS = {"good": "green", "bad": "red", "missing": "yellow"}
 # model, verdict and worst layer are words; the columns after them are figures, aligned to the right

@@ -1,7 +1,8 @@
 """Who is blamed for a broken port's drift at the end: each layer's exact share of it, and whether
 it rises above rounding there.
 
-The shares are parity.attribution's, and so are the letters. A fault leaves the chain before its
+The shares are parity.attribution.shares's, and so are the letters. A fault leaves the chain before
+its
 layer as it was: what the sound port and the original come to is worked out once for a model, and
 of a broken port only the layers from its first changed output on are followed.
 """
@@ -11,15 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity import oracle
-from parity.attribution import added, moved, shares
-from parity.carry import Carrier
-from parity.drift import mismatch
+from parity.attribution.explain import LOGITS, SCORES
+from parity.attribution.propagate import Carrier
+from parity.attribution.shares import added, moved, shares
+from parity.compare.measure import mismatch
 from parity.errors import CannotRun
-from parity.explain import LOGITS, SCORES
 from parity.faults.plant import answer
-from parity.trace import array_sha256
-from port.proof import steps_of
+from parity.kinds import oracle
+from parity.port.proof import steps_of
+from parity.recording.trace import array_sha256
 
 BEFORE = "the input"  # the path that starts before the first layer
 SEVERAL, NO_END, BELOW = APART = (

@@ -65,8 +65,8 @@ def _run(chosen, selected, workers, out):
     from parity.faults import run as job
     from parity.faults.kept import Kept
     from parity.files import atomic_write
-    from reports import faults as drawn
-    from reports import publish
+    from parity.reports import faults as drawn
+    from parity.reports import publish
 
     selection = [fault.id for whole in chosen for fault in whole] if selected else None
     with progress.shown() as shown:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from port.functions.convolution import same_convolution_2d
+from parity.port.functions.convolution import same_convolution_2d
 
 
 def main(folder):

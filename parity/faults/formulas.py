@@ -10,8 +10,8 @@ import numpy as np
 from chainer import Variable
 
 from parity.faults.arrays import rounded
-from port.functions.convolution import same_convolution_2d
-from port.functions.normalization import normalize
+from parity.port.functions.convolution import same_convolution_2d
+from parity.port.functions.normalization import normalize
 
 
 def _along(link, vector, x):

@@ -4,9 +4,9 @@ the original's.
 
 import numpy as np
 
+from parity.compare.tally import Tally
 from parity.faults.plant import answer, planted, widened
-from parity.structure import Regression
-from parity.tally import Tally
+from parity.numerics.structure import Regression
 
 
 def hidden(there, fault):

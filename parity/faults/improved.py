@@ -4,13 +4,13 @@ out and measured.
 
 from typing import NamedTuple
 
-from parity import verdict
+from parity.compare import verdict
 from parity.faults.blame import Broken, divided
 from parity.faults.trial import answer_of, cause_of, judged, original, sound_chain
-from port.proof import steps_of
-from port.stock import replacements
+from parity.port.proof import steps_of
+from parity.port.stock import replacements
 
-PUBLISHED = "published BatchNormalization"  # of port.stock.DRIFTS
+PUBLISHED = "published BatchNormalization"  # of parity.port.stock.DRIFTS
 WHAT = (
     "Chainer's batch normalisation as the port published in 2018 has it: sqrt(std^2 + 2e-5), "
     "in the first layer of CNN0 and CNN 1e-5"

@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from parity.files import atomic_write, sha256_of
-from parity.trace import open_trace
+from parity.recording.trace import open_trace
 
 PROJECT = Path(__file__).parents[2]
-SOURCES = ("parity", "port")
+SOURCES = ("parity", "port", "tagger")
 
 
 class Kept:

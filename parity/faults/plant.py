@@ -9,10 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from port.links.batch_normalization import DIALECTS, BatchNormalization
-from port.proof import in_test_phase, steps_of
-from port.stock import DRIFTS
-from port.weights import keras_arrays
+from parity.port.links.batch_normalization import DIALECTS, BatchNormalization
+from parity.port.proof import in_test_phase, steps_of
+from parity.port.stock import DRIFTS
+from parity.port.weights import keras_arrays
 
 
 def weight(suffix, change):
@@ -109,7 +109,9 @@ def formula(function, /, **arguments):
 
 
 def stock(drift):
-    """The layer is Chainer's own link in the place of the port's; drift: of port.stock.DRIFTS."""
+    """The layer is Chainer's own link in the place of the port's; drift: of
+    parity.port.stock.DRIFTS.
+    """
 
     def plant(tagger, layer):
         kind, make = DRIFTS[drift]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.faults.kept import PROJECT
-from port.functions.elementwise import sigmoid
+from parity.port.functions.elementwise import sigmoid
 
 
 def _columns(x):

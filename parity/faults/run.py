@@ -11,16 +11,17 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
-from parity import cases, stacks
-from parity.clips import read_clips
+from parity import cases
 from parity.document import now
-from parity.environment import environment, threads_per_worker
 from parity.errors import CannotRun
 from parity.faults import promises, table
 from parity.faults.blame import BELOW, NO_END, SEVERAL
 from parity.faults.improved import IMPROVED, measured
 from parity.faults.kept import code_digest, key_of, trace_digest
 from parity.faults.trial import heard, sound, sound_chain, tried
+from parity.provenance import environment, threads_per_worker
+from parity.recording import stacks
+from parity.recording.clips import read_clips
 
 FORMAT = 1
 SLOWEST = 3  # named at the end

@@ -35,7 +35,7 @@ WEIGHTS, CONFIGURATION, CODE, INPUT = KINDS = ("weights", "configuration", "code
 class Fault(NamedTuple):
     """One planted fault. plant: see parity.faults.plant. The harness has to find it at `layer`.
 
-    cause: what it has to be called, in the words of parity.hypotheses.
+    cause: what it has to be called, in the words of parity.diagnose.
     """
 
     model: str

@@ -12,21 +12,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity import verdict
-from parity.bounds import witness
-from parity.drift import measure
+from parity.compare import verdict
+from parity.compare.measure import measure
+from parity.compare.walk import network_order
+from parity.diagnose import cause
 from parity.errors import CannotRun
 from parity.faults.blame import BELOW, NO_END, SEVERAL, SoundChain, blame
 from parity.faults.hidden import hidden
 from parity.faults.plant import answer, planted
 from parity.faults.table import UNDECIDABLE
-from parity.hypotheses import cause
+from parity.kinds.bounds import witness
 from parity.params import read_params
-from parity.stacks import STACKS
-from parity.trace import array_sha256, open_trace
-from parity.walk import network_order
-from port.models import load
-from port.proof import steps_of
+from parity.port.models import load
+from parity.port.proof import steps_of
+from parity.recording.stacks import STACKS
+from parity.recording.trace import array_sha256, open_trace
 
 ROOM = 2**28  # bytes
 

@@ -2,13 +2,13 @@
 originals.
 """
 
-from parity.cache import TraceCache
-from parity.clips import batch
-from parity.environments import is_built
 from parity.errors import CannotRun
 from parity.identity import identity
-from parity.stacks import LANES, STACKS, job
-from parity.trace import open_trace
+from parity.recording.cache import TraceCache
+from parity.recording.clips import batch
+from parity.recording.environments import is_built
+from parity.recording.stacks import LANES, STACKS, job
+from parity.recording.trace import open_trace
 
 
 def cached(case, lane):

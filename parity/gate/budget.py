@@ -6,7 +6,7 @@ listed (see baseline.py).
 
 import sys
 
-from parity import verdict
+from parity.compare import verdict
 from parity.gate.figures import number
 from parity.gate.finding import WHOLE, Finding
 

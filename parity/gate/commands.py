@@ -48,7 +48,7 @@ _JSON = "parity.json"
 )
 @click.option(
     "--port",
-    default="port.proof:steps",
+    default="parity.port.proof:steps",
     show_default=True,
     metavar="MODULE:FUNCTION",
     help="The port to judge.",
@@ -161,7 +161,7 @@ def _run(chosen, port, workers, out):
 
 
 def _read(path):
-    from reports.document import ReportError, read
+    from parity.reports.document import ReportError, read
 
     try:
         return read(path)

@@ -14,10 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from parity import stacks, verdict
-from parity.bounds import witness
-from parity.clips import read_clips
-from parity.drift import measure
+from parity.compare import verdict
+from parity.compare.measure import measure
 from parity.errors import CannotRun
 from parity.files import atomic_write, sha256_of
 from parity.gate import baseline
@@ -27,8 +25,11 @@ from parity.gate.finding import Finding, in_network_order
 from parity.gate.judgement import Outcome
 from parity.gate.ratchet import allowed
 from parity.gate.sameness import sameness
+from parity.kinds.bounds import witness
 from parity.params import read_params
-from parity.trace import Layer, open_trace
+from parity.recording import stacks
+from parity.recording.clips import read_clips
+from parity.recording.trace import Layer, open_trace
 
 FORMAT = 1
 SAMPLES = 64
@@ -50,7 +51,7 @@ def path_of(case, folder, to=None):
     stay in the user's store.
     """
     if to is None and case.data == "real":
-        from fixtures import store
+        from parity.fixtures import store
 
         to = store.cache_folder() / "golden"
     return Path(to or Path(folder) / case.data) / f"{case.model.name}{SUFFIX}"

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from parity import verdict
+from parity.compare import verdict
 from parity.errors import CannotRun
 from parity.gate import baseline
 from parity.gate.budget import RULES, broken_cells, budget

@@ -126,5 +126,13 @@ def copy_of(project, root):
     """Names of the folders a copy needs, as paths of `project` and of `root`."""
     return [
         (Path(project) / name, Path(root) / name)
-        for name in ("parity", "port", "reference", "reports", "fixtures", "requirements")
+        for name in (
+            "parity",
+            "port",
+            "reference",
+            "reports",
+            "fixtures",
+            "studies",
+            "requirements",
+        )
     ]

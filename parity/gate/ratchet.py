@@ -16,7 +16,7 @@ arithmetic (explain.at_the_end), factor and all.
 
 import math
 
-from parity import verdict
+from parity.compare import verdict
 from parity.gate.figures import FINAL, MODES, number, of_final, of_layer
 from parity.gate.finding import Finding
 

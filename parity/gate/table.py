@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parity.cases import CLIPS, DEFAULT_MODELS, case_for
-from parity.environments import WORK
 from parity.gate.changes import CHANGES, DOCUMENT, HARMLESS, IDENTITY
 from parity.gate.planting import copy_of, pin
+from parity.recording.environments import WORK
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2

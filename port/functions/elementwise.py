@@ -5,8 +5,8 @@ import numpy as np
 from chainer import FunctionNode
 from chainer.functions.activation.sigmoid import Sigmoid
 
-from port.functions.blocks import row_blocks
-from port.keras_versions import dialect
+from parity.port.functions.blocks import row_blocks
+from parity.port.keras_versions import dialect
 
 
 def _exp_minus_one(negative):

@@ -6,7 +6,7 @@ import chainer.functions as F
 import numpy as np
 from chainer import FunctionNode
 
-from port.functions.blocks import row_blocks
+from parity.port.functions.blocks import row_blocks
 
 
 class Moments(FunctionNode):

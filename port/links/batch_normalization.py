@@ -12,8 +12,8 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from port.functions.normalization import moments, normalize
-from port.keras_versions import dialect
+from parity.port.functions.normalization import moments, normalize
+from parity.port.keras_versions import dialect
 
 
 class Dialect(NamedTuple):

@@ -7,8 +7,8 @@ import chainer.functions as F
 import chainer.links as L
 from chainer import initializers
 
-from port.functions.convolution import same_convolution_2d
-from port.functions.elementwise import sigmoid
+from parity.port.functions.convolution import same_convolution_2d
+from parity.port.functions.elementwise import sigmoid
 
 
 class Convolution2D(L.Convolution2D):

@@ -4,8 +4,8 @@ layer to float32.
 
 import numpy as np
 
-from parity import oracle
-from parity.trace import Layer
+from parity.kinds import oracle
+from parity.recording.trace import Layer
 
 F = np.float32
 KERAS = "1.0.6"
@@ -74,8 +74,8 @@ def sound(seed=0):
 
 
 class Recorded:
-    """What parity.trace.Trace gives of an original, in memory. steps: the original's layers as
-    callables.
+    """What parity.recording.trace.Trace gives of an original, in memory. steps: the original's
+    layers as callables.
     """
 
     def __init__(self, x, steps, params, rows=ROWS):

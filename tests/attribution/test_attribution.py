@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from small_net import KERAS, ROWS, Recorded, Rounding, parameters, sound, steps
 
-from parity import attribution, carry, oracle
-from parity.attribution import closes
+from parity.attribution import propagate as carry
+from parity.attribution import shares as attribution
+from parity.attribution.explain import Explanation
+from parity.attribution.shares import closes
+from parity.compare.walk import walk
 from parity.errors import CannotRun
-from parity.explain import Explanation
-from parity.walk import walk
+from parity.kinds import oracle
 
 PARAMS = parameters()
 ORIGINAL = Recorded(sound(), steps(PARAMS), PARAMS)

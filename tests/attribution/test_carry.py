@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from small_net import KERAS, ROWS, Recorded, parameters, sound, steps
 
-from parity import oracle
-from parity.carry import Carrier
+from parity.attribution.propagate import Carrier
+from parity.kinds import oracle
 
 PARAMS = parameters()
 NET = Recorded(sound(), steps(PARAMS), PARAMS)

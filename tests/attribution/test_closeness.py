@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parity.closeness import closeness
+from parity.numerics.closeness import closeness
 
 
 def errors(size, channels=64, seed=0):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from small_net import KERAS, ROWS, Recorded, parameters, sound, steps
 
-from parity import montecarlo, oracle
-from parity.bounds import witness
-from parity.explain import Explanation, at_the_end
-from parity.walk import walk
+from parity.attribution.explain import Explanation, at_the_end
+from parity.compare.walk import walk
+from parity.kinds import oracle
+from parity.kinds.bounds import witness
+from parity.numerics import montecarlo
 
 PARAMS = parameters()
 ORIGINAL = Recorded(sound(), steps(PARAMS), PARAMS)
@@ -28,7 +29,7 @@ def three_parts(monkeypatch):
         layer.name: 4 if NUMBER[layer.name] < 7 else 16 if NUMBER[layer.name] < 12 else 32
         for layer in LAYERS
     }
-    monkeypatch.setattr("parity.explain.sample_counts", lambda layers, params: counts)
+    monkeypatch.setattr("parity.attribution.explain.sample_counts", lambda layers, params: counts)
 
 
 def logits(port, scale=None, seed=0):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parity import tags
+from parity.attribution import tags
 
 NAMES = list("abcdef")
 SD = np.full((1, 6), 1e-6)  # B = 5.6e-6

@@ -2,8 +2,8 @@
 
 from random import Random
 
-from reports import compared, compared_text, html
-from reports.small_charts import BINS
+from parity.reports import compared, compared_text, html
+from parity.reports.small_charts import BINS
 from tests.reports import companions_factory, factory
 
 # What has the keyboard's focus: the layer of a row or a card, else an id.

@@ -8,8 +8,8 @@ import re
 import pytest
 from browser_pages import FOCUSED, PAGES
 
-from reports import cards
-from reports.summary import offenders
+from parity.reports import cards
+from parity.reports.summary import offenders
 from tests.reports import factory
 
 EVERY = pytest.mark.parametrize(

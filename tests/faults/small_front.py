@@ -6,12 +6,12 @@ import functools
 
 import numpy as np
 
-from fixtures import seeded
 from parity.faults.trial import Original
+from parity.fixtures import seeded
 from parity.params import read_params
-from parity.trace import Layer
-from port.models import load
-from port.proof import steps_of
+from parity.port.models import load
+from parity.port.proof import steps_of
+from parity.recording.trace import Layer
 
 IMAGE, NORM = {"border_mode": "same", "subsample": [1, 1]}, {"momentum": 0.9}
 ROWS = {

@@ -6,14 +6,14 @@ import functools
 
 import numpy as np
 
-from fixtures import seeded
 from parity.faults import formulas, reorderings
 from parity.faults.plant import formula, planted
 from parity.faults.trial import Original
+from parity.fixtures import seeded
 from parity.params import read_params
-from parity.trace import Layer
-from port.models import load
-from port.proof import steps_of
+from parity.port.models import load
+from parity.port.proof import steps_of
+from parity.recording.trace import Layer
 
 KERAS = "1.1.0"
 ROWS = (
@@ -75,7 +75,7 @@ class _At:
 
 
 class AsTrace:
-    """An Original as parity.trace.Trace gives it."""
+    """An Original as parity.recording.trace.Trace gives it."""
 
     def __init__(self, there):
         given = there.outputs["input"]

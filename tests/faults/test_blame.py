@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from small_original import AsTrace, recorded
 
-from parity.carry import Carrier
+from parity.attribution.explain import Explanation
+from parity.attribution.propagate import Carrier
+from parity.compare.walk import walk
 from parity.errors import CannotRun
-from parity.explain import Explanation
 from parity.faults import arrays, blame, formulas, improved, table, trial
 from parity.faults.plant import attribute, every_weight, formula, own_weights, planted, weight
 from parity.faults.table import Fault
-from parity.walk import walk
 
 SINGLE = [
     fault

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from small_front import ROWS, recorded
 
-from parity import taps
 from parity.faults import arrays, hidden, table, trial
 from parity.faults.blame import SoundChain
 from parity.faults.plant import weight
 from parity.faults.table import Fault
-from parity.structure import Regression
+from parity.numerics import taps
+from parity.numerics.structure import Regression
 
 LAYERS = {(model, name) for model, (_, rows) in ROWS.items() for name, *_ in rows}
 FRONT = [fault for fault in table.FAULTS if (fault.model, fault.layer) in LAYERS]

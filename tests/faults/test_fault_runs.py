@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from parity.__main__ import Group
+from parity.cli import Group
 from parity.document import to_json
 from parity.errors import CannotRun
 from parity.faults import blame, commands, improved, run, table
 from parity.faults.kept import Kept, key_of
-from reports import faults as drawn
-from reports.document import FOLDER, ReportError
+from parity.reports import faults as drawn
+from parity.reports.document import FOLDER, ReportError
 from tests.reports import factory
 
 CHOSEN = [fault for fault in table.FAULTS if fault.model == "CNN0"][:5]

@@ -10,9 +10,9 @@ import pytest
 from parity import cases
 from parity.faults import table
 from parity.faults.plant import attribute, planted, widened
-from port.links.batch_normalization import DIALECTS
-from port.models import Tagger
-from port.weights import keras_arrays
+from parity.port.links.batch_normalization import DIALECTS
+from parity.port.models import Tagger
+from parity.port.weights import keras_arrays
 
 ALL = (*table.FAULTS, *table.HARMLESS)
 

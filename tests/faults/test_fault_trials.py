@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from small_original import recorded
 
-from parity import oracle
-from parity.bounds import witness
 from parity.errors import CannotRun
 from parity.faults import arrays, formulas, table, trial
 from parity.faults.plant import attribute, formula, own_weights, weight
 from parity.faults.table import Fault
+from parity.kinds import oracle
+from parity.kinds.bounds import witness
 
 
 @pytest.fixture(autouse=True)

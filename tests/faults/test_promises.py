@@ -6,7 +6,7 @@ import pytest
 from test_fault_runs import CHOSEN, found, quiet, record
 
 from parity.faults import improved, promises, run, table
-from reports import faults as drawn
+from parity.reports import faults as drawn
 
 BY_ID = {fault.id: fault for fault in table.FAULTS}
 CAUSE = {"hypothesis": "a cause", "survivors": []}

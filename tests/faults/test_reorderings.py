@@ -9,8 +9,8 @@ import pytest
 
 from parity.faults import reorderings
 from parity.faults.plant import stock
-from port.functions.convolution import same_convolution_2d
-from port.models import Tagger
+from parity.port.functions.convolution import same_convolution_2d
+from parity.port.models import Tagger
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ figures, made up.
 import copy
 import hashlib
 
-from parity.compare import born_failed
+from parity.compare.case import born_failed
 
 LAYERS = (
     ("conv1", "Convolution2D", [2, 8, 96, 100]),
@@ -138,7 +138,7 @@ def document(*models, data="real"):
             "created": "2024-05-06T07:08:09Z",
             "command": "parity run",
             "environment": environment,
-            "port": "port.proof:steps",
+            "port": "parity.port.proof:steps",
             "selection": None,
             "models": list(models) or [model("CNN0", data), model("CNN", data)],
         }

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from port import proof
-from port.proof import describe
+from parity.port import proof
+from parity.port.proof import describe
 
 __all__ = ["describe", "swapped_gates", "twice_rounded"]
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from gate_documents import layer
 
-from parity.__main__ import Group
+from parity.cli import Group
 from parity.gate.commands import gate
 from parity.gate.finding import Finding
 from parity.gate.judgement import Outcome

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from parity import cases, environments
-from parity.__main__ import Group
+from parity import cases
+from parity.cli import Group
 from parity.errors import CannotRun
 from parity.gate import golden
 from parity.gate.commands import gate
+from parity.recording import environments
 
 BASELINES = Path(__file__).parents[2] / "fixtures" / "baselines"
 

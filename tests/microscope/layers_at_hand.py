@@ -4,13 +4,13 @@ them.
 
 import numpy as np
 
-from parity.trace import Layer
+from parity.recording.trace import Layer
 
 F = np.float32
 
 
 def layer(kind, name="it", inbound=(), shape=(), **config):
-    """A parity.trace.Layer."""
+    """A parity.recording.trace.Layer."""
     return Layer(name, kind, config, tuple(inbound), tuple(shape), np.dtype(F), "")
 
 

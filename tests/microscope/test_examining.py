@@ -9,17 +9,18 @@ import pytest
 from click.testing import CliRunner
 from layers_at_hand import F, FloatGRU, Recorded, gru_params, layer
 
-import port.inside
-import port.models
-import port.proof
-import port.stock
-from parity import cases, stacks
-from parity.__main__ import Group
-from parity.convolution import Convolution
+import parity.port.inside
+import parity.port.models
+import parity.port.proof
+import parity.port.stock
+from parity import cases
+from parity.cli import Group
 from parity.document import to_json
 from parity.errors import CannotRun
-from parity.microscope import command, examining
-from reports import microscope as drawn
+from parity.numerics.convolution import Convolution
+from parity.recording import stacks
+from parity.reports import microscope as drawn
+from parity.studies.microscope import command, examining
 
 NAMES = ("jazz", "rock", "folk", "pop", "soul")
 
@@ -87,12 +88,12 @@ def net(monkeypatch):
     for module, name, value in (
         (examining, "open_trace", Recorded(outputs)),
         (examining, "read_params", params),
-        (port.proof, "steps", steps),
-        (port.inside, "insides", moments),
-        (port.stock, "replacements", replacements),
+        (parity.port.proof, "steps", steps),
+        (parity.port.inside, "insides", moments),
+        (parity.port.stock, "replacements", replacements),
     ):
         monkeypatch.setattr(module, name, lambda *_, value=value: value)
-    monkeypatch.setitem(port.models.MODELS, "CRNN", SimpleNamespace(tags=NAMES))
+    monkeypatch.setitem(parity.port.models.MODELS, "CRNN", SimpleNamespace(tags=NAMES))
     return cases.Case(cases.MODELS["CRNN"], None, (), "seeded")
 
 
@@ -218,15 +219,15 @@ def broken(steps, **changed):
     ],
 )
 def test_a_port_that_cannot_be_examined_is_refused(net, monkeypatch, changed, said):
-    steps = broken(port.proof.steps(), **changed)
-    monkeypatch.setattr(port.proof, "steps", lambda *_: steps)
+    steps = broken(parity.port.proof.steps(), **changed)
+    monkeypatch.setattr(parity.port.proof, "steps", lambda *_: steps)
     with pytest.raises(CannotRun, match=said):
         examining.examine(net, None)
 
 
 def test_another_port_shows_states_and_outputs_only(net, monkeypatch):
-    monkeypatch.setattr(port.proof, "ours_renamed", port.proof.steps, raising=False)
-    found = examining.examine(net, None, port="port.proof:ours_renamed")
+    monkeypatch.setattr(parity.port.proof, "ours_renamed", parity.port.proof.steps, raising=False)
+    found = examining.examine(net, None, port="parity.port.proof:ours_renamed")
     assert (
         found["gru"]["gru1"]["sources"]["port"] == "float32, states only"
         and found["gru"]["gru1"]["forced"] is None

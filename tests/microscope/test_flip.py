@@ -5,7 +5,7 @@ import pytest
 from layers_at_hand import F, layer
 from scipy.signal import convolve2d, correlate2d
 
-from parity.microscope import convolution
+from parity.studies.microscope import convolution
 
 CONFIG = {"border_mode": "same", "subsample": [1, 1]}
 

@@ -5,7 +5,7 @@ import pytest
 from layers_at_hand import F, FloatGRU, gru_params, layer
 
 from parity.errors import CannotRun
-from parity.microscope import gru
+from parity.studies.microscope import gru
 
 STEPS = 8
 

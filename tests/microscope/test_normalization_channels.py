@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from layers_at_hand import F, layer
 
-from parity.microscope import batch_normalization
-from parity.rounding import U
+from parity.numerics.rounding import U
+from parity.studies.microscope import batch_normalization
 
 CHANNELS = 6
 

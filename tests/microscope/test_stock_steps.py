@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fixtures import seeded
-from port import proof, stock
+from parity.fixtures import seeded
+from parity.port import proof, stock
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def weights(tmp_path_factory):
 
 def both(weights, model, drift, layer, keras=None):
     """(the port's step, the stock one, the port's link's arrays)."""
-    from port.models import load
+    from parity.port.models import load
 
     return (
         proof.steps(model, weights[model], keras)[layer],

@@ -5,10 +5,10 @@ Keras.
 import numpy as np
 import pytest
 
-from parity import recorders
 from parity.errors import CannotRun
-from parity.microscope import training
-from port import inside, stock
+from parity.port import inside, stock
+from parity.recording import recorder as recorders
+from parity.studies.microscope import training
 
 # written once more, in float32, from keras/layers/normalization.py and backend/theano_backend.py of
 # each release

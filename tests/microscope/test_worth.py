@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 from layers_at_hand import F, FloatGRU, Recorded, gru_params, layer
 
-from parity.microscope import examining, stock
-from parity.microscope.command import line
+from parity.studies.microscope import examining, stock
+from parity.studies.microscope.command import line
 
 NAMES = ("jazz", "rock", "folk")
 
@@ -149,7 +149,7 @@ def test_a_port_that_breaks_does_not_break_the_quick_look():
 
 
 def test_an_unknown_model_lists_the_known_ones(tmp_path):
-    from parity.microscope.command import microscope as command
+    from parity.studies.microscope.command import microscope as command
 
     result = CliRunner().invoke(command, ["--model", "CNN9", "-o", str(tmp_path / "out.json")])
     assert "CRNN, CRNN50, CNN0, CNN" in str(result.exception)

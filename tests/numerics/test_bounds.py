@@ -6,9 +6,9 @@ import float32_layers as f32
 import numpy as np
 import pytest
 
-from parity.bounds import logits, witness
-from parity.drift import measure
-from parity.oracle import value
+from parity.compare.measure import measure
+from parity.kinds.bounds import logits, witness
+from parity.kinds.oracle import value
 
 F, U = np.float32, 2.0**-24
 

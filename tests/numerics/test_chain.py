@@ -4,10 +4,10 @@ import float32_layers as f32
 import numpy as np
 import pytest
 
-from parity.bounds import witness, witness_beside
-from parity.drift import compare_layer
-from parity.oracle import value
-from parity.verdict import judge
+from parity.compare.measure import compare_layer
+from parity.compare.verdict import judge
+from parity.kinds.bounds import witness, witness_beside
+from parity.kinds.oracle import value
 
 F = np.float32
 CONV = f32.layer("Convolution2D", **f32.CONV)

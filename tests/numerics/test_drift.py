@@ -8,11 +8,11 @@ import float32_layers as f32
 import numpy as np
 import pytest
 
-from parity.bounds import witness
-from parity.drift import compare_layer, measure
-from parity.rounding import U
-from parity.tally import Tally
-from parity.verdict import judge
+from parity.compare.measure import compare_layer, measure
+from parity.compare.tally import Tally
+from parity.compare.verdict import judge
+from parity.kinds.bounds import witness
+from parity.numerics.rounding import U
 
 F = np.float32
 CONV = f32.layer("Convolution2D", **f32.CONV)
@@ -223,7 +223,7 @@ def test_a_large_channel_is_fitted_from_a_part_of_it(monkeypatch, given):
     x, params, _ = given
     expected = f32.conv(x, params, "blocked")
     actual = expected * F(1 + 2.0**-20)
-    monkeypatch.setattr("parity.structure.POSITIONS_ENOUGH", 300)
+    monkeypatch.setattr("parity.numerics.structure.POSITIONS_ENOUGH", 300)
     part, verdict = compare(CONV, params, x, actual, expected)
     assert verdict == "FORMULA(unnamed)" and len(part["structure"]["gain_channels"]) == 12
     assert part["structure"]["gain"] == pytest.approx(2.0**-20, rel=0.2)
@@ -446,7 +446,7 @@ def test_blocks_and_the_whole_give_the_same_figures(given, monkeypatch, kind, si
     }[kind]
     whole, _ = compare(layer, params, x, actual, expected)
     for module in ("rounding", "convolution"):
-        monkeypatch.setattr(f"parity.{module}.BLOCK", size)
+        monkeypatch.setattr(f"parity.numerics.{module}.BLOCK", size)
     pieces, _ = compare(layer, params, x, actual, expected)
     for key, figure in whole.items():
         if isinstance(figure, float):

@@ -8,8 +8,8 @@ import float32_layers as f32
 import numpy as np
 import pytest
 
-from parity import evidence
-from parity.drift import compare_layer
+from parity.compare import evidence
+from parity.compare.measure import compare_layer
 
 F = np.float32
 CONV = f32.layer("Convolution2D", **f32.CONV)

@@ -6,9 +6,9 @@ import float32_layers as f32
 import numpy as np
 import pytest
 
-from parity.bounds import logits, witness
 from parity.errors import CannotRun
-from parity.oracle import value
+from parity.kinds.bounds import logits, witness
+from parity.kinds.oracle import value
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_convolution_in_pieces_of_rows_is_the_same(rng, monkeypatch):
     params, x = f32.conv_params(rng), rng.standard_normal((2, 8, 9, 31)).astype("f4")
     layer = f32.layer("Convolution2D", **f32.CONV)
     whole = value(layer, params, x, f32.KERAS)
-    monkeypatch.setattr("parity.convolution.BLOCK", 50)
+    monkeypatch.setattr("parity.numerics.convolution.BLOCK", 50)
     assert np.array_equal(value(layer, params, x, f32.KERAS).round(12), whole.round(12))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from parity.verdict import (
+from parity.compare.verdict import (
     HOLDS,
     INHERITED,
     NOT_COMPARED,

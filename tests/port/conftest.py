@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from keras_files import draw, write_keras_file
 
-from port.models import Tagger
-from port.weights import keras_arrays
+from parity.port.models import Tagger
+from parity.port.weights import keras_arrays
 
 
 @pytest.fixture

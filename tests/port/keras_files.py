@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from port.models import Tagger
+from parity.port.models import Tagger
 
 
 def draw(name, shape, rng):

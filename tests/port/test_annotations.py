@@ -7,23 +7,26 @@ import typing
 import pandas
 import pytest
 
-import port
-from port.models import Tagger
+import tagger
+from parity.port.models import Tagger
 
-NAMES = (
+IN_TAGGER = (
     "audio",
     "calibration",
     "inputs",
     "mel",
-    "models",
     "mpeg",
     "pictures",
     "provenance",
     "results",
     "tagging",
-    "weights",
 )
-MODULES = ("port", *(f"port.{name}" for name in NAMES))
+MODULES = (
+    "tagger",
+    *(f"tagger.{name}" for name in IN_TAGGER),
+    "parity.port.models",
+    "parity.port.weights",
+)
 LATE = {
     "pandas": pandas,
     "Tagger": Tagger,
@@ -69,5 +72,5 @@ def test_a_parameter_without_annotation_is_noticed():
 
 
 def test_load_tagger_says_that_it_gives_a_tagger():
-    assert typing.get_type_hints(port.load_tagger, localns=LATE)["return"] is Tagger
+    assert typing.get_type_hints(tagger.load_tagger, localns=LATE)["return"] is Tagger
     assert typing.get_type_hints(Tagger.tag, localns=LATE)["return"] is pandas.DataFrame

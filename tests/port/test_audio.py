@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from port import audio
-from port.audio import CLIP_SAMPLES, SAMPLE_RATE_HZ, AudioError, centre, melgram
+from tagger import audio
+from tagger.audio import CLIP_SAMPLES, SAMPLE_RATE_HZ, AudioError, centre, melgram
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_bad_audio_is_one_sentence(tmp_path, wav):
 
 
 def test_importing_the_module_does_not_import_librosa():
-    code = "import sys, port.audio; sys.exit('librosa' in sys.modules)"
+    code = "import sys, tagger.audio; sys.exit('librosa' in sys.modules)"
     assert (
         audio.CLIP_FRAMES == 1366
         and subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -122,7 +122,7 @@ def test_importing_the_module_does_not_import_librosa():
 def test_the_numbers_are_librosas(wav):
     import librosa
 
-    from port import mel
+    from tagger import mel
 
     samples = noise(CLIP_SAMPLES)[:, 0]
     power = librosa.feature.melspectrogram(
@@ -167,9 +167,9 @@ def test_an_hour_needs_no_more_than_a_gibibyte(tmp_path):
         stream.write(np.uint32(data_bytes).tobytes())
         stream.truncate(data_bytes + 44)
     code = f"""if True:
-        import resource, port.audio
-        samples = port.audio.load_mono({str(path)!r})
-        clips = [port.audio.melgram_of(clip) for clip in port.audio.frames(samples)]
+        import resource, tagger.audio
+        samples = tagger.audio.load_mono({str(path)!r})
+        clips = [tagger.audio.melgram_of(clip) for clip in tagger.audio.frames(samples)]
         print(len(samples), len(clips), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
     said = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], check=True, capture_output=True

@@ -9,8 +9,8 @@ import pytest
 from chainer import serializers
 from numerical_gradients import assert_gradients
 
-from port.functions.normalization import moments
-from port.links.batch_normalization import BatchNormalization
+from parity.port.functions.normalization import moments
+from parity.port.links.batch_normalization import BatchNormalization
 
 # release -> (eps, momentum, divisor of the test phase, divisor from a batch, what running_std
 # follows)

@@ -5,8 +5,8 @@ says.
 import numpy as np
 import pytest
 
-from fixtures import synthesis
-from port.corrections import CORRECTIONS, correct, standardised
+from parity.fixtures import synthesis
+from tagger.corrections import CORRECTIONS, correct, standardised
 
 
 @pytest.fixture(scope="module")

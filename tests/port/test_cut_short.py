@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from port import mpeg
-from port.cut_short import NO_AUDIO, fault_of
+from tagger import mpeg
+from tagger.cut_short import NO_AUDIO, fault_of
 
 
 @pytest.fixture

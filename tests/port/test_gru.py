@@ -8,7 +8,7 @@ import pytest
 from chainer import serializers
 from numerical_gradients import assert_gradients
 
-from port.links.gru import GRU
+from parity.port.links.gru import GRU
 
 IN, OUT, STEPS = 5, 4, 6
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from keras_files import write_keras_file
 
-from port import weights
-from port.models import Tagger, load
-from port.provenance import convert
-from port.weights import WeightsError, keras_arrays, load_npz, read_hdf5, save_npz
+from parity.port import weights
+from parity.port.models import Tagger, load
+from parity.port.weights import WeightsError, keras_arrays, load_npz, read_hdf5, save_npz
+from tagger.provenance import convert
 
 
 @pytest.fixture(scope="module")

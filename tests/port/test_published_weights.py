@@ -5,11 +5,18 @@ stored variance.
 import numpy as np
 import pytest
 
-from port.locate import WEIGHTS
-from port.models import load
-from port.provenance import convert
-from port.published import member_names
-from port.weights import WeightsError, keras_arrays, load_npz, read_hdf5, read_npz, read_unnamed
+from parity.port.models import load
+from parity.port.published import member_names
+from parity.port.weights import (
+    WeightsError,
+    keras_arrays,
+    load_npz,
+    read_hdf5,
+    read_npz,
+    read_unnamed,
+)
+from tagger.locate import WEIGHTS
+from tagger.provenance import convert
 
 PUBLISHED = ("CRNN", "CNN0", "CNN")
 

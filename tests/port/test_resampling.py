@@ -5,8 +5,8 @@ by term.
 import numpy as np
 import pytest
 
-from port import resampling
-from port.resampling import FRONT_ENDS
+from tagger import resampling
+from tagger.resampling import FRONT_ENDS
 
 
 def blocks(samples, size):

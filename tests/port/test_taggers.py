@@ -7,10 +7,10 @@ import pytest
 from chainer import optimizers, serializers
 from scipy.special import expit
 
-from port import proof
-from port.links.batch_normalization import BatchNormalization
-from port.models import MODELS, Tagger, load
-from port.tags import GENRES, TAGS
+from parity.fixtures.tags import GENRES, TAGS
+from parity.port import proof
+from parity.port.links.batch_normalization import BatchNormalization
+from parity.port.models import MODELS, Tagger, load
 
 # Written out, not generated as the port does it: what Keras 1.0.6 and 1.1.0 report for the
 # published definitions.

@@ -5,12 +5,12 @@ one clip each.
 import numpy as np
 import pytest
 
-from fixtures import seeded
-from parity import stacks
-from parity.cache import TraceCache
 from parity.cases import MODELS
 from parity.errors import CannotRun
-from parity.trace import open_trace
+from parity.fixtures import seeded
+from parity.recording import stacks
+from parity.recording.cache import TraceCache
+from parity.recording.trace import open_trace
 
 MODELS_RECORDED = ("CNN0", "CRNN")
 LANE = "noise"  # the quickest; the others differ only in flags, and every parity run records them

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import recorders
+from parity.recording import recorder as recorders
 from reference import record
 from reference.refused import Refused
 

@@ -11,9 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from parity import trace
 from parity.errors import CannotRun
-from parity.trace import TraceError, open_trace
+from parity.recording import trace
+from parity.recording.trace import TraceError, open_trace
 from reference import trace_file
 from reference.refused import Refused
 from reference.trace_file import Layer, write_trace

@@ -391,5 +391,5 @@ EVERY = {make.__name__: make for make in (microscope, faults, investigation)}
 
 
 def all_three():
-    """{name: document}, as reports.companions.beside gives them and html.page takes them."""
+    """{name: document}, as parity.reports.companions.beside gives them and html.page takes them."""
     return {name: make() for name, make in EVERY.items()}

@@ -140,7 +140,7 @@ def document(models=None, **parts):
             "cpu": "x86_64",
             "parity": "0.1.0",
         },
-        "port": "port.proof:steps",
+        "port": "parity.port.proof:steps",
         "models": [model("CRNN"), model("CNN0"), model("CNN")] if models is None else models,
         **parts,
     }

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reports import charts, drawing
+from parity.reports import charts, drawing
 from tests.reports import factory
 
 NAMES = ["conv1", "bn1", "elu_1"]
@@ -196,7 +196,7 @@ def test_another_process_draws_the_same_bytes():
 
 def test_the_reports_start_without_what_draws():
     code = (
-        "import reports.html, sys; sys.exit(any(name in sys.modules for name in ('altair', "
+        "import parity.reports.html, sys; sys.exit(any(name in sys.modules for name in ('altair', "
         "'vl_convert', 'PIL', 'jinja2')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

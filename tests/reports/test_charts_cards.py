@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reports import cards, heatmap, html, small_charts
+from parity.reports import cards, heatmap, html, small_charts
 from tests.reports import factory
 
 BINS = small_charts.BINS

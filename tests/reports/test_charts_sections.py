@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from reports import findings, html, sections
+from parity.reports import findings, html, sections
 from tests.reports import companions_factory as made
 from tests.reports import factory
 

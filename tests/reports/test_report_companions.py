@@ -8,10 +8,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from parity.__main__ import main
-from reports import document, html, publish
-from reports.companions import COMPANIONS, beside
-from reports.document import ReportError
+from parity.cli import main
+from parity.reports import document, html, publish
+from parity.reports.companions import COMPANIONS, beside
+from parity.reports.document import ReportError
 from tests.reports import companions_factory, factory
 
 EACH = pytest.mark.parametrize(

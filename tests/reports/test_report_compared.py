@@ -9,10 +9,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from parity.__main__ import main
-from reports import compared, compared_text, publish
-from reports.document import ReportError
-from reports.summary import DATA
+from parity.cli import main
+from parity.reports import compared, compared_text, publish
+from parity.reports.document import ReportError
+from parity.reports.summary import DATA
 from tests.reports import factory
 from tests.reports.test_report_page import Page
 

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from reports import document
-from reports.document import ReportError
+from parity.reports import document
+from parity.reports.document import ReportError
 from tests.reports import factory
 
 SCHEMA = json.loads((document.FOLDER / document.PARITY.schema).read_text(encoding="utf-8"))

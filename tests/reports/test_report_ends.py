@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from reports import cards, ends, html, junit, markdown, terminal
-from reports.summary import verdict_sentence
+from parity.reports import cards, ends, html, junit, markdown, terminal
+from parity.reports.summary import verdict_sentence
 from tests.reports import factory
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports import figures, message
-from reports.message import cell_message
+from parity.reports import figures, message
+from parity.reports.message import cell_message
 from tests.reports import factory
 
 

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reports import junit, markdown, table, terminal
-from reports.summary import DATA, cells, counts, verdict_sentence
+from parity.reports import junit, markdown, table, terminal
+from parity.reports.summary import DATA, cells, counts, verdict_sentence
 from tests.reports import factory
 
 EVERY = pytest.mark.parametrize("make", factory.EVERY.values(), ids=factory.EVERY)

@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reports import charts, figures, html, provenance
-from reports.summary import DATA, FINAL, cells, verdict_sentence
+from parity.reports import charts, figures, html, provenance
+from parity.reports.summary import DATA, FINAL, cells, verdict_sentence
 from tests.reports import factory
 
 EVERY = pytest.mark.parametrize("make", factory.EVERY.values(), ids=factory.EVERY)
@@ -66,7 +66,7 @@ def test_same_document_same_bytes(make):
 
 def test_two_processes_draw_the_same_page_whatever_their_hashes():
     code = (
-        "from reports import html; from tests.reports import companions_factory, "
+        "from parity.reports import html; from tests.reports import companions_factory, "
         "factory; import sys;"
         "sys.stdout.buffer.write(html.page(factory.hostile(), "
         "**companions_factory.all_three()).encode())"

@@ -4,7 +4,7 @@ swaps, likeness of rankings.
 
 import pytest
 
-from reports import cards, document, html, tags
+from parity.reports import cards, document, html, tags
 from tests.reports import factory
 
 

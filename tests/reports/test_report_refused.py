@@ -8,9 +8,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from parity.__main__ import main
-from reports import document, figures, publish
-from reports.document import ReportError
+from parity.cli import main
+from parity.reports import document, figures, publish
+from parity.reports.document import ReportError
 from tests.reports import companions_factory, factory
 
 WHOLE = json.dumps(factory.document())

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from reports import companions, document, faults, findings, html, investigation
-from reports.summary import DATA
+from parity.reports import companions, document, faults, findings, html, investigation
+from parity.reports.summary import DATA
 from tests.reports import companions_factory as made
 from tests.reports import factory
 from tests.reports.test_charts_sections import section

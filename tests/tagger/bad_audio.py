@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import soundfile
 
-from port import mpeg
+from tagger import mpeg
 
 
 def cut_short(path, keep=0.5):

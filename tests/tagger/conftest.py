@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from fixtures import seeded
-from port.__main__ import main
+from parity.fixtures import seeded
+from tagger.__main__ import main
 
 RATE_HZ = 12000
 
@@ -71,7 +71,7 @@ def as_anyone(stand_ins):
             "-W",
             "ignore",
             "-m",
-            "port",
+            "tagger",
             *map(os.fspath, arguments),
         ]
         return subprocess.run(

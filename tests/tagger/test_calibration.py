@@ -9,13 +9,13 @@ import chainer
 import numpy as np
 import pytest
 
-from fixtures import seeded, synthesis
-from port import load_tagger
-from port.audio import melgram
-from port.calibration import CalibrationError, apply, calibrate, frozen_layers, save
-from port.links.batch_normalization import BatchNormalization
-from port.provenance import convert
-from port.tagging import predict
+from parity.fixtures import seeded, synthesis
+from parity.port.links.batch_normalization import BatchNormalization
+from tagger import load_tagger
+from tagger.audio import melgram
+from tagger.calibration import CalibrationError, apply, calibrate, frozen_layers, save
+from tagger.provenance import convert
+from tagger.tagging import predict
 
 # Two orders of summing a statistic differ by float32's rounding of it, 2^-24, at each of five
 # layers; ELU, pooling and the convolutions pass that on to sums of at most 9 x 192 products, whose
@@ -119,7 +119,7 @@ def test_it_is_refused_for_other_models_weights_corrections_and_releases(frozen,
     for said, tagger in cases.items():
         with pytest.raises(CalibrationError) as caught:
             apply(tagger, path)
-        assert said in str(caught.value) and "python -m port calibrate" in str(caught.value)
+        assert said in str(caught.value) and "python -m tagger calibrate" in str(caught.value)
         assert tagger.calibration is None and all(
             getattr(link, "frozen", None) is None for link in tagger.children()
         )

@@ -1,4 +1,4 @@
-"""`python -m port evaluate` on a synthesised folder of GTZAN's layout."""
+"""`python -m tagger evaluate` on a synthesised folder of GTZAN's layout."""
 
 import csv
 import xml.etree.ElementTree as ElementTree
@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from port.evaluating import confusion, report
-from port.models import load
+from parity.port.models import load
+from tagger.evaluating import confusion, report
 
 GENRES = ("blues", "jazz", "rock")
 
@@ -63,7 +63,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(run, collection, tmp_path,
     )  # a line that was being written
     tagged = []
     monkeypatch.setattr(
-        "port.evaluating.score_files",
+        "tagger.evaluating.score_files",
         lambda tagger, paths, **cut: tagged.extend(paths) or _real(tagger, paths, **cut),
     )
     code, _, _ = run("evaluate", collection, "--results", results)
@@ -78,7 +78,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(run, collection, tmp_path,
 
 
 def _real(tagger, paths, **cut):
-    from port.tagging import score_files
+    from tagger.tagging import score_files
 
     return score_files(tagger, paths, **cut)
 

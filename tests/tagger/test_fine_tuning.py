@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from port import load_tagger
+from tagger import load_tagger
 
 SOURCE = Path(__file__).parents[2] / "examples" / "fine_tune.py"
 PITCHES_HZ = {"classical": 300, "metal": 3000}

@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from port import fonts
-from port.pictures import (
+from tagger import fonts
+from tagger.pictures import (
     INK,
     PNG_MOST,
     PNG_SCALE,

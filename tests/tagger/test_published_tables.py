@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from port import load_tagger, proof, stock
-from port.audio import melgram
-from port.comparing import differences, read_table
-from port.locate import weights_of
-from port.models import MODELS
-from port.tagging import percent_of
+from parity.port import proof, stock
+from parity.port.models import MODELS
+from tagger import load_tagger
+from tagger.audio import melgram
+from tagger.comparing import differences, read_table
+from tagger.locate import weights_of
+from tagger.tagging import percent_of
 
 TABLE = Path(__file__).parents[2] / "fixtures" / "published.json"
 

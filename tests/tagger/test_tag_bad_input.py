@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from bad_audio import BAD, holding, silent_centre
 
-from port import load_tagger
-from port.audio import melgram
+from tagger import load_tagger
+from tagger.audio import melgram
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -151,7 +151,7 @@ def test_a_pickled_npz_is_refused_unread(run, wav, tmp_path):
 
 
 def test_without_weights_the_ways_to_get_them_are_named(nowhere, capsys, wav):
-    from port.__main__ import main
+    from tagger.__main__ import main
 
     assert main(["tag", str(wav())]) == 2
     err = capsys.readouterr().err
@@ -165,6 +165,6 @@ def test_stand_ins_that_cannot_be_made_are_one_sentence(run, wav, tmp_path, monk
     monkeypatch.setenv("PARITY_FIXTURES", str(tmp_path / "cache"))
     code, out, err = run("tag", wav())
     assert (code, out) == (2, "") and err.count("\n") == 1
-    monkeypatch.setitem(sys.modules, "fixtures", None)  # the port alone, without the project
+    monkeypatch.setitem(sys.modules, "parity.fixtures", None)  # the port alone, without the project
     code, out, err = run("tag", wav())
     assert (code, out) == (2, "") and "--weights FILE" in err and err.count("\n") == 1

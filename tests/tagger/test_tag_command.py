@@ -1,4 +1,4 @@
-"""`python -m port tag`: formats, frames, batches, and what --seeded marks."""
+"""`python -m tagger tag`: formats, frames, batches, and what --seeded marks."""
 
 import csv
 import io
@@ -10,12 +10,12 @@ import chainer
 import numpy as np
 import pytest
 
-from port import corrections
-from port.audio import melgram
-from port.locate import WEIGHTS, weights_of
-from port.models import load
-from port.tagging import predict
-from port.tags import GENRES
+from parity.fixtures.tags import GENRES
+from parity.port.models import load
+from tagger import corrections
+from tagger.audio import melgram
+from tagger.locate import WEIGHTS, weights_of
+from tagger.tagging import predict
 
 # Float32 rounds each sum by 2^-24 of its size, at random: sqrt(terms) of the widest convolution,
 # once per convolution.
@@ -271,14 +271,14 @@ def test_an_npz_converted_from_the_weights_is_found_before_them(
 
 
 def test_the_parity_run_looks_in_the_same_places(monkeypatch, tmp_path):
-    from fixtures import store
+    from parity.fixtures import store
 
     (tmp_path / "music-tagger-parity" / "fixtures" / "audio").mkdir(parents=True)
     (tmp_path / "music-tagger-parity" / "fixtures" / "audio" / "x.wav").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("PARITY_DATA", raising=False)
     monkeypatch.delenv("PARITY_FIXTURES", raising=False)
-    from port.locate import find
+    from tagger.locate import find
 
     assert (
         find("audio/x.wav") == store.find("audio/x.wav") == store.cache_folder() / "audio" / "x.wav"

@@ -1,4 +1,4 @@
-"""The README's section on the tagger: each `$ python -m port ..` in it is run, and prints what
+"""The README's section on the tagger: each `$ python -m tagger ..` in it is run, and prints what
 stands there.
 """
 
@@ -7,15 +7,15 @@ import re
 import shlex
 from pathlib import Path
 
-from port.__main__ import commands, main
-from port.comparing import read_table
+from tagger.__main__ import commands, main
+from tagger.comparing import read_table
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- tagger:begin -->", "<!-- tagger:end -->"
 TABLE = README.parent / "fixtures" / "published.json"
 MP3_DRIFT_POINTS = 0.001  # tests/tagger/test_published_tables.py asserts it
 FIGURE = re.compile(r"\d+\.\d+")
-COMMAND = "$ python -m port "
+COMMAND = "$ python -m tagger "
 
 
 def shown_commands(text):
@@ -80,8 +80,8 @@ def test_options_and_commands_in_the_text_are_there(capfd):
     main(["tag", "--help"])
     options, known = capfd.readouterr().out, set(commands.commands)
     assert (
-        set(re.findall(r"`(?:python -m port )?(\w+) [A-Z]", section))
-        | set(re.findall(r"python -m port (\w+)", section))
+        set(re.findall(r"`(?:python -m tagger )?(\w+) [A-Z]", section))
+        | set(re.findall(r"python -m tagger (\w+)", section))
         <= known
     )
     named = set(re.findall(r"`(--[a-z-]+)", section)) - {"--front-end"}

@@ -1,4 +1,4 @@
-"""`python -m port convert`, `inspect` and `melgram`."""
+"""`python -m tagger convert`, `inspect` and `melgram`."""
 
 import json
 import shutil
@@ -7,11 +7,11 @@ import h5py
 import numpy as np
 import pytest
 
-from fixtures import seeded
-from port.audio import melgram
-from port.models import load
-from port.provenance import STAND_INS, inherited, provenance_of
-from port.weights import digest_of, keras_arrays, save_npz
+from parity.fixtures import seeded
+from parity.port.models import load
+from parity.port.weights import digest_of, keras_arrays, save_npz
+from tagger.audio import melgram
+from tagger.provenance import STAND_INS, inherited, provenance_of
 
 
 def test_convert_recognises_the_model_and_keeps_every_bit(run, stand_ins, tmp_path):

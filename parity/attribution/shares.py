@@ -1,0 +1,188 @@
+"""Which layer made the drift at the end of the chain: exact, nothing linearised, and closing.
+
+a_k, g_k: what the original and the port give after layer k, each from its own chain; O_k: the
+oracle; S_k: all oracle layers after k. P_k = S_k(g_k) - S_{k-1}(g_{k-1}) is what the port's layer
+k alone adds at the end, R_k the original's, and C_k = P_k - R_k add up to D, the difference at the
+end. S_{k-1}(g_{k-1}) is S_k(O_k(g_{k-1})): one path per layer and side is enough, a layer that
+gives what the oracle gives, bit for bit, starts none, and with the gap E_k = S_k(g_k) - S_k(a_k)
+C_k is E_k - E_{k-1}: while both sides are on one path, it is exactly 0.
+"""
+
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.kinds import oracle
+from parity.kinds.oracle import MOVES
+from parity.numerics.montecarlo import cost
+
+CLOSURE = 1e-10  # of |D|: what the parts may leave of the whole
+# multiply-adds that a plain run of the oracle may take, to hold the carried deviations against
+PLAIN_COST = 1e8
+CARRIED = 1e-3  # of the largest deviation: a share is told to 0.1 %
+PLAIN = 1e-12  # of the largest value: what float64 itself may lose on the way
+
+
+class Paths:
+    """The oracle's continuations of both chains, all carried side by side through the layers as
+    deviations (see parity.attribution.propagate).
+    """
+
+    def __init__(self):
+        self.deviations = {
+            "oracle": None
+        }  # path -> deviation after the current layer; "oracle" is the oracle's own chain
+        self.port = self.reference = (
+            "oracle"  # the path on which each side's latest output continues
+        )
+        self.gaps = []  # (layer name, the port's path behind it, the original's)
+
+    def carry(self, carrier):
+        """Carry every path through one layer."""
+        self.deviations = {
+            path: carrier.carry(deviation) for path, deviation in self.deviations.items()
+        }
+
+    def join(self, carrier, given, actual):
+        """After `carry`: start the paths of what both sides gave; given, actual: the port's own
+        input and output, float32.
+        """
+        name, left = carrier.layer.name, {self.port, self.reference}
+        if carrier.error is not None and carrier.error.any():
+            self.reference = self._start(f"reference {name}", None)
+        if np.array_equal(actual, carrier.expected):
+            self.port = self.reference
+        elif not moved(carrier.layer, given, actual):
+            drift = np.subtract(actual, carrier.expected, dtype=np.float64)
+            self.port = self._start(f"port {name}", drift.astype(np.float32))
+        self.gaps.append((name, self.port, self.reference))
+        for path in left - {"oracle", self.port, self.reference} - self._apart():
+            del self.deviations[path]
+
+    def abandon(self):
+        """Keep the oracle's own chain only."""
+        self.deviations = {"oracle": self.deviations["oracle"]}
+
+    def _start(self, path, deviation):
+        self.deviations[path] = deviation
+        return path
+
+    def _apart(self):
+        """The paths whose ends make up a gap."""
+        return {
+            path
+            for _, port, reference in self.gaps
+            if port != reference
+            for path in (port, reference)
+        }
+
+
+class Plain:
+    """One output of the port's chain continued by the oracle in plain float64: what was carried
+    beside it has to end there too.
+
+    The parts always add up to the whole, whatever was carried: this is what can prove them wrong.
+    start: the first layer from which on a run is cheap.
+    """
+
+    def __init__(self, layers, params):
+        costs = [cost(layer, params.get(layer.name, {})) for layer in layers]
+        ahead = [sum(costs[at + 1 :]) for at in range(len(layers))]
+        self.start = next(
+            (layer.name for layer, left in zip(layers, ahead, strict=True) if left <= PLAIN_COST),
+            None,
+        )
+        self.values = self.path = None
+
+    def follow(self, carrier, actual, paths):
+        """Take in one layer, after `paths` did."""
+        if carrier.layer.name == self.start and paths.port != paths.reference:
+            self.path, self.values = paths.port, actual.astype(np.float64)
+        elif self.values is not None:
+            self.values = oracle.value(carrier.layer, carrier.params, self.values, carrier.keras)
+
+    def check(self, paths, expected):
+        """Raise CannotRun where the carried deviation does not end where the plain run does;
+        expected: the original's end.
+        """
+        if self.values is None:
+            return
+        carried = paths.deviations[self.path]
+        carried = np.zeros(expected.shape) if carried is None else carried.astype(np.float64)
+        gap = np.abs(expected + carried - self.values).max()
+        allowed = CARRIED * np.abs(carried).max() + PLAIN * np.abs(self.values).max()
+        if not gap <= allowed:
+            raise CannotRun(
+                f"attribution: what was carried from {self.start} to the end is {gap:.2g} "
+                "away from a plain float64 run, "
+                f"{allowed:.2g} are allowed: a fault of this harness, not of the port; "
+                "report it, and run with "
+                "--no-explain until then"
+            )
+
+
+def moved(layer, given, actual):
+    """Whether the layer only moves values and `actual` is what that makes of `given`."""
+    return layer.kind in MOVES and np.array_equal(MOVES[layer.kind](layer.config, given), actual)
+
+
+def attribute(paths, actual, expected):
+    """Shares of the final drift, from paths that went through every layer.
+
+    actual, expected: (B, N) the float32 ends of the port's and the original's chain.
+    Returns {layers: {name: {share, energy}}, drift: |D|, closure: |sum C - D|/|D|}: share_k =
+    <C_k, D>/<D, D> adds up to 1 and is negative where a layer cancels others; energy_k =
+    |C_k|^2/sum |C_j|^2. Where D is exactly 0, share and closure are None. Raises CannotRun where
+    the parts do not add up.
+    """
+    ends = {
+        path: 0.0 if end is None else end.astype(np.float64)
+        for path, end in paths.deviations.items()
+    }
+    drift = np.subtract(actual, expected, dtype=np.float64)
+    ends[paths.port], ends[paths.reference] = (
+        drift,
+        np.zeros(drift.shape),
+    )  # in float64, both chains having ended
+    return shares(
+        added(
+            {
+                name: ends[port] - ends[reference] if port != reference else np.zeros(drift.shape)
+                for name, port, reference in paths.gaps
+            }
+        ),
+        drift,
+    )
+
+
+def added(gaps):
+    """{layer: C_k} from {layer: E_k}, in network order."""
+    ends = list(gaps.values())
+    return dict(zip(gaps, np.diff([np.zeros(ends[0].shape), *ends], axis=0), strict=True))
+
+
+def shares(parts, drift):
+    """What `attribute` returns, from {layer: C_k} and D, each (B, N) float64."""
+    whole, energy = float(np.vdot(drift, drift)), sum(float(np.vdot(c, c)) for c in parts.values())
+    layers = {
+        name: {
+            "share": float(np.vdot(c, drift)) / whole if whole else None,
+            "energy": float(np.vdot(c, c)) / energy if energy else 0.0,
+        }
+        for name, c in parts.items()
+    }
+    return {"layers": layers, "drift": whole**0.5, "closure": closes(parts.values(), drift)}
+
+
+def closes(parts, drift):
+    """|sum of parts - drift|/|drift|, None where drift is 0 and the largest part stands for it;
+    CannotRun above CLOSURE.
+    """
+    parts = list(parts)
+    size, left = np.linalg.norm(drift), np.linalg.norm(sum(parts) - drift)
+    if not left <= CLOSURE * (size or max(np.linalg.norm(part) for part in parts)):
+        raise CannotRun(
+            f"attribution: the layers' parts leave {left:.3g} of a drift of {size:.3g}, "
+            "so it is wrong: a fault of this "
+            "harness, not of the port; report it, and run with --no-explain until then"
+        )
+    return float(left / size) if size else None

@@ -1,0 +1,1 @@
+"""Runs a port along a recorded original and judges every layer."""

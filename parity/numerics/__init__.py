@@ -1,0 +1,1 @@
+"""What every bound is made of; knows no layer and no model."""

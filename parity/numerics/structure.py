@@ -1,0 +1,218 @@
+"""What hides under the bound: a gain or an offset that a whole channel shares, or one weight that
+is off (m5, parity.numerics.taps).
+
+Per channel p - o = a + k (o - centre) + e is fitted with weights 1/B^2. Rounding errors average
+out over a channel, faults do not. t-values of clean channels reach 8.4, as residuals are
+heavy-tailed and correlated: |t| > 15 AND an effect beyond what rounding and rounded parameters can
+do are asked for, never a p-value alone. Rounding has a part that no mean takes away: a partial sum
+lies on its binade's grid, so a term that repeats, as a saturated ELU's -1 does, is rounded alike
+wherever the sum lies in the same binade. Where it does so in a whole channel it is an offset; on
+one side of the channel's mean alone, a gain. CNN's conv3, half of whose input is within 1 % of -1,
+has channels with mean errors of 0.4 sigma above their mean and -0.1
+below: gains of 2 u to 2.5 u with |t| of 20 to 31, in the kernels of every processor. Its conv2,
+with mean errors of 0.3 sigma, has offsets of 0.4 sigma, or of 0.9 with its kernels transposed, as
+they are read 3.5 deviations from the mean. And in digital silence one patch, and so one rounding
+error, repeats a thousand times: what is found must also be found among values that differ.
+"""
+
+import numpy as np
+
+from parity.numerics.taps import Taps
+
+T_LEAST = 15.0
+POSITIONS_LEAST = 8  # fewer than these in a channel fit nothing
+# a channel whose o hardly varies (padding, silence) repeats one rounding error: nothing averages
+# out
+SPREAD_LEAST = 1e-9
+POSITIONS_ENOUGH = 2**13  # per channel: of larger ones every n-th position is fitted
+SIGMAS_ENOUGH = 2**10  # per channel, for the median of its sigma
+SAME = (
+    2.0**-36
+)  # two float64 sums nearer than this share of the channel's largest come from the same terms
+
+
+def per_channel(first, second=None):
+    """Sum of a block (before, C, after), or of the product of two, per channel: (C,)."""
+    if second is not None:
+        return np.einsum("acp,acp->c", first, second)
+    return np.einsum("acp->c", first)
+
+
+class Regression:
+    """The weighted sums of one layer's regression, gathered block by block; judge: a
+    bounds.Witness with limits.
+    """
+
+    def __init__(self, judge):
+        self.judge, self.limits = judge, judge.limits
+        self.positions = judge.view[0] * judge.view[2]
+        self.every = max(1, self.positions // POSITIONS_ENOUGH) if judge.view[2] > 1 else 1
+        self.turn, self.count = 0, np.zeros(judge.view[1])
+        self.oracle = np.zeros((3, judge.view[1]))  # sums of w, w o, w o^2
+        self.error = np.zeros((3, judge.view[1]))  # sums of w d, w d o, w d^2
+        self.sigmas2 = {}  # first channel of a block -> sigma^2 of the fitted elements
+        self.taps = Taps(judge) if judge.weighs_taps else None
+
+    def add(self, block, error):
+        """error: p - o over the block."""
+        if self.taps and not (np.square(error) <= block.bound2).all():
+            self.taps = None  # a layer that fails anyway
+        if self.taps:
+            self.taps.add(block, error)
+        kept, channel = self._next(), block.where[1]
+        o, error, bound2 = (
+            np.ascontiguousarray(a[:, :, kept]) for a in (block.o, error, block.bound2)
+        )
+        self._add(channel, o, error, 1 / bound2)
+        few = slice(None, None, max(1, min(self.positions, POSITIONS_ENOUGH) // SIGMAS_ENOUGH))
+        sigma2 = (
+            bound2[:, :, few] * self.judge.sigma_share**2
+            if block.sigma2 is None
+            else block.sigma2[:, :, kept][:, :, few]
+        )
+        self.sigmas2.setdefault(channel.start or 0, []).append(
+            np.moveaxis(sigma2, 1, 0).reshape(o.shape[1], -1).copy()
+        )
+
+    def _next(self):
+        """The positions of the next block to fit."""
+        self.turn += 1
+        return slice(self.turn * 7 % self.every, None, self.every)
+
+    def _add(self, channel, o, error, weights):
+        weighted, weighted_error = weights * o, weights * error
+        self.count[channel] += o.shape[0] * o.shape[2]
+        for sums, terms in (
+            (self.oracle, ((weights,), (weighted,), (weighted, o))),
+            (self.error, ((weighted_error,), (weighted_error, o), (weighted_error, error))),
+        ):
+            for row, factors in zip(sums, terms, strict=True):
+                row[channel] += per_channel(*factors)
+
+    def findings(self, values):
+        """{structured, channels with a gain or an offset, the strongest gain (relative) and
+        offset, their limits and t, tap}.
+
+        values: the output that was tallied, as the judge's view; needed again where something is
+        found.
+        """
+        limit = self._offset_limit()
+        gains, offsets = self._found(limit)
+        if gains.any() or offsets.any():
+            among_distinct = self._distinct(values, np.flatnonzero(gains | offsets))._found(limit)
+            gains, offsets = gains & among_distinct[0], offsets & among_distinct[1]
+        tap = self.taps.finding(values) if self.taps else None
+        offset, gain, t_offset, t_gain = self._fit()
+        gain_limit = self._gain_limit()
+        strongest = int(np.argmax(np.abs(gain) / gain_limit))
+        farthest = int(np.argmax(np.abs(offset) / np.maximum(limit, np.finfo(float).tiny)))
+        return {
+            "structured": bool(gains.any() or offsets.any() or tap),
+            "tap": tap,
+            "gain_channels": np.flatnonzero(gains).tolist(),
+            "offset_channels": np.flatnonzero(offsets).tolist(),
+            "gain": float(gain[strongest]),
+            "gain_limit": float(gain_limit[strongest]),
+            "gain_t": float(t_gain[strongest]),
+            "offset": float(offset[farthest]),
+            "offset_limit": float(limit[farthest]),
+            "offset_t": float(t_offset[farthest]),
+        }
+
+    def channels(self):
+        """Every channel's gain (relative) and offset beside what rounding may do: {name: (value,
+        limit)}, each (C,).
+        """
+        offset, gain, _, _ = self._fit()
+        return {"gain": (gain, self._gain_limit()), "offset": (offset, self._offset_limit())}
+
+    def _found(self, limit):
+        offset, gain, t_offset, t_gain = self._fit()
+        return (
+            (np.abs(t_gain) > T_LEAST) & (np.abs(gain) > self._gain_limit()),
+            (np.abs(t_offset) > T_LEAST) & (np.abs(offset) > limit),
+        )
+
+    def _distinct(self, values, channels):
+        """A regression over the same positions of these channels, each value of the oracle once."""
+        again, parts = Regression(self.judge), {channel: [] for channel in channels}
+        for where in self.judge.blocks():
+            block, kept = self.judge.block(where), again._next()
+            first, stop, _ = where[1].indices(self.judge.view[1])
+            for channel in channels[(channels >= first) & (channels < stop)]:
+                at = np.s_[:, channel - first, kept]
+                parts[channel].append(
+                    np.stack([block.o[at], values[where][at], block.bound2[at]]).reshape(3, -1)
+                )
+        for channel, many in parts.items():
+            o, value, bound2 = np.concatenate(many, axis=1)
+            order = np.argsort(o, kind="stable")
+            keep = order[np.diff(o[order], prepend=-np.inf) > SAME * np.abs(o).max()]
+            again._add(
+                slice(channel, channel + 1),
+                *(a[keep].reshape(1, 1, -1) for a in (o, value - o, 1 / bound2)),
+            )
+        return again
+
+    def _offset_limit(self):
+        groups = (self.sigmas2[start] for start in sorted(self.sigmas2))
+        medians = np.concatenate(
+            [np.median(np.concatenate(group, axis=1), axis=1) for group in groups]
+        )
+        w, x, *_ = self._normal_equations()
+        return self.limits.offset + self.limits.sigmas * (
+            np.sqrt(medians) + self._one_side() * np.abs(x / w)
+        )  # far from the centre
+
+    def _gain_limit(self):
+        """(C,): `limits.gain`, and what the offset's `limits.sigmas` of a sigma make on one side
+        of the channel's mean.
+        """
+        return self.limits.gain + self.limits.sigmas * self._one_side()
+
+    def _one_side(self):
+        """(C,): the gain that one sigma on one side of a channel's mean is taken for, sum w|x|
+        sigma/(2 sum w x^2), x = o - mean.
+
+        By Cauchy and Schwarz, w being 1/B^2, at most sigma/B sqrt(count/sum w x^2)/2. Read at a
+        centre far from the mean, such a gain is an offset as well.
+        """
+        w, _, _, determinant, fits = self._normal_equations()
+        return (
+            self.judge.sigma_share
+            * np.sqrt(self.count * w / np.where(fits, determinant, np.inf))
+            / 2
+        )
+
+    def _normal_equations(self):
+        """(sum w, sum w x, sum w x^2, their determinant, which channels can be fitted), each (C,),
+        x = o - centre.
+        """
+        (w, wo, woo), centre = self.oracle, self.limits.centre
+        x, xx = wo - centre * w, woo - 2 * centre * wo + centre**2 * w
+        determinant = w * xx - x * x
+        return (
+            w,
+            x,
+            xx,
+            determinant,
+            (determinant > SPREAD_LEAST * w * xx) & (self.count >= POSITIONS_LEAST),
+        )
+
+    def _fit(self):
+        """(offset, gain, t of the offset, t of the gain), each (C,); all 0 in channels that cannot
+        be fitted.
+        """
+        (wd, wdo, wdd), (w, x, xx, determinant, fits) = self.error, self._normal_equations()
+        xd = wdo - self.limits.centre * wd
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # in channels that cannot be fitted, and where the fit is exact
+            gain = np.where(fits, (w * xd - x * wd) / determinant, 0.0)
+            offset = np.where(fits, (wd - gain * x) / w, 0.0)
+            variance = np.maximum(wdd - offset * wd - gain * xd, 0) / np.maximum(1, self.count - 2)
+            t_gain, t_offset = (
+                gain / np.sqrt(variance * w / determinant),
+                offset / np.sqrt(variance * xx / determinant),
+            )
+        return offset, gain, np.where(offset == 0, 0.0, t_offset), np.where(gain == 0, 0.0, t_gain)

@@ -1,0 +1,1 @@
+"""The originals: their environments, recorders and traces."""

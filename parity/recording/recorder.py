@@ -1,0 +1,213 @@
+"""A running recorder (`python -m reference.record`): another program, in an environment of its own.
+
+It gets a job file, a HOME and Theano flags that are not the user's, says on stdout how far it is,
+and is killed with everything it started when it takes too long.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+
+from parity import room
+from parity.errors import CannotRun
+from parity.recording.environments import WORK, python_of
+
+RECORDER = room("reference")
+DEFAULT_TIMEOUT_S = 900.0
+_LOG_TAIL_LINES = 15
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+)  # threads change summation order
+# Shares of one recording's time, measured with everything compiled before.
+_STAGE_SHARE = {
+    "import": 0.0,
+    "load": 0.15,
+    "build": 0.2,
+    "run": 0.4,
+    "time": 0.4,
+    "write": 0.9,
+    "done": 1.0,
+}
+
+
+def command_of(stack):
+    """How to start `stack`'s recorder; builds its environment where needed."""
+    return [str(python_of(stack)), "-W", "ignore", "-m", "reference.record"]
+
+
+def sources_sha256():
+    """sha256, hex, of the recorder's own files, computed as reference/record.py does."""
+    digest = hashlib.sha256()
+    for path in sorted([*RECORDER.glob("*.py"), RECORDER / "keras.json"]):
+        digest.update(f"{path.name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def timeout_s():
+    """PARITY_RECORDER_TIMEOUT_S, 900 by default. Raises CannotRun for what is no positive
+    number.
+    """
+    text = os.environ.get("PARITY_RECORDER_TIMEOUT_S") or str(DEFAULT_TIMEOUT_S)
+    try:
+        limit_s = float(text)
+    except ValueError:
+        limit_s = -1.0
+    if not limit_s > 0:
+        raise CannotRun(f"PARITY_RECORDER_TIMEOUT_S is {text!r}; give a positive number of seconds")
+    return limit_s
+
+
+class Recorder:
+    """One running recorder. `folder` holds all it reads and writes; `compile_lock` is closed once
+    it has compiled.
+
+    more: what else its job file says. Raises CannotRun where it cannot be started.
+    """
+
+    def __init__(self, job, folder, command, *, time_only=False, compile_lock=None, more=None):
+        self.job, self.folder, self.started_s = job, folder, time.monotonic()
+        self.out, self.log = folder / "trace.h5", folder / "stderr.log"
+        self.timings, self._error, self._pending, self._compile_lock = None, None, b"", compile_lock
+        try:
+            self.process = self._launch(command, {"time": time_only, **(more or {})})
+        except OSError as error:
+            raise CannotRun(
+                f"{job.label}: the recorder could not be started in {folder} ({error.strerror}); "
+                "free space, or choose another folder with PARITY_CACHE"
+            ) from error
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def _launch(self, command, more):
+        job, folder = self.job, self.folder
+        np.save(folder / "input.npy", job.batch)
+        asked = {
+            "model": job.model,
+            "lane": job.lane.name,
+            "weights": str(job.weights),
+            "input": str(folder / "input.npy"),
+            "expect": job.expect,
+            **more,
+        }
+        (folder / "job.json").write_text(json.dumps(asked))
+        with open(self.log, "wb") as log:
+            return subprocess.Popen(
+                [*command, folder / "job.json", self.out],
+                cwd=RECORDER.parent,
+                env=_environment(job, folder),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def age_s(self):
+        return time.monotonic() - self.started_s
+
+    def poll(self, progress=None):
+        """Take in what the recorder has said so far; returns whether it has ended. Raises
+        CannotRun where it takes too long.
+        """
+        ended = (
+            self.process.poll() is not None
+        )  # before listening, so that nothing it says is missed
+        try:
+            while said := os.read(self.process.stdout.fileno(), 1 << 16):
+                *lines, self._pending = (self._pending + said).split(b"\n")
+                for line in lines:
+                    self._understand(line, progress)
+        except BlockingIOError:
+            pass
+        if not ended and self.age_s > timeout_s():
+            raise CannotRun(
+                f"{self.job.label}: the recorder did not end within {timeout_s():.0f} s "
+                "and was killed; "
+                "give it longer with PARITY_RECORDER_TIMEOUT_S, or fewer WORKERS"
+            )
+        return ended
+
+    def _understand(self, line, progress):
+        try:
+            message = dict(json.loads(line))
+        except (ValueError, TypeError):
+            return  # something that Keras or Theano prints
+        self._error, self.timings = (
+            message.get("error", self._error),
+            message.get("timings", self.timings),
+        )
+        if message.get("stage") == "run" and self._compile_lock:
+            self._compile_lock.close()
+        if progress and "stage" in message:
+            progress.update(self.job.label, message["stage"], _STAGE_SHARE.get(message["stage"]))
+
+    def finish(self):
+        """Raise CannotRun where an ended recorder failed, with its own sentence or the tail of its
+        log.
+        """
+        code = self.process.returncode
+        if self._error:
+            raise CannotRun(f"{self.job.label}: {self._error}")
+        if code:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            raise CannotRun(
+                f"{self.job.label}: the recorder {how}; its log ends with:\n{self._log_tail()}"
+            )
+
+    def _log_tail(self):
+        lines = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
+        return "\n".join(f"  {line}" for line in lines) or "  (nothing)"
+
+    def kill(self):
+        """End it, if it runs, and everything it started."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.process.stdout.close()
+
+
+def _environment(job, home):
+    """Nothing of the user's own Keras and Theano settings gets in: a HOME with the committed
+    keras.json, flags set here.
+    """
+    settings = json.loads((RECORDER / "keras.json").read_text())
+    (home / ".keras").mkdir()
+    (home / ".keras" / "keras.json").write_text(json.dumps({**settings, "floatx": job.lane.floatx}))
+    flags = {
+        "floatX": job.lane.floatx,
+        "optimizer": job.lane.optimizer,
+        "device": "cpu",
+        "blas.ldflags": "",
+        "base_compiledir": compiledir(job),
+        "compile.wait": 1,
+    }
+    kept = {
+        key: os.environ[key]
+        for key in ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+        if key in os.environ
+    }
+    threads = dict.fromkeys(_THREADS, job.expect.get("threads", "1"))
+    return {
+        **kept,
+        **threads,
+        "HOME": str(home),
+        "PYTHONHASHSEED": "0",
+        "PYTHONNOUSERSITE": "1",
+        "THEANO_FLAGS": ",".join(f"{key}={value}" for key, value in flags.items()),
+    }
+
+
+def compiledir(job):
+    """Where Theano keeps what it has compiled between runs: by lane and Theano, for what it
+    compiles does not depend on Keras.
+
+    Two recorders that compile in one folder at once would lock each other out, so one of them
+    builds at a time.
+    """
+    return WORK / "theano" / f"{job.stack.theano}-{job.lane.name}"

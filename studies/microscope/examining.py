@@ -1,0 +1,298 @@
+"""The three drifts this project is for, under the microscope: GRU, batch normalisation,
+convolution.
+
+`quick` is what every run can afford (below a second for a model); `examine` is everything, for one
+model; `examine_all` makes the document that `parity microscope` writes.
+"""
+
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+import numpy as np
+
+from parity.compare.walk import network_order
+from parity.document import now
+from parity.errors import CannotRun
+from parity.params import read_params
+from parity.provenance import environment, threads_per_worker
+from parity.recording import stacks
+from parity.recording.clips import read_clips
+from parity.recording.trace import open_trace
+from parity.studies.microscope import batch_normalization, convolution, gru, stock, training
+
+FORMAT = 1
+PORT = "parity.port.proof:steps"
+TRAINED = ("keras106", "keras110")  # stacks whose train phase is looked into
+
+
+def quick(reference, params, steps):
+    """{"gru": {layer: ...}, "convolution": {layer: asymmetry}, "messages": {layer: a flip could
+    not be seen here}}.
+
+    Per-step drift of the GRUs' states, saturation, how far each kernel is from symmetric and which
+    of them are.
+
+    reference: the open trace; params: layer -> {suffix: array}; steps: any port, only its GRU
+    steps are called. A GRU step that raises, or gives another shape, leaves {"message": why} in
+    its place.
+    """
+    layers = [reference.layers[name] for name in network_order(reference)]
+    kernels = {
+        layer.name: convolution.asymmetry(params[layer.name]["W"])
+        for layer in layers
+        if layer.kind == "Convolution2D"
+    }
+    said = {
+        layer.name: convolution.symmetric(layer, kernels[layer.name])
+        for layer in layers
+        if layer.name in kernels
+    }
+    return {
+        "gru": {
+            layer.name: _quick_gru(
+                layer, params[layer.name], *_recorded(reference, layer), steps[layer.name]
+            )
+            for layer in layers
+            if layer.kind == "GRU" and layer.name in steps
+        },
+        "convolution": kernels,
+        "messages": {name: text for name, text in said.items() if text},
+    }
+
+
+def _quick_gru(layer, params, given, expected, step):
+    try:
+        states = gru.states(layer, step, given)
+    except Exception as error:  # whatever a port raises here, the run's own cells report it too
+        return {"message": f"the port's {layer.name} raised {type(error).__name__}: {error}"}
+    try:
+        return gru.examine(layer, params, given, expected, {"state": states})
+    except CannotRun as why:
+        return {"message": str(why)}
+
+
+def examine(case, trace, tick=lambda stage, share: None, port=PORT):
+    """Everything about one model's layers: {name, data, gru, batch_normalization, convolution,
+    clean, worth}.
+
+    case: cases.Case; trace: path of its reference trace; tick: called with what is being done and
+    how far it is, in [0, 1];
+    port: "module:function" as parity.run.run takes it. Gates, and a batch's statistics as they are
+    computed, are shown by our own
+    port only. clean: the port's own chain from the original's input on, what `worth` is to be held
+    against.
+    Raises CannotRun for an unreadable trace or weight file, and for a port that lacks a layer,
+    raises or gives another shape.
+    """
+    from parity.port import inside
+    from parity.port import stock as port_stock
+    from parity.port.models import MODELS
+    from parity.run import load_steps
+
+    asked = case.model.name, case.weights, stacks.STACKS[case.model.stack].keras
+    replacements, params, found = (
+        port_stock.replacements(*asked),
+        read_params(case.weights),
+        {"name": case.model.name, "data": case.data},
+    )
+    insides, given_steps = inside.insides(*asked) if port == PORT else {}, load_steps(port, case)
+    with open_trace(trace) as reference:
+        layers = [reference.layers[name] for name in network_order(reference)]
+        steps = {
+            layer.name: _checked(given_steps, layer, reference.layers[layer.inbound[0]].shape)
+            for layer in layers
+        }
+        for kind, (part, look) in PARTS.items():
+            tick(part, 0.0)
+            found[part] = {
+                layer.name: look(
+                    layer,
+                    params.get(layer.name, {}),
+                    *_recorded(reference, layer),
+                    steps[layer.name],
+                    insides.get(layer.name),
+                    replacements,
+                    asked[-1],
+                )
+                for layer in layers
+                if layer.kind == kind
+            }
+        return found | _worth(reference, steps, replacements, MODELS[case.model.name].tags, tick)
+
+
+def _checked(steps, layer, given_shape):
+    """The port's step of a layer; what is wrong with it is said in a sentence, as CannotRun."""
+    if layer.name not in steps:
+        raise CannotRun(
+            f"the port has no layer {layer.name}; the microscope needs every layer of the original"
+        )
+
+    def step(given):
+        try:
+            found = np.asarray(steps[layer.name](given))
+        except Exception as error:  # whatever a port raises
+            raise CannotRun(
+                f"the port's {layer.name} raised {type(error).__name__}: "
+                f"{' '.join(str(error).split())[:200]}"
+            ) from error
+        if given.shape == given_shape and found.shape != layer.shape:
+            raise CannotRun(
+                f"the port's {layer.name} gives {found.shape} instead of {layer.shape}; "
+                "`parity run` says more of it"
+            )
+        return found
+
+    return step
+
+
+def _recorded(reference, layer):
+    return reference.read(layer.inbound[0]), reference.read(layer.name)
+
+
+def _unflipped(layer, given, replacements):
+    return replacements["unflipped kernel"][layer.name](given)
+
+
+# Keras class -> (part of the document, what looks at such a layer)
+PARTS = {
+    "GRU": (
+        "gru",
+        lambda layer, params, given, expected, step, inside, stock, keras: (
+            gru.examine(
+                layer, params, given, expected, inside(given), lambda before: inside(given, before)
+            )
+            if inside
+            else gru.examine(
+                layer, params, given, expected, {"state": gru.states(layer, step, given)}
+            )
+        ),
+    ),
+    "BatchNormalization": (
+        "batch_normalization",
+        lambda layer, params, given, expected, step, inside, stock, keras: (
+            batch_normalization.examine(layer, params, given, expected, step(given), keras, inside)
+        ),
+    ),
+    "Convolution2D": (
+        "convolution",
+        lambda layer, params, given, expected, step, inside, stock, keras: convolution.examine(
+            layer, params, given, expected, step(given), keras, _unflipped(layer, given, stock)
+        ),
+    ),
+}
+
+
+def _worth(reference, steps, replacements, names, tick):
+    order = network_order(reference)
+    clean = stock.through(steps, order, reference.read(reference.layers[order[0]].inbound[0]))
+    everything, found = stock.trials(replacements), []
+    for at, trial in enumerate(everything):
+        tick(trial.label, at / len(everything))
+        found.append(stock.worth(reference, steps, trial, names))
+    return {"clean": convolution.distance(clean, reference.read(order[-1])), "worth": found}
+
+
+def train_phase(keras_stacks, progress=None):
+    """training.examine for each stack (a name of stacks.STACKS), with the port and stock Chainer
+    as sides: a list.
+    """
+    from parity.port import inside
+    from parity.port import stock as port_stock
+
+    given, found = training.batches(), []
+    for name in keras_stacks:
+        keras = stacks.STACKS[name].keras
+        sides = {
+            "port": inside.moving_averages(keras, given),
+            "stock Chainer": port_stock.moving_averages(given),
+            "stock Chainer, decay as Keras": port_stock.moving_averages(
+                given, training.momentum(keras)
+            ),
+        }
+        found.append(
+            training.examine(keras, given, training.original(name, given, progress), sides)
+        )
+    return found
+
+
+def examine_all(cases, *, port=PORT, workers=2, command="", progress=None):
+    """The document of `parity microscope`: {format, data, created, command, environment, port,
+    models, train_phase}.
+
+    port: "module:function"; the train phase is our own port's alone. workers: recorders, and
+    models, side by side.
+    Raises CannotRun as `examine` does.
+    """
+    traces = stacks.traces(
+        {case: read_clips(case.clips).batch for case in cases},
+        lanes=("reference",),
+        workers=workers,
+        progress=progress,
+    )
+    paths, workers = {case: traces[case]["reference"] for case in cases}, min(workers, len(cases))
+    models = (
+        _side_by_side(paths, port, workers, progress)
+        if workers > 1
+        else _one_by_one(paths, port, progress)
+    )
+    return {
+        "format": FORMAT,
+        "data": "seeded" if any(case.data == "seeded" for case in cases) else "real",
+        "created": now(),
+        "command": command,
+        "environment": environment(threads_per_worker(workers)),
+        "port": port,
+        "models": models,
+        "train_phase": train_phase(TRAINED, progress) if port == PORT else [],
+    }
+
+
+def _one_by_one(paths, port, progress):
+    found = []
+    for case, path in paths.items():
+        name = case.model.name
+        tick = (
+            (lambda stage, share, name=name: progress.update(name, stage, share))
+            if progress
+            else (lambda stage, share: None)
+        )
+        found.append(examine(case, path, tick, port))
+        _say_done(case, progress)
+    return found
+
+
+def _side_by_side(paths, port, workers, progress):
+    """Each model in a process of its own; Ctrl-C and a model that cannot be examined end the
+    others.
+    """
+    os.environ["OPENBLAS_NUM_THREADS"] = str(
+        threads_per_worker(workers)
+    )  # read by the children when they load NumPy
+    with ProcessPoolExecutor(
+        workers,
+        multiprocessing.get_context("spawn"),
+        signal.signal,
+        (signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
+        jobs = {pool.submit(examine, case, path, port=port): case for case, path in paths.items()}
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                _say_done(jobs[job], progress)
+        except BrokenProcessPool as error:
+            raise CannotRun(
+                "a process died, most likely for want of memory; try --workers 1"
+            ) from error
+        except BaseException:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+        return [job.result() for job in jobs]
+
+
+def _say_done(case, progress):
+    if progress:
+        progress.done(case.model.name, "examined")

@@ -1,0 +1,232 @@
+"""The train phase of batch normalisation: moving averages after each update, in the original, the
+port, stock Chainer and float64.
+
+All are fed the same seeded batches. The original runs live (`python -m reference.training`, one
+environment per Keras) and its answer is kept in the cache folder by content, as traces are.
+"""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.files import sha256_of
+from parity.kinds.oracle import dialect
+from parity.numerics.rounding import U
+from parity.recording import recorder as recorders
+from parity.recording import stacks
+from parity.recording.cache import default_folder, key_of
+from parity.recording.trace import array_sha256
+
+UPDATES, SHAPE = 20, (4, 8, 8, 8)  # batches of (B, C, F, T)
+SEED = 20160618
+AVERAGES = ("running_mean", "running_std")
+# Since which Keras: (momentum, epsilon, what running_std follows, given the batch's biased
+# variance): normalization.py of each.
+RULES = (
+    ((1, 0, 4), 0.9, 1e-6, lambda variance, eps: np.sqrt(variance + eps)),
+    ((1, 0, 7), 0.99, 1e-6, lambda variance, eps: variance),
+    ((1, 0, 8), 0.99, 1e-5, lambda variance, eps: variance),
+    ((1, 2, 0), 0.99, 1e-3, lambda variance, eps: variance + eps),
+)
+_POLL_S = 0.05
+
+
+def batches():
+    """float32 (UPDATES, B, C, F, T): each channel with an offset and a scale of its own, 0.01 to
+    100, drifting over the updates.
+    """
+    rng = np.random.default_rng(SEED)
+    scale = np.logspace(-2, 2, SHAPE[1])[:, None, None]
+    offset = rng.uniform(-5, 5, (SHAPE[1], 1, 1)) * scale
+    drift = 1 + 0.02 * np.arange(UPDATES).reshape(-1, 1, 1, 1, 1)
+    return ((rng.standard_normal((UPDATES, *SHAPE)) + offset / scale) * scale * drift).astype(
+        np.float32
+    )
+
+
+def examine(keras, given, original, sides):
+    """Compare moving averages after each update.
+
+    keras: version; given: (updates, B, C, F, T) float32; original: {"running_mean", "running_std":
+    (updates, C), "test_output"}, what that Keras computed, the last being its output of the last
+    batch in the test phase afterwards; sides: {name: {"running_mean", "running_std", "divisor":
+    (updates, C)}}, the port first.
+    Returns {keras, momentum, updates: [{update, sides: {name: {average: max_abs, ...}}}], sides:
+    {name: {average: worst}}}: every figure the largest difference from the original's over its
+    channels, relative to the channel's value and in units of u = 2^-24 where it ends in _u;
+    "oracle" is the rule in float64; rho: share of what rounding allows; output_max_abs: of what
+    the averages in the end make of the last batch, (x - running_mean)/divisor, from the original's
+    test output.
+    """
+    truth, bound = averages(keras, given)
+    everyone = {**sides, "oracle": {**truth, "divisor": divisor(keras, truth["running_std"])}}
+    expected = {**original, "divisor": divisor(keras, original["running_std"].astype(np.float64))}
+    found = {
+        name: {each: _drift(side[each], expected[each]) for each in side}
+        for name, side in everyone.items()
+    }
+    allowed = {each: np.abs(expected[each] - truth[each]) / bound[each] for each in AVERAGES}
+    summary = {
+        name: {
+            f"{each}_{unit}": float(values.max())
+            for each, by in drifts.items()
+            for unit, values in by.items()
+        }
+        for name, drifts in found.items()
+    }
+    for name, side in everyone.items():
+        summary[name]["output_max_abs"] = float(
+            np.abs(_test_output(given[-1], side) - original["test_output"]).max()
+        )
+        summary[name]["rho"] = float(
+            max(np.max(np.abs(side[each] - truth[each]) / bound[each]) for each in AVERAGES)
+        )
+    per_update = [
+        {
+            "update": at + 1,
+            "sides": {
+                name: {each: float(by["max_abs"][at].max()) for each, by in drifts.items()}
+                for name, drifts in found.items()
+            },
+        }
+        for at in range(len(given))
+    ]
+    return {
+        "keras": keras,
+        "momentum": momentum(keras),
+        "shape": list(given.shape[1:]),
+        "updates": per_update,
+        "sides": summary,
+        "rho_original": float(max(values.max() for values in allowed.values())),
+    }
+
+
+def _test_output(batch, side):
+    """(B, C, F, T): the last batch in the test phase, gamma being 1 and beta 0, in the precision
+    of the averages.
+    """
+    mean, spread = (
+        np.asarray(side[name])[-1][:, None, None] for name in ("running_mean", "divisor")
+    )
+    return (batch - mean) / spread
+
+
+def _drift(actual, expected):
+    gap = np.abs(np.asarray(actual, np.float64) - expected)
+    return {"max_abs": gap, "max_u": gap / (U * np.abs(expected))}
+
+
+def averages(keras, given):
+    """({name: (updates, C)} float64, {name: what float32 rounding allows}): the rule of that Keras
+    on the batches.
+
+    With m the momentum: B' = m B + (1 - m) b + u(2|m r| + 2|(1 - m) x| + |r'|), b the batch
+    statistic's own error: mean u(|mean| + mean|x|), variance 5u v + mean error^2, as both sides
+    add up in float64 (bounds.py, batch statistics).
+    """
+    _, momentum, eps, follows = _rule(keras)
+    wide = given.astype(np.float64)
+    mean, variance = wide.mean(axis=(1, 3, 4)), wide.var(axis=(1, 3, 4))
+    of_mean = U * (np.abs(mean) + np.abs(wide).mean(axis=(1, 3, 4)))
+    of_variance = 5 * U * variance + of_mean**2
+    statistic = follows(variance, eps)
+    moved = {
+        "running_mean": (mean, of_mean, np.zeros(mean.shape[1])),
+        "running_std": (statistic, of_variance * statistic / variance, np.ones(mean.shape[1])),
+    }
+    found = {name: _moving(momentum, *parts) for name, parts in moved.items()}
+    return {name: value for name, (value, _) in found.items()}, {
+        name: bound for name, (_, bound) in found.items()
+    }
+
+
+def _moving(momentum, statistic, error, start):
+    running, bound, values, bounds = start, np.zeros_like(start), [], []
+    for new, own in zip(statistic, error, strict=True):
+        kept, added = momentum * running, (1 - momentum) * new
+        running = kept + added
+        bound = (
+            momentum * bound
+            + (1 - momentum) * own
+            + U * (2 * np.abs(kept) + 2 * np.abs(added) + np.abs(running))
+        )
+        values.append(running)
+        bounds.append(bound)
+    return np.stack(values), np.stack(bounds)
+
+
+def divisor(keras, stored):
+    """What (x - mean) is divided by in the test phase, float64, from running_std."""
+    return 1 / dialect(keras)[0](stored, _rule(keras)[2])
+
+
+def momentum(keras):
+    """The default momentum of that Keras."""
+    return _rule(keras)[1]
+
+
+def _rule(keras):
+    version = tuple(int(part) for part in keras.split("."))
+    return [row for row in RULES if row[0] <= version][-1]
+
+
+def original(stack, given, progress=None):
+    """{"running_mean", "running_std": (updates, C), "test_output": (B, C, F, T)}, float32: run now
+    or recalled.
+
+    stack: a name of stacks.STACKS. Raises CannotRun where its environment cannot be built or run.
+    """
+    stack, lane = stacks.STACKS[stack], stacks.LANES["reference"]
+    expect = {
+        **stack.packages,
+        "python": stack.python,
+        "floatx": lane.floatx,
+        "floatX": lane.floatx,
+        "optimizer": lane.optimizer,
+    }
+    program = {
+        path.name: sha256_of(path)
+        for path in sorted((recorders.RECORDER / "training").glob("*.py"))
+    }
+    key = key_of({"training": program, "batches": array_sha256(given), **expect})
+    path = default_folder() / "training" / f"{key}.h5"
+    if not path.exists():
+        job = stacks.Job("train phase", stack, lane, Path(), given, expect)
+        _train(job, path, progress)
+    try:
+        with h5py.File(path, "r") as file:
+            return {name: file[name][()] for name in (*AVERAGES, "test_output")}
+    except (OSError, KeyError) as error:
+        raise CannotRun(
+            f"{path}: the recorded moving averages cannot be read; remove that file and run again"
+        ) from error
+
+
+def _train(job, path, progress):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, suffix=".part"))
+    except OSError as error:
+        raise CannotRun(
+            f"{path.parent}: cannot be written ({error.strerror}); choose another folder "
+            "with PARITY_CACHE"
+        ) from error
+    try:
+        python = recorders.command_of(job.stack)[0]
+        trainer = recorders.Recorder(
+            job, folder, [python, "-W", "ignore", "-m", "reference.training"]
+        )
+        try:
+            while not trainer.poll(progress):
+                time.sleep(_POLL_S)
+            trainer.finish()
+        finally:
+            trainer.kill()
+        trainer.out.replace(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

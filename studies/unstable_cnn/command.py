@@ -1,0 +1,97 @@
+"""`python -m parity investigate`: why the CNN's results look unstable, by experiments on the
+original and on the port.
+"""
+
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import click
+
+OUT = Path("reports/out/investigation.json")
+ANSWERED, NOTHING_ANSWERED = 0, 2
+
+
+@click.command()
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    help="CNN0, CNN, CRNN or CRNN50 (repeatable); default: CNN0, CNN, CRNN.",
+)
+@click.option(
+    "--question",
+    "ids",
+    multiple=True,
+    metavar="ID",
+    help="Ask only this question (repeatable); --list names them.",
+)
+@click.option(
+    "--clips",
+    "clips",
+    multiple=True,
+    metavar="CLIP...",
+    help="Mel spectrograms (.npy) or audio files; default: the two published ones.",
+)
+@click.option("--list", "listed", is_flag=True, help="Name the questions and stop.")
+@click.option(
+    "-o",
+    "--output",
+    default=str(OUT),
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The JSON to write.",
+)
+@click.argument("more_clips", nargs=-1, metavar="[CLIP]...")
+def investigate(models, ids, clips, listed, output, more_clips):
+    """Find out why the CNN's results look unstable: each question ends in findings with their
+    evidence.
+
+    Writes investigation.json. Exit codes: 0 at least one question was answered, 2 none could be. A
+    run that is stopped goes on where it was.
+    """
+    from parity.studies.unstable_cnn import answering
+
+    chosen = answering.select(ids)
+    if listed:
+        for question in chosen:
+            click.echo(f"{question.id}\t{question.text}")
+        return
+    found = _investigate(chosen, models, (*clips, *more_clips), output)
+    sys.exit(
+        NOTHING_ANSWERED
+        if all(question["message"] for question in found["questions"])
+        else ANSWERED
+    )
+
+
+def _investigate(chosen, models, clips, output):
+    from parity import progress
+    from parity.document import to_json
+    from parity.files import atomic_write
+    from parity.provenance import environment, threads_per_worker
+    from parity.reports import investigation as drawn
+    from parity.reports import publish
+    from parity.studies.unstable_cnn import answering
+    from parity.studies.unstable_cnn.document import document
+    from parity.studies.unstable_cnn.subject import subject
+
+    started_s = time.perf_counter()
+    with progress.shown() as shown:
+        asked, left_out = subject(models, clips, shown)
+        questions = answering.answer_all(chosen, asked)
+    found = document(
+        questions,
+        data=asked.data,
+        environment=environment(threads_per_worker(1)),
+        clips=list(asked.clips),
+        left_out=left_out,
+        command=shlex.join(["parity", *sys.argv[1:]]),
+        seconds=time.perf_counter() - started_s,
+    )
+    drawn.validate(found, output)
+    atomic_write(output, to_json(found))
+    click.echo(drawn.text(drawn.read(output)), nl=False)
+    publish.redraw(output)
+    return found

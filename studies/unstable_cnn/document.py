@@ -1,0 +1,86 @@
+"""investigation.json: questions, findings, and a conclusion of at most 200 words (schema in
+reports/investigation.schema.json).
+"""
+
+from itertools import zip_longest
+
+from parity.document import now
+from parity.studies.unstable_cnn.finding import CARRIES_OVER, NEEDS_REAL
+
+FORMAT = 1
+MOST_WORDS = 200
+# The causes, what to do about them, and one sentence of each other question: what a reader wants to
+# know first.
+FIRST = (
+    "input-CNN",
+    "batch-CNN0",
+    "remedy-CNN",
+    "remedy-CNN0",
+    "input-agreement",
+    "input-CRNN",
+    "batch-controls",
+    "batch-whose",
+    "keras-parity",
+    "calling-state",
+    "front-end-tags",
+    "conditioning-decibel",
+)
+ON_STAND_INS = " (on stand-ins)"
+
+
+def document(questions, *, data, environment, command, seconds, clips=(), left_out=()):
+    """Put the questions' records together, under a conclusion drawn from their findings.
+
+    questions: [{id, question, message, stack, optimizer, optimizer_noise, findings: [record]}];
+    clips: names of those investigated;
+    left_out: [{clip, message}], those that could not be read.
+    """
+    return {
+        "format": FORMAT,
+        "created": now(),
+        "command": command,
+        "data": data,
+        "environment": environment,
+        "seconds": seconds,
+        "clips": list(clips),
+        "left_out": list(left_out),
+        "conclusion": conclusion(questions),
+        "questions": questions,
+    }
+
+
+def conclusion(questions):
+    """[{text, finding}]: sentences of the findings, at most MOST_WORDS in all: those of FIRST,
+    then in the order of the questions.
+
+    Of the others every question has its first sentence before any has its second. What needs the
+    real weights and was not run on them says nothing.
+    """
+    said = [
+        [
+            finding
+            for finding in question["findings"]
+            if finding["sentence"] and finding["scope"] != NEEDS_REAL
+        ]
+        for question in questions
+    ]
+    by_turn = [finding for turn in zip_longest(*said) for finding in turn if finding]
+    chosen, words = set(), 0
+    for finding in sorted(by_turn, key=_rank):
+        length = len(_text(finding).split())
+        if words + length <= MOST_WORDS:
+            words += length
+            chosen.add(finding["id"])
+    told = sorted(
+        (finding for findings in said for finding in findings if finding["id"] in chosen), key=_rank
+    )
+    return [{"text": _text(finding), "finding": finding["id"]} for finding in told]
+
+
+def _rank(finding):
+    return FIRST.index(finding["id"]) if finding["id"] in FIRST else len(FIRST)
+
+
+def _text(finding):
+    text = finding["sentence"]
+    return text.removesuffix(".") + ON_STAND_INS + "." if finding["scope"] == CARRIES_OVER else text

@@ -1,0 +1,206 @@
+"""The original on many batches, live (`python -m reference.batches`): one process for all of them.
+
+Its answer is kept in the cache folder by content, as traces are.
+"""
+
+import shutil
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.files import sha256_of
+from parity.recording import recorder as recorders
+from parity.recording import scheduler as recording
+from parity.recording import stacks
+from parity.recording.cache import default_folder, key_of, try_flock
+from parity.recording.trace import array_sha256
+from parity.studies.unstable_cnn.calls import LOGITS, Run
+from parity.studies.unstable_cnn.kept import program
+
+_POLL_S = 0.05
+_ENDED = object()
+
+
+def original(case, batches, **options):
+    """{label: Run} of the live original of `case`, called on one batch after the other in the
+    order given, in one process.
+
+    batches: {label: (B, 1, 96, 1366) float32, decibel}. Options: keep: names of layers, by default
+    the last one; optimizer: Theano's, by default fast_run; stack: a name of stacks.STACKS, by
+    default the case's; most: keep only so many values of each clip's output, at equal distances,
+    (B, most); threads: of BLAS and OpenMP, by default 1; progress: of parity.progress.
+    Raises CannotRun where it cannot be run, or the input is of another shape or dtype, or not
+    finite.
+    """
+    return originals({None: {"case": case, "batches": batches, **options}})[None]
+
+
+def originals(wanted, workers=2):
+    """{name: what `original` returns} for {name: its arguments}: those not in the cache run
+    `workers` side by side.
+    """
+    paths, waiting = {}, []
+    for name, asked in wanted.items():
+        paths[name], calls = _asked(**asked)
+        waiting += [] if paths[name].exists() else [calls]
+    with ExitStack() as leave:
+        for calls in waiting:
+            leave.callback(calls.close)
+        running = waiting[:workers]
+        while running:
+            running = [calls for calls in running if next(calls, _ENDED) is not _ENDED]
+            waiting = [calls for calls in waiting if calls.gi_frame]
+            running += [calls for calls in waiting if calls not in running][
+                : workers - len(running)
+            ]
+            time.sleep(_POLL_S)
+    return {name: read(path, wanted[name]["case"].model.layers) for name, path in paths.items()}
+
+
+def _asked(
+    case, batches, keep=None, optimizer="fast_run", stack=None, most=None, threads=1, progress=None
+):
+    """(where the answer is kept, the calls that make it: a generator, which works on at each step
+    and undoes all when closed).
+    """
+    for batch in batches.values():
+        stacks.check_batch(batch)
+    unknown = [name for name in keep or () if name not in case.model.layers]
+    if unknown:
+        raise CannotRun(
+            f"{case.model.name} has no layer {unknown[0]}; it has {', '.join(case.model.layers)}"
+        )
+    job = _job(case, stack or case.model.stack, optimizer, batches, threads)
+    more = {"batches": _rows(batches), "keep": list(keep or case.model.layers[-1:]), "most": most}
+    key = key_of(
+        {
+            "model": job.model,
+            "program": program(),
+            "weights": _weights_sha256(job.weights),
+            "clips": array_sha256(job.batch),
+            **more,
+            **job.expect,
+        }
+    )
+    path = default_folder() / "investigations" / f"{key}.h5"
+    return path, _calls(job, more, path, progress)
+
+
+def _job(case, stack, optimizer, batches, threads):
+    """A Job on the distinct clips of all batches."""
+    stack = stacks.STACKS[stack]
+    lane = next(
+        (
+            lane
+            for lane in stacks.LANES.values()
+            if (lane.floatx, lane.optimizer) == ("float32", optimizer)
+        ),
+        stacks.Lane(optimizer, "float32", optimizer),
+    )
+    expect = {
+        **stack.packages,
+        "python": stack.python,
+        **stacks.SETTINGS,
+        "floatx": lane.floatx,
+        "floatX": lane.floatx,
+        "optimizer": lane.optimizer,
+        "threads": str(threads),
+    }
+    clips = {array_sha256(clip): clip for batch in batches.values() for clip in batch}
+    return stacks.Job(
+        case.model.name,
+        stack,
+        lane,
+        Path(case.weights).absolute(),
+        np.stack(list(clips.values())),
+        expect,
+    )
+
+
+def _rows(batches):
+    """[[label, [which of the distinct clips, ...]], ...], clips numbered as they first occur."""
+    number = {}
+    return [
+        [label, [number.setdefault(array_sha256(clip), len(number)) for clip in batch]]
+        for label, batch in batches.items()
+    ]
+
+
+def _weights_sha256(path):
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise CannotRun(
+            f"{path}: the weights cannot be read ({error.strerror}); check the path"
+        ) from error
+
+
+def _calls(job, more, path, progress):
+    """Run the recorder and move its answer to `path`; yields while there is something to wait
+    for.
+    """
+    python = recorders.command_of(job.stack)[0]
+    with ExitStack() as leave:
+        folder = leave.enter_context(_scratch(path.parent))
+        lock = leave.enter_context(recording.compile_lock(job))
+        while not try_flock(lock):
+            yield
+        recorder = recorders.Recorder(
+            job,
+            folder,
+            [python, "-W", "ignore", "-m", "reference.batches"],
+            compile_lock=lock,
+            more=more,
+        )
+        leave.callback(recorder.kill)
+        while not recorder.poll(progress):
+            yield
+        recorder.finish()
+        recorder.out.replace(path)
+
+
+@contextmanager
+def _scratch(parent):
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, suffix=".part"))
+    except OSError as error:
+        raise CannotRun(
+            f"{parent}: cannot be written ({error.strerror}); choose another folder with "
+            "PARITY_CACHE"
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read(path, layers):
+    """{label: Run}, in the order of the calls; layers: of the model. Raises CannotRun where the
+    file cannot be read.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            groups = [file[str(at)] for at in range(len(file))]
+            return {group.attrs["label"]: _run(group, layers) for group in groups}
+    except (OSError, KeyError) as error:
+        raise CannotRun(
+            f"{path}: the recorded calls cannot be read; remove that file and run again"
+        ) from error
+
+
+def _run(group, layers):
+    outputs = {name: group["outputs"][name][()] for name in layers if name in group["outputs"]}
+    if "logits" in group:
+        outputs[LOGITS.format(layers[-1])] = group["logits"][()]
+    arriving = {name: tuple(array[()]) for name, array in group["arriving"].items()}
+    marks = [
+        tuple(group.attrs[f"{what}_{when}"] for when in ("before", "after"))
+        for what in ("parameters", "others")
+    ]
+    return Run(outputs, arriving, *marks)

@@ -1,0 +1,193 @@
+"""What `running_std` holds in a weight file, a deviation or a variance, told from its numbers and
+from what arrives.
+
+Keras up to 1.0.6 keeps a deviation under that name, from 1.0.7 on a variance. Every kind of
+evidence gives the share of resampled draws in which the deviation explains the file better: 1 for
+a deviation, 0 for a variance.
+"""
+
+import numpy as np
+
+from parity.studies.microscope.training import RULES
+from parity.studies.unstable_cnn import stored
+
+DEVIATION, VARIANCE = MEANINGS = ("deviation", "variance")
+POWER = {DEVIATION: 1, VARIANCE: 2}
+NORMAL_95 = 1.96  # half the width of a 95 % interval, in standard deviations
+SURE = 0.975  # of the draws, as in a 95 % interval
+# times: two expectations nearer than that are told apart by how far values are from normal, not by
+# what is kept
+APART = 1.5
+MOST_UPDATES = 20000
+INITIAL = 1.0  # Keras's running_std before training
+
+
+def jitter(remembered):
+    """Of the first layer, by itself: how much its stored spread moves from frame to frame, against
+    how much its stored mean does.
+
+    The mean of n normal values has the deviation s/sqrt(n), their deviation s/sqrt(2n), their
+    variance s^2 sqrt(2/n): over the mean's the spread's should be 1/sqrt(2), or sqrt(2) s = sqrt(2
+    spread). Returns {measured, expected: {meaning: value}, interval, share}; share is None where
+    nothing moves, or both should move nearly alike. The first and last eighth are left out: clips
+    begin and end there.
+    """
+    within = slice(len(remembered.mean) // 8, -(len(remembered.mean) // 8))
+    mean, spread = np.diff(remembered.mean[within]), np.diff(remembered.spread[within])
+    expected = {DEVIATION: 0.5**0.5, VARIANCE: float(np.sqrt(2 * remembered.spread[within].mean()))}
+    if (
+        not mean.any()
+        or not spread.any()
+        or 1 / APART < expected[VARIANCE] / expected[DEVIATION] < APART
+    ):
+        return {"measured": None, "expected": expected, "interval": None, "share": None}
+    rng, ratios = np.random.default_rng(stored.SEED), []
+    for _ in range(stored.RESAMPLES):
+        drawn = stored.blocks(rng, len(mean))
+        ratios.append(spread[drawn].std() / mean[drawn].std())
+    return {
+        "measured": float(spread.std() / mean.std()),
+        "expected": expected,
+        "interval": stored.interval(ratios),
+        "share": _share(
+            {name: np.abs(np.log(np.divide(ratios, value))) for name, value in expected.items()}
+        ),
+    }
+
+
+def misfit(jitters, what):
+    """How far, as a logarithm, a file's jitter is from what it should be where the file keeps
+    `what`.
+    """
+    return float(np.log(jitters["measured"] / jitters["expected"][what]))
+
+
+def calibrated(jitters, misfits):
+    """The share for a deviation by the jitter alone, with the error that the method itself makes
+    on files known by other evidence.
+
+    jitters: of `jitter`; misfits: of those files, at least one. Resampling only tells how much
+    chance there is. Together with the root mean square of so few misfits it gives Student's t of
+    as many degrees of freedom (Student 1908), one density for each meaning.
+    """
+    low, high = np.log(jitters["interval"])
+    scale = np.sqrt(((high - low) / (2 * NORMAL_95)) ** 2 + np.mean(np.square(misfits)))
+    density = {
+        what: (1 + (misfit(jitters, what) / scale) ** 2 / len(misfits)) ** (-(len(misfits) + 1) / 2)
+        for what in MEANINGS
+    }
+    return float(density[DEVIATION] / sum(density.values()))
+
+
+def slope(arriving, remembered):
+    """Of a layer behind: the power of the arriving deviation that the stored spread follows over
+    the channels, whatever the scale.
+
+    arriving: {meaning: deviation (n,) of what arrives where the layers before are read so};
+    remembered: Stored.
+    Returns {measured: {meaning: slope}, interval: {...}, share}: a deviation should follow its
+    first power, a variance its second.
+    """
+    rng, slopes = np.random.default_rng(stored.SEED), {name: [] for name in MEANINGS}
+    for _ in range(stored.RESAMPLES):
+        drawn = rng.integers(0, len(remembered.spread), len(remembered.spread))
+        for name, deviation in arriving.items():
+            slopes[name].append(_slope(deviation[drawn], remembered.spread[drawn]))
+    return {
+        "measured": {
+            name: _slope(deviation, remembered.spread) for name, deviation in arriving.items()
+        },
+        "interval": {name: stored.interval(values) for name, values in slopes.items()},
+        "share": _share(
+            {name: np.abs(np.subtract(slopes[name], POWER[name])) for name in MEANINGS}
+        ),
+    }
+
+
+def _slope(deviation, spread):
+    x, y = np.log(deviation), np.log(spread)
+    x = x - x.mean()
+    return float(x @ y / (x @ x))
+
+
+def level(distances):
+    """How well each meaning lets the stored statistics be met, by the correction of the input that
+    suits it best.
+
+    distances: {(meaning, correction): {layer: (clips, n)}}, nats a value. Returns {measured:
+    {meaning: (nats, correction)}, share}.
+    """
+    draws = stored.resampled(distances)
+    best = {
+        name: min(
+            (stored.score(by), correction)
+            for (of, correction), by in distances.items()
+            if of == name
+        )
+        for name in MEANINGS
+    }
+    return {
+        "measured": best,
+        "share": _share(
+            {
+                name: np.min([draws[key] for key in draws if key[0] == name], axis=0)
+                for name in MEANINGS
+            }
+        ),
+    }
+
+
+def _share(misfit):
+    """The share of draws in which a deviation misfits less; misfit: {meaning: (draws,)}."""
+    return float(np.mean(misfit[DEVIATION] < misfit[VARIANCE]))
+
+
+def histories(value):
+    """How training on frames that are always zero can have left exactly `value`, float32: [(first
+    Keras, updates, then Keras, updates)].
+
+    A moving average of a known target is followed in float32, bit for bit, from Keras's 1 or from
+    where an older Keras had come to rest; "then" is None where one Keras did it all.
+    """
+    value, found = np.float32(value), []
+    for first, (at, rest) in ((rule[0], _follow(rule, INITIAL, value)) for rule in RULES):
+        found += [(_text(first), at, None, None)] if at else []
+        found += [
+            (_text(first), None, _text(rule[0]), then)
+            for rule in RULES
+            if rule[0] > first and (then := _follow(rule, rest, value)[0])
+        ]
+    return found
+
+
+def _follow(rule, start, value):
+    """(number of updates after which the average is `value`, or None; where it comes to rest)."""
+    _, momentum, eps, follows = rule
+    kept, added = np.float32(momentum), np.float32(1 - momentum) * np.float32(follows(0.0, eps))
+    average, at = np.float32(start), None
+    for update in range(1, MOST_UPDATES):
+        moved = np.float32(kept * average + added)
+        at = update if at is None and moved == value else at
+        if moved == average:
+            break
+        average = moved
+    return at, average
+
+
+def _text(version):
+    return ".".join(map(str, version))
+
+
+def judge(shares):
+    """(meaning, confidence) from the shares of all evidence: what all that is sure agrees on, and
+    the least sure of that.
+
+    shares: values of 0 to 1, None for evidence there is not. (None, None) where nothing is sure,
+    or what is sure disagrees.
+    """
+    known = [share for share in shares if share is not None]
+    for meaning, of in ((DEVIATION, known), (VARIANCE, [1 - share for share in known])):
+        sure = [share for share in of if share >= SURE]
+        if sure and not any(share <= 1 - SURE for share in of):
+            return meaning, min(sure)
+    return None, None

@@ -1,0 +1,284 @@
+"""The command line: `python -m tagger tag|evaluate|calibrate|melgram|convert|inspect|compare`.
+
+Exit codes: 0 everything done, 1 some files failed (or figures differ), 2 nothing could be done.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from parity.port.sentences import shown
+from tagger.quiet import decoders_silenced
+
+FILE = click.Path(path_type=Path)
+MODELS = "CRNN, CRNN50, CNN0, CNN"
+NOTHING = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+def commands():
+    """Tag music with the Chainer port of the 2016 taggers CRNN (10 genres), CRNN50, CNN0 and CNN
+    (50 tags).
+
+    Published weights are looked for below PARITY_DATA, then in the cache that `make fixtures`
+    fills.
+    """
+
+
+def _options(*options):
+    def add(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _model(default):
+    return click.option(
+        "-m", "--model", default=default, show_default=True, metavar="NAME", help=f"{MODELS}."
+    )
+
+
+FRONT_END = click.option(
+    "--front-end",
+    type=click.Choice(["today", "2016"]),
+    default="today",
+    show_default=True,
+    help="Resampler: soxr's, or resampy 0.2.2's as the published predictions had it.",
+)
+NETWORK = (
+    click.option(
+        "--weights", type=FILE, help="Keras HDF5, converted npz, or .model of the published port."
+    ),
+    click.option(
+        "--seeded", is_flag=True, help="Try the program on stand-in weights. Tags mean nothing."
+    ),
+    click.option(
+        "--correction",
+        metavar="NAME",
+        help=(
+            "Change the input to what the weights may have been trained on "
+            "(port/corrections.py). Off by default."
+        ),
+    ),
+    click.option(
+        "--frames",
+        type=click.Choice(["centre", "all"]),
+        default="centre",
+        show_default=True,
+        help="The middle 29.12 s, or every 29.12 s of the track and their mean.",
+    ),
+    FRONT_END,
+)
+TAGGING = (
+    *NETWORK,
+    click.option(
+        "--calibration",
+        type=FILE,
+        metavar="FILE.npz",
+        help="Statistics of `calibrate` for CNN0 in place of its batch's. Off by default.",
+    ),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1),
+        default=8,
+        show_default=True,
+        help=(
+            "Clips the network takes at a time. CNN0's tags depend on it unless it is "
+            "calibrated, the others' do not."
+        ),
+    ),
+)
+
+
+@commands.command()
+@click.argument("audio", nargs=-1, required=True, metavar="AUDIO...")
+@_options(_model("CRNN"), *TAGGING)
+@click.option(
+    "--top", type=click.IntRange(1), default=10, show_default=True, help="How many tags per track."
+)
+@click.option(
+    "--percent/--score",
+    "in_percent",
+    default=True,
+    help="In tables and pictures; json and csv have both.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+)
+@click.option(
+    "--plot", type=FILE, metavar="FILE", help="Also draw bars, a panel per track: .svg or .png."
+)
+def tag(
+    audio,
+    model,
+    weights,
+    seeded,
+    correction,
+    frames,
+    front_end,
+    calibration,
+    batch_size,
+    top,
+    in_percent,
+    form,
+    plot,
+):
+    """Tags of AUDIO: files, folders and patterns; wav, flac, ogg and mp3."""
+    from tagger import commands as steps
+
+    unit = "percent" if in_percent else "score"
+    network = steps.network(model, weights, seeded, correction, calibration)
+    return steps.tag(
+        network, audio, steps.Cut(frames, front_end, batch_size), top, unit, form, plot
+    )
+
+
+@commands.command()
+@click.argument("clips", nargs=-1, required=True, metavar="CLIPS...")
+@_options(_model("CNN0"), *NETWORK)
+@click.option(
+    "-o",
+    "--out",
+    type=FILE,
+    required=True,
+    metavar="FROZEN.npz",
+    help="Where to write the statistics.",
+)
+def calibrate(clips, model, weights, seeded, correction, frames, front_end, out):
+    """Freeze CNN0's batch statistics at those of CLIPS (audio files, folders, patterns), for `tag
+    -m CNN0 --calibration`.
+    """
+    from tagger import commands as steps
+
+    return steps.calibrate(
+        steps.network(model, weights, seeded, correction), clips, out, frames, front_end
+    )
+
+
+@commands.command()
+@click.argument("audio", type=FILE)
+@click.argument("out", type=FILE, metavar="OUT.npy")
+@FRONT_END
+def melgram(audio, out, front_end):
+    """Write the mel spectrogram of AUDIO's middle 29.12 s: float32 (1,1,96,1366), dB."""
+    from tagger import commands as steps
+
+    return steps.melgram(audio, out, front_end)
+
+
+@commands.command()
+@click.argument("source", type=FILE, metavar="IN.h5")
+@click.argument("target", type=FILE, metavar="OUT.npz")
+@click.option(
+    "-m",
+    "--model",
+    metavar="NAME",
+    help=f"{MODELS}; recognised from the file where it is not given.",
+)
+def convert(source, target, model):
+    """Convert Keras HDF5 weights (or a .model of the published port) to an npz of this port, with
+    its provenance.
+    """
+    from tagger import commands as steps
+
+    return steps.convert(source, target, model)
+
+
+@commands.command()
+@click.argument("file", type=FILE)
+def inspect(file):
+    """Print the parameters in a weight file: names, shapes, what running_std holds, whose Keras,
+    sha256.
+    """
+    from tagger import commands as steps
+
+    return steps.inspect(file)
+
+
+@commands.command()
+@click.argument("table", type=FILE, metavar="TABLE.json")
+@click.option(
+    "--front-end", type=click.Choice(["today", "2016"]), default="2016", show_default=True
+)
+@click.option(
+    "--limit",
+    type=float,
+    default=0.005,
+    show_default=True,
+    help="Percentage points a figure may be off.",
+)
+def compare(table, front_end, limit):
+    """Tag the clips of a published table (fixtures/published.json) and print how far each figure
+    is off.
+    """
+    from tagger.comparing import compare as run
+
+    return run(table, front_end, limit)
+
+
+@commands.command()
+@click.argument("folder", type=FILE, metavar="FOLDER_OF_GENRES")
+@_options(_model("CRNN"), *TAGGING)
+@click.option(
+    "--results",
+    type=FILE,
+    metavar="FILE.csv",
+    help=(
+        "Write each track's result here as it comes; a second run goes on where the first stopped."
+    ),
+)
+@click.option(
+    "--plot", type=FILE, metavar="FILE", help="Also draw the confusion matrix: .svg or .png."
+)
+def evaluate(
+    folder,
+    model,
+    weights,
+    seeded,
+    correction,
+    frames,
+    front_end,
+    calibration,
+    batch_size,
+    results,
+    plot,
+):
+    """Accuracy, confusion matrix and recall on FOLDER_OF_GENRES/<tag>/<audio files>; bad files are
+    named and left out.
+    """
+    from tagger import commands as steps
+    from tagger.evaluating import evaluate as run
+
+    network = steps.network(model, weights, seeded, correction, calibration)
+    return run(network, folder, steps.Cut(frames, front_end, batch_size), results, plot)
+
+
+def main(arguments=None):
+    """Run a command; returns the exit code."""
+    with decoders_silenced():
+        return _run(arguments)
+
+
+def _run(arguments):
+    try:
+        return commands(arguments, prog_name="python -m tagger", standalone_mode=False) or 0
+    except ValueError as error:  # AudioError, WeightsError, NotFound ..: each is one sentence
+        click.echo(f"tagger: {shown(error)}", err=True)
+        return NOTHING
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("tagger: stopped", err=True)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

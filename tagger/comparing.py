@@ -1,0 +1,108 @@
+"""A published table of predictions beside what the port says now."""
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+
+from parity.port.models import MODELS, load
+from parity.port.sentences import shown
+from tagger.audio import melgram
+from tagger.locate import NotFound, find, weights_of
+from tagger.tagging import percent_of, predict
+
+SUCH_AS = "give one such as fixtures/published.json"
+
+
+def compare(table, front_end, limit):
+    """Print each figure of a published table with the port's; 0 where all are within `limit`
+    points in the same order, else 1.
+    """
+    published = read_table(table)
+    faults = 0
+    for row in differences(published, front_end):
+        faults += row["difference"] > limit or not row["same_order"]
+        order = "same order" if row["same_order"] else "ANOTHER ORDER"
+        click.echo(
+            f"{row['model']:<5} {row['clip']:<36} {row['figures']} figures, largest "
+            f"difference {row['difference']:.4f} "
+            f"points ({row['tag']}), {order}"
+        )
+    click.echo(
+        f"front end {front_end}: {'all' if not faults else 'not all'} within {limit} "
+        "points and in the published order"
+    )
+    return 1 if faults else 0
+
+
+def read_table(path):
+    """{"clips": [relative path], "models": {model: [{tag: percent}, ..]}} from a JSON file;
+    ValueError for another.
+    """
+    try:
+        table = json.loads(Path(path).read_text())
+        fault = next(_faults(table["clips"], table["models"].items()), None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{shown(path)} is no table of predictions; {SUCH_AS}") from error
+    if fault:
+        raise ValueError(f"{shown(path)} {fault}; {SUCH_AS}")
+    return table
+
+
+def _faults(clips, models):
+    if not clips or not models:
+        yield f"names no {'model' if clips else 'clip'}"
+    for model, rows in models:
+        if model not in MODELS:
+            yield f"has figures of {shown(model)}, which is no model"
+        elif len(rows) != len(clips):
+            yield "has not one row per clip"
+        elif not all(rows):
+            yield f"has a row of {model} without a figure"
+        else:
+            unknown = sorted({tag for row in rows for tag in row} - set(MODELS[model].tags))
+            yield from (
+                f"has a figure for {shown(tag)}, which is no tag of {model}" for tag in unknown
+            )
+            yield from (
+                f"has {figure!r} for a figure"
+                for row in rows
+                for figure in row.values()
+                if not isinstance(figure, (int, float))
+            )
+
+
+def differences(table, front_end):
+    """One dict per model and clip: how many figures, the largest difference in percentage points,
+    its tag, the order.
+    """
+    clips = np.concatenate(
+        [melgram(_found(path), front_end) for path in table["clips"]]
+    )  # (B,1,96,1366), one batch
+    for model, rows in table["models"].items():
+        tagger = load(model, weights_of(model))
+        for clip, published, percents in zip(
+            table["clips"], rows, percent_of(predict(tagger, clips)), strict=True
+        ):
+            actual = dict(zip(tagger.tags, percents.tolist(), strict=True))
+            off = {tag: abs(actual[tag] - figure) for tag, figure in published.items()}
+            best = sorted(actual, key=actual.get, reverse=True)[: len(published)]
+            worst = max(off, key=off.get)
+            yield {
+                "model": model,
+                "clip": clip,
+                "figures": len(off),
+                "difference": off[worst],
+                "tag": worst,
+                "same_order": best == list(published),
+            }
+
+
+def _found(clip):
+    path = find(clip)
+    if path is None:
+        raise NotFound(
+            f"{clip} is not here; run make fixtures or set PARITY_DATA to a folder that holds it"
+        )
+    return path

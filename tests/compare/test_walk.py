@@ -1,0 +1,108 @@
+"""The walk along a recorded original: what the port is given, and what becomes of steps that are
+missing, misplaced or broken.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from parity.compare.walk import network_order, walk
+
+
+class Layer(NamedTuple):
+    name: str
+    kind: str
+    inbound: list
+
+
+class Recorded:
+    """A trace in memory: doubling, then adding one, then squaring."""
+
+    def __init__(self):
+        x = np.array([[1.5, -2.0]], np.float32)
+        outputs = {"input_1": x, "double": 2 * x, "add": 2 * x + 1, "square": (2 * x + 1) ** 2}
+        names = list(outputs)
+        self.outputs = outputs
+        self.layers = {
+            name: Layer(name, "Lambda" if at else "InputLayer", names[at - 1 : at] if at else [])
+            for at, name in enumerate(names)
+        }
+
+    def read(self, name):
+        return self.outputs[name]
+
+
+STEPS = {"double": lambda x: 2 * x, "add": lambda x: x + np.float32(1), "square": lambda x: x * x}
+
+
+def taken(steps):
+    return {step.layer.name: step for step in walk(Recorded(), steps)}
+
+
+def test_network_order_leaves_the_input_out():
+    assert network_order(Recorded()) == ["double", "add", "square"]
+
+
+def test_a_right_port_is_given_the_original_input_and_its_own():
+    steps = taken(STEPS)
+    assert list(steps) == ["double", "add", "square"]
+    assert all(
+        np.array_equal(step.isolated.actual, step.expected) and step.isolated.fault is None
+        for step in steps.values()
+    )
+    assert steps["square"].chained.given is steps["square"].given, "equal inputs are run once"
+
+
+def test_the_chain_runs_on_its_own_output_and_the_isolated_layer_on_the_original():
+    steps = taken({**STEPS, "double": lambda x: 3 * x})
+    assert np.array_equal(steps["add"].isolated.actual, steps["add"].expected)
+    assert np.array_equal(steps["add"].chained.given, [[4.5, -6.0]])
+    assert np.array_equal(steps["square"].chained.actual, [[30.25, 25.0]])
+
+
+def test_a_wrong_sign_of_zero_is_not_the_same_input():
+    recorded = Recorded()
+    recorded.outputs["double"] = np.zeros((1, 2), np.float32)
+    given = {}
+    steps = {
+        **STEPS,
+        "double": lambda x: -np.zeros_like(x),
+        "add": lambda x: given.setdefault(len(given), x) + np.float32(1),
+    }
+    list(walk(recorded, steps))
+    assert [np.signbit(x).any() for x in given.values()] == [False, True]
+
+
+def test_a_missing_step_is_a_fault_and_the_chain_stays_broken():
+    steps = taken({name: STEPS[name] for name in ("double", "square")})
+    assert steps["add"].isolated.fault == "the port has no layer add"
+    assert steps["square"].isolated.fault is None
+    assert steps["square"].chained.fault == "the chain broke at add: the port has no layer add"
+
+
+def test_a_step_that_raises_is_a_fault_of_that_layer_alone():
+    def broken(x):
+        raise RuntimeError("no such kernel")
+
+    steps = taken({**STEPS, "double": broken})
+    assert steps["double"].isolated.fault == "the port's double raised RuntimeError: no such kernel"
+    assert steps["add"].isolated.fault is None
+
+
+def test_a_step_that_returns_no_array_is_a_fault():
+    assert (
+        "returned list, expected a NumPy array"
+        in taken({**STEPS, "add": list})["add"].isolated.fault
+    )
+
+
+def test_steps_in_another_order_break_the_chain_where_they_part():
+    steps = taken({name: STEPS[name] for name in ("add", "double", "square")})
+    assert "another order (add double square)" in steps["double"].chained.fault
+    assert all(step.isolated.fault is None for step in steps.values())
+
+
+@pytest.mark.parametrize("extra", ["unknown", "input_2"])
+def test_a_step_only_the_port_has_does_not_disturb_the_others(extra):
+    assert all(step.chained.fault is None for step in taken({extra: lambda x: x, **STEPS}).values())

@@ -1,0 +1,115 @@
+"""The list of what is tested: complete, by kind, and refused in a sentence where a name is not in
+it.
+"""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from parity.cli import main
+from parity.diagnose import listing
+from parity.diagnose.tables import combined, made, registered
+from tests.diagnose.planting import SUBJECTS
+from tests.diagnose.test_named import hidden
+from tests.diagnose.test_other_statistics import long
+
+
+def listed(*arguments):
+    result = CliRunner().invoke(main, ["hypotheses", *arguments])
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("kind", SUBJECTS)
+def test_every_hypothesis_that_is_asked_is_listed(kind):
+    subject = SUBJECTS[kind](np.random.default_rng(1))
+    known = set(listing.names(subject.layer.kind))
+    asked = {
+        name
+        for name, maker in {**registered(subject), **combined(subject)}.items()
+        if made(subject, maker) is not None
+    }
+    assert asked - known == set() and len(asked) > 5
+
+
+MORE = {
+    "BatchNormalization of long channels": lambda rng: long(rng, "BatchNormalization batch 1.1.0")
+}
+
+
+def test_every_listed_hypothesis_decides_something_somewhere():
+    """Names that no layer here could show would be names that nothing tests."""
+    shown = {}
+    for make in (SUBJECTS | MORE).values():
+        subject = make(np.random.default_rng(1))
+        cannot_show = hidden(subject)
+        shown.setdefault(subject.layer.kind, set()).update(
+            name
+            for name, maker in {**registered(subject), **combined(subject)}.items()
+            if name not in cannot_show and made(subject, maker) is not None
+        )
+    # the list is of every Keras; two of its normalisations are not among the subjects
+    asked = {
+        kind: set(listing.names(kind)) for kind in listing.KINDS if kind != "BatchNormalization"
+    }
+    asked["BatchNormalization"] = {
+        name
+        for make in (SUBJECTS | MORE).values()
+        for subject in (make(np.random.default_rng(1)),)
+        if subject.layer.kind == "BatchNormalization"
+        for name in {**registered(subject), **combined(subject)}
+    }
+    assert {
+        kind: sorted(names - shown[kind]) for kind, names in asked.items() if names - shown[kind]
+    } == {}
+
+
+def test_the_list_holds_dialects_and_what_is_found_out():
+    code, text = listed()
+    lines = text.splitlines()
+    assert code == 0 and {line.split("\t")[0] for line in lines} == set(listing.KINDS)
+    for line in (
+        "BatchNormalization\teps 2e-05 instead of 1e-05",
+        "Convolution2D\tkernels not flipped",
+        "BatchNormalization\tstandard deviation taken for a variance (Keras 1.0.7), eps 1e-06",
+        "BatchNormalization\t[The eps, for each formula of 1/spread, that gives the gains seen]",
+    ):
+        assert line in lines
+    assert {line.split("\t")[0] for line in listed("--layer-kind", "GRU")[1].splitlines()} == {
+        "GRU"
+    }
+
+
+def test_a_name_says_where_it_is_asked():
+    assert listed("bias left out") == (
+        0,
+        "Convolution2D\tbias left out\nGRU\tbias left out\nDense\tbias left out\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["kernels not fliped"],
+            (
+                "no hypothesis called 'kernels not fliped'; did you mean kernels not "
+                "flipped? Known: kernels not flipped; "
+            ),
+        ),
+        (["kernels not fliped"], " more, which `parity hypotheses` lists"),
+        (
+            ["--layer-kind", "Conv2D"],
+            (
+                "no layer kind called 'Conv2D'; did you mean Convolution2D? Known: "
+                "BatchNormalization; Convolution2D"
+            ),
+        ),
+        (
+            ["--layer-kind", "GRU", "kernels not flipped"],
+            "no hypothesis called 'kernels not flipped'",
+        ),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(arguments, said):
+    code, text = listed(*arguments)
+    assert code == 2 and said in text

@@ -1,0 +1,207 @@
+"""What an answer that is kept depends on, which answers are kept at all, and when Theano's
+optimizer may stand in.
+"""
+
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+from small_networks import subject, two_clips
+
+from parity.errors import CannotRun
+from parity.studies.unstable_cnn import answering, kept, noise, sources
+from parity.studies.unstable_cnn.calls import FAST, PLAIN
+from parity.studies.unstable_cnn.finding import Finding
+
+FIGURE = {"what": "share", "value": 1.0, "unit": ""}
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """asked(ask, about=subject(), holds=True): the record of what `ask` answers; holds: whether
+    the original agrees with itself.
+    """
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(kept, "sha256_of", str)
+
+    def answer(ask, about=None, holds=True):
+        def measured(about, name):
+            if holds is None:
+                raise CannotRun("no Keras here")
+            return {
+                "max_abs": 0.0,
+                "logits_max_abs": 0.0,
+                "ratio": 0.5 if holds else 2.0,
+                "holds": holds,
+            }
+
+        monkeypatch.setattr(noise, "measured", measured)
+        monkeypatch.setitem(
+            sys.modules, "parity.studies.unstable_cnn.weather", types.SimpleNamespace(ask=ask)
+        )
+        (found,) = answering.answer_all(
+            [answering.Question("weather", "Does it rain?")], about or subject()
+        )
+        return found
+
+    return answer
+
+
+def finding(**changed):
+    return Finding(
+        **{
+            "id": "one",
+            "claim": "It rains.",
+            "verdict": "proved",
+            "effect": FIGURE,
+            "advice": "Nothing.",
+            "scope": "measured on the real weights",
+            "evidence": [],
+            **changed,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("holds", "optimizer", "said"),
+    [
+        (True, FAST, "fast_run"),
+        (False, PLAIN, "fast_run; None for CNN0 (they differ by more than rounding)"),
+        (None, PLAIN, "fast_run; None for CNN0 (not shown to agree)"),
+    ],
+)
+def test_the_optimizer_stands_in_only_where_the_original_agrees_with_itself(
+    asked, holds, optimizer, said
+):
+    ran = []
+    found = asked(
+        lambda about: ran.append(about.asks("CNN0", {})["optimizer"]) or [finding()], holds=holds
+    )
+    assert ran == [optimizer]
+    assert found["optimizer"] == said
+    assert {name: of["holds"] for name, of in found["optimizer_noise"].items()} == (
+        {} if holds is None else {"CNN0": holds}
+    )
+
+
+def test_what_was_found_with_the_optimizer_is_asked_anew_without(asked):
+    ran = []
+    for holds in (True, True, False):
+        asked(lambda about: ran.append(dict(about.optimizers)) or [finding()], holds=holds)
+    assert ran == [{}, {"CNN0": PLAIN}]
+
+
+def test_noise_that_cannot_be_measured_loses_no_finding(asked):
+    found = asked(lambda about: [finding()], holds=None)
+    assert found["message"] is None
+    assert [each["id"] for each in found["findings"]] == ["one"]
+
+
+def test_an_answer_that_measured_nothing_is_asked_for_again(asked):
+    answers = [
+        finding(effect={**FIGURE, "value": None}, claim="no Keras here"),
+        finding(claim="It rains."),
+        finding(claim="never asked"),
+    ]
+    said = [asked(lambda about: [answers.pop(0)])["findings"][0]["claim"] for _ in range(3)]
+    assert said == ["no Keras here", "It rains.", "It rains."]
+
+
+def test_a_message_is_no_answer(asked):
+    def fails(about):
+        raise CannotRun("no Keras here")
+
+    assert asked(fails)["message"] == "no Keras here"
+    assert asked(lambda about: [finding()])["findings"]
+
+
+def test_the_order_of_the_clips_matters(asked):
+    ran, clips = [], two_clips()
+    for given in (clips, dict(reversed(clips.items())), clips):
+        asked(
+            lambda about: ran.append(list(about.clips)) or [finding()], about=subject(clips=given)
+        )
+    assert ran == [["first", "second"], ["second", "first"]]
+
+
+def test_an_answer_depends_on_what_its_module_computes_with_and_on_nothing_else():
+    of_batch, of_keras = (
+        sources.digests(f"parity.studies.unstable_cnn.{name}") for name in ("batch", "keras")
+    )
+    for path in (
+        "studies/unstable_cnn/batch.py",
+        "studies/unstable_cnn/batch_layers.py",
+        "parity/recording/trace.py",
+        "fixtures/synthesis.py",
+        "fixtures/published.json",
+        "port/functions/normalization.py",
+        "parity/__init__.py",
+    ):
+        assert path in of_batch, path
+    for path in (
+        "studies/unstable_cnn/front_end.py",
+        "studies/unstable_cnn/command.py",
+        "parity/cli.py",
+        "tagger/__main__.py",
+    ):
+        assert path not in of_batch, path
+    assert "studies/unstable_cnn/versions.py" in of_keras
+    assert not any(path.startswith("reports/") for path in (*of_batch, *of_keras))
+    assert {"numpy", "chainer", "scipy", "soxr", "soundfile"} <= set(sources.versions())
+
+
+def test_an_edited_file_or_another_release_makes_it_anew(monkeypatch, tmp_path):
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
+    made = []
+
+    def ask():
+        return kept.recalled(
+            "weather",
+            [],
+            lambda: made.append(1) or {"rain": len(made)},
+            "parity.studies.unstable_cnn.batch",
+        )
+
+    ask()
+    assert ask() == {"rain": 1}
+    honest = sources.digests("parity.studies.unstable_cnn.batch")
+    monkeypatch.setattr(
+        kept, "digests", lambda module: {**honest, "parity/recording/trace.py": "edited"}
+    )
+    assert ask() == {"rain": 2}
+    monkeypatch.setattr(kept, "versions", lambda: {**sources.versions(), "soxr": "0"})
+    assert ask() == {"rain": 3}
+
+
+def test_one_that_is_cut_short_is_made_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
+    made = [
+        kept.recalled(
+            "weather", [], lambda: {"rain": np.float64(1)}, "parity.studies.unstable_cnn.batch"
+        )
+    ]
+    (path,) = tmp_path.rglob("*.json")
+    path.write_text(path.read_text()[:5])
+    made.append(
+        kept.recalled("weather", [], lambda: {"rain": 2}, "parity.studies.unstable_cnn.batch")
+    )
+    assert made == [{"rain": 1}, {"rain": 2}] == [{"rain": 1}, json.loads(path.read_text())]
+
+
+def test_the_benchmark_leaves_out_the_answers_and_only_those(tmp_path):
+    from bench.investigate import without_answers
+
+    kept_files = (
+        "trace.h5",
+        "investigations/live.h5",
+        "investigations/noise.1.json",
+        "investigations/versions.2.json",
+    )
+    for name in (*kept_files, "investigations/batch.3.json", "investigations/input.4.json"):
+        (tmp_path / "cache" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cache" / name).write_text(name)
+    folder = without_answers(tmp_path / "cache", tmp_path / "at hand")
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*.*")} == set(kept_files)
+    assert (folder / "trace.h5").read_text() == "trace.h5"
