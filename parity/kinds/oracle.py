@@ -12,10 +12,10 @@ from contextlib import contextmanager
 import numpy as np
 
 from parity.errors import CannotRun
+from parity.kinds.api import ANY
 from parity.numerics.convolution import Convolution
 from parity.numerics.rounding import Scratch, as_channels, blocks
 
-ANY = object()
 _BASE = {"name": ANY, "trainable": ANY, "batch_input_shape": ANY, "input_dtype": ANY}
 _TRAINING_ONLY = {
     key: ANY

@@ -1,0 +1,245 @@
+"""What a layer kind is: one `LayerKind`, in one file, with one line in `parity.kinds.KINDS`.
+
+To add a kind, write a module that ends in a `LayerKind` and enter that in the package's `KINDS`.
+Only `keras_class`, `settings` and one of `move` (a layer that moves or chooses values and rounds
+nothing) and `reference` (any other) are needed; the rest says more about the layer:
+
+- `move(config, x)` gives the output in x's own dtype; nothing else has to be written then.
+- `reference(case)` gives a `Witness`: blocks of float64 values, each with how far float32 may
+  stray from it. Small layers compute theirs at once and return a `Whole`.
+- `variants` gives a table {name: maker} of what ports get wrong. A maker takes a `LayerCase` and
+  returns another one (`case.but(config=..., params=..., x=...)`), a Witness, or None where it does
+  not apply.
+- Element-wise activations are rows of `parity.kinds.activation.POINTWISE`: value, slope and own
+  rounding of each, which a dense or an activation layer looks up by its setting `activation`.
+- Pooling kinds share `parity.kinds.pooling.windows`, which hands all values of each window to a
+  function, and the table of variants that change the windows' geometry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.numerics.rounding import Moves, Witness
+
+ANY = object()  # a setting whose every value is computed
+BASE = dict.fromkeys(("name", "trainable", "batch_input_shape", "input_dtype"), ANY)
+TRAINING_ONLY = dict.fromkeys(
+    (
+        *("init", "inner_init", "momentum", "activity_regularizer", "W_constraint"),
+        *("b_constraint", "W_regularizer", "U_regularizer", "b_regularizer"),
+        *("gamma_regularizer", "beta_regularizer"),
+    ),
+    ANY,
+)
+IMAGE = {"dim_ordering": ("th",)}
+ELEMENT_COST = 24  # multiply-adds in the time an element-wise layer takes for one element
+
+
+@dataclass
+class LayerCase:
+    """One layer on one input: all that a formula may look at.
+
+    layer has .name, .kind and .config; params: Keras suffix -> array; x: the layer's input; keras:
+    the version that the original ran on.
+    """
+
+    kind: LayerKind
+    layer: Any
+    params: Mapping[str, np.ndarray]
+    x: np.ndarray
+    keras: str
+    facts: dict[str, Any] = field(default_factory=dict, repr=False)  # of the input, found once
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The layer's settings, as Keras described them."""
+        return self.layer.config
+
+    @cached_property
+    def witness(self) -> Witness:
+        """The oracle on this input, with its bound. Raises CannotRun for what it does not know."""
+        self.kind.check_settings(self.layer)
+        with _said_of(self):
+            return self.kind.reference(self)
+
+    def value(self) -> np.ndarray:
+        """The oracle's float64 output, whole."""
+        witness = self.witness
+        out = np.empty(witness.view)
+        with _said_of(self):
+            for where in witness.blocks():
+                out[where] = witness.value(where)
+        return out.reshape(witness.shape)
+
+    def but(self, config=None, params=None, x=None, keras=None) -> LayerCase:
+        """The same layer with some settings, parameters, another input or Keras version."""
+        settings = {**self.config, **(config or {})}
+        return replace(
+            self,
+            layer=SimpleNamespace(name=self.layer.name, kind=self.layer.kind, config=settings),
+            params={**self.params, **(params or {})},
+            x=self.x if x is None else x,
+            keras=keras or self.keras,
+            facts=self.facts if x is None and not config else {},
+        )
+
+    def channels(self, chosen) -> LayerCase:
+        """The layer on some channels (axis 1) alone, for kinds that treat each by itself."""
+        params = {key: value[chosen] for key, value in self.params.items()}
+        x = np.ascontiguousarray(self.x[:, chosen])
+        return replace(self, params=params, x=x, facts={})
+
+    def fact(self, name: str, find: Callable[[], Any]) -> Any:
+        """What `find` returns, found once for this input and these settings."""
+        if name not in self.facts:
+            self.facts[name] = find()
+        return self.facts[name]
+
+    def parameter(self, suffix: str) -> np.ndarray:
+        """One parameter in float64; CannotRun names the layer and what the weight file lacks."""
+        try:
+            return np.asarray(self.params[suffix], np.float64)
+        except KeyError:
+            raise CannotRun(
+                f"layer {self.layer.name} ({self.layer.kind}): the weights hold no "
+                f"{self.layer.name}_{suffix}; check the weight file"
+            ) from None
+
+    def bias(self, units: int) -> np.ndarray:
+        """The layer's bias in float64, or zeros where Keras was told to have none."""
+        return self.parameter("b") if self.config.get("bias", True) else np.zeros(units)
+
+
+Maker = Callable[[LayerCase], "LayerCase | Witness | None"]
+Makers = Mapping[str, Maker]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A float64 value and how far float32 may stray from it: an oracle, or a hypothesis."""
+
+    name: str
+    make: Maker
+
+    def witness(self, case: LayerCase) -> Witness | None:
+        """Its values and bound for this layer; None where it does not apply or does not fit."""
+        try:
+            made = self.make(case)
+            return made.witness if isinstance(made, LayerCase) else made
+        except CannotRun:
+            return None
+
+
+def none(case: LayerCase) -> Mapping[str, Any]:
+    """No variants."""
+    return {}
+
+
+def through_float64(case: LayerCase, d: np.ndarray) -> np.ndarray:
+    """The oracle on both inputs: for layers of few values."""
+    near = case.but(x=np.add(case.x, d, dtype=np.float64)).value()
+    return (near - case.value()).astype(np.float32)
+
+
+def elementwise(layer: Any, params: Mapping[str, np.ndarray]) -> int:
+    """About how many multiply-adds carrying a deviation through an element-wise layer takes."""
+    return int(np.prod(layer.shape)) * ELEMENT_COST
+
+
+def moved(case: LayerCase) -> Witness:
+    """The reference of a kind that moves values."""
+    return Moves(case.kind.move(case.config, case.x))
+
+
+def move_deviation(case: LayerCase, d: np.ndarray) -> np.ndarray:
+    """The deviation, moved as the values are."""
+    return np.ascontiguousarray(case.kind.move(case.config, d))
+
+
+@dataclass(frozen=True)
+class LayerKind:
+    """All that is known of one Keras class; see the module's docstring for how to write one.
+
+    Parameters
+    ----------
+    keras_class : name of the class in Keras 1.
+    settings : setting -> the values that `reference` computes, or ANY; others stop the run.
+    move : (config, x) -> output, for a layer that rounds nothing.
+    reference : the oracle, a Witness of a LayerCase. By default of `move`.
+    parameters : suffixes of the parameters in the weight file.
+    variants : {name: maker} of what ports get wrong in this layer.
+    combined : the same, of several faults at once; asked where no single one explains the output.
+    fits : groups of fits, which read a hypothesis off the output; where one group explains it, the
+        next is not asked. None: a gain or offset of some channels, or of all.
+    by_shape : fits to an output of another shape.
+    refusals : (name, test) of hypotheses that do not fit the layer's shapes; see diagnose.failing.
+    propagate : (case, d) -> O(x + d) - O(x), float32; d may be overwritten.
+    cost : (layer, params) -> multiply-adds that propagating a deviation takes.
+    affine : case -> (x, s, t), the output being s x + t element by element, or None. Given for
+        kinds a network may begin with: variants of the network's input are asked of them.
+    estimate : (case, found, actual) adds to survivors of the search what the output says of the
+        constants that their names state.
+    inspect : (case, output) -> more evidence for the layer's record, or None.
+    input_ranks : number of axes its input has in the networks proved so far.
+    channelwise : whether it treats each channel (axis 1) by itself.
+    passes_on : whether its output is its input.
+    beside_activation : whether ports are known to put an activation in its place.
+    """
+
+    keras_class: str
+    settings: Mapping[str, Any]
+    move: Callable[[Mapping[str, Any], np.ndarray], np.ndarray] | None = None
+    reference: Callable[[LayerCase], Witness] = moved
+    parameters: tuple[str, ...] = ()
+    variants: Callable[[LayerCase], Makers] = none
+    combined: Callable[[LayerCase], Makers] = none
+    fits: tuple[tuple[Callable, ...], ...] | None = None
+    by_shape: tuple[Callable, ...] = ()
+    refusals: Callable[[LayerCase], Iterable[tuple[str, Callable]]] = none
+    propagate: Callable[[LayerCase, np.ndarray], np.ndarray] | None = None
+    cost: Callable[[Any, Mapping[str, np.ndarray]], int] = elementwise
+    affine: Callable[[LayerCase], tuple | None] | None = None
+    estimate: Callable[[LayerCase, list, np.ndarray], None] | None = None
+    inspect: Callable[[LayerCase, np.ndarray], dict | None] | None = None
+    input_ranks: tuple[int, ...] = (4,)
+    channelwise: bool = False
+    passes_on: bool = False
+    beside_activation: bool = False
+
+    def check_settings(self, layer: Any) -> None:
+        """Raise CannotRun, naming layer and setting, for one that `reference` does not compute."""
+        known = {**BASE, **self.settings}
+        for setting, value in layer.config.items():
+            allowed = known.get(setting, ())
+            if allowed is not ANY and value not in allowed:
+                raise CannotRun(
+                    f"layer {layer.name} ({layer.kind}): the oracle does not compute "
+                    f"{setting}={value!r}; "
+                    f"it knows {', '.join(map(repr, allowed)) or 'no such setting'}"
+                )
+
+    def carry(self, case: LayerCase, d: np.ndarray) -> np.ndarray:
+        """O(x + d) - O(x), float32; d may be overwritten."""
+        usual = move_deviation if self.move else through_float64
+        return (self.propagate or usual)(case, d)
+
+
+@contextmanager
+def _said_of(case):
+    """Turn what NumPy says of shapes that do not fit into CannotRun, naming the layer."""
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise CannotRun(
+            f"layer {case.layer.name} ({case.layer.kind}): its parameters or settings do not fit "
+            f"an input of shape {tuple(case.x.shape)} ({error})"
+        ) from error
