@@ -231,14 +231,15 @@ def data():
 @data.command("list")
 def list_traces():
     """Show every recorded trace, most recently used first."""
-    from parity.recording.cache import TraceCache, limit_bytes
+    from parity.recording.cache import label_of, limit_bytes, trace_cache
 
-    cache = TraceCache()
-    entries = cache.list()
+    cache = trace_cache()
+    entries = cache.entries()
     for entry in entries:
         used = datetime.datetime.fromtimestamp(entry.last_used_s).strftime("%Y-%m-%d %H:%M")
         click.echo(
-            f"{used}  {entry.size_bytes / 1e6:7.0f} MB  {entry.path.stem[:12]}  {entry.label}"
+            f"{used}  {entry.size_bytes / 1e6:7.0f} MB  {entry.path.stem[:12]}  "
+            f"{label_of(entry.path)}"
         )
     total = sum(entry.size_bytes for entry in entries)
     click.echo(
@@ -250,9 +251,9 @@ def list_traces():
 @data.command()
 def clear():
     """Remove every recorded trace that no run is using."""
-    from parity.recording.cache import TraceCache
+    from parity.recording.cache import trace_cache
 
-    removed, freed, kept = TraceCache().clear()
+    removed, freed, kept = trace_cache().clear()
     click.echo(
         f"removed {removed} traces, {freed / 1e9:.2f} GB"
         + (f"; {kept} are in use and stay" if kept else "")

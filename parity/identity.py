@@ -16,11 +16,12 @@ from pathlib import Path
 
 from parity import room
 from parity.errors import CannotRun
-from parity.files import atomic_write, sha256_of
+from parity.files import sha256_of
 from parity.params import read_params
 from parity.recording.cache import default_folder
 from parity.recording.stacks import LANES, STACKS
 from parity.recording.trace import array_sha256
+from parity.store import Store, key_of
 
 HARNESS = ("numpy", "chainer")  # what computes the port's side
 DEFINITION = room("reference") / "models.py"
@@ -109,13 +110,15 @@ def described(port, case):
     everything it depends on.
     """
     keras = STACKS[case.model.stack].keras
-    kept = default_folder().parent / "ports" / f"{_port_key(port, case.model.name, keras)}.json"
+    key = _port_key(port, case.model.name, keras)
     try:
-        return json.loads(kept.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept = Store(default_folder().parent / "ports", ".json")
+    except CannotRun:  # a cache that cannot be written only costs time
+        return _describe(port, case, keras)
+    if (found := kept.load(key)) is None:
         found = _describe(port, case, keras)
-    with suppress(CannotRun):  # a cache that cannot be written only costs time
-        atomic_write(kept, json.dumps(found))
+        with suppress(CannotRun):
+            kept.write(key, json.dumps(found))
     return found
 
 
@@ -131,8 +134,8 @@ def _port_key(port, model, keras):
         spec.origin
     ] * bool(spec)
     versions = {name: version(name) for name in HARNESS}
-    return digest(
-        [port, model, keras, versions, [sha256_of(path) for path in files], sha256_of(__file__)]
+    return key_of(
+        port, model, keras, versions, [sha256_of(path) for path in files], sha256_of(__file__)
     )
 
 

@@ -4,7 +4,7 @@ originals.
 
 from parity.errors import CannotRun
 from parity.identity import identity
-from parity.recording.cache import TraceCache
+from parity.recording.cache import trace_cache
 from parity.recording.clips import batch
 from parity.recording.environments import is_built
 from parity.recording.stacks import LANES, STACKS, job
@@ -15,7 +15,7 @@ def cached(case, lane):
     """The path of a recorded trace, or None: a cache that cannot be opened holds none."""
     wanted = job(case.model.name, case.model.stack, lane, case.weights, batch(case.clips))
     try:
-        return TraceCache().find(wanted.key)
+        return trace_cache().find(wanted.key)
     except CannotRun:
         return None
 

@@ -2,13 +2,14 @@
 with.
 """
 
-import fcntl
 import importlib.metadata
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from parity.errors import CannotRun
 
@@ -31,19 +32,22 @@ def python_of(stack):
     """
     check_compiler()
     python = WORK / stack.name / "bin" / "python"
-    with open_lock(WORK / f"{stack.name}.lock") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once build it once
+    with lock_in_work(WORK / f"{stack.name}.lock"):  # two runs at once build it once
         if not is_built(stack):
             _build(stack.name)
     check_headers(python)
     return python
 
 
-def open_lock(path):
-    """An open file to put a flock on. Raises CannotRun where the work folder cannot be written."""
+def lock_in_work(path, blocking=True):
+    """The lock at `path` in the work folder, taken; None where it is busy and not `blocking`."""
+    lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return open(path, "w")
+        lock.acquire(blocking=blocking)
+        return lock
+    except Timeout:
+        return None
     except OSError as error:
         raise CannotRun(
             f"{path}: cannot be written ({error.strerror}); the recorders' environments "

@@ -15,6 +15,7 @@ import numpy as np
 
 from parity import room
 from parity.errors import CannotRun
+from parity.recording.cache import positive
 from parity.recording.environments import WORK, python_of
 
 RECORDER = room("reference")
@@ -51,21 +52,12 @@ def sources_sha256():
 
 
 def timeout_s():
-    """PARITY_RECORDER_TIMEOUT_S, 900 by default. Raises CannotRun for what is no positive
-    number.
-    """
-    text = os.environ.get("PARITY_RECORDER_TIMEOUT_S") or str(DEFAULT_TIMEOUT_S)
-    try:
-        limit_s = float(text)
-    except ValueError:
-        limit_s = -1.0
-    if not limit_s > 0:
-        raise CannotRun(f"PARITY_RECORDER_TIMEOUT_S is {text!r}; give a positive number of seconds")
-    return limit_s
+    """PARITY_RECORDER_TIMEOUT_S, 900 by default."""
+    return positive("PARITY_RECORDER_TIMEOUT_S", DEFAULT_TIMEOUT_S, "seconds")
 
 
 class Recorder:
-    """One running recorder. `folder` holds all it reads and writes; `compile_lock` is closed once
+    """One running recorder. `folder` holds all it reads and writes; `compile_lock` is released once
     it has compiled.
 
     more: what else its job file says. Raises CannotRun where it cannot be started.
@@ -143,7 +135,7 @@ class Recorder:
             message.get("timings", self.timings),
         )
         if message.get("stage") == "run" and self._compile_lock:
-            self._compile_lock.close()
+            self._compile_lock.release()
         if progress and "stage" in message:
             progress.update(self.job.label, message["stage"], _STAGE_SHARE.get(message["stage"]))
 

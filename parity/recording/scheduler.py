@@ -8,8 +8,7 @@ from contextlib import ExitStack
 
 from parity.errors import CannotRun
 from parity.recording import recorder as recorders
-from parity.recording.cache import try_flock
-from parity.recording.environments import open_lock
+from parity.recording.environments import lock_in_work
 from parity.recording.trace import open_trace
 
 _POLL_S = 0.05
@@ -77,14 +76,14 @@ class _Shift:
             lock = self.cache.try_lock(key)
             if lock is None:
                 return
-            leave.callback(self.cache.unlock, key, lock)
+            leave.callback(self.cache.unlock, lock)
             if path := self.cache.find(key):
                 self._done(key, path, "recorded by another run")
                 self.waiting.remove(key)
                 return
-            lock_to_compile = leave.enter_context(compile_lock(job))
-            if not try_flock(lock_to_compile):
+            if (lock_to_compile := compile_lock(job)) is None:
                 return
+            leave.callback(lock_to_compile.release)
             folder = self.cache.scratch(key)
             leave.callback(shutil.rmtree, folder, ignore_errors=True)
             recorder = recorders.Recorder(
@@ -118,9 +117,9 @@ def _cost(job):
 
 
 def compile_lock(job):
-    """An open file whose flock is the right to compile in the job's folder."""
+    """The right to compile in the job's folder, or None while another has it."""
     folder = recorders.compiledir(job)
-    return open_lock(folder.parent / f"{folder.name}.lock")
+    return lock_in_work(folder.parent / f"{folder.name}.lock", blocking=False)
 
 
 def check_trace(job, path):

@@ -12,7 +12,7 @@ from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.recording import recorder as recorders
 from parity.recording import scheduler as recording
-from parity.recording.cache import TraceCache, key_of
+from parity.recording.cache import key_of, trace_cache
 from parity.recording.trace import array_sha256, open_trace
 
 
@@ -160,7 +160,7 @@ def traces(batches, *, lanes=tuple(LANES), workers=2, progress=None, cache=None)
 
 def record(jobs, *, workers=2, progress=None, cache=None):
     """{job.key: path of its trace} for Jobs, recalled or recorded; see `traces`."""
-    cache = cache or TraceCache()
+    cache = cache or trace_cache()
     jobs = {job.key: job for job in jobs}
     paths = {key: cache.find(key) for key in jobs}
     missing = {key: job for key, job in jobs.items() if paths[key] is None}

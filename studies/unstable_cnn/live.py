@@ -17,7 +17,7 @@ from parity.files import sha256_of
 from parity.recording import recorder as recorders
 from parity.recording import scheduler as recording
 from parity.recording import stacks
-from parity.recording.cache import default_folder, key_of, try_flock
+from parity.recording.cache import default_folder, key_of
 from parity.recording.trace import array_sha256
 from parity.studies.unstable_cnn.calls import LOGITS, Run
 from parity.studies.unstable_cnn.kept import program
@@ -147,9 +147,9 @@ def _calls(job, more, path, progress):
     python = recorders.command_of(job.stack)[0]
     with ExitStack() as leave:
         folder = leave.enter_context(_scratch(path.parent))
-        lock = leave.enter_context(recording.compile_lock(job))
-        while not try_flock(lock):
+        while (lock := recording.compile_lock(job)) is None:
             yield
+        leave.callback(lock.release)
         recorder = recorders.Recorder(
             job,
             folder,

@@ -10,7 +10,7 @@ import pytest
 
 from parity.recording import recorder as recorders
 from parity.recording import stacks
-from parity.recording.cache import TraceCache
+from parity.recording.cache import trace_cache
 
 FAKE = Path(__file__).with_name("fake_recorder.py")
 
@@ -22,7 +22,7 @@ def cache(tmp_path, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(recorders, "WORK", tmp_path / "tox")
-    return TraceCache()
+    return trace_cache()
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ def test_what_a_killed_run_leaves_looks_unfinished_and_the_next_run_removes_it(
     run.communicate()
     for pid in (notes / "started").read_text().split():
         subprocess.run(["kill", "-9", pid], check=False)
-    assert cache.list() == []
+    assert cache.entries() == []
     assert [
         path.suffix for path in sorted(cache.folder.iterdir(), key=lambda path: path.suffix)
     ] == [".lock", ".part"]

@@ -9,7 +9,7 @@ from parity.cases import MODELS
 from parity.errors import CannotRun
 from parity.fixtures import seeded
 from parity.recording import stacks
-from parity.recording.cache import TraceCache
+from parity.recording.cache import trace_cache
 from parity.recording.trace import open_trace
 
 MODELS_RECORDED = ("CNN0", "CRNN")
@@ -25,7 +25,7 @@ def recorded(tmp_path_factory):
         model: stacks.job(model, MODELS[model].stack, LANE, seeded.weights(model, folder), batch)
         for model in MODELS_RECORDED
     }
-    paths = stacks.record(jobs.values(), workers=2, cache=TraceCache(folder / "traces"))
+    paths = stacks.record(jobs.values(), workers=2, cache=trace_cache(folder / "traces"))
     return {model: (job, paths[job.key]) for model, job in jobs.items()}
 
 
@@ -111,7 +111,7 @@ def test_a_trace_says_what_made_it_and_nothing_of_this_machines_folders(recorded
 
 def test_the_same_input_gives_the_same_bytes(recorded, tmp_path):
     job, path = recorded["CNN0"]
-    again = stacks.record([job], cache=TraceCache(tmp_path / "again"))[job.key]
+    again = stacks.record([job], cache=trace_cache(tmp_path / "again"))[job.key]
     assert again != path
     assert again.read_bytes() == path.read_bytes()
 
@@ -136,5 +136,5 @@ def test_the_same_input_gives_the_same_bytes(recorded, tmp_path):
 def test_the_real_recorder_refuses_what_does_not_fit(recorded, tmp_path, change, sentence):
     job = change(recorded["CNN0"][0])
     with pytest.raises(CannotRun, match=sentence):
-        stacks.record([job], cache=TraceCache(tmp_path / "refused"))
+        stacks.record([job], cache=trace_cache(tmp_path / "refused"))
     assert list((tmp_path / "refused").iterdir()) == []
