@@ -14,6 +14,6 @@ if not (_here / "port").is_dir():
     __path__.append(str(_here.parent))
 
 
-def room(name):
+def room(name: str) -> Path:
     """The folder of a room, `reference` say, in a clone or installed."""
     return next(folder for folder in (Path(parent, name) for parent in __path__) if folder.is_dir())

@@ -14,29 +14,21 @@ from tests.reports import factory
 SCHEMA = json.loads((document.FOLDER / document.PARITY.schema).read_text(encoding="utf-8"))
 
 
-def _required():
+PLACES = {"layers": 3}  # of a list: the record in which everything is there
+
+
+def _required(schema=SCHEMA, record=None, path=()):
     """Every name the schema requires, with the path of a record that has to have it."""
-    places = {
-        "model": ("models", 0),
-        "layer": ("models", 0, "layers", 3),
-        "cause": ("models", 0, "layers", 3, "cause"),
-        "clip_tags": ("models", 0, "tags", 0),
-        "structure": ("models", 0, "layers", 3, "isolated", "structure"),
-        **{mode: ("models", 0, "layers", 3, mode) for mode in ("isolated", "chained")},
-    }
-    schemas = [((), SCHEMA), *((path, SCHEMA["$defs"][name]) for name, path in places.items())]
-    for path, schema in schemas:
-        yield from ((path, name) for name in schema["required"])
-        for key, inner in schema["properties"].items():
-            yield from (((*path, key), name) for name in inner.get("required", ()))
-    for path, inner in (
-        ((*places["model"], "clips", 0), SCHEMA["$defs"]["model"]["properties"]["clips"]["items"]),
-        (
-            (*places["clip_tags"], "top", 0),
-            SCHEMA["$defs"]["clip_tags"]["properties"]["top"]["items"],
-        ),
-    ):
-        yield from ((path, name) for name in inner["required"])
+    record = _full() if record is None else record
+    schema = SCHEMA["$defs"][schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
+    if isinstance(record, dict):
+        yield from ((path, name) for name in schema.get("required", ()))
+        for name, inner in schema.get("properties", {}).items():
+            if name in record:
+                yield from _required(inner, record[name], (*path, name))
+    elif isinstance(record, list) and record:
+        at = PLACES.get(path[-1], 0)
+        yield from _required(schema.get("items", {}), record[at], (*path, at))
 
 
 def _full():

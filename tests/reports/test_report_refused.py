@@ -70,7 +70,7 @@ REFUSED = {
     "undecidable": (
         (*LAYER, "undecidable"),
         [3],
-        "conv1 / undecidable is [3], expected a list of hypotheses or null",
+        "conv1 / undecidable / 0 is 3, expected a name or {name, D}",
     ),
     "estimate": (
         (*LAYER, "cause"),
