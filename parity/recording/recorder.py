@@ -1,7 +1,7 @@
-"""A running recorder (`python -m reference.record`): another program, in an environment of its own.
+"""A running recorder: another program, in its own environment and session.
 
-It gets a job file, a HOME and Theano flags that are not the user's, says on stdout how far it is,
-and is killed with everything it started when it takes too long.
+It gets a job file, and a HOME and Theano flags that are not the user's. It says on stdout how far
+it is, and is killed with everything it started when it takes too long.
 """
 
 import hashlib
@@ -10,40 +10,34 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from parity import room
 from parity.errors import CannotRun
 from parity.recording.cache import positive
-from parity.recording.environments import WORK, python_of
+from parity.recording.environments import WORK, lock_in_work, python_of
 
 RECORDER = room("reference")
 DEFAULT_TIMEOUT_S = 900.0
 _LOG_TAIL_LINES = 15
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-)  # threads change summation order
-# Shares of one recording's time, measured with everything compiled before.
+# Threads change the order of summation.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_USERS = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+# The share of one recording's time that is over at each stage, with everything compiled before.
 _STAGE_SHARE = {
-    "import": 0.0,
-    "load": 0.15,
-    "build": 0.2,
-    "run": 0.4,
-    "time": 0.4,
-    "write": 0.9,
-    "done": 1.0,
-}
+    "import": 0.0, "load": 0.15, "build": 0.2, "run": 0.4, "time": 0.4, "write": 0.9, "done": 1.0,
+}  # fmt: skip
 
 
-def command_of(stack):
-    """How to start `stack`'s recorder; builds its environment where needed."""
-    return [str(python_of(stack)), "-W", "ignore", "-m", "reference.record"]
+def command_of(stack, program="reference.record"):
+    """How to start a program of `reference/` on `stack`; builds its environment where needed."""
+    return [str(python_of(stack)), "-W", "ignore", "-m", program]
 
 
-def sources_sha256():
+def sources_sha256() -> str:
     """sha256, hex, of the recorder's own files, computed as reference/record.py does."""
     digest = hashlib.sha256()
     for path in sorted([*RECORDER.glob("*.py"), RECORDER / "keras.json"]):
@@ -51,24 +45,23 @@ def sources_sha256():
     return digest.hexdigest()
 
 
-def timeout_s():
+def timeout_s() -> float:
     """PARITY_RECORDER_TIMEOUT_S, 900 by default."""
     return positive("PARITY_RECORDER_TIMEOUT_S", DEFAULT_TIMEOUT_S, "seconds")
 
 
 class Recorder:
-    """One running recorder. `folder` holds all it reads and writes; `compile_lock` is released once
-    it has compiled.
+    """One running recorder, killed at the end of its `with`.
 
-    more: what else its job file says. Raises CannotRun where it cannot be started.
+    `folder` holds all it reads and writes; `compile_lock` is released once it has compiled.
     """
 
-    def __init__(self, job, folder, command, *, time_only=False, compile_lock=None, more=None):
+    def __init__(self, job, folder: Path, command, compile_lock: FileLock | None = None):
         self.job, self.folder, self.started_s = job, folder, time.monotonic()
         self.out, self.log = folder / "trace.h5", folder / "stderr.log"
         self.timings, self._error, self._pending, self._compile_lock = None, None, b"", compile_lock
         try:
-            self.process = self._launch(command, {"time": time_only, **(more or {})})
+            self.process = self._launch(command)
         except OSError as error:
             raise CannotRun(
                 f"{job.label}: the recorder could not be started in {folder} ({error.strerror}); "
@@ -76,17 +69,17 @@ class Recorder:
             ) from error
         os.set_blocking(self.process.stdout.fileno(), False)
 
-    def _launch(self, command, more):
+    def _launch(self, command):
         job, folder = self.job, self.folder
-        np.save(folder / "input.npy", job.batch)
         asked = {
             "model": job.model,
             "lane": job.lane.name,
             "weights": str(job.weights),
             "input": str(folder / "input.npy"),
             "expect": job.expect,
-            **more,
+            **job.more,
         }
+        np.save(folder / "input.npy", job.batch)
         (folder / "job.json").write_text(json.dumps(asked))
         with open(self.log, "wb") as log:
             return subprocess.Popen(
@@ -99,17 +92,22 @@ class Recorder:
                 start_new_session=True,
             )
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.process.stdout.close()
+
     @property
-    def age_s(self):
+    def age_s(self) -> float:
         return time.monotonic() - self.started_s
 
-    def poll(self, progress=None):
-        """Take in what the recorder has said so far; returns whether it has ended. Raises
-        CannotRun where it takes too long.
-        """
-        ended = (
-            self.process.poll() is not None
-        )  # before listening, so that nothing it says is missed
+    def poll(self, progress=None) -> bool:
+        """Take in what it has said so far; returns whether it has ended."""
+        ended = self.process.poll() is not None  # asked first, so that nothing it says is missed
         try:
             while said := os.read(self.process.stdout.fileno(), 1 << 16):
                 *lines, self._pending = (self._pending + said).split(b"\n")
@@ -117,7 +115,9 @@ class Recorder:
                     self._understand(line, progress)
         except BlockingIOError:
             pass
-        if not ended and self.age_s > timeout_s():
+        if ended:
+            self._raise_failure()
+        elif self.age_s > timeout_s():
             raise CannotRun(
                 f"{self.job.label}: the recorder did not end within {timeout_s():.0f} s "
                 "and was killed; "
@@ -130,44 +130,27 @@ class Recorder:
             message = dict(json.loads(line))
         except (ValueError, TypeError):
             return  # something that Keras or Theano prints
-        self._error, self.timings = (
-            message.get("error", self._error),
-            message.get("timings", self.timings),
-        )
+        self._error = message.get("error", self._error)
+        self.timings = message.get("timings", self.timings)
         if message.get("stage") == "run" and self._compile_lock:
             self._compile_lock.release()
         if progress and "stage" in message:
             progress.update(self.job.label, message["stage"], _STAGE_SHARE.get(message["stage"]))
 
-    def finish(self):
-        """Raise CannotRun where an ended recorder failed, with its own sentence or the tail of its
-        log.
-        """
+    def _raise_failure(self):
+        """Raise CannotRun where it failed, with its own sentence or the tail of its log."""
         code = self.process.returncode
         if self._error:
             raise CannotRun(f"{self.job.label}: {self._error}")
         if code:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            raise CannotRun(
-                f"{self.job.label}: the recorder {how}; its log ends with:\n{self._log_tail()}"
-            )
-
-    def _log_tail(self):
-        lines = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
-        return "\n".join(f"  {line}" for line in lines) or "  (nothing)"
-
-    def kill(self):
-        """End it, if it runs, and everything it started."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        self.process.stdout.close()
+            tail = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
+            said = "\n".join(f"  {line}" for line in tail) or "  (nothing)"
+            raise CannotRun(f"{self.job.label}: the recorder {how}; its log ends with:\n{said}")
 
 
 def _environment(job, home):
-    """Nothing of the user's own Keras and Theano settings gets in: a HOME with the committed
-    keras.json, flags set here.
-    """
+    """A HOME with the committed keras.json, flags set here, nothing of the user's own settings."""
     settings = json.loads((RECORDER / "keras.json").read_text())
     (home / ".keras").mkdir()
     (home / ".keras" / "keras.json").write_text(json.dumps({**settings, "floatx": job.lane.floatx}))
@@ -176,18 +159,12 @@ def _environment(job, home):
         "optimizer": job.lane.optimizer,
         "device": "cpu",
         "blas.ldflags": "",
-        "base_compiledir": compiledir(job),
+        "base_compiledir": _compiledir(job),
         "compile.wait": 1,
     }
-    kept = {
-        key: os.environ[key]
-        for key in ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
-        if key in os.environ
-    }
-    threads = dict.fromkeys(_THREADS, job.expect.get("threads", "1"))
     return {
-        **kept,
-        **threads,
+        **{key: os.environ[key] for key in _USERS if key in os.environ},
+        **dict.fromkeys(_THREADS, job.expect.get("threads", "1")),
         "HOME": str(home),
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
@@ -195,11 +172,15 @@ def _environment(job, home):
     }
 
 
-def compiledir(job):
-    """Where Theano keeps what it has compiled between runs: by lane and Theano, for what it
-    compiles does not depend on Keras.
-
-    Two recorders that compile in one folder at once would lock each other out, so one of them
-    builds at a time.
-    """
+def _compiledir(job):
+    """Where Theano keeps what it compiles, which depends on lane and Theano, not on Keras."""
     return WORK / "theano" / f"{job.stack.theano}-{job.lane.name}"
+
+
+def compile_lock(job) -> FileLock | None:
+    """The right to compile for `job`: two recorders in one folder would lock each other out.
+
+    None while another process has it.
+    """
+    folder = _compiledir(job)
+    return lock_in_work(folder.parent / f"{folder.name}.lock", blocking=False)

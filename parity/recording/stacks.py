@@ -1,8 +1,7 @@
-"""The originals' stacks and lanes, and the traces recorded with them: recalled from the cache or
-recorded now.
-"""
+"""The originals' stacks and lanes, and the traces recorded with them."""
 
 import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.recording import recorder as recorders
-from parity.recording import scheduler as recording
+from parity.recording import scheduler
 from parity.recording.cache import key_of, trace_cache
 from parity.recording.trace import array_sha256, open_trace
 
@@ -29,16 +28,17 @@ class Stack(NamedTuple):
 
     @property
     def packages(self):
-        """{distribution: version} that the environment has to hold (requirements/<name>.txt pins
-        the same).
-        """
+        """{distribution: version} in the environment, as requirements/<name>.txt pins them."""
         return {name: getattr(self, name) for name in ("keras", "theano", "numpy", "scipy", "h5py")}
+
+    def expect(self, lane):
+        """What the recorder has to find running in `lane`."""
+        floats = {"floatx": lane.floatx, "floatX": lane.floatx, "optimizer": lane.optimizer}
+        return {**self.packages, "python": self.python, **floats}
 
 
 class Lane(NamedTuple):
-    """One way to run an original: `reference` is what the port has to match, the others say how
-    far it can be trusted.
-    """
+    """One way to run an original."""
 
     name: str
     floatx: str
@@ -53,20 +53,19 @@ STACKS = {
 LANES = {
     lane.name: lane
     for lane in (
-        Lane(
-            "reference", "float32", "None"
-        ),  # what the original computes, step by step as it is written
-        Lane("truth", "float64", "None"),  # the same formulas, nine more digits
-        Lane(
-            "noise", "float32", "fast_run"
-        ),  # the same original after Theano's rewriting: how much it differs from itself
+        Lane("reference", "float32", "None"),  # the original, step by step: what a port must match
+        Lane("truth", "float64", "None"),  # the same formulas with nine more digits
+        Lane("noise", "float32", "fast_run"),  # rewritten by Theano: how far it is from itself
     )
 }
 SETTINGS = {"backend": "theano", "image_dim_ordering": "th", "epsilon": 1e-07, "threads": "1"}
 
 
 class Job(NamedTuple):
-    """One recording: what to run, on what, and what has to be found running."""
+    """One recording: what to run, on what, and what has to be found running.
+
+    program: the module of `reference/` to run; more: what else its job file says.
+    """
 
     model: str
     stack: Stack
@@ -74,6 +73,8 @@ class Job(NamedTuple):
     weights: Path
     batch: np.ndarray  # (B, 1, 96, 1366) float32, decibel
     expect: dict
+    program: str = "reference.record"
+    more: dict = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
     @property
     def label(self):
@@ -93,32 +94,27 @@ class Job(NamedTuple):
 
 
 def job(model, stack, lane, weights, batch):
-    """The Job of `model` on the stack and lane of those names; `batch` is (B, 1, 96, 1366)
-    float32, decibel.
-
-    Raises CannotRun where the weights cannot be read or the batch is of another shape or dtype, or
-    not finite.
-    """
+    """The Job of `model` on the stack and lane of those names."""
     check_batch(batch)
     stack, lane, weights = STACKS[stack], LANES[lane], Path(weights).absolute()
-    try:
-        weights_sha256 = sha256_of(weights)
-    except OSError as error:
-        raise CannotRun(
-            f"{weights}: the weights cannot be read ({error.strerror}); check the path"
-        ) from error
     expect = {
-        **stack.packages,
-        "python": stack.python,
+        **stack.expect(lane),
         **SETTINGS,
-        "floatx": lane.floatx,
-        "floatX": lane.floatx,
-        "optimizer": lane.optimizer,
         "recorder_sha256": recorders.sources_sha256(),
-        "weights_sha256": weights_sha256,
+        "weights_sha256": weights_sha256(weights),
         "input_sha256": array_sha256(batch),
     }
     return Job(model, stack, lane, weights, batch, expect)
+
+
+def weights_sha256(path):
+    """sha256, hex, of a weight file; CannotRun where it cannot be read."""
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise CannotRun(
+            f"{path}: the weights cannot be read ({error.strerror}); check the path"
+        ) from error
 
 
 def check_batch(batch):
@@ -138,13 +134,30 @@ def check_batch(batch):
 
 
 def traces(batches, *, lanes=tuple(LANES), workers=2, progress=None, cache=None):
-    """The originals' traces on the given input: {case: {lane name: path}}, recorded now where the
-    cache has none.
+    """The originals' traces, recorded now where the cache has none.
 
-    batches : {case: (B, 1, 96, 1366) float32, decibel}; a case has .model.name, .model.stack (a
-    name of STACKS) and .weights.
-    workers : recorders side by side. progress : as parity.progress gives it, or None. The paths
-    stay valid until this process ends. Raises CannotRun, and leaves no recorder running.
+    Parameters
+    ----------
+    batches : dict
+        {case: (B, 1, 96, 1366) float32, decibels}.
+    lanes : tuple of str
+        Names of LANES.
+    workers : int
+        Recorders side by side.
+    progress : Lines or Live, optional
+        A display of `parity.progress`.
+    cache : Store, optional
+        By default the user's trace cache.
+
+    Returns
+    -------
+    dict
+        {case: {lane: path}}; the paths stay valid until this process ends.
+
+    Raises
+    ------
+    CannotRun
+        Where an original cannot be run; no recorder stays behind.
     """
     wanted = {
         (case, lane): job(case.model.name, case.model.stack, lane, case.weights, batch)
@@ -168,23 +181,27 @@ def record(jobs, *, workers=2, progress=None, cache=None):
         progress.done(
             "originals", f"{len(jobs) - len(missing)} of {len(jobs)} traces from the cache"
         )
-    return {**paths, **recording.record_all(missing, cache, workers=workers, progress=progress)}
+    recorded = scheduler.record_all(
+        missing, cache, workers=workers, progress=progress, check=scheduler.check_trace
+    )
+    return {**paths, **recorded}
 
 
 def timings(job):
-    """How long a Job's original takes, second call each, in one process; nothing is recorded.
-
-    Returns {"predict": {"wall_s", "cpu_s"}, "all_layers": {"wall_s", "cpu_s"}, "bitwise_equal":
-    bool}.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        return recording.time_one(job, Path(folder))
+    """Time the second call of a Job's original, with and without all layers; record nothing."""
+    job = job._replace(more={"time": True})
+    command = recorders.command_of(job.stack, job.program)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        recorders.Recorder(job, Path(folder), command) as recorder,
+    ):
+        while not recorder.poll():
+            time.sleep(scheduler.POLL_S)
+        return recorder.timings
 
 
 def describe(name, trace_path):
-    """What parity.json says of a stack: {name, python, keras, theano, flags}, read from a trace it
-    recorded.
-    """
+    """What parity.json says of a stack, read from a trace that it recorded."""
     with open_trace(trace_path) as trace:
         found = trace.provenance
     return {

@@ -5,9 +5,6 @@ All are fed the same seeded batches. The original runs live (`python -m referenc
 environment per Keras) and its answer is kept in the cache folder by content, as traces are.
 """
 
-import shutil
-import tempfile
-import time
 from pathlib import Path
 
 import h5py
@@ -17,10 +14,12 @@ from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.kinds.oracle import dialect
 from parity.numerics.rounding import U
-from parity.recording import recorder as recorders
 from parity.recording import stacks
 from parity.recording.cache import default_folder, key_of
+from parity.recording.recorder import RECORDER
+from parity.recording.scheduler import record_all
 from parity.recording.trace import array_sha256
+from parity.store import Store
 
 UPDATES, SHAPE = 20, (4, 8, 8, 8)  # batches of (B, C, F, T)
 SEED = 20160618
@@ -33,7 +32,6 @@ RULES = (
     ((1, 0, 8), 0.99, 1e-5, lambda variance, eps: variance),
     ((1, 2, 0), 0.99, 1e-3, lambda variance, eps: variance + eps),
 )
-_POLL_S = 0.05
 
 
 def batches():
@@ -182,22 +180,16 @@ def original(stack, given, progress=None):
     stack: a name of stacks.STACKS. Raises CannotRun where its environment cannot be built or run.
     """
     stack, lane = stacks.STACKS[stack], stacks.LANES["reference"]
-    expect = {
-        **stack.packages,
-        "python": stack.python,
-        "floatx": lane.floatx,
-        "floatX": lane.floatx,
-        "optimizer": lane.optimizer,
-    }
-    program = {
-        path.name: sha256_of(path)
-        for path in sorted((recorders.RECORDER / "training").glob("*.py"))
-    }
+    program = {path.name: sha256_of(path) for path in sorted((RECORDER / "training").glob("*.py"))}
+    expect = stack.expect(lane)
     key = key_of({"training": program, "batches": array_sha256(given), **expect})
-    path = default_folder() / "training" / f"{key}.h5"
-    if not path.exists():
-        job = stacks.Job("train phase", stack, lane, Path(), given, expect)
-        _train(job, path, progress)
+    kept = Store(default_folder() / "training", ".h5")
+    if kept.find(key) is None:
+        job = stacks.Job(
+            "train phase", stack, lane, Path(), given, expect, program="reference.training"
+        )
+        record_all({key: job}, kept, progress=progress)
+    path = kept.path(key)
     try:
         with h5py.File(path, "r") as file:
             return {name: file[name][()] for name in (*AVERAGES, "test_output")}
@@ -205,28 +197,3 @@ def original(stack, given, progress=None):
         raise CannotRun(
             f"{path}: the recorded moving averages cannot be read; remove that file and run again"
         ) from error
-
-
-def _train(job, path, progress):
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=path.parent, suffix=".part"))
-    except OSError as error:
-        raise CannotRun(
-            f"{path.parent}: cannot be written ({error.strerror}); choose another folder "
-            "with PARITY_CACHE"
-        ) from error
-    try:
-        python = recorders.command_of(job.stack)[0]
-        trainer = recorders.Recorder(
-            job, folder, [python, "-W", "ignore", "-m", "reference.training"]
-        )
-        try:
-            while not trainer.poll(progress):
-                time.sleep(_POLL_S)
-            trainer.finish()
-        finally:
-            trainer.kill()
-        trainer.out.replace(path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

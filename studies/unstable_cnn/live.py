@@ -3,27 +3,19 @@
 Its answer is kept in the cache folder by content, as traces are.
 """
 
-import shutil
-import tempfile
-import time
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.files import sha256_of
-from parity.recording import recorder as recorders
-from parity.recording import scheduler as recording
 from parity.recording import stacks
 from parity.recording.cache import default_folder, key_of
+from parity.recording.scheduler import record_all
 from parity.recording.trace import array_sha256
+from parity.store import Store
 from parity.studies.unstable_cnn.calls import LOGITS, Run
 from parity.studies.unstable_cnn.kept import program
-
-_POLL_S = 0.05
-_ENDED = object()
 
 
 def original(case, batches, **options):
@@ -41,33 +33,22 @@ def original(case, batches, **options):
 
 
 def originals(wanted, workers=2):
-    """{name: what `original` returns} for {name: its arguments}: those not in the cache run
-    `workers` side by side.
-    """
-    paths, waiting = {}, []
-    for name, asked in wanted.items():
-        paths[name], calls = _asked(**asked)
-        waiting += [] if paths[name].exists() else [calls]
-    with ExitStack() as leave:
-        for calls in waiting:
-            leave.callback(calls.close)
-        running = waiting[:workers]
-        while running:
-            running = [calls for calls in running if next(calls, _ENDED) is not _ENDED]
-            waiting = [calls for calls in waiting if calls.gi_frame]
-            running += [calls for calls in waiting if calls not in running][
-                : workers - len(running)
-            ]
-            time.sleep(_POLL_S)
-    return {name: read(path, wanted[name]["case"].model.layers) for name, path in paths.items()}
+    """{name: what `original` returns} for {name: its arguments}, run side by side."""
+    jobs = {name: _asked(**asked) for name, asked in wanted.items()}
+    kept = Store(default_folder() / "investigations", ".h5")
+    missing = {key: job for key, job in jobs.values() if kept.find(key) is None}
+    progress = next((asked.get("progress") for asked in wanted.values()), None)
+    record_all(missing, kept, workers=workers, progress=progress)
+    return {
+        name: read(kept.path(key), wanted[name]["case"].model.layers)
+        for name, (key, _) in jobs.items()
+    }
 
 
 def _asked(
     case, batches, keep=None, optimizer="fast_run", stack=None, most=None, threads=1, progress=None
 ):
-    """(where the answer is kept, the calls that make it: a generator, which works on at each step
-    and undoes all when closed).
-    """
+    """(key, Job) of one recorder's answer."""
     for batch in batches.values():
         stacks.check_batch(batch)
     unknown = [name for name in keep or () if name not in case.model.layers]
@@ -81,14 +62,13 @@ def _asked(
         {
             "model": job.model,
             "program": program(),
-            "weights": _weights_sha256(job.weights),
+            "weights": stacks.weights_sha256(job.weights),
             "clips": array_sha256(job.batch),
             **more,
             **job.expect,
         }
     )
-    path = default_folder() / "investigations" / f"{key}.h5"
-    return path, _calls(job, more, path, progress)
+    return key, job._replace(program="reference.batches", more=more)
 
 
 def _job(case, stack, optimizer, batches, threads):
@@ -102,15 +82,7 @@ def _job(case, stack, optimizer, batches, threads):
         ),
         stacks.Lane(optimizer, "float32", optimizer),
     )
-    expect = {
-        **stack.packages,
-        "python": stack.python,
-        **stacks.SETTINGS,
-        "floatx": lane.floatx,
-        "floatX": lane.floatx,
-        "optimizer": lane.optimizer,
-        "threads": str(threads),
-    }
+    expect = {**stack.expect(lane), **stacks.SETTINGS, "threads": str(threads)}
     clips = {array_sha256(clip): clip for batch in batches.values() for clip in batch}
     return stacks.Job(
         case.model.name,
@@ -129,55 +101,6 @@ def _rows(batches):
         [label, [number.setdefault(array_sha256(clip), len(number)) for clip in batch]]
         for label, batch in batches.items()
     ]
-
-
-def _weights_sha256(path):
-    try:
-        return sha256_of(path)
-    except OSError as error:
-        raise CannotRun(
-            f"{path}: the weights cannot be read ({error.strerror}); check the path"
-        ) from error
-
-
-def _calls(job, more, path, progress):
-    """Run the recorder and move its answer to `path`; yields while there is something to wait
-    for.
-    """
-    python = recorders.command_of(job.stack)[0]
-    with ExitStack() as leave:
-        folder = leave.enter_context(_scratch(path.parent))
-        while (lock := recording.compile_lock(job)) is None:
-            yield
-        leave.callback(lock.release)
-        recorder = recorders.Recorder(
-            job,
-            folder,
-            [python, "-W", "ignore", "-m", "reference.batches"],
-            compile_lock=lock,
-            more=more,
-        )
-        leave.callback(recorder.kill)
-        while not recorder.poll(progress):
-            yield
-        recorder.finish()
-        recorder.out.replace(path)
-
-
-@contextmanager
-def _scratch(parent):
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parent, suffix=".part"))
-    except OSError as error:
-        raise CannotRun(
-            f"{parent}: cannot be written ({error.strerror}); choose another folder with "
-            "PARITY_CACHE"
-        ) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read(path, layers):

@@ -36,7 +36,7 @@ def notes(tmp_path):
 def behave(monkeypatch, notes):
     """behave(mode): every recorder started from now on is the stand-in in that mode."""
     return lambda mode: monkeypatch.setattr(
-        recorders, "command_of", lambda stack: [sys.executable, str(FAKE), mode, str(notes)]
+        recorders, "command_of", lambda *_: [sys.executable, str(FAKE), mode, str(notes)]
     )
 
 

@@ -43,9 +43,7 @@ def test_a_recording_lands_in_the_cache_and_the_next_run_starts_nothing(
     assert heard.stages == [("CNN0 reference (Keras 1.0.6)", "run", 0.4)]
     assert heard.ends[0][1].startswith("recorded in ")
     assert list(cache.folder.iterdir()) == [first]
-    monkeypatch.setattr(
-        recorders, "command_of", lambda stack: pytest.fail("a recorder was started")
-    )
+    monkeypatch.setattr(recorders, "command_of", lambda *_: pytest.fail("a recorder was started"))
     assert stacks.record([job], progress=heard, cache=cache) == {job.key: first}
     assert heard.ends[1] == ("originals", "1 of 1 traces from the cache")
     assert len((notes / "started").read_text().split()) == 1
@@ -122,7 +120,7 @@ from pathlib import Path
 import numpy as np
 from parity.recording import recorder as recorders, stacks
 recorders.WORK = Path({work!r})
-recorders.command_of = lambda stack: [sys.executable, {fake!r}, {mode!r}, {notes!r}]
+recorders.command_of = lambda *_: [sys.executable, {fake!r}, {mode!r}, {notes!r}]
 job = stacks.job("CNN0", "keras106", "reference", {weights!r}, np.zeros((1, 1, 96, 1366), np.float32))
 try:
     print(stacks.record([job])[job.key])

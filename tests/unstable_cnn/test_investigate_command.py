@@ -188,7 +188,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones(questions, run, argument
 def test_a_missing_environment_stops_only_what_needs_the_original(questions, run, monkeypatch):
     from parity.studies.unstable_cnn import runs
 
-    monkeypatch.setattr(recorders, "command_of", lambda stack: refuse(None))
+    monkeypatch.setattr(recorders, "command_of", lambda *_: refuse(None))
     questions(
         original=lambda subject: runs.original(subject.cases["CNN0"], dict(subject.clips)),
         port=lambda subject: found("one"),

@@ -151,7 +151,7 @@ def test_a_batch_that_is_none_is_refused(asked, batch, words):
 
 def test_a_recorder_that_fails_leaves_nothing(asked, monkeypatch, tmp_path):
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
-    monkeypatch.setattr(recorders, "command_of", lambda stack: ["/bin/false"])
+    monkeypatch.setattr(recorders, "command_of", lambda *_: ["/bin/false"])
     with pytest.raises(CannotRun, match="ended with exit code 1"):
         runs.original(**asked[1]["CNN0"])
     assert list((tmp_path / "investigations").iterdir()) == []
