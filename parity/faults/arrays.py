@@ -2,46 +2,50 @@
 returns one of its shape.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
+Change = Callable[[np.ndarray], np.ndarray]
 
-def scaled(factor):
+
+def scaled(factor: float) -> Change:
     return lambda array: array * array.dtype.type(factor)
 
 
-def shifted(by):
+def shifted(by: float) -> Change:
     return lambda array: array + array.dtype.type(by)
 
 
-def rolled(by, axis=0):
+def rolled(by: int, axis: int = 0) -> Change:
     return lambda array: np.roll(array, by, axis)
 
 
-def flipped(*axes):
+def flipped(*axes: int) -> Change:
     return lambda array: np.flip(array, axes)
 
 
-def swapped(one, other):
+def transposed(one: int, other: int) -> Change:
+    return lambda array: array.swapaxes(one, other)
+
+
+def filled(value: float) -> Change:
+    return lambda array: np.full_like(array, value)
+
+
+def swapped(one: int, other: int, axis: int = 0) -> Change:
     """Two filters, units or clips change places."""
 
     def change(array):
-        array[[one, other]] = array[[other, one]]
-        return array
+        order = np.arange(array.shape[axis])
+        order[[one, other]] = other, one
+        return array.take(order, axis)
 
     return change
 
 
-def filled(value):
-    return lambda array: np.full_like(array, value)
-
-
-def read_transposed(array):
-    """The same bytes, read with rows for columns."""
-    return array.T.reshape(array.shape)
-
-
-def one_element(at, factor):
-    """One element off by a factor; `at` is its index."""
+def one_element(at: tuple[int, ...], factor: float) -> Change:
+    """The element at index `at` is off by a factor."""
 
     def change(array):
         array[at] *= array.dtype.type(factor)
@@ -50,26 +54,31 @@ def one_element(at, factor):
     return change
 
 
-def rounded(bits):
-    """Mantissas of `bits` bits: 11 as TF32 has them, 8 as bfloat16. The exponent's range stays."""
+def rounded(bits: int) -> Change:
+    """Significands of `bits` bits: 11 as in TF32, 8 as in bfloat16; the exponent's range stays."""
 
     def change(array):
-        mantissa, exponent = np.frexp(array)
-        return np.ldexp(np.round(mantissa * 2**bits) / 2**bits, exponent).astype(array.dtype)
+        significand, exponent = np.frexp(array)
+        return np.ldexp(np.round(significand * 2**bits) / 2**bits, exponent).astype(array.dtype)
 
     return change
 
 
-def half(array):
-    """Stored as float16, with its few exponents too."""
+def half(array: np.ndarray) -> np.ndarray:
+    """Stored as float16, with its narrow range of exponents."""
     return array.astype(np.float16).astype(array.dtype)
 
 
-def late(array):
-    """One time frame later; zeros come in at the start."""
+def late(array: np.ndarray) -> np.ndarray:
+    """One time frame late; zeros come in at the start."""
     return np.concatenate([np.zeros_like(array[..., :1]), array[..., :-1]], axis=-1)
 
 
-def to_power(decibel):
-    """Decibels taken back to power: the logarithm left out."""
-    return (10 ** (decibel / 10)).astype(decibel.dtype)
+def read_transposed(array: np.ndarray) -> np.ndarray:
+    """The same bytes with rows read as columns."""
+    return array.T.reshape(array.shape)
+
+
+def to_power(decibels: np.ndarray) -> np.ndarray:
+    """The logarithm left out."""
+    return (10 ** (decibels / 10)).astype(decibels.dtype)

@@ -1,66 +1,70 @@
-"""How a fault gets into a port, from outside. A plant is called with a fresh Tagger and a layer's
-name and breaks it.
+"""How a mutation gets into a port, from outside.
 
-What it returns are the steps it replaces, {layer name: callable(Variable or array)}, or None where
-it changed the Tagger.
+A plant is called with a fresh Tagger and a layer's name. It changes the Tagger, or returns the
+steps it replaces: {layer name: callable(Variable or array)}.
 """
 
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
 
+import chainer
 import numpy as np
 
+from parity.faults.arrays import Change
 from parity.port.links.batch_normalization import DIALECTS, BatchNormalization
 from parity.port.proof import in_test_phase, steps_of
 from parity.port.stock import DRIFTS
 from parity.port.weights import keras_arrays
 
+Plant = Callable
 
-def weight(suffix, change):
-    """The layer's parameter of that Keras suffix, in Keras's own layout, becomes change(it)."""
+
+def own_weights(change: Change, suffixes: Iterable[str] = ()) -> Plant:
+    """The layer's parameters of these Keras suffixes, or all of them, each in Keras's layout."""
 
     def plant(tagger, layer):
-        array = keras_arrays(tagger)[f"{layer}/{layer}_{suffix}"]
-        array[...] = change(array.copy())
+        arrays = _parameters(tagger, layer)
+        for suffix in suffixes or arrays:
+            arrays[suffix][...] = change(arrays[suffix].copy())
 
     return plant
 
 
-def two_weights(one, other):
-    """Two parameters of the layer, of one shape, change places."""
+def weight(suffix: str, change: Change) -> Plant:
+    """One parameter of the layer."""
+    return own_weights(change, (suffix,))
+
+
+def every_weight(change: Change) -> Plant:
+    """Every parameter of the model."""
 
     def plant(tagger, layer):
-        first, second = (
-            keras_arrays(tagger)[f"{layer}/{layer}_{suffix}"] for suffix in (one, other)
-        )
-        first[...], second[...] = second.copy(), first.copy()
+        for name in tagger.layer_names:
+            own_weights(change)(tagger, name)
 
     return plant
 
 
-def every_weight(change):
-    """Every parameter of the whole model becomes change(it)."""
+def swapped_gates(one: str, other: str) -> Plant:
+    """Two gates of a recurrent layer change places, with all their parameters."""
 
     def plant(tagger, layer):
-        for array in keras_arrays(tagger).values():
-            array[...] = change(array.copy())
+        arrays = _parameters(tagger, layer)
+        for kind in "WUb":
+            first, second = (arrays[f"{kind}_{gate}"] for gate in (one, other))
+            first[...], second[...] = second.copy(), first.copy()
 
     return plant
 
 
-def own_weights(change, suffixes=None):
-    """Every parameter of the layer, or those of these suffixes, becomes change(it)."""
-
-    def plant(tagger, layer):
-        for name, array in keras_arrays(tagger).items():
-            if name.startswith(f"{layer}/") and (
-                suffixes is None or name.removeprefix(f"{layer}/{layer}_") in suffixes
-            ):
-                array[...] = change(array.copy())
-
-    return plant
+def _parameters(tagger, layer):
+    """{Keras suffix: writeable view} of one layer."""
+    prefix = f"{layer}/{layer}_"
+    found = keras_arrays(tagger).items()
+    return {name.removeprefix(prefix): view for name, view in found if name.startswith(prefix)}
 
 
-def several(*plants):
+def several(*plants: Plant) -> Plant:
     """All of these, none of which replaces a step."""
 
     def plant(tagger, layer):
@@ -70,7 +74,7 @@ def several(*plants):
     return plant
 
 
-def attribute(**values):
+def attribute(**values) -> Plant:
     """Attributes of the layer's link: its configuration."""
 
     def plant(tagger, layer):
@@ -82,7 +86,7 @@ def attribute(**values):
     return plant
 
 
-def argument(**values):
+def argument(**values) -> Plant:
     """Arguments of a layer without parameters."""
 
     def plant(tagger, layer):
@@ -91,27 +95,30 @@ def argument(**values):
     return plant
 
 
-def dialect(release, **changes):
-    """The layer normalises as another Keras release does, or as its own with some of the formulas
-    changed.
-    """
+def dialect(release: str | None, **formulas) -> Plant:
+    """Normalised as another Keras release does it, or as its own (None) with other formulas."""
 
     def plant(tagger, layer):
         own = tagger[layer].dialect if release is None else DIALECTS[release]
-        tagger[layer].dialect = own._replace(**changes)
+        tagger[layer].dialect = own._replace(**formulas)
 
     return plant
 
 
-def formula(function, /, **arguments):
-    """The layer's step is replaced by function(link, x, **arguments) on arrays."""
-    return lambda tagger, layer: {layer: partial(function, tagger[layer], **arguments)}
-
-
-def stock(drift):
-    """The layer is Chainer's own link in the place of the port's; drift: of
-    parity.port.stock.DRIFTS.
+def formula(function: Callable) -> Callable[..., Plant]:
+    """Decorator: called with its keyword arguments, `function(link, x, **arguments)` is a plant
+    that replaces the layer's step.
     """
+
+    @wraps(function)
+    def planting(**arguments):
+        return lambda tagger, layer: {layer: partial(function, tagger[layer], **arguments)}
+
+    return planting
+
+
+def stock(drift: str) -> Plant:
+    """Chainer's own link in the place of the port's; drift: of parity.port.stock.DRIFTS."""
 
     def plant(tagger, layer):
         kind, make = DRIFTS[drift]
@@ -123,8 +130,7 @@ def stock(drift):
 
 
 def in_train_phase(tagger, layer):
-    """The layer runs as if it were being trained."""
-    import chainer
+    """The layer runs as it does in training."""
 
     def step(x):
         np.random.seed(0)  # Chainer's dropout draws from NumPy's global state
@@ -134,13 +140,13 @@ def in_train_phase(tagger, layer):
     return {layer: step}
 
 
-def order(other):
+def exchanged_with(other: str) -> Plant:
     """The layer and another change places in the network."""
     return lambda tagger, layer: {layer: tagger[other], other: tagger[layer]}
 
 
-def given(change):
-    """The port is given another input: what its first layer reads becomes change(it)."""
+def reads(change: Change) -> Plant:
+    """The port's input is changed before its first layer reads it."""
 
     def plant(tagger, layer):
         first = tagger.layer_names[0]
@@ -149,10 +155,8 @@ def given(change):
     return plant
 
 
-def batched(batches):
-    """Every layer runs on other batches: batches(step, x) calls step on whatever it makes up and
-    returns x's part.
-    """
+def batched(batches: Callable) -> Plant:
+    """Every layer runs on other batches: batches(step, x) calls step on what it makes of x."""
 
     def plant(tagger, layer):
         return {
@@ -162,11 +166,9 @@ def batched(batches):
     return plant
 
 
-def planted(tagger, fault):
-    """The broken port's steps, {layer name: callable(array) -> array}; `fault` has .layer and
-    .plant.
-    """
-    replaced = fault.plant(tagger, fault.layer) or {}
+def planted(tagger, mutant) -> dict[str, Callable]:
+    """The mutant's steps, {layer name: callable(array) -> array}."""
+    replaced = mutant.plant(tagger, mutant.layer) or {}
     return {**steps_of(tagger), **{name: in_test_phase(step) for name, step in replaced.items()}}
 
 
@@ -179,14 +181,11 @@ def answer(step, given):
 
 
 def widened(tagger):
-    """The same Tagger with float64 parameters and statistics, so that it computes its formulas
-    without float32's rounding.
-    """
+    """The same Tagger with float64 parameters and statistics: its formulas without rounding."""
     for link in tagger.children():
         for parameter in link.params():
             parameter.array = parameter.array.astype(np.float64)
         if isinstance(link, BatchNormalization):
-            link.running_mean, link.running_std = (
-                np.float64(a) for a in (link.running_mean, link.running_std)
-            )
+            link.running_mean = link.running_mean.astype(np.float64)
+            link.running_std = link.running_std.astype(np.float64)
     return tagger

@@ -2,26 +2,26 @@
 harness must stay quiet.
 """
 
+import multiprocessing
 import os
-import subprocess
-import sys
-import tempfile
-from contextlib import nullcontext
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from parity.faults.kept import PROJECT
+from parity.faults.plant import formula
+from parity.port.functions.convolution import same_convolution_2d
 from parity.port.functions.elementwise import sigmoid
+
+
+def _padded(x):
+    return np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
 
 
 def _columns(x):
     """im2col of a 3 x 3 "same" convolution: x (B,C,F,T) -> (B, 9C, F T), taps within channels."""
-    wide = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    windows = np.lib.stride_tricks.sliding_window_view(wide, (3, 3), axis=(2, 3))  # (B,C,F,T,3,3)
-    return np.ascontiguousarray(windows.transpose(0, 1, 4, 5, 2, 3)).reshape(
-        len(x), -1, x.shape[2] * x.shape[3]
-    )
+    windows = np.lib.stride_tricks.sliding_window_view(_padded(x), (3, 3), axis=(2, 3))
+    columns = np.ascontiguousarray(windows.transpose(0, 1, 4, 5, 2, 3))  # (B,C,3,3,F,T)
+    return columns.reshape(len(x), -1, x.shape[2] * x.shape[3])
 
 
 def _blocked(matrix, columns):
@@ -47,6 +47,7 @@ def _double(matrix, columns):
 ORDERS = {"blocked": _blocked, "reversed": _reversed, "pairwise": _pairwise, "float64": _double}
 
 
+@formula
 def convolution(link, x, *, order):
     """im2col, then the sum over taps and channels in one of ORDERS; the bias last."""
     matrix = link.W.array.reshape(len(link.W.array), -1)
@@ -54,54 +55,50 @@ def convolution(link, x, *, order):
     return (sums + link.b.array[:, None]).reshape(len(x), -1, *x.shape[2:])
 
 
+@formula
 def direct_convolution(link, x):
     """No im2col: one matrix product per tap, summed over taps."""
-    (_, _, bands, frames), W = x.shape, link.W.array
-    wide, y = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), 0
+    (clips, channels, bands, frames), W, y = x.shape, link.W.array, 0
     for row, column in np.ndindex(3, 3):
-        under = wide[:, :, row : row + bands, column : column + frames].reshape(
-            *x.shape[:2], -1
-        )  # (B,C,F T)
-        y = y + np.matmul(W[:, :, row, column], under)
-    return (y + link.b.array[:, None]).reshape(len(x), -1, bands, frames)
+        under = _padded(x)[:, :, row : row + bands, column : column + frames]
+        y = y + np.matmul(W[:, :, row, column], under.reshape(clips, channels, -1))
+    return (y + link.b.array[:, None]).reshape(clips, -1, bands, frames)
 
 
+@formula
 def dense(link, x, *, order):
     """The dense layer's sums in one of ORDERS."""
     sums = ORDERS[order](link.W.array, np.ascontiguousarray(x.T)).T
     return sigmoid(sums + link.b.array)
 
 
+@formula
 def with_threads(link, x, *, count):
     """The port's own step with `count` BLAS threads."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(count) if count else nullcontext():
+    with threadpool_limits(count):
         return link(x)
 
 
+@formula
 def on_core(link, x, *, kind):
-    """The port's own convolution as OpenBLAS computes it on another kind of core: other kernels,
-    other blocking.
+    """The port's convolution as OpenBLAS computes it on another kind of core: other kernels and
+    blocking, chosen as a process loads NumPy.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        for name, array in (("x", x), ("W", link.W.array), ("b", link.b.array)):
-            np.save(Path(folder, f"{name}.npy"), array)
-        done = subprocess.run(
-            [sys.executable, "-m", "parity.faults.elsewhere", folder],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "OPENBLAS_CORETYPE": kind},
-        )
-        if done.returncode:
-            raise RuntimeError(
-                "the convolution of another core type failed: "
-                f"{done.stderr.strip().splitlines()[-1]}"
-            )
-        return np.load(Path(folder, "y.npy"))
+    os.environ["OPENBLAS_CORETYPE"] = kind  # the child inherits it
+    try:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(_convolved, x, link.W.array, link.b.array).result()
+    finally:
+        del os.environ["OPENBLAS_CORETYPE"]
 
 
+def _convolved(x, W, b):
+    return same_convolution_2d(x, W, b).array
+
+
+@formula
 def fused_normalization(link, x):
     """s x + t, with s and t computed once: one rounding more in t, one less in x - mean."""
     shape = [1] * x.ndim

@@ -20,7 +20,6 @@ from parity.errors import CannotRun
 from parity.faults.blame import BELOW, NO_END, SEVERAL, SoundChain, blame
 from parity.faults.hidden import hidden
 from parity.faults.plant import answer, planted
-from parity.faults.table import UNDECIDABLE
 from parity.kinds.bounds import witness
 from parity.params import read_params
 from parity.port.models import load
@@ -179,7 +178,7 @@ def may_hide(fault, data):
     """Whether rounding may hide the fault: on the published weights only those may that are known
     to.
     """
-    return data != "real" or fault.id in UNDECIDABLE
+    return data != "real" or fault.equivalent
 
 
 def _apart(changed, share):

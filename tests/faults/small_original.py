@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 from parity.faults import formulas, reorderings
-from parity.faults.plant import formula, planted
+from parity.faults.plant import planted
 from parity.faults.trial import Original
 from parity.fixtures import seeded
 from parity.params import read_params
@@ -23,9 +23,9 @@ ROWS = (
     ("preds", "Dense", {"activation": "sigmoid"}),
 )
 OTHERWISE = {
-    "gru1": formula(formulas.gru),
-    "gru2": formula(formulas.gru),
-    "preds": formula(reorderings.dense, order="reversed"),
+    "gru1": formulas.gru(),
+    "gru2": formulas.gru(),
+    "preds": reorderings.dense(order="reversed"),
 }
 
 

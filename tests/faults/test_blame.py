@@ -21,7 +21,7 @@ SINGLE = [
     for fault in table.FAULTS
     if fault.model == "CRNN" and fault.layer in ("gru1", "gru2", "final_drop", "preds")
 ]
-ENDING = [fault for fault in SINGLE if "last" not in fault.name]
+ENDING = [fault for fault in SINGLE if "last" not in fault.id]
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def chain(kept=[]):  # noqa: B006 - worked out once
 
 
 def made(layer, plant):
-    return Fault("CRNN", layer, "made-up", "weights", plant, "a cause")
+    return Fault(f"CRNN-{layer}-made-up", plant, "a cause")
 
 
 def tried(fault):
@@ -112,10 +112,10 @@ def test_a_fault_in_several_layers_is_nobodys():
     [
         (made("gru1", attribute(return_sequences=False)), "gru2: "),
         (
-            made("gru2", formula(lambda link, x: np.full((2, 32), np.nan, np.float32))),
+            made("gru2", formula(lambda link, x: np.full((2, 32), np.nan, np.float32))()),
             "gru2: NaN or infinite values",
         ),
-        (made("preds", formula(lambda link, x: x)), "preds: shape (2, 32) instead of (2, 10)"),
+        (made("preds", formula(lambda link, x: x)()), "preds: shape (2, 32) instead of (2, 10)"),
     ],
 )
 def test_a_chain_that_does_not_reach_the_end_stands_apart_and_says_where(fault, said):
@@ -139,7 +139,7 @@ def test_what_does_not_reach_the_end_is_not_followed_there(monkeypatch):
 
 
 def test_without_the_ports_logits_the_scores_are_divided():
-    record = tried(made("preds", formula(formulas.without_bias)))
+    record = tried(made("preds", formulas.without_bias()))
     assert (record["attribution"]["space"], record["attributed"]) == ("scores", True)
 
 
@@ -173,9 +173,7 @@ def test_an_output_the_oracle_cannot_take_breaks_the_chain(monkeypatch):
 
 def test_what_was_improved_is_found_at_every_layer_it_is_in(monkeypatch, there):
     broken = {
-        name: planted(
-            there.tagger(), made(name, formula(formulas.gru, gate=formulas.true_sigmoid))
-        )[name]
+        name: planted(there.tagger(), made(name, formulas.gru(gate=formulas.true_sigmoid)))[name]
         for name in ("gru1", "gru2")
     }
     sound = {"final_drop": trial.steps_of(there.tagger())["final_drop"]}

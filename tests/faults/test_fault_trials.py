@@ -29,7 +29,7 @@ def clean():
 
 
 def made(layer, plant, cause="a cause"):
-    return Fault("CRNN", layer, "made-up", "weights", plant, cause)
+    return Fault(f"CRNN-{layer}-made-up", plant, cause)
 
 
 def test_the_sound_port_holds_at_every_layer(clean):
@@ -99,7 +99,7 @@ def test_a_port_that_raises_is_caught_there_and_named_only_after_what_it_says(cl
     def broken(link, x):
         raise ValueError("no such kernel")
 
-    record = trial.tried(made("gru2", formula(broken)), None, None, clean)
+    record = trial.tried(made("gru2", formula(broken)()), None, None, clean)
     assert (record["verdict"], record["located_layer"], record["message"]) == (
         "NOT COMPARED",
         "gru2",
@@ -107,7 +107,7 @@ def test_a_port_that_raises_is_caught_there_and_named_only_after_what_it_says(cl
     )
     assert record["cause"] == {"hypothesis": None, "survivors": [], "estimate": None}
     record = trial.tried(
-        made("preds", formula(lambda link, x: x @ link.W.array)), None, None, clean
+        made("preds", formula(lambda link, x: x @ link.W.array)()), None, None, clean
     )
     assert (record["verdict"], record["cause"]["hypothesis"]) == (
         "NOT COMPARED",
@@ -123,7 +123,7 @@ def test_another_shape_is_caught_and_said(clean):
 
 def test_a_port_that_does_not_hold_is_refused(monkeypatch):
     broken = trial.steps_of(recorded().tagger())
-    broken["gru2"] = lambda x: formulas.gru(recorded().tagger()["gru2"], x, keep="1-z")
+    broken["gru2"] = formulas.gru(keep="1-z")(recorded().tagger(), "gru2")["gru2"]
     monkeypatch.setattr(trial, "steps_of", lambda tagger: broken)
     with pytest.raises(
         CannotRun,
