@@ -1,16 +1,14 @@
-"""The changes that the gate has to catch: all can be planted, and those that need no run are
-tried; the table tries all.
+"""The changes that the gate must catch: all can be planted, and those that need no run are
+tried; `python -m tests.gate.mutants` tries all.
 """
 
 import shutil
 
 import pytest
+from mutants.__main__ import copy_sources, markdown, tried
+from mutants.changes import CHANGES, FIGURES, HARMLESS
+from mutants.planting import edit
 
-from parity.gate import table
-from parity.gate.changes import CHANGES, FIGURES, HARMLESS
-from parity.gate.planting import copy_of, edit
-
-SOURCES = shutil.ignore_patterns("__pycache__", "out")
 WITHOUT_DATA = [change for change in (*CHANGES, *HARMLESS) if change.how == FIGURES]
 
 
@@ -22,8 +20,7 @@ def test_there_are_25_changes_and_5_harmless_ones():
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
     root = tmp_path_factory.mktemp("sources")
-    for source, target in copy_of(table.ROOT, root):
-        shutil.copytree(source, target, ignore=SOURCES)
+    copy_sources(root)
     return root
 
 
@@ -40,11 +37,11 @@ def test_every_change_of_a_source_can_be_planted_and_parsed(change, sources, tmp
 
 
 def test_a_change_that_finds_nothing_to_change_is_an_error(sources):
-    with pytest.raises(ValueError, match="planted elsewhere"):
+    with pytest.raises(ValueError, match="plant it elsewhere"):
         edit("port/models.py", "nowhere in this file", "x")(sources)
 
 
 def test_changes_are_caught_without_running_anything():
-    rows = table.tried([change for change in CHANGES if change.how != FIGURES])
-    assert [row.change.name for row in rows if not row.right] == [], table.markdown(rows)
+    rows = tried([change for change in CHANGES if change.how != FIGURES])
+    assert [row.change.name for row in rows if not row.right] == [], markdown(rows)
     assert len(rows) == 13

@@ -1,9 +1,6 @@
-"""How a change is planted in a copy of the project: each function here returns one that is called
-with the copy's root.
-"""
+"""How a change is planted: each function returns one that is called with the copy's root."""
 
 import json
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,18 +10,13 @@ from parity.files import sha256_of
 
 
 def edit(file, old, new):
-    """Replace a piece of a source file. A piece that is not there once is an error: then nothing
-    would have been tried.
-    """
+    """Replace a piece of a source file; ValueError unless it is there exactly once."""
 
     def plant(root):
         path = root / file
         source = path.read_text(encoding="utf-8")
         if source.count(old) != 1:
-            raise ValueError(
-                f"{file} holds {old!r} {source.count(old)} times; the change has to be "
-                "planted elsewhere"
-            )
+            raise ValueError(f"{file} holds {old!r} {source.count(old)} times; plant it elsewhere")
         path.write_text(source.replace(old, new), encoding="utf-8")
 
     return plant
@@ -42,8 +34,7 @@ def data_file(relative, change):
     """Change a data file, and its pinned digest with it."""
 
     def plant(root):
-        path = root / "data" / relative
-        change(path)
+        change(root / "data" / relative)
         pin(root, relative)
 
     return plant
@@ -66,31 +57,28 @@ def tensor(model, name, change):
 
 
 def next_float(array):
+    """One element changed by one ulp."""
     array.flat[array.size // 2] = np.nextafter(array.flat[array.size // 2], np.float32(np.inf))
     return array
 
 
 def other_weights(root):
-    return data_file(
-        MODELS["CNN0"].weights,
-        lambda path: path.write_bytes((root / "data" / MODELS["CNN"].weights).read_bytes()),
-    )(root)
+    other = (root / "data" / MODELS["CNN"].weights).read_bytes()
+    data_file(MODELS["CNN0"].weights, lambda path: path.write_bytes(other))(root)
 
 
 def nudged_clip(path):
-    clip = np.load(path, allow_pickle=False)
-    np.save(path, next_float(clip))
+    np.save(path, next_float(np.load(path, allow_pickle=False)))
 
 
 def version_of(name, version):
-    """Another version of an installed package, as the copy's own metadata has it."""
+    """Another version of an installed package, in metadata that the copy finds first."""
 
     def plant(root):
         folder = root / f"{name}-{version}.dist-info"
         folder.mkdir()
-        (folder / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (folder / "METADATA").write_text(metadata)
 
     return plant
 
@@ -120,19 +108,3 @@ def swapped(root):
 
 def between(text, start, end):
     return text[text.index(start) : text.index(end)]
-
-
-def copy_of(project, root):
-    """Names of the folders a copy needs, as paths of `project` and of `root`."""
-    return [
-        (Path(project) / name, Path(root) / name)
-        for name in (
-            "parity",
-            "port",
-            "reference",
-            "reports",
-            "fixtures",
-            "studies",
-            "requirements",
-        )
-    ]

@@ -1,4 +1,4 @@
-"""Changes that the gate has to catch, and harmless ones that it has to pass: data, a row each."""
+"""Changes that the gate must catch, and harmless ones that it must pass: data, a row each."""
 
 import ast
 from typing import NamedTuple
@@ -6,15 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.cases import CLIPS
-from parity.gate import planting as plant
+
+from . import planting as plant
 
 IDENTITY, FIGURES, DOCUMENT = "identity only", "run", "given run"  # how the gate is asked
 
 
 class Change(NamedTuple):
-    """plant : called with the copy's root. limit, layer : what has to be found, first of all;
-    limit "" where it has to pass.
-    """
+    """A change planted in a copy, and the first finding it must give; limit "" for none."""
 
     name: str
     model: str

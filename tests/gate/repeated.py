@@ -1,7 +1,6 @@
-"""`python -m parity.gate.steady [COUNT]`: the same gate, COUNT times (20) with one BLAS thread and
-once with two.
+"""`python -m tests.gate.repeated [COUNT]`: the gate COUNT times (20), and once with two BLAS threads.
 
-Exits 1 unless every one is green and every figure of the COUNT runs is the same to the last digit.
+Exits 1 unless all pass and every figure of the COUNT runs is the same to the last digit.
 """
 
 import json
@@ -13,22 +12,11 @@ from pathlib import Path
 
 
 def judged(workers, arguments):
-    """(exit code, every drift figure, seconds, BLAS threads) of one gate; `workers` side by side
-    share the cores.
-    """
+    """(exit code, every figure, seconds, BLAS threads) of one gate on `workers` processes."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        command = [
-            sys.executable,
-            "-m",
-            "parity",
-            "gate",
-            "--workers",
-            str(workers),
-            "--out",
-            folder,
-            *arguments,
-        ]
+        options = ["--workers", str(workers), "--out", folder, *arguments]
+        command = [sys.executable, "-m", "parity", "gate", *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - start
         written = Path(folder, "parity.json")
