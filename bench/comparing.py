@@ -10,7 +10,7 @@ import time
 from threadpoolctl import threadpool_limits
 
 from bench.fast_run import forward_s
-from parity import cases, run
+from parity import cases, ports
 from parity.compare.measure import compare_layer
 from parity.compare.walk import walk
 from parity.params import read_params
@@ -38,23 +38,23 @@ def rows():
 
 
 def _times(case, reference):
-    params, steps = read_params(case.weights), run.load_steps(run.PORT, case)
+    params, port = read_params(case.weights), ports.load(ports.OURS, case)
     comparing = 0.0
     with open_trace(reference) as trace:
         keras = trace.provenance["keras"]
         batch = trace.read("input_1")
-        forward_s(steps, batch)  # the first pass pays for imports and memory
-        forward = min(forward_s(steps, batch) for _ in range(3))
-        for step in walk(trace, steps):
+        forward_s(port, batch)  # the first pass pays for imports and memory
+        forward = min(forward_s(port, batch) for _ in range(3))
+        for step in walk(trace, port):
             start = time.perf_counter()
             compare_layer(
                 step.layer,
                 params.get(step.layer.name, {}),
                 keras,
-                input_reference=step.given,
+                input_reference=step.x,
                 expected=step.expected,
                 actual_isolated=step.isolated.actual,
-                input_chained=step.chained.given,
+                input_chained=step.chained.x,
                 actual_chained=step.chained.actual,
             )
             comparing += time.perf_counter() - start

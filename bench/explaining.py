@@ -6,7 +6,7 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from parity import cases, run
+from parity import cases, ports
 from parity.compare.case import compare_case
 from parity.recording import stacks
 from parity.recording.clips import read_clips
@@ -37,5 +37,5 @@ def rows():
 def cpu_s(case, lanes, explain):
     """CPU seconds of one comparison of all layers."""
     started_s = time.process_time()
-    compare_case(case, lanes, run.load_steps(run.PORT, case), explain=explain)
+    compare_case(case, lanes, ports.load(ports.OURS, case), explain=explain)
     return time.process_time() - started_s

@@ -6,7 +6,7 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from parity import cases, run
+from parity import cases, ports
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 
@@ -23,19 +23,19 @@ def rows():
         original = stacks.timings(stacks.job(name, case.model.stack, "noise", case.weights, batch))[
             "predict"
         ]["wall_s"]
-        steps = run.load_steps(run.PORT, case)
+        port = ports.load(ports.OURS, case)
         with threadpool_limits(1):
-            port = sorted(forward_s(steps, batch) for _ in range(RUNS))[RUNS // 2]
+            own = sorted(forward_s(port, batch) for _ in range(RUNS))[RUNS // 2]
         yield (
             f"{name}: the port's forward pass over Keras and Theano's fast_run",
-            f"{port / original:.2f}",
+            f"{own / original:.2f}",
             LIMIT,
         )
 
 
-def forward_s(steps, batch):
-    """Seconds of one pass of the port's steps, in order."""
+def forward_s(port, batch):
+    """Seconds of one pass of the port's layers, in order."""
     start = time.perf_counter()
-    for step in steps.values():
-        batch = step(batch)
+    for name in port.layers:
+        batch = port.run(name, batch)
     return time.perf_counter() - start

@@ -15,6 +15,7 @@ from parity.diagnose.command import hypotheses
 from parity.errors import CannotRun
 from parity.faults.commands import faults
 from parity.gate.commands import gate
+from parity.ports import OURS
 from parity.studies.microscope.command import microscope
 from parity.studies.unstable_cnn.command import investigate
 
@@ -108,7 +109,7 @@ def _input(function):
 @_input
 @click.option(
     "--port",
-    default="parity.port.proof:steps",
+    default=OURS,
     show_default=True,
     metavar="MODULE:FUNCTION",
     help="The port to prove.",

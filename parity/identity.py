@@ -7,23 +7,22 @@ figures say more.
 
 import ast
 import hashlib
-import importlib
 import importlib.util
 import json
 from contextlib import suppress
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from parity import room
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.params import read_params
+from parity.ports import load
 from parity.recording.cache import default_folder
 from parity.recording.stacks import LANES, STACKS
 from parity.recording.trace import array_sha256
 from parity.store import Store, key_of
 
-HARNESS = ("numpy", "chainer")  # what computes the port's side
 DEFINITION = room("reference") / "models.py"
 
 
@@ -33,21 +32,21 @@ def identity(case, trace=None, port=None):
     trace : an open reference trace, which says what the original's layers are; None where none is
     at hand, and then `original` is None and `definition`, a digest of the original's source
     without comments and layout, stands in for it.
-    port : "module:function" as `parity run` takes it, or None. Its module may offer
-    `describe(model, keras)`, an ordered mapping layer name -> {setting: value}; without it only
-    the steps' names are known.
-    Raises CannotRun for unreadable weights or a port that cannot be imported.
+    port : "module:function" as `parity run` takes it, or None. Where the port does not describe
+    itself only its layers' names are known. Raises CannotRun for unreadable weights or a port that
+    cannot be imported.
     """
+    said = described(port, case) if port else {"layers": None, "versions": {}}
     return {
         "weights": {"sha256": sha256_of(case.weights), "tensors": _tensors(case.weights)},
         "batch": [sha256_of(clip) for clip in case.clips],
         "declared": list(case.model.layers),
         "original": trace and _original(trace),
         "definition": definition(DEFINITION.read_text(encoding="utf-8")),
-        "port": port and described(port, case),
+        "port": said["layers"],
         "stack": {
             "original": _stack(STACKS[case.model.stack]),
-            "harness": {name: version(name) for name in HARNESS},
+            "harness": {"numpy": version("numpy"), **said["versions"]},
         },
     }
 
@@ -104,22 +103,27 @@ def definition(source):
 
 
 def described(port, case):
-    """The port's steps in order, [{name, settings or None}].
+    """{layers: [{name, settings or None}] in order, versions} of a port.
 
     Importing a port takes seconds, so the answer is kept beside the trace cache under a digest of
-    everything it depends on.
+    everything it depends on, as long as the versions that it names are the installed ones.
     """
-    keras = STACKS[case.model.stack].keras
-    key = _port_key(port, case.model.name, keras)
+    key = _port_key(port, case.model.name, STACKS[case.model.stack].keras)
     try:
         kept = Store(default_folder().parent / "ports", ".json")
     except CannotRun:  # a cache that cannot be written only costs time
-        return _describe(port, case, keras)
-    if (found := kept.load(key)) is None:
-        found = _describe(port, case, keras)
+        return _describe(port, case)
+    found = kept.load(key)
+    if found is None or found["versions"] != {name: _version(name) for name in found["versions"]}:
+        found = _describe(port, case)
         with suppress(CannotRun):
             kept.write(key, json.dumps(found))
     return found
+
+
+def _version(name):
+    with suppress(PackageNotFoundError):
+        return version(name)
 
 
 def _port_key(port, model, keras):
@@ -133,24 +137,14 @@ def _port_key(port, model, keras):
     files = sorted(path for folder in folders for path in Path(folder).rglob("*.py")) or [
         spec.origin
     ] * bool(spec)
-    versions = {name: version(name) for name in HARNESS}
-    return key_of(
-        port, model, keras, versions, [sha256_of(path) for path in files], sha256_of(__file__)
-    )
+    return key_of(port, model, keras, [sha256_of(path) for path in files], sha256_of(__file__))
 
 
-def _describe(port, case, keras):
-    from parity.run import load_steps
-
-    module = port.partition(":")[0]
+def _describe(port, case):
+    asked = load(port, case)
     try:
-        describe = getattr(importlib.import_module(module), "describe", None)
-        rows = (
-            describe(case.model.name, keras) if describe else dict.fromkeys(load_steps(port, case))
-        )
-    except (ImportError, ValueError) as error:
+        settings = asked.describe() or dict.fromkeys(asked.layers)
+    except ValueError as error:
         raise CannotRun(f"--port {port}: {error}") from error
-    return [
-        {"name": name, "settings": json.loads(json.dumps(settings))}
-        for name, settings in rows.items()
-    ]
+    layers = [{"name": name, "settings": values} for name, values in settings.items()]
+    return json.loads(json.dumps({"layers": layers, "versions": dict(asked.versions)}))

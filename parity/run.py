@@ -2,7 +2,6 @@
 parity.json's document.
 """
 
-import importlib
 import multiprocessing
 import os
 import signal
@@ -17,24 +16,23 @@ from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.identity import identity
 from parity.params import read_params
+from parity.ports import OURS, load
 from parity.provenance import environment, threads_per_worker
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
 
-PORT = "parity.port.proof:steps"
 KEEP_PAGES = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
 }  # glibc: reuse freed arrays, a tenth less time
 
 
-def run(cases, *, port=PORT, layers=None, workers=2, command="", progress=None, explain=True):
+def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, explain=True):
     """Prove `port` on every case; returns the document. Raises CannotRun where something needed is
     missing or broken.
 
-    port : "module:function", called as function(model name, weights path, Keras version); returns
-    an ordered mapping layer name -> callable(float32 array) -> float32 array.
+    port : "module:function", see ports.load.
     layers : names to judge, None for all. explain : see compare.compare_case. workers : recorders,
     and comparing processes, side by side.
     """
@@ -58,23 +56,6 @@ def run(cases, *, port=PORT, layers=None, workers=2, command="", progress=None, 
         port=port,
         selection=list(layers) if layers else None,
     )
-
-
-def load_steps(port, case):
-    """The port's steps for `case`, from "module:function". Raises CannotRun where it cannot be
-    imported or refuses the file.
-    """
-    module, _, function = port.partition(":")
-    try:
-        make = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise CannotRun(
-            f"--port {port}: {error}; give module:function, for example {PORT}"
-        ) from error
-    try:
-        return make(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras)
-    except (OSError, ValueError) as error:
-        raise CannotRun(str(error)) from error
 
 
 def model_record(case, clips, lanes, found):
@@ -168,6 +149,6 @@ def _collect(jobs, progress):
 
 
 def _compare_one(case, lanes, *, port, layers, explain):
-    found = compare_case(case, lanes, load_steps(port, case), layers=layers, explain=explain)
+    found = compare_case(case, lanes, load(port, case), layers=layers, explain=explain)
     with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
         return {**found, "identity": identity(case, trace, port)}

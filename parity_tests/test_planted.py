@@ -11,7 +11,8 @@ from parity import cases
 from parity.compare.case import compare_case
 from parity.compare.verdict import holds
 from parity.port.models import load
-from parity.port.proof import in_test_phase, steps_of
+from parity.port.proof import ChainerPort, in_test_phase
+from parity.ports.callables import Replaced
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 
@@ -74,7 +75,7 @@ def test_a_planted_fault_is_found_where_it_is(model, layer, plant, cause):
     lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
     chain = load(model, case.weights, stacks.STACKS[case.model.stack].keras)
     replaced = plant(case, chain, layer) or {}
-    found = compare_case(case, lanes, {**steps_of(chain), **replaced})
+    found = compare_case(case, lanes, Replaced(ChainerPort(chain), replaced))
     alone = {record["name"]: record["isolated"]["verdict"] for record in found["layers"]}
     together = {record["name"]: record["chained"]["verdict"] for record in found["layers"]}
     after = list(alone)[list(alone).index(layer) + 1 :]

@@ -8,13 +8,11 @@ judged by its numbers.
 from parity.port.models import Tagger
 
 
-def describe(model, keras=None):
+def describe(tagger: Tagger) -> dict[str, dict[str, object]]:
     """Ordered dict layer name -> {setting: value}, values as JSON has them: everything but
     formulas and parameters' numbers.
-
-    model, keras : as parity.port.models.Tagger takes them, whose ValueError this raises.
     """
-    return {name: _settings(link) for name, link in Tagger(model, keras).steps().items()}
+    return {name: _settings(link) for name, link in tagger.steps().items()}
 
 
 def _settings(link):

@@ -1,42 +1,68 @@
-"""The port as the harness wants it: ordered mapping layer name -> callable(array) -> array."""
+"""The port as the harness asks it: arrays in, arrays out, one layer at a time or all of them."""
+
+import copy
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
 
 import chainer
+import numpy as np
 
-from parity.port.describe import describe
-from parity.port.models import load
+from parity.port.describe import describe as settings_of
+from parity.port.files import FilePath
+from parity.port.models import Tagger, load
+from parity.port.weights import keras_arrays
 
-__all__ = ["describe", "steps", "steps_of"]
+__all__ = ["ChainerPort", "steps"]
+
+VERSIONS = {"chainer": version("chainer")}
 
 
-def steps(model, weights, keras=None):
-    """`steps_of` the tagger `model` with the parameters of `weights`, by the formulas of the Keras
-    release `keras`.
+def steps(model: str, weights: FilePath, keras: str | None = None) -> "ChainerPort":
+    """The tagger `model` with the parameters of `weights`, by the formulas of the Keras release
+    `keras`.
 
     Raises ValueError for an unknown model or release, parity.port.weights.WeightsError for weights
     that do not fit.
     """
-    return steps_of(load(model, weights, keras))
+    return ChainerPort(load(model, weights, keras))
 
 
-def steps_of(tagger):
-    """Ordered dict layer name -> callable(ndarray) -> ndarray, in the test phase and without
-    gradients.
+class ChainerPort:
+    """A tagger's layers on arrays, in the test phase and without gradients.
 
-    What a callable is given it does not modify; what it returns may share memory with that
-    (reshape, dropout). The last one has an attribute `logits`, a callable of the same kind that
-    stops before the sigmoid.
+    What a layer is given it does not modify; what it returns may share memory with that (reshape,
+    dropout).
     """
-    found = {name: in_test_phase(step) for name, step in tagger.steps().items()}
-    *_, last = found
-    found[last].logits = in_test_phase(tagger[last].logits)
-    return found
+
+    name, versions = "Chainer", VERSIONS
+
+    def __init__(self, tagger: Tagger):
+        self.tagger, self.layers = tagger, tagger.layer_names
+
+    def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
+        return in_test_phase(self.tagger[layer])(*inputs)
+
+    def __call__(self, *inputs: np.ndarray) -> np.ndarray:
+        return in_test_phase(self.tagger)(*inputs)
+
+    def logits(self, *inputs: np.ndarray) -> np.ndarray:
+        return in_test_phase(self.tagger[self.layers[-1]].logits)(*inputs)
+
+    def describe(self) -> dict[str, dict[str, object]]:
+        return settings_of(self.tagger)
+
+    def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "ChainerPort":
+        tagger = copy.deepcopy(self.tagger)
+        for suffix, array in changes.items():
+            keras_arrays(tagger)[f"{layer}/{layer}_{suffix}"][...] = array
+        return ChainerPort(tagger)
 
 
-def in_test_phase(step):
+def in_test_phase(step: Callable) -> Callable[..., np.ndarray]:
     """`step`, a callable on Variables, as a callable on arrays."""
 
-    def call(x):
+    def call(*inputs):
         with chainer.using_config("train", False), chainer.no_backprop_mode():
-            return chainer.as_array(step(x))
+            return chainer.as_array(step(*inputs))
 
     return call

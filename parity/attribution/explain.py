@@ -16,32 +16,30 @@ from parity.kinds import oracle
 from parity.kinds.small_bounds import sigmoid_rounding
 from parity.numerics.closeness import closeness
 from parity.numerics.montecarlo import Samples, deviation, sample_counts
-from parity.numerics.rounding import U, tail_factor
+from parity.numerics.rounding import tail_factor
+from parity.port_api import Answer, ask
 
 LOGITS, SCORES = "logits", "scores"
-SIGMOID_ERROR = (
-    9 * U
-)  # 3u in any form of a float32 sigmoid; Theano's is 1 above 15, which is e^-15 = 5.2u off
+NO_LOGITS = "the port does not give its logits, so the drift is attributed in the scores"
 
 
 class Explanation:
     """What is being found out about one model. Call `follow` with every step of a walk, in order,
     then `findings`.
 
-    reference: the open trace; params: layer name -> {suffix: array}; keras: version; steps: the
-    port. The last step may have an attribute `logits`, a callable(array) -> array that gives its
-    sums before the sigmoid: then the drift is attributed there ("logits", as the original's are
-    recorded), else in the scores. logit(score) is no substitute: near 0 and 1 it multiplies the
-    score's own rounding by 1/(y(1-y)).
+    reference: the open trace; params: layer name -> {suffix: array}; keras: version; port: a
+    port_api.Port. Where it gives its logits the drift is attributed there ("logits", as the
+    original's are recorded), else in the scores. logit(score) is no substitute: near 0 and 1 it
+    multiplies the score's own rounding by 1/(y(1-y)).
     """
 
-    def __init__(self, reference, params, keras, steps):
+    def __init__(self, reference, params, keras, port):
         names = network_order(reference)
-        self.reference, self.params, self.keras, self.steps, self.last = (
+        self.reference, self.params, self.keras, self.port, self.last = (
             reference,
             params,
             keras,
-            steps,
+            port,
             names[-1],
         )
         layers = [reference.layers[name] for name in names]
@@ -57,7 +55,7 @@ class Explanation:
         witness, or call its `run`.
         """
         return Carrier(
-            step.layer, self.params.get(step.layer.name, {}), self.keras, step.given, step.expected
+            step.layer, self.params.get(step.layer.name, {}), self.keras, step.x, step.expected
         )
 
     def follow(self, step, carrier, scale=1.0):
@@ -100,7 +98,7 @@ class Explanation:
             self.paths.abandon()
         self.paths.carry(carrier)
         if not self.broken:
-            self.paths.join(carrier, side.given, side.actual)
+            self.paths.join(carrier, side.x, side.actual)
             self.plain.follow(carrier, side.actual, self.paths)
 
     def _finish(self, step, carrier, scale):
@@ -140,44 +138,38 @@ class Explanation:
         ).run()
 
     def _port_logits(self, step, at_logits):
-        """The port's own sums before the sigmoid, or None, and then `note` says why."""
-        logits = getattr(self.steps.get(self.last), "logits", None)
-        if at_logits.layer is step.layer:  # no sigmoid: the scores are the logits
-            actual = step.chained.actual
-        elif self.broken or logits is None:
-            actual, self.note = (
-                None,
-                "the port does not give its logits, so the drift is attributed in the scores",
-            )
+        """The port's own sums before the activation, or None, and then `note` says why."""
+        side = step.chained
+        if at_logits.layer is step.layer:  # no activation: the scores are the logits
+            said = side
+        elif self.broken or side.actual is None:
+            said = Answer((), None)
         else:
-            actual = self._asked(logits, step.chained.given)
-        if actual is not None:
-            self.note = mismatch(actual, at_logits.expected) or self._not_of_its_scores(
-                step, at_logits, actual
+            said = ask("the port's logits", self.port.logits, *side.inputs, optional=True)
+        if said.actual is None:
+            self.note = said.fault or NO_LOGITS
+        else:
+            self.note = mismatch(said.actual, at_logits.expected) or (
+                None if said is side else _not_of_its_scores(said.actual, side.actual)
             )
-        return None if self.note else actual
+        return None if self.note else said.actual
 
-    def _not_of_its_scores(self, step, at_logits, logits):
-        """Why the logits cannot stand for the scores, or None; NaN stands for nothing."""
-        if at_logits.layer is step.layer:
-            return None
-        gap = float(np.abs(oracle.sigmoid(logits.astype(np.float64)) - step.chained.actual).max())
-        return (
-            None
-            if gap <= SIGMOID_ERROR
-            else (
-                f"the port's scores are up to {gap:.2g} away from the sigmoid of what it "
-                "gives as its "
-                "logits, so the drift is attributed in the scores"
-            )
-        )
 
-    def _asked(self, logits, given):
-        try:
-            return np.asarray(logits(given))
-        except Exception as error:  # whatever a port raises here, its scores are still attributed
-            self.note = f"the port's logits raised {type(error).__name__}: {error}"
+def _not_of_its_scores(logits, scores):
+    """Why a port's logits cannot stand for its scores, or None; NaN stands for nothing."""
+    sums = logits.astype(np.float64)
+    exact = oracle.sigmoid(sums)
+    if scores.shape == sums.shape:
+        gap = np.abs(exact - scores)
+        if (gap <= sigmoid_rounding(sums, exact)).all():
             return None
+        away = f"up to {gap.max():.2g} away from"
+    else:
+        away = "of another shape than"
+    return (
+        f"the port's scores are {away} the sigmoid of what it gives as its logits, so the drift "
+        "is attributed in the scores"
+    )
 
 
 def _unusable(carrier, side):

@@ -81,11 +81,11 @@ def born_failed(name, kind="unknown", why="the run never reached this layer"):
     }
 
 
-def compare_case(case, lanes, steps, *, layers=None, explain=True):
+def compare_case(case, lanes, port, *, layers=None, explain=True):
     """Compare every declared layer of `case` and return what a model's record is made of.
 
     lanes : paths of the traces `reference`, `truth` and `noise`.
-    steps : the port, an ordered mapping layer name -> callable(float32 array) -> float32 array.
+    port : a port_api.Port.
     layers : names to judge (the chain always runs whole); None means all.
     explain : attribute the final drift to the layers, find what rounding may do to the tags, and
     the original's own noise at every layer; attribution needs all of them.
@@ -97,12 +97,12 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
         traces = {lane: opened.enter_context(open_trace(path)) for lane, path in lanes.items()}
         reference = traces["reference"]
         params, keras = read_params(case.weights), reference.provenance["keras"]
-        records = {name: born_failed(name) for name in _all_names(case, reference, steps)}
+        records = {name: born_failed(name) for name in _all_names(case, reference, port)}
         oracle_truth, upstream, kept = {"layer": None, "ratio": 0.0}, None, {}
         explanation = (
-            Explanation(reference, params, keras, steps) if explain and layers is None else None
+            Explanation(reference, params, keras, port) if explain and layers is None else None
         )
-        for step in walk(reference, steps):
+        for step in walk(reference, port):
             name = step.layer.name
             if layers is None or name in layers:
                 own = params.get(name, {})
@@ -124,10 +124,10 @@ def compare_case(case, lanes, steps, *, layers=None, explain=True):
                     name,
                     _recall(traces["truth"], name, kept),
                 )
-        _flag_strangers(records, case, reference, steps)
+        _flag_strangers(records, case, reference, port)
         explained = {
             **_attribute(records, explanation),
-            "microscope": examining.quick(reference, params, steps) if explain else None,
+            "microscope": examining.quick(reference, params, port) if explain else None,
         }
         final = _final(step, traces, (explained["attribution"] or {}).get("ends"))
     chosen = [record for name, record in records.items() if layers is None or name in layers]
@@ -161,11 +161,11 @@ def first_divergence(records):
     )
 
 
-def _all_names(case, reference, steps):
+def _all_names(case, reference, port):
     """Declared layers first, then what only the original or only the port has: nobody is
     skipped.
     """
-    return dict.fromkeys([*case.model.layers, *network_order(reference), *steps])
+    return dict.fromkeys([*case.model.layers, *network_order(reference), *port.layers])
 
 
 def _judge(record, step, params, keras, upstream, explanation, evidence):
@@ -179,10 +179,10 @@ def _judge(record, step, params, keras, upstream, explanation, evidence):
         layer,
         params,
         keras,
-        input_reference=step.given,
+        input_reference=step.x,
         expected=step.expected,
         actual_isolated=step.isolated.actual,
-        input_chained=step.chained.given,
+        input_chained=step.chained.x,
         actual_chained=step.chained.actual,
         observe=carrier and carrier.observe,
         evidence=evidence,
@@ -210,7 +210,7 @@ def _name_cause(record, step, params, keras, explain):
     """Test the hypotheses about a layer that does not hold, or whose original is not explained; of
     one that holds, list what it could not have shown.
     """
-    facts = {"given": step.given, "expected": step.expected}
+    facts = {"given": step.x, "expected": step.expected}
     if step.isolated.actual is None:
         found = hypotheses.cause(step.layer, params, keras, **facts, actual=step.isolated.fault)
         record["cause"] = found if found["hypothesis"] else None
@@ -264,7 +264,7 @@ NAMING = {
 
 def _forms(step, params, keras):
     """Which form of the exponential each side ran, {port, original}: see hypotheses.form."""
-    subject = hypotheses.Subject(step.layer, params, step.given, keras)
+    subject = hypotheses.Subject(step.layer, params, step.x, keras)
     return {
         side: hypotheses.form(subject, np.asarray(values))
         for side, values in (("port", step.isolated.actual), ("original", step.expected))
@@ -343,11 +343,11 @@ def _check_oracle(worst, judge, name, expected):
         worst.update(layer=name, ratio=ratio)
 
 
-def _flag_strangers(records, case, reference, steps):
+def _flag_strangers(records, case, reference, port):
     """Say why a layer that not all three lists have was not compared."""
     known = {
         "the original": set(network_order(reference)),
-        "the port": set(steps),
+        "the port": set(port.layers),
         "the declared list": set(case.model.layers),
     }
     for name, record in records.items():

@@ -2,85 +2,106 @@
 and on its own (chained).
 """
 
+from collections import Counter
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from parity.port_api import Answer, Port, answer
+from parity.recording.trace import Layer
 
-class Side(NamedTuple):
-    """What one layer of the port was given and gave; `fault` says why it gave nothing."""
-
-    given: np.ndarray | None
-    actual: np.ndarray | None
-    fault: str | None = None
+ISOLATED, CHAINED = MODES = ("isolated", "chained")
 
 
 class Step(NamedTuple):
-    """One layer: the original's input and output, and the port's two answers."""
+    """One layer: the original's inputs and output, and the port's two answers.
 
-    layer: object
-    given: np.ndarray
-    expected: np.ndarray
-    isolated: Side
-    chained: Side
-
-
-def walk(reference, steps):
-    """Yield a Step per layer of the trace `reference`, in its order, holding one layer's arrays at
-    a time.
-
-    steps : ordered mapping layer name -> callable(array) -> array. A missing step, one out of
-    order or one that raises becomes a fault of that Step, and the chain stays broken from there
-    on.
+    What belongs to a mode that was not asked for is empty.
     """
-    names = network_order(reference)
-    given = chained = reference.read(reference.layers[names[0]].inbound[0])
-    broken = None
+
+    layer: Layer
+    inputs: tuple[np.ndarray, ...]
+    expected: np.ndarray | None
+    isolated: Answer | None
+    chained: Answer | None
+
+    @property
+    def x(self) -> np.ndarray:
+        """The original's only input, or its first."""
+        return self.inputs[0]
+
+
+def walk(trace, port: Port, modes: Collection[str] = MODES) -> Iterator[Step]:
+    """Yield a Step per layer of the trace, in its order, following the names of `inbound`.
+
+    An array is held as long as a layer still reads it. A layer that the port lacks, runs out of
+    order or fails at becomes a fault of that Step; what reads its output in the chain stays broken.
+    Without the isolated mode nothing but the network's input is read from the trace.
+    """
+    names = network_order(trace)
+    readers = Counter(source for name in names for source in trace.layers[name].inbound)
+    recorded: dict[str, np.ndarray] = {}
+    own: dict[str, np.ndarray | str] = {}  # the port's outputs, or why it has none
     for name in names:
-        layer, expected = reference.layers[name], reference.read(name)
-        isolated = _apply(steps, name, given)
-        broken = broken or _misplaced(name, names, steps)
-        if broken:
-            alone = Side(None, None, broken)
-        else:
-            alone = isolated if chained is given else _apply(steps, name, chained)
-            broken = alone.fault and f"the chain broke at {name}: {alone.fault}"
-        yield Step(layer, given, expected, isolated, alone)
-        chained = expected if _same_bits(alone.actual, expected) else alone.actual
-        given = expected
+        layer = trace.layers[name]
+        for source in layer.inbound:
+            if source not in own:  # an input of the network
+                own[source] = recorded[source] = trace.read(source)
+        inputs, expected, isolated, chained = (), None, None, None
+        if ISOLATED in modes:
+            inputs, expected = tuple(recorded[source] for source in layer.inbound), trace.read(name)
+            isolated = answer(port, name, *inputs)
+        if CHAINED in modes:
+            chained = _in_the_chain(trace, port, name, [own[at] for at in layer.inbound], isolated)
+        yield Step(layer, inputs, expected, isolated, chained)
+        for source in layer.inbound:
+            readers[source] -= 1
+            if not readers[source]:
+                own.pop(source), recorded.pop(source, None)
+        recorded[name], own[name] = expected, _handed_on(name, chained, expected)
 
 
-def network_order(trace):
-    """The layers of a trace in network order, its InputLayer left out."""
+def network_order(trace) -> list[str]:
+    """The layers of a trace in network order, its InputLayers left out."""
     return [name for name, layer in trace.layers.items() if layer.kind != "InputLayer"]
 
 
-def _apply(steps, name, given):
-    if name not in steps:
-        return Side(given, None, f"the port has no layer {name}")
-    try:
-        actual = steps[name](given)
-    # whatever a port raises is that layer's failure, and the other layers are still judged
-    except Exception as error:
-        return Side(given, None, f"the port's {name} raised {type(error).__name__}: {error}")
-    if not isinstance(actual, np.ndarray):
-        return Side(
-            given,
-            None,
-            f"the port's {name} returned {type(actual).__name__}, expected a NumPy array",
-        )
-    return Side(given, actual)
+def _in_the_chain(trace, port, name, inputs, isolated):
+    broken = next((each for each in inputs if isinstance(each, str)), None)
+    broken = broken or _misplaced(trace, port, name)
+    if broken:
+        return Answer((), None, broken)
+    if isolated and all(a is b for a, b in zip(inputs, isolated.inputs, strict=True)):
+        return isolated
+    return answer(port, name, *inputs)
 
 
-def _misplaced(name, names, steps):
-    """Why the port cannot run `name` next in a chain, or None: both orders, restricted to shared
-    names, have to agree.
+def _handed_on(name, chained, expected):
+    """What the next layers read: the recorded array itself where the port gave the same bits."""
+    if chained is None or (expected is not None and _same_bits(chained.actual, expected)):
+        return expected
+    if chained.actual is not None:
+        return chained.actual
+    return f"the chain broke at {name}: {chained.fault}" if chained.inputs else chained.fault
+
+
+def _misplaced(trace, port, name):
+    """Why the port cannot run `name` next, or None: along a chain the shared layers stand in one
+    order.
     """
-    ours = [step for step in steps if step in names]
-    theirs = [layer for layer in names if layer in steps]
-    if name in steps and ours.index(name) != theirs.index(name):
+    names = network_order(trace)
+    ours = [layer for layer in port.layers if layer in names]
+    theirs = [layer for layer in names if layer in port.layers]
+    if _is_chain(trace) and name in ours and ours.index(name) != theirs.index(name):
         return f"the port runs its layers in another order ({' '.join(ours)})"
     return None
+
+
+def _is_chain(trace):
+    first, *others = names = network_order(trace)
+    inbound = [list(trace.layers[name].inbound) for name in others]
+    return len(trace.layers[first].inbound) == 1 and inbound == [[name] for name in names[:-1]]
 
 
 def _same_bits(actual, expected):

@@ -16,10 +16,10 @@ from parity.attribution.explain import LOGITS, SCORES
 from parity.attribution.propagate import Carrier
 from parity.attribution.shares import added, moved, shares
 from parity.compare.measure import mismatch
+from parity.compare.walk import CHAINED, walk
 from parity.errors import CannotRun
-from parity.faults.plant import answer
 from parity.kinds import oracle
-from parity.port.proof import steps_of
+from parity.port_api import answer, ask
 from parity.recording.trace import array_sha256
 
 BEFORE = "the input"  # the path that starts before the first layer
@@ -67,39 +67,41 @@ class SoundChain:
             {space: {} for space in self.last_carriers},
         )
         self.digests = {}  # of the sound port's outputs in its chain
-        sound = self.follow(steps_of(there.tagger()))
+        sound = self.follow(there.port())
         self.parts, self.final = (
             {space: self.divide(sound, space) for space in sound.drift},
             sound.final,
         )
         self.ends = sound.ends
 
-    def follow(self, steps):
+    def follow(self, port):
         """A port, Followed; the first one is taken for the sound one. Raises Broken."""
-        given, changed = self.there.input_of(next(iter(self.there.layers))), None
-        is_sound, paths = not self.digests, {} if self.digests else {BEFORE: None}
-        for name in self.inner:
-            actual = self._usable(name, steps[name], given)
+        changed, is_sound = None, not self.digests
+        paths = {BEFORE: None} if is_sound else {}
+        for step in walk(self.there, port, (CHAINED,)):
+            name, given = step.layer.name, step.chained.x
+            actual = self._usable(name, step.chained)
+            if name == self.last:
+                break
             if (
                 actual.shape != self.there.outputs[name].shape
                 and given.shape == self.there.input_of(name).shape
             ):
-                self._reach_the_end(steps, name, actual)
+                self._reach_the_end(port, name, actual)
             if is_sound:
                 self.digests[name] = array_sha256(actual)
             if changed or is_sound or array_sha256(actual) != self.digests[name]:
                 changed, paths = changed or name, self._through(name, paths)
                 if not moved(self.there.layers[name], given, actual):
                     paths[name] = _start(actual, self.there.outputs[name])
-            given = actual
-        return self._at_the_end(steps, given, changed, paths)
+        return self._at_the_end(port, step.chained, changed, paths)
 
-    def _reach_the_end(self, steps, name, given):
+    def _reach_the_end(self, port, name, x):
         """Run what is behind a layer, only to see that it can be: most outputs of another shape
         fit nothing, and are dear to follow.
         """
         for later in list(self.there.layers)[list(self.there.layers).index(name) + 1 :]:
-            given = self._usable(later, steps[later], given)
+            x = self._usable(later, answer(port, later, x))
 
     def divide(self, followed, space):
         """{layer: C_k}, (B, N): what each layer alone adds at the end."""
@@ -147,31 +149,30 @@ class SoundChain:
             }
         return found
 
-    def _at_the_end(self, steps, given, changed, paths):
-        step, drift = steps[self.last], {}
-        scores = self._usable(self.last, step, given)
-        if array_sha256(scores) != self.digests.setdefault(self.last, array_sha256(scores)):
+    def _at_the_end(self, port, scores, changed, paths):
+        digest, drift = array_sha256(scores.actual), {}
+        if digest != self.digests.setdefault(self.last, digest):
             changed = changed or self.last
-        sides = {
-            SCORES: scores,
-            LOGITS: answer(step.logits, given) if hasattr(step, "logits") else None,
-        }
+        logits = ask("the port's logits", port.logits, *scores.inputs, optional=True)
+        sides = {SCORES: scores.actual, LOGITS: logits.actual}
         for space, carrier in self.last_carriers.items():
-            if sides[space] is not None and not mismatch(
-                np.asarray(sides[space]), carrier.expected
-            ):
+            if sides[space] is not None and not mismatch(sides[space], carrier.expected):
                 drift[space] = np.subtract(sides[space], carrier.expected, dtype=np.float64)
         return Followed(changed, self._ended(paths), drift, float(np.abs(drift[SCORES]).max()))
 
-    def _usable(self, name, step, given):
-        actual = answer(step, given)
-        fault = (
-            actual
-            if isinstance(actual, str)
-            else name == self.last and mismatch(actual, self.there.outputs[name])
-        )
-        if fault or not np.isfinite(actual.sum(dtype=np.float64)):
-            raise Broken(f"{name}: {fault or 'NaN or infinite values'}")
+    def _usable(self, name, answer):
+        """The output, or Broken."""
+        actual, fault = answer.actual, answer.fault
+        if (
+            not fault
+            and name == self.last
+            and (wrong := mismatch(actual, self.there.outputs[name]))
+        ):
+            fault = f"{name}: {wrong}"
+        if not fault and not np.isfinite(actual.sum(dtype=np.float64)):
+            fault = f"{name}: NaN or infinite values"
+        if fault:
+            raise Broken(fault)
         return actual
 
 
@@ -199,7 +200,7 @@ def _carried(carrier, deviation):
     )
 
 
-def divided(chain, steps):
+def divided(chain, port):
     """How a port's drift at the end divides among its layers; chain: a SoundChain.
 
     Returns {changed: its first layer whose output in the chain is not the sound port's, space,
@@ -208,7 +209,7 @@ def divided(chain, steps):
     original's}. Raises Broken where the chain does not reach the original's end.
     """
     with np.errstate(all="ignore"):  # wrong formulas overflow, which is reported
-        followed = chain.follow(steps)
+        followed = chain.follow(port)
         space = LOGITS if LOGITS in followed.drift else SCORES
         parts = chain.divide(followed, space)
         if not all(np.isfinite(part).all() for part in parts.values()):
@@ -243,7 +244,7 @@ FIELDS = (
 )
 
 
-def blame(chain, layer, steps):
+def blame(chain, layer, port):
     """Whose the drift at the end is, of a port broken at `layer`: FIELDS; as of `divided`, and
 
     share, energy: of that layer; blamed_layer: that of the largest share, blamed_share;
@@ -253,7 +254,7 @@ def blame(chain, layer, steps):
     the end all is None but the message.
     """
     try:
-        found = divided(chain, steps)
+        found = divided(chain, port)
     except Broken as why:
         return {**dict.fromkeys(FIELDS), "message": str(why)}
     changed, parts, each = (found.pop(key) for key in ("changed", "parts", "layers"))

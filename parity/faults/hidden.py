@@ -5,8 +5,9 @@ the original's.
 import numpy as np
 
 from parity.compare.tally import Tally
-from parity.faults.plant import answer, planted, widened
+from parity.faults.plant import planted, widened
 from parity.numerics.structure import Regression
+from parity.port_api import answer
 
 
 def hidden(there, fault):
@@ -18,11 +19,9 @@ def hidden(there, fault):
     together are asked: the regression over channels and taps, of what the original rounded with
     the fault's effect added.
     """
-    name = fault.layer
-    given = answer(
-        planted(widened(there.tagger()), fault)[name], there.input_of(name).astype(np.float64)
-    )
-    if isinstance(given, str) or given.shape != there.outputs[name].shape:
+    name, port = fault.layer, planted(widened(there.tagger()), fault)
+    given = answer(port, name, there.input_of(name).astype(np.float64)).actual
+    if given is None or given.shape != there.outputs[name].shape:
         return float("inf"), False
     judge = there.witness(name)
     tally, regression = Tally(judge, given), Regression(judge) if judge.limits else None

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from parity.compare import verdict
 from parity.faults.blame import Broken, divided
-from parity.faults.trial import answer_of, cause_of, judged, original, sound_chain
-from parity.port.proof import steps_of
+from parity.faults.trial import cause_of, judged, original, output_of, sound_chain
 from parity.port.stock import replacements
+from parity.port_api import answer
+from parity.ports.callables import Replaced
 
 PUBLISHED = "published BatchNormalization"  # of parity.port.stock.DRIFTS
 WHAT = (
@@ -45,16 +46,12 @@ def measured(improvement, case, path, clean):
     """
     there = original(case, path)
     published = replacements(there.model, there.weights, there.keras)[PUBLISHED]
+    port = Replaced(there.port(), published)
     try:
-        end, message = (
-            divided(sound_chain(case, path), {**steps_of(there.tagger()), **published}),
-            None,
-        )
+        end, message = divided(sound_chain(case, path), port), None
     except Broken as why:
         end, message = {"layers": {}}, str(why)
-    layers = [
-        _layer(there, name, step, end["layers"].get(name, {})) for name, step in published.items()
-    ]
+    layers = [_layer(there, name, port, end["layers"].get(name, {})) for name in published]
     blamed = [layer for layer in layers if not verdict.holds(layer["verdict"])]
     return {
         "id": improvement.id,
@@ -67,8 +64,8 @@ def measured(improvement, case, path, clean):
     }
 
 
-def _layer(there, name, step, share):
-    given = answer_of(step, there.input_of(name))
+def _layer(there, name, port, share):
+    given = output_of(answer(port, name, there.input_of(name)))
     word, _ = judged(there, name, given)
     return {
         "layer": name,

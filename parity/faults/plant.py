@@ -12,9 +12,10 @@ import numpy as np
 
 from parity.faults.arrays import Change
 from parity.port.links.batch_normalization import DIALECTS, BatchNormalization
-from parity.port.proof import in_test_phase, steps_of
+from parity.port.proof import ChainerPort, in_test_phase
 from parity.port.stock import DRIFTS
 from parity.port.weights import keras_arrays
+from parity.ports.callables import Replaced
 
 Plant = Callable
 
@@ -166,18 +167,11 @@ def batched(batches: Callable) -> Plant:
     return plant
 
 
-def planted(tagger, mutant) -> dict[str, Callable]:
-    """The mutant's steps, {layer name: callable(array) -> array}."""
+def planted(tagger, mutant) -> Replaced:
+    """The mutant: the tagger's port with what the plant changed."""
     replaced = mutant.plant(tagger, mutant.layer) or {}
-    return {**steps_of(tagger), **{name: in_test_phase(step) for name, step in replaced.items()}}
-
-
-def answer(step, given):
-    """A step's output, or a sentence saying why there is none."""
-    try:
-        return np.asarray(step(given))
-    except Exception as error:  # whatever a broken port raises is that layer's failure
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+    steps = {name: in_test_phase(step) for name, step in replaced.items()}
+    return Replaced(ChainerPort(tagger), steps)
 
 
 def widened(tagger):

@@ -14,16 +14,16 @@ import numpy as np
 
 from parity.compare import verdict
 from parity.compare.measure import measure
-from parity.compare.walk import network_order
+from parity.compare.walk import ISOLATED, network_order, walk
 from parity.diagnose import cause
 from parity.errors import CannotRun
 from parity.faults.blame import BELOW, NO_END, SEVERAL, SoundChain, blame
 from parity.faults.hidden import hidden
-from parity.faults.plant import answer, planted
+from parity.faults.plant import planted
 from parity.kinds.bounds import witness
 from parity.params import read_params
 from parity.port.models import load
-from parity.port.proof import steps_of
+from parity.port.proof import ChainerPort
 from parity.recording.stacks import STACKS
 from parity.recording.trace import array_sha256, open_trace
 
@@ -45,6 +45,9 @@ class Original(NamedTuple):
     logits: np.ndarray | None = None  # of the last layer, before its sigmoid
     data: str = "seeded"  # or "real": the published weights
 
+    def read(self, name):
+        return self.outputs[name]
+
     def input_of(self, name):
         return self.outputs[self.layers[name].inbound[0]]
 
@@ -55,8 +58,12 @@ class Original(NamedTuple):
         )
 
     def tagger(self):
-        """A sound port."""
+        """A sound port's tagger."""
         return load(self.model, self.weights, self.keras)
+
+    def port(self):
+        """A sound port."""
+        return ChainerPort(self.tagger())
 
 
 class Seen(NamedTuple):
@@ -126,10 +133,9 @@ def sound(case, path):
     does not hold.
     """
     there = original(case, path)
-    steps = steps_of(there.tagger())
     found = {}
-    for name in there.layers:
-        given = answer_of(steps[name], there.input_of(name))
+    for step in walk(there, there.port(), (ISOLATED,)):
+        name, given = step.layer.name, output_of(step.isolated)
         word, said = judged(there, name, given)
         if not verdict.holds(word):
             raise CannotRun(
@@ -248,9 +254,9 @@ def _seen(fault, there, clean):
     """What is Seen of a broken port: every layer runs, and they are judged in network order until
     one does not hold.
     """
-    steps, failed, changed, own = planted(there.tagger(), fault), None, [], None
-    for name in there.layers:
-        given = answer_of(steps[name], there.input_of(name))
+    failed, changed, own = None, [], None
+    for step in walk(there, planted(there.tagger(), fault), (ISOLATED,)):
+        name, given = step.layer.name, output_of(step.isolated)
         word, known = clean.get(name, (None, None))
         same = known is not None and _digest(given) == known
         changed += [] if same else [name]
@@ -261,10 +267,9 @@ def _seen(fault, there, clean):
     return Seen(*failed or (None, own, None, None), changed)
 
 
-def answer_of(step, given):
-    """As plant.answer, in C order, which every look at an output would copy it to."""
-    found = answer(step, given)
-    return found if isinstance(found, str) else np.ascontiguousarray(found)
+def output_of(answer):
+    """The output in C order, which every look at it would copy it to, or what was said instead."""
+    return answer.fault or np.ascontiguousarray(answer.actual)
 
 
 def _digest(given):

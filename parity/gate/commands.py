@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from parity.errors import CannotRun
+from parity.ports import OURS
 
 OUT = Path("reports/out")
 NOTHING_COMPARED = 3
@@ -48,7 +49,7 @@ _JSON = "parity.json"
 )
 @click.option(
     "--port",
-    default="parity.port.proof:steps",
+    default=OURS,
     show_default=True,
     metavar="MODULE:FUNCTION",
     help="The port to judge.",

@@ -16,6 +16,7 @@ import numpy as np
 
 from parity.compare import verdict
 from parity.compare.measure import measure
+from parity.compare.walk import CHAINED, walk
 from parity.errors import CannotRun
 from parity.files import atomic_write, sha256_of
 from parity.gate import baseline
@@ -27,6 +28,7 @@ from parity.gate.ratchet import allowed
 from parity.gate.sameness import sameness
 from parity.kinds.bounds import witness
 from parity.params import read_params
+from parity.ports import load
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import Layer, open_trace
@@ -169,21 +171,16 @@ def judge_golden(cases, folder, port, why):
 
 def _figures(case, golden, base, port):
     """(findings, cells judged) of one port along its own chain."""
-    from parity.run import load_steps
-
-    steps, params, keras = (
-        load_steps(port, case),
-        read_params(case.weights),
-        stacks.STACKS[case.model.stack].keras,
-    )
+    params, keras = read_params(case.weights), stacks.STACKS[case.model.stack].keras
     entries, known = (
         {entry["name"]: entry for entry in base["layers"]},
         {(row["layer"], row["verdict"]) for row in base["known"]},
     )
-    x, findings, cells, excused = read_clips(case.clips).batch, [], 0, False
-    for row in golden["layers"][1:]:
-        layer = _layer(row)
-        actual, fault = _step(steps, layer, x)
+    rows = {row["name"]: row for row in golden["layers"]}
+    findings, cells, excused = [], 0, False
+    for step in walk(_Recorded(case, rows), load(port, case), (CHAINED,)):
+        layer, x, actual = step.layer, step.chained.x, step.chained.actual
+        fault = step.chained.fault or _unusable(layer, actual)
         found = [("budget", fault)] if fault else []
         if not fault:
             cells += 1
@@ -193,14 +190,23 @@ def _figures(case, golden, base, port):
                 excused or (layer.name, word) in known
             )  # from there on the values are another network's, knowingly
             found = [] if (layer.name, word) in known else found
-            found += [
-                ("budget", why) for why in (_against_original(actual, row),) if why and not excused
-            ]
+            why = not excused and _against_original(actual, rows[layer.name])
+            found += [("budget", why)] if why else []
         findings += [Finding(case.model.name, layer.name, limit, text) for limit, text in found]
         if actual is None or actual.shape != layer.shape or actual.dtype != layer.dtype:
             break  # the chain is broken here
-        x = actual
     return findings, cells
+
+
+class _Recorded:
+    """A golden trace as `walk` wants it: the layers, and the clips as the network's input."""
+
+    def __init__(self, case, rows):
+        self.layers = {name: _layer(row) for name, row in rows.items()}
+        self.batch = read_clips(case.clips).batch
+
+    def read(self, name):
+        return self.batch
 
 
 def _layer(row):
@@ -210,20 +216,13 @@ def _layer(row):
     )
 
 
-def _step(steps, layer, x):
-    """(output or None, why it cannot be judged)."""
-    if layer.name not in steps:
-        return None, f"the port has no layer {layer.name}"
-    try:
-        actual = steps[layer.name](x)
-    except Exception as error:  # whatever a port raises is that layer's failure
-        return None, f"the port's {layer.name} raised {type(error).__name__}: {error}"
+def _unusable(layer, actual):
+    """Why an output cannot be judged, or None."""
     if actual.shape != layer.shape or actual.dtype != np.float32 or not np.isfinite(actual).all():
         return (
-            actual,
-            f"the port gives {actual.dtype} {actual.shape}, expected finite float32 {layer.shape}",
+            f"the port gives {actual.dtype} {actual.shape}, expected finite float32 {layer.shape}"
         )
-    return actual, None
+    return None
 
 
 def _against_original(actual, row):

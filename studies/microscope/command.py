@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from parity.errors import CannotRun
+from parity.ports import OURS
 
 OUT = Path("reports/out/microscope.json")
 
@@ -42,7 +43,7 @@ OUT = Path("reports/out/microscope.json")
 )
 @click.option(
     "--port",
-    default="parity.port.proof:steps",
+    default=OURS,
     show_default=True,
     metavar="MODULE:FUNCTION",
     help="The port to look into.",

@@ -10,13 +10,15 @@ import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-
-import numpy as np
+from functools import partial
 
 from parity.compare.walk import network_order
 from parity.document import now
 from parity.errors import CannotRun
 from parity.params import read_params
+from parity.port_api import ask, output
+from parity.ports import OURS, load
+from parity.ports.callables import Replaced
 from parity.provenance import environment, threads_per_worker
 from parity.recording import stacks
 from parity.recording.clips import read_clips
@@ -24,20 +26,18 @@ from parity.recording.trace import open_trace
 from parity.studies.microscope import batch_normalization, convolution, gru, stock, training
 
 FORMAT = 1
-PORT = "parity.port.proof:steps"
 TRAINED = ("keras106", "keras110")  # stacks whose train phase is looked into
 
 
-def quick(reference, params, steps):
+def quick(reference, params, port):
     """{"gru": {layer: ...}, "convolution": {layer: asymmetry}, "messages": {layer: a flip could
     not be seen here}}.
 
     Per-step drift of the GRUs' states, saturation, how far each kernel is from symmetric and which
     of them are.
 
-    reference: the open trace; params: layer -> {suffix: array}; steps: any port, only its GRU
-    steps are called. A GRU step that raises, or gives another shape, leaves {"message": why} in
-    its place.
+    reference: the open trace; params: layer -> {suffix: array}; port: only its GRUs are
+    run. One that raises, or gives another shape, leaves {"message": why} in its place.
     """
     layers = [reference.layers[name] for name in network_order(reference)]
     kernels = {
@@ -52,35 +52,33 @@ def quick(reference, params, steps):
     }
     return {
         "gru": {
-            layer.name: _quick_gru(
-                layer, params[layer.name], *_recorded(reference, layer), steps[layer.name]
-            )
+            layer.name: _quick_gru(layer, params[layer.name], *_recorded(reference, layer), port)
             for layer in layers
-            if layer.kind == "GRU" and layer.name in steps
+            if layer.kind == "GRU" and layer.name in port.layers
         },
         "convolution": kernels,
         "messages": {name: text for name, text in said.items() if text},
     }
 
 
-def _quick_gru(layer, params, given, expected, step):
+def _quick_gru(layer, params, given, expected, port):
+    run = partial(port.run, layer.name)
+    states = ask(f"the port's {layer.name}", lambda x: gru.states(layer, run, x), given)
+    if states.fault:
+        return {"message": states.fault}
     try:
-        states = gru.states(layer, step, given)
-    except Exception as error:  # whatever a port raises here, the run's own cells report it too
-        return {"message": f"the port's {layer.name} raised {type(error).__name__}: {error}"}
-    try:
-        return gru.examine(layer, params, given, expected, {"state": states})
+        return gru.examine(layer, params, given, expected, {"state": states.actual})
     except CannotRun as why:
         return {"message": str(why)}
 
 
-def examine(case, trace, tick=lambda stage, share: None, port=PORT):
+def examine(case, trace, tick=lambda stage, share: None, port=OURS):
     """Everything about one model's layers: {name, data, gru, batch_normalization, convolution,
     clean, worth}.
 
     case: cases.Case; trace: path of its reference trace; tick: called with what is being done and
     how far it is, in [0, 1];
-    port: "module:function" as parity.run.run takes it. Gates, and a batch's statistics as they are
+    port: "module:function" as `parity run` takes it. Gates, and a batch's statistics as they are
     computed, are shown by our own
     port only. clean: the port's own chain from the original's input on, what `worth` is to be held
     against.
@@ -90,7 +88,6 @@ def examine(case, trace, tick=lambda stage, share: None, port=PORT):
     from parity.port import inside
     from parity.port import stock as port_stock
     from parity.port.models import MODELS
-    from parity.run import load_steps
 
     asked = case.model.name, case.weights, stacks.STACKS[case.model.stack].keras
     replacements, params, found = (
@@ -98,13 +95,10 @@ def examine(case, trace, tick=lambda stage, share: None, port=PORT):
         read_params(case.weights),
         {"name": case.model.name, "data": case.data},
     )
-    insides, given_steps = inside.insides(*asked) if port == PORT else {}, load_steps(port, case)
+    insides = inside.insides(*asked) if port == OURS else {}
     with open_trace(trace) as reference:
         layers = [reference.layers[name] for name in network_order(reference)]
-        steps = {
-            layer.name: _checked(given_steps, layer, reference.layers[layer.inbound[0]].shape)
-            for layer in layers
-        }
+        checked = _Checked(load(port, case), reference)
         for kind, (part, look) in PARTS.items():
             tick(part, 0.0)
             found[part] = {
@@ -112,7 +106,7 @@ def examine(case, trace, tick=lambda stage, share: None, port=PORT):
                     layer,
                     params.get(layer.name, {}),
                     *_recorded(reference, layer),
-                    steps[layer.name],
+                    partial(checked.run, layer.name),
                     insides.get(layer.name),
                     replacements,
                     asked[-1],
@@ -120,32 +114,31 @@ def examine(case, trace, tick=lambda stage, share: None, port=PORT):
                 for layer in layers
                 if layer.kind == kind
             }
-        return found | _worth(reference, steps, replacements, MODELS[case.model.name].tags, tick)
+        return found | _worth(reference, checked, replacements, MODELS[case.model.name].tags, tick)
 
 
-def _checked(steps, layer, given_shape):
-    """The port's step of a layer; what is wrong with it is said in a sentence, as CannotRun."""
-    if layer.name not in steps:
-        raise CannotRun(
-            f"the port has no layer {layer.name}; the microscope needs every layer of the original"
-        )
+class _Checked(Replaced):
+    """A port of which every fault, and every other shape than the original's, is a CannotRun."""
 
-    def step(given):
-        try:
-            found = np.asarray(steps[layer.name](given))
-        except Exception as error:  # whatever a port raises
+    def __init__(self, port, reference):
+        super().__init__(port, {})
+        self.reference = reference
+        for name in network_order(reference):
+            if name not in port.layers:
+                raise CannotRun(
+                    f"the port has no layer {name}; the microscope needs every layer of the "
+                    "original"
+                )
+
+    def run(self, name, x):
+        found, layer = output(self.port, name, x), self.reference.layers[name]
+        recorded = self.reference.layers[layer.inbound[0]].shape
+        if x.shape == recorded and found.shape != layer.shape:
             raise CannotRun(
-                f"the port's {layer.name} raised {type(error).__name__}: "
-                f"{' '.join(str(error).split())[:200]}"
-            ) from error
-        if given.shape == given_shape and found.shape != layer.shape:
-            raise CannotRun(
-                f"the port's {layer.name} gives {found.shape} instead of {layer.shape}; "
+                f"the port's {name} gives {found.shape} instead of {layer.shape}; "
                 "`parity run` says more of it"
             )
         return found
-
-    return step
 
 
 def _recorded(reference, layer):
@@ -185,13 +178,13 @@ PARTS = {
 }
 
 
-def _worth(reference, steps, replacements, names, tick):
+def _worth(reference, port, replacements, names, tick):
     order = network_order(reference)
-    clean = stock.through(steps, order, reference.read(reference.layers[order[0]].inbound[0]))
+    clean = stock.through(port, order, reference.read(reference.layers[order[0]].inbound[0]))
     everything, found = stock.trials(replacements), []
     for at, trial in enumerate(everything):
         tick(trial.label, at / len(everything))
-        found.append(stock.worth(reference, steps, trial, names))
+        found.append(stock.worth(reference, port, trial, names))
     return {"clean": convolution.distance(clean, reference.read(order[-1])), "worth": found}
 
 
@@ -218,7 +211,7 @@ def train_phase(keras_stacks, progress=None):
     return found
 
 
-def examine_all(cases, *, port=PORT, workers=2, command="", progress=None):
+def examine_all(cases, *, port=OURS, workers=2, command="", progress=None):
     """The document of `parity microscope`: {format, data, created, command, environment, port,
     models, train_phase}.
 
@@ -246,7 +239,7 @@ def examine_all(cases, *, port=PORT, workers=2, command="", progress=None):
         "environment": environment(threads_per_worker(workers)),
         "port": port,
         "models": models,
-        "train_phase": train_phase(TRAINED, progress) if port == PORT else [],
+        "train_phase": train_phase(TRAINED, progress) if port == OURS else [],
     }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from parity.attribution.tags import TOP, jaccard, kendall_tau, ranking
 from parity.compare.walk import network_order
+from parity.ports.callables import Replaced
 from parity.studies.microscope.convolution import distance
 
 # Everything a porter gets who uses Chainer's links and the weights as they are.
@@ -49,10 +50,10 @@ def trials(replacements):
     return [*found, Trial(ALL, naive)] if naive else found
 
 
-def worth(reference, steps, trial, names):
+def worth(reference, port, trial, names):
     """What one Trial costs, as plain numbers.
 
-    reference: the open trace; steps: the port; names: the tags. Returns {drift, layers, start,
+    reference: the open trace; names: the tags. Returns {drift, layers, start,
     at_layer, final, tags}:
     at_layer: {layer: {max_abs, rms, relative} of step - original, on the original's input}, final:
     {max_abs, rms, finite} of the
@@ -62,11 +63,11 @@ def worth(reference, steps, trial, names):
     start = min(trial.replaced, key=order.index)
     given = reference.read(reference.layers[start].inbound[0])
     at_layer = {name: _at_layer(reference, name, step) for name, step in trial.replaced.items()}
-    chain = {**steps, **trial.replaced}
+    chain = Replaced(port, trial.replaced)
     *inner, last = order[order.index(start) :]
     before = through(chain, inner, given)
     scores, expected = through(chain, [last], before), reference.read(last)
-    ranked = _logits(reference, chain[last], before) or (expected, scores)
+    ranked = _logits(reference, chain, before) or (expected, scores)
     return {
         "drift": trial.drift,
         "layers": sorted(trial.replaced, key=order.index),
@@ -77,22 +78,21 @@ def worth(reference, steps, trial, names):
     }
 
 
-def _logits(reference, step, before):
+def _logits(reference, port, before):
     """(the original's logits, the port's), by which tags are ranked: scores collide near 0 and 1.
     None where the port has none.
     """
-    if not hasattr(step, "logits"):
-        return None
     *_, last = network_order(reference)
     with np.errstate(all="ignore"):
-        return reference.read_pre_activation(last), np.asarray(step.logits(before))
+        logits = port.logits(before)
+        return None if logits is None else (reference.read_pre_activation(last), logits)
 
 
-def through(steps, order, values):
-    """`values` through the steps named in `order`, the overflows of wrong formulas allowed."""
+def through(port, order, values):
+    """`values` through the layers named in `order`, the overflows of wrong formulas allowed."""
     with np.errstate(all="ignore"):
         for name in order:
-            values = steps[name](values)
+            values = port.run(name, values)
     return values
 
 

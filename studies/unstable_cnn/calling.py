@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.errors import CannotRun
+from parity.ports.callables import Replaced
 from parity.recording import stacks
 from parity.studies.unstable_cnn import noise, runs
 from parity.studies.unstable_cnn.changes import share_of_rounding
@@ -121,10 +122,10 @@ def _with_stock_links(subject, batches):
                 layer: step for drift in drifts for layer, step in replacements[drift].items()
             }
             links = {layer: step.link for layer, step in put_in.items()}
-            steps = {**proof.steps(*asked), **put_in}
+            port = Replaced(proof.steps(*asked), put_in)
             with np.errstate(all="ignore"):  # wrong formulas may overflow
                 found[side, name] = runs.through(
-                    steps, batches, axes={}, remembered=lambda links=links: _sha256(links)
+                    port, batches, axes={}, remembered=lambda links=links: _sha256(links)
                 )
     return found
 

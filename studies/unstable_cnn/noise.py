@@ -12,6 +12,7 @@ from parity.compare.walk import walk
 from parity.files import sha256_of
 from parity.numerics.rounding import tail_factor
 from parity.params import read_params
+from parity.ports.callables import Callables
 from parity.recording import stacks
 from parity.recording.trace import array_sha256, open_trace
 from parity.studies.unstable_cnn import kept
@@ -64,9 +65,10 @@ def _explanation(case, plain, optimised):
     names, last = case.model.layers, case.model.layers[-1]
     steps = {name: lambda _, name=name: optimised.read(name) for name in names}
     steps[last].logits = lambda _: optimised.read_pre_activation(last)
+    port = Callables(steps)
     explanation = Explanation(
-        plain, read_params(case.weights), stacks.STACKS[case.model.stack].keras, steps
+        plain, read_params(case.weights), stacks.STACKS[case.model.stack].keras, port
     )
-    for step in walk(plain, steps):
+    for step in walk(plain, port):
         explanation.follow(step, explanation.carrier(step).run())
     return explanation

@@ -69,7 +69,7 @@ def called(tagger, batches, *, keep=None, most=None):
         name: link.axis for name, link in tagger.steps().items() if hasattr(link, "running_mean")
     }
     return through(
-        proof.steps_of(tagger),
+        proof.ChainerPort(tagger),
         batches,
         axes=axes,
         remembered=lambda: parameters_sha256(tagger),
@@ -78,28 +78,28 @@ def called(tagger, batches, *, keep=None, most=None):
     )
 
 
-def through(steps, batches, *, axes, remembered, keep=None, most=None):
-    """The same of any port. steps: in order, the last with `logits`; axes: {normalisation: axis};
-    remembered() -> parameters_sha256.
+def through(port, batches, *, axes, remembered, keep=None, most=None):
+    """The same of any port that gives its logits. axes: {normalisation: axis}; remembered() ->
+    parameters_sha256.
     """
     found = {}
     for label, batch in batches.items():
         before = remembered()
-        outputs, arriving = _through(steps, axes, batch, keep or list(steps)[-1:], most)
+        outputs, arriving = _through(port, axes, batch, keep or port.layers[-1:], most)
         found[label] = Run(outputs, arriving, (before, remembered()))
     return found
 
 
-def _through(steps, axes, values, keep, most):
-    outputs, arriving, last = {}, {}, list(steps)[-1]
-    for name, step in steps.items():
+def _through(port, axes, values, keep, most):
+    outputs, arriving, last = {}, {}, port.layers[-1]
+    for name in port.layers:
         if name in axes:
             arriving[name] = statistics(values, axes[name])
-        before, values = values, step(values)
+        before, values = values, port.run(name, values)
         if name in keep:
             outputs[name] = thinned(values, most)
     if last in keep:
-        outputs[LOGITS.format(last)] = steps[last].logits(before)
+        outputs[LOGITS.format(last)] = port.logits(before)
     return outputs, arriving
 
 

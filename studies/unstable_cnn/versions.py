@@ -14,9 +14,9 @@ from parity.compare.case import compare_case
 from parity.compare.measure import compare_layer
 from parity.files import sha256_of
 from parity.params import read_params
+from parity.ports import OURS, load
 from parity.recording import stacks
 from parity.recording.trace import array_sha256, open_trace
-from parity.run import PORT, load_steps
 from parity.studies.unstable_cnn import kept, runs, stored
 
 LANE = "reference"  # without Theano's optimizer, as in a parity run
@@ -77,14 +77,14 @@ def _judge_all(traces):
             raise
 
 
-def judged(case, path, port=PORT):
+def judged(case, path, port=OURS):
     """The record of one release: the trace at `path` of the original, and the port by that
     release's formulas.
     """
     lanes = dict.fromkeys(
         stacks.LANES, path
     )  # verdicts on layers need neither the float64 lane nor the optimised one
-    found = compare_case(case, lanes, load_steps(port, case), explain=False)
+    found = compare_case(case, lanes, load(port, case), explain=False)
     with open_trace(path) as trace:
         return {
             "keras": trace.provenance["keras"],

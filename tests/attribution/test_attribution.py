@@ -11,6 +11,7 @@ from parity.attribution.shares import closes
 from parity.compare.walk import walk
 from parity.errors import CannotRun
 from parity.kinds import oracle
+from parity.ports.callables import Callables
 
 PARAMS = parameters()
 ORIGINAL = Recorded(sound(), steps(PARAMS), PARAMS)
@@ -19,8 +20,8 @@ ROW = {row[0]: row for row in ROWS}
 
 
 def followed(port):
-    explanation = Explanation(ORIGINAL, PARAMS, KERAS, port)
-    for step in walk(ORIGINAL, port):
+    explanation = Explanation(ORIGINAL, PARAMS, KERAS, Callables(port))
+    for step in walk(ORIGINAL, Callables(port)):
         explanation.follow(step, explanation.carrier(step).run())
     return explanation
 

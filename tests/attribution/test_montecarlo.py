@@ -11,6 +11,7 @@ from parity.compare.walk import walk
 from parity.kinds import oracle
 from parity.kinds.bounds import witness
 from parity.numerics import montecarlo
+from parity.ports.callables import Callables
 
 PARAMS = parameters()
 ORIGINAL = Recorded(sound(), steps(PARAMS), PARAMS)
@@ -33,9 +34,9 @@ def three_parts(monkeypatch):
 
 
 def logits(port, scale=None, seed=0):
-    explanation = Explanation(ORIGINAL, PARAMS, KERAS, port)
+    explanation = Explanation(ORIGINAL, PARAMS, KERAS, Callables(port))
     explanation.samples.random = np.random.SFC64(seed)
-    for step in walk(ORIGINAL, port):
+    for step in walk(ORIGINAL, Callables(port)):
         explanation.follow(
             step, explanation.carrier(step).run(), (scale or {}).get(step.layer.name, 1.0)
         )

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from parity.cases import Case, Model
-from parity.compare.case import compare_case
+from parity.compare import case as job
 from parity.document import model_verdict
+from parity.ports.callables import Callables
 from reference.trace_file import Layer, write_trace
 
 U = 2.0**-24
@@ -92,6 +93,10 @@ def recorded(tmp_path_factory):
             str(path), recording(wide, steps), {"keras": "1.0.6", "model": "TINY", "lane": lane}
         )
     return Case(MODEL, folder / "weights.h5", (), "real"), lanes, steps
+
+
+def compare_case(case, lanes, steps, **asked):
+    return job.compare_case(case, lanes, Callables(steps), **asked)
 
 
 def recording(x, steps):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from parity.compare.walk import network_order, walk
+from parity.ports.callables import Callables
 
 
 class Layer(NamedTuple):
@@ -37,7 +38,7 @@ STEPS = {"double": lambda x: 2 * x, "add": lambda x: x + np.float32(1), "square"
 
 
 def taken(steps):
-    return {step.layer.name: step for step in walk(Recorded(), steps)}
+    return {step.layer.name: step for step in walk(Recorded(), Callables(steps))}
 
 
 def test_network_order_leaves_the_input_out():
@@ -51,13 +52,13 @@ def test_a_right_port_is_given_the_original_input_and_its_own():
         np.array_equal(step.isolated.actual, step.expected) and step.isolated.fault is None
         for step in steps.values()
     )
-    assert steps["square"].chained.given is steps["square"].given, "equal inputs are run once"
+    assert steps["square"].chained.x is steps["square"].x, "equal inputs are run once"
 
 
 def test_the_chain_runs_on_its_own_output_and_the_isolated_layer_on_the_original():
     steps = taken({**STEPS, "double": lambda x: 3 * x})
     assert np.array_equal(steps["add"].isolated.actual, steps["add"].expected)
-    assert np.array_equal(steps["add"].chained.given, [[4.5, -6.0]])
+    assert np.array_equal(steps["add"].chained.x, [[4.5, -6.0]])
     assert np.array_equal(steps["square"].chained.actual, [[30.25, 25.0]])
 
 
@@ -70,7 +71,7 @@ def test_a_wrong_sign_of_zero_is_not_the_same_input():
         "double": lambda x: -np.zeros_like(x),
         "add": lambda x: given.setdefault(len(given), x) + np.float32(1),
     }
-    list(walk(recorded, steps))
+    list(walk(recorded, Callables(steps)))
     assert [np.signbit(x).any() for x in given.values()] == [False, True]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from parity.cases import Case, Model
 from parity.compare.case import compare_case
+from parity.ports.callables import Callables
 from reference.trace_file import Layer, write_trace
 
 F = np.float32
@@ -99,7 +100,9 @@ def compared(parts, original=None, **port):
             recording(batch.astype("f8" if lane == "truth" else "f4"), recorded),
             {"keras": "1.0.6", "model": "TINY", "lane": lane},
         )
-    found = compare_case(Case(MODEL, folder / "weights.h5", (), "real"), lanes, {**steps, **port})
+    found = compare_case(
+        Case(MODEL, folder / "weights.h5", (), "real"), lanes, Callables({**steps, **port})
+    )
     return {layer["name"]: layer for layer in found["layers"]}
 
 

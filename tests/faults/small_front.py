@@ -10,7 +10,7 @@ from parity.faults.trial import Original
 from parity.fixtures import seeded
 from parity.params import read_params
 from parity.port.models import load
-from parity.port.proof import steps_of
+from parity.port.proof import ChainerPort
 from parity.recording.trace import Layer
 
 IMAGE, NORM = {"border_mode": "same", "subsample": [1, 1]}, {"momentum": 0.9}
@@ -46,13 +46,13 @@ def recorded(model):
     """An Original with the layers of ROWS on two clips of four bands in decibels."""
     keras, rows = ROWS[model]
     weights, rng = seeded.weights(model), np.random.default_rng(4)
-    steps, x = (
-        steps_of(load(model, weights, keras)),
+    port, x = (
+        ChainerPort(load(model, weights, keras)),
         (12 * rng.standard_normal((2, 1, 4, 1366))).astype(np.float32),
     )
     layers, outputs, before = {}, {"input": x}, "input"
     for name, kind, config in rows:
-        out = outputs[name] = np.ascontiguousarray(steps[name](outputs[before]))
+        out = outputs[name] = np.ascontiguousarray(port.run(name, outputs[before]))
         layers[name] = Layer(name, kind, config, (before,), out.shape, out.dtype, "")
         before = name
     return Original(model, weights, "trace.h5", layers, outputs, read_params(weights), keras)

@@ -12,7 +12,8 @@ from parity.faults.trial import Original
 from parity.fixtures import seeded
 from parity.params import read_params
 from parity.port.models import load
-from parity.port.proof import steps_of
+from parity.port.proof import ChainerPort
+from parity.ports.callables import Replaced
 from parity.recording.trace import Layer
 
 KERAS = "1.1.0"
@@ -35,19 +36,17 @@ def recorded(otherwise=False):
     orders than the port does.
     """
     weights = seeded.weights("CRNN")
-    steps, x = (
-        _steps(load("CRNN", weights, KERAS), otherwise),
+    port, x = (
+        _port(load("CRNN", weights, KERAS), otherwise),
         np.random.default_rng(3).standard_normal((2, 15, 128)).astype(np.float32),
     )
     layers, outputs, before = {}, {"input": x}, "input"
     for name, kind, config in ROWS:
-        out = outputs[name] = steps[name](outputs[before])
+        out = outputs[name] = port.run(name, outputs[before])
         layers[name] = Layer(name, kind, config, (before,), out.shape, out.dtype, "")
         before = name
     scores = outputs["preds"].astype(np.float64)
-    logits = (
-        np.log(scores / (1 - scores)) if otherwise else steps["preds"].logits(outputs["final_drop"])
-    )
+    logits = np.log(scores / (1 - scores)) if otherwise else port.logits(outputs["final_drop"])
     return Original(
         "CRNN",
         weights,
@@ -60,13 +59,12 @@ def recorded(otherwise=False):
     )
 
 
-def _steps(tagger, otherwise):
-    replaced = (
-        {name: planted(tagger, _At(name, plant))[name] for name, plant in OTHERWISE.items()}
-        if otherwise
-        else {}
-    )
-    return {**steps_of(tagger), **replaced}
+def _port(tagger, otherwise):
+    planted_steps = {
+        name: planted(tagger, _At(name, plant)).steps[name] for name, plant in OTHERWISE.items()
+    }
+    port = ChainerPort(tagger)
+    return Replaced(port, planted_steps) if otherwise else port
 
 
 class _At:

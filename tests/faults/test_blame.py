@@ -2,6 +2,7 @@
 can be blamed.
 """
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -47,19 +48,19 @@ def tried(fault):
     return trial.tried(fault, None, None, trial.sound(None, None))
 
 
-def of_the_whole_run(there, steps):
+def of_the_whole_run(there, port):
     """{layer: {share, energy}} as a parity run attributes the drift."""
     trace = AsTrace(there)
-    explanation = Explanation(trace, there.params, there.keras, steps)
-    for step in walk(trace, steps):
+    explanation = Explanation(trace, there.params, there.keras, port)
+    for step in walk(trace, port):
         explanation.follow(step, explanation.carrier(step).run())
     return explanation.findings()
 
 
 @pytest.mark.parametrize("fault", ENDING, ids=lambda fault: fault.id)
 def test_a_single_broken_layer_has_the_largest_share_and_the_whole_run_says_the_same(fault, there):
-    steps = planted(there.tagger(), fault)
-    found, whole = blame.blame(chain(), fault.layer, steps), of_the_whole_run(there, steps)
+    port = planted(there.tagger(), fault)
+    found, whole = blame.blame(chain(), fault.layer, port), of_the_whole_run(there, port)
     assert found["blamed_layer"] == fault.layer and found["above_rounding"] > 10
     assert found["space"] == whole["space"]
     assert found["drift"] == pytest.approx(whole["attribution"]["drift"], rel=1e-9)
@@ -72,8 +73,8 @@ def test_a_single_broken_layer_has_the_largest_share_and_the_whole_run_says_the_
 
 
 def test_the_sound_port_is_divided_as_the_whole_run_divides_it(there):
-    whole = of_the_whole_run(there, trial.steps_of(there.tagger()))["attribution"]
-    found = blame.divided(chain(), trial.steps_of(there.tagger()))
+    whole = of_the_whole_run(there, there.port())["attribution"]
+    found = blame.divided(chain(), there.port())
     assert found["drift"] == found["sound_drift"] == pytest.approx(whole["drift"], rel=1e-9)
     for name, part in whole["layers"].items():
         assert found["layers"][name]["share"] == pytest.approx(part["share"], abs=1e-3), name
@@ -110,7 +111,7 @@ def test_a_fault_in_several_layers_is_nobodys():
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (made("gru1", attribute(return_sequences=False)), "gru2: "),
+        (made("gru1", attribute(return_sequences=False)), "the port's gru2 raised "),
         (
             made("gru2", formula(lambda link, x: np.full((2, 32), np.nan, np.float32))()),
             "gru2: NaN or infinite values",
@@ -131,11 +132,11 @@ def test_a_chain_that_does_not_reach_the_end_stands_apart_and_says_where(fault, 
 def test_what_does_not_reach_the_end_is_not_followed_there(monkeypatch):
     known = chain()
     monkeypatch.setattr(blame, "_carried", lambda *_: pytest.fail("followed for nothing"))
-    steps = planted(
+    port = planted(
         recorded(otherwise=True).tagger(), made("gru2", attribute(return_sequences=True))
     )
-    with pytest.raises(blame.Broken, match="preds: "):
-        known.follow(steps)
+    with pytest.raises(blame.Broken, match=r"^the port.s preds raised"):
+        known.follow(port)
 
 
 def test_without_the_ports_logits_the_scores_are_divided():
@@ -173,10 +174,12 @@ def test_an_output_the_oracle_cannot_take_breaks_the_chain(monkeypatch):
 
 def test_what_was_improved_is_found_at_every_layer_it_is_in(monkeypatch, there):
     broken = {
-        name: planted(there.tagger(), made(name, formulas.gru(gate=formulas.true_sigmoid)))[name]
+        name: planted(there.tagger(), made(name, formulas.gru(gate=formulas.true_sigmoid))).steps[
+            name
+        ]
         for name in ("gru1", "gru2")
     }
-    sound = {"final_drop": trial.steps_of(there.tagger())["final_drop"]}
+    sound = {"final_drop": partial(there.port().run, "final_drop")}
     monkeypatch.setattr(improved, "original", lambda case, path: there)
     monkeypatch.setattr(improved, "sound_chain", lambda case, path: chain())
     monkeypatch.setattr(

@@ -12,6 +12,7 @@ from parity.faults.plant import attribute, formula, own_weights, weight
 from parity.faults.table import Fault
 from parity.kinds import oracle
 from parity.kinds.bounds import witness
+from parity.ports.callables import Replaced
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +104,7 @@ def test_a_port_that_raises_is_caught_there_and_named_only_after_what_it_says(cl
     assert (record["verdict"], record["located_layer"], record["message"]) == (
         "NOT COMPARED",
         "gru2",
-        "ValueError: no such kernel",
+        "the port's gru2 raised ValueError: no such kernel",
     )
     assert record["cause"] == {"hypothesis": None, "survivors": [], "estimate": None}
     record = trial.tried(
@@ -122,9 +123,8 @@ def test_another_shape_is_caught_and_said(clean):
 
 
 def test_a_port_that_does_not_hold_is_refused(monkeypatch):
-    broken = trial.steps_of(recorded().tagger())
-    broken["gru2"] = formulas.gru(keep="1-z")(recorded().tagger(), "gru2")["gru2"]
-    monkeypatch.setattr(trial, "steps_of", lambda tagger: broken)
+    broken = Replaced(recorded().port(), formulas.gru(keep="1-z")(recorded().tagger(), "gru2"))
+    monkeypatch.setattr(trial.Original, "port", lambda there: broken)
     with pytest.raises(
         CannotRun,
         match=r"CRNN gru2: the port is GROSS with no fault planted .* run `parity run` first",

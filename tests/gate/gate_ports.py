@@ -3,27 +3,24 @@
 import numpy as np
 
 from parity.port import proof
-from parity.port.proof import describe
-
-__all__ = ["describe", "swapped_gates", "twice_rounded"]
+from parity.ports.callables import Replaced
 
 
 def swapped_gates(model, weights, keras=None):
     """The port, whose gru1 gives its units in another order."""
-    steps = proof.steps(model, weights, keras)
-    right = steps["gru1"]
-    return {**steps, "gru1": lambda x: np.ascontiguousarray(right(x)[..., ::-1])}
+    port = proof.steps(model, weights, keras)
+    swapped = {"gru1": lambda x: np.ascontiguousarray(port.run("gru1", x)[..., ::-1])}
+    return Replaced(port, swapped)
 
 
 def twice_rounded(model, weights, keras=None):
     """The port, whose elu_1 is rounded to a coarser grid: within every bound, farther than it
     was.
     """
-    steps = proof.steps(model, weights, keras)
-    right = steps["elu_1"]
+    port = proof.steps(model, weights, keras)
 
     def coarse(x):
-        y = right(x)
+        y = port.run("elu_1", x)
         return np.where(y < 0, (y + np.float32(3)) - np.float32(3), y)
 
-    return {**steps, "elu_1": coarse}
+    return Replaced(port, {"elu_1": coarse})

@@ -170,7 +170,7 @@ def test_the_command_writes_one_document_and_a_line_for_each_trial(at_hand, tmp_
     assert (
         written["created"] == "2023-11-14T22:13:20Z"
         and written["environment"]["numpy"]
-        and written["port"] == examining.PORT
+        and written["port"] == examining.OURS
     )
     assert "CRNN\tunflipped kernel\tconv1\t" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["microscope.json"]

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from layers_at_hand import F, FloatGRU, Recorded, gru_params, layer
 
+from parity.ports.callables import Callables
 from parity.studies.microscope import examining, stock
 from parity.studies.microscope.command import line
 
@@ -32,7 +33,10 @@ def test_a_step_costs_what_it_changes_there_and_at_the_end(net):
     steps["double"] = None  # before the replaced layer nothing runs
     swap = np.array([0, 2, 0], F)
     found = stock.worth(
-        reference, steps, stock.Trial("shifted", {"add": lambda x: x + F(1) + swap}), NAMES
+        reference,
+        Callables(steps),
+        stock.Trial("shifted", {"add": lambda x: x + F(1) + swap}),
+        NAMES,
     )
     assert found["layers"] == ["add"] and found["start"] == "add"
     assert found["at_layer"]["add"]["max_abs"] == 2 and found["final"]["max_abs"] == 0.25
@@ -52,12 +56,16 @@ def test_tags_are_ranked_by_logits_where_both_sides_have_them(net):
         "actual": np.array([[18, 17, 1], [1, 2, 3]], F),
     }
     reference.read_pre_activation = lambda name: logits["expected"]
-    found = stock.worth(reference, steps, stock.Trial("shifted", {"add": lambda x: x}), NAMES)
+    found = stock.worth(
+        reference, Callables(steps), stock.Trial("shifted", {"add": lambda x: x}), NAMES
+    )
     assert [tag["expected"] for tag in found["tags"]] == ["jazz", "folk"], (
         "a step without logits leaves the scores"
     )
     steps["last"].logits = lambda x: logits["actual"]
-    found = stock.worth(reference, steps, stock.Trial("shifted", {"add": lambda x: x}), NAMES)
+    found = stock.worth(
+        reference, Callables(steps), stock.Trial("shifted", {"add": lambda x: x}), NAMES
+    )
     assert [(tag["expected"], tag["actual"]) for tag in found["tags"]] == [
         ("rock", "jazz"),
         ("folk", "folk"),
@@ -68,7 +76,7 @@ def test_a_changed_answer_is_seen(net):
     reference, steps = net
     found = stock.worth(
         reference,
-        steps,
+        Callables(steps),
         stock.Trial("turned", {"double": lambda x: -x, "last": lambda x: x}),
         NAMES,
     )
@@ -115,7 +123,9 @@ def test_the_quick_look_needs_only_a_ports_gru_steps():
         }
     )
     found = examining.quick(
-        reference, params, {"gru1": FloatGRU(params["gru1"], disturb={3: 1e-4}).sequence}
+        reference,
+        params,
+        Callables({"gru1": FloatGRU(params["gru1"], disturb={3: 1e-4}).sequence}),
     )
     assert [row["step"] for row in found["gru"]["gru1"]["free"] if row["rho_port"] > 1] == [3, 4, 5]
     assert found["convolution"]["conv1"]["whole"] == 0
@@ -123,8 +133,8 @@ def test_the_quick_look_needs_only_a_ports_gru_steps():
         "conv1": "conv1: a flip could not be seen here, as its kernels are symmetric"
     }
     params["conv1"]["W"][0, 0, 0, 0] = 2
-    assert examining.quick(reference, params, {})["messages"] == {}
-    assert examining.quick(reference, params, {})["gru"] == {}
+    assert examining.quick(reference, params, Callables({}))["messages"] == {}
+    assert examining.quick(reference, params, Callables({}))["gru"] == {}
 
 
 def test_a_port_that_breaks_does_not_break_the_quick_look():
@@ -145,7 +155,8 @@ def test_a_port_that_breaks_does_not_break_the_quick_look():
         (broken, "the port's gru1 raised RuntimeError: no such gate"),
         (lambda x: sequence(x)[:, 1:], "instead of"),
     ):
-        assert why in examining.quick(reference, params, {"gru1": step})["gru"]["gru1"]["message"]
+        found = examining.quick(reference, params, Callables({"gru1": step}))
+        assert why in found["gru"]["gru1"]["message"]
 
 
 def test_an_unknown_model_lists_the_known_ones(tmp_path):

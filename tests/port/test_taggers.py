@@ -93,11 +93,13 @@ def test_tags():
 @every_model
 def test_a_forward_pass_is_the_chain_of_its_steps(model, keras_file, clips):
     tagger, y = load(model, keras_file(model)), clips
-    for step in proof.steps(model, keras_file(model)).values():
-        y = step(y)
+    port = proof.steps(model, keras_file(model))
+    for name in port.layers:
+        y = port.run(name, y)
     with chainer.using_config("train", False), chainer.no_backprop_mode():
         scores, logits = tagger(chainer.Variable(clips)).array, tagger.logits(clips).array
     np.testing.assert_array_equal(scores, y)
+    np.testing.assert_array_equal(port(clips), y)
     np.testing.assert_allclose(scores, expit(logits.astype(np.float64)), rtol=1e-6, atol=1e-37)
     assert scores.shape == (1, len(tagger.tags)) and scores.dtype == np.float32
 
@@ -114,10 +116,10 @@ SHAPES = {
 
 @pytest.mark.parametrize("model", SHAPES)
 def test_proof_steps_take_and_give_arrays_and_modify_nothing(model, keras_file, clips):
-    y, shapes = clips, {}
-    for name, step in proof.steps(model, keras_file(model)).items():
+    y, shapes, port = clips, {}, proof.steps(model, keras_file(model))
+    for name in port.layers:
         before, x = y.tobytes(), y
-        y = step(x)
+        y = port.run(name, x)
         assert type(y) is np.ndarray and y.dtype == np.float32, name
         assert x.tobytes() == before, name
         shapes[name] = y.shape[1:]
@@ -125,9 +127,9 @@ def test_proof_steps_take_and_give_arrays_and_modify_nothing(model, keras_file, 
 
 
 def test_proof_steps_run_in_the_test_phase_whatever_the_phase_is(keras_file):
-    step, x = proof.steps("CNN", keras_file("CNN"))["dropout5"], np.ones((1, 256, 1, 1), np.float32)
+    port, x = proof.steps("CNN", keras_file("CNN")), np.ones((1, 256, 1, 1), np.float32)
     with chainer.using_config("train", True):
-        np.testing.assert_array_equal(step(x), x)
+        np.testing.assert_array_equal(port.run("dropout5", x), x)
     assert chainer.config.train, "the caller's phase is its own"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from parity.port import proof, stock
 from parity.port.models import MODELS
+from parity.ports.callables import Replaced
 from tagger import load_tagger
 from tagger.audio import melgram
 from tagger.comparing import differences, read_table
@@ -33,8 +34,9 @@ def test_with_the_published_ports_formulas_every_printed_digit_comes_out(real_da
     for model, published in table["models"].items():
         weights, scores = weights_of(model), clips
         planted = stock.replacements(model, weights)["published BatchNormalization"]
-        for name, step in proof.steps(model, weights).items():
-            scores = planted.get(name, step)(scores)
+        port = Replaced(proof.steps(model, weights), planted)
+        for name in port.layers:
+            scores = port.run(name, scores)
         for figures, percents in zip(published, percent_of(scores), strict=True):
             actual = dict(zip(MODELS[model].tags, percents, strict=True))
             assert {tag: f"{actual[tag]:.3f}" for tag in figures} == {

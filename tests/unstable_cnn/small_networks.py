@@ -8,6 +8,7 @@ from parity.cases import Case, Model
 from parity.kinds.oracle import sigmoid
 from parity.port.links.batch_normalization import BatchNormalization
 from parity.port.proof import in_test_phase
+from parity.ports.callables import Callables
 from parity.studies.unstable_cnn import runs
 from parity.studies.unstable_cnn.runs import Subject
 
@@ -31,8 +32,8 @@ class SmallNetwork:
         )
         self.link, self.squash, self.calls = BatchNormalization(CHANNELS, mode=mode), squash, 0
 
-    def steps(self):
-        """As parity.port.proof gives them."""
+    def port(self):
+        """As parity.port.proof gives one."""
         found = {
             "conv1": self.conv,
             "bn1": in_test_phase(self.link),
@@ -41,7 +42,7 @@ class SmallNetwork:
             "output": lambda x: sigmoid(self.logits(x)),
         }
         found["output"].logits = self.logits
-        return found
+        return Callables(found)
 
     def conv(self, x):
         self.calls += 1
@@ -56,7 +57,7 @@ class SmallNetwork:
     def __call__(self, batches, keep=None, most=None):
         """{label: Run}."""
         return runs.through(
-            self.steps(), batches, axes={"bn1": 1}, remembered=self.remembered, keep=keep, most=most
+            self.port(), batches, axes={"bn1": 1}, remembered=self.remembered, keep=keep, most=most
         )
 
 

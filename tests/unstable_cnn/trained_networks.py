@@ -36,14 +36,15 @@ def trained(folder, model, correct, hold=np.sqrt):
         np.concatenate([correct(x) for x in clips(TRAINED_ON).values()]).astype(np.float32),
         {},
     )
-    for name, step in proof.steps_of(tagger).items():
+    port = proof.ChainerPort(tagger)
+    for name in port.layers:
         link = tagger[name]
         if getattr(link, "mode", None) == 0:
             mean, variance = runs.statistics(values, link.axis)
             spread = np.sqrt(variance) if link.dialect.stored == "std" else variance
             link.running_mean, link.running_std = mean.astype(np.float32), spread.astype(np.float32)
             kept[name] = link.running_mean, hold(variance).astype(np.float32)
-        values = step(values)
+        values = port.run(name, values)
     write_statistics(path, kept)
     return cases.Case(cases.MODELS[model], path, (), "seeded")
 
