@@ -1,30 +1,65 @@
-"""Baselines: what was approved, one file per data and model, sorted and short enough to be read in
-a diff.
+"""Baselines: what was approved, one file per data and model, short enough to be read in a diff.
 
 Every entry carries a seal, a digest of itself: a figure changed by hand is found and named. A seal
 keeps honest people honest; whoever makes seals anew leaves the change in the diff for the
 reviewer.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
 from parity.errors import CannotRun
 from parity.files import atomic_write
-from parity.gate.figures import of_final, of_layer
+from parity.identity import digest
 
 FORMAT = 2  # 2: final.rounding, what rounding explains of the scores
-FOLDER = Path("fixtures/baselines")
 LINE = 200  # what fits in it stays on one line: one line a layer
+DIGITS = 4  # significant; the ratchet's factor is at least 1.3
+# The figures that a baseline keeps, by the names that parity.json gives them.
+MODES = {"isolated": {"rho": "rho_port", "q": "q_port"}, "chained": {"rho": "rho_local"}}
+FINAL = ("port_reference", "port_truth")
 _REMEDY = "restore it from version control, or approve anew with `parity gate accept --reason ...`"
 
 
-def make(record, approved, known=()):
-    """A baseline of a model's record in parity.json (with its `identity`).
+def number(value) -> float:
+    """A JSON figure, which may be "inf", "nan" or null, as float; null becomes NaN."""
+    return float("nan") if value is None else float(value)
 
-    approved : {at, by, reason}. known : accepted differences, {layer, mode, verdict, reason, by,
-    at} each.
+
+def _rounded(value):
+    found = number(value)
+    return float(f"{found:.{DIGITS}g}") if abs(found) < float("inf") else value
+
+
+def of_layer(record) -> dict:
+    """What a baseline keeps of a layer's record in parity.json."""
+    cells = {
+        mode: {
+            "verdict": record[mode]["verdict"],
+            **{key: _rounded(record[mode][name]) for key, name in keys.items()},
+        }
+        for mode, keys in MODES.items()
+    }
+    return {"name": record["name"], "shape": record["shape"], **cells}
+
+
+def of_final(final) -> dict:
+    """What a baseline keeps of the final scores.
+
+    `rounding` is what rounding explains of the drift; where that is not known, the scale of the
+    original's own noise.
+    """
+    noise = [number(final[pair]) for pair in ("noise_reference", "reference_truth", "noise_truth")]
+    known = final.get("allowed")
+    drift = {pair: _rounded(final[pair]) for pair in FINAL}
+    return {**drift, "rounding": _rounded(max(noise) if known is None else known)}
+
+
+def make(record, approved, known=()) -> dict:
+    """A baseline of a model's record in parity.json.
+
+    approved: {at, by, reason}; known: accepted differences, {layer, mode, verdict, reason, by, at}
+    each.
     """
     return seal(
         {
@@ -40,42 +75,61 @@ def make(record, approved, known=()):
     )
 
 
-def seal(base):
+def cell_of(row) -> tuple[str, str, str]:
+    """The cell (layer, mode, verdict) of a known difference."""
+    return row["layer"], row["mode"], row["verdict"]
+
+
+def seal_of(entry) -> str:
+    """The digest of an entry without its seal."""
+    return digest({key: value for key, value in entry.items() if key != "seal"})[:16]
+
+
+def seal(base) -> dict:
     """`base` with every seal made anew."""
-    layers = [_sealed(layer) for layer in base["layers"]]
-    sealed = {**base, "layers": layers, "final": _sealed(base["final"])}
+    layers = [{**layer, "seal": seal_of(layer)} for layer in base["layers"]]
+    final = {**base["final"], "seal": seal_of(base["final"])}
+    sealed = {**base, "layers": layers, "final": final}
     return {**sealed, "seal": _whole_seal(sealed)}
 
 
-def path_of(folder, data, model):
+def _whole_seal(base):
+    layers = [layer["seal"] for layer in base["layers"]]
+    return seal_of({**base, "layers": layers, "final": base["final"]["seal"]})
+
+
+def path_of(folder, data: str, model: str) -> Path:
     """Where the baseline of a model lies."""
     return Path(folder) / data / f"{model}.json"
 
 
-def names(folder, data):
+def names(folder, data: str) -> list[str]:
     """The models which have a baseline for `data`."""
-    return sorted(
-        path.stem
-        for path in (Path(folder) / data).glob("*.json")
-        if not path.name.endswith(".golden.json")
-    )
+    paths = (Path(folder) / data).glob("*.json")
+    return sorted(path.stem for path in paths if not path.name.endswith(".golden.json"))
 
 
-def read(folder, data, model):
-    """The baseline of `model` on `data` ("real" or "seeded").
-
-    Raises CannotRun where it is missing, cut short, of another format, model or data, or was
-    edited by hand.
-    """
+def read(folder, data: str, model: str) -> dict:
+    """The baseline of `model` on `data` ("real" or "seeded"); CannotRun where it is unusable."""
     path = path_of(folder, data, model)
-    base = _parsed(path, data, model)
+    try:
+        base = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CannotRun(
+            f"{path}: there is no baseline of {model} on {data} data; approve one with "
+            "`parity gate accept --reason ...`"
+        ) from error
+    except OSError as error:
+        raise CannotRun(
+            f"{path}: the baseline cannot be read ({error.strerror}); {_REMEDY}"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise CannotRun(f"{path}: the baseline is cut short or no JSON; {_REMEDY}") from error
     found = base.get("format") if isinstance(base, dict) else None
     if found != FORMAT:
         newer = isinstance(found, int) and found > FORMAT
-        raise CannotRun(
-            f"{path}: baseline format {found}, this version reads {FORMAT}; "
-            f"{'update the project' if newer else _REMEDY}"
-        )
+        remedy = "update the project" if newer else _REMEDY
+        raise CannotRun(f"{path}: baseline format {found}, this version reads {FORMAT}; {remedy}")
     for key, expected in (("model", model), ("data", data)):
         if base.get(key) != expected:
             raise CannotRun(
@@ -90,68 +144,29 @@ def read(folder, data, model):
     return base
 
 
-def _parsed(path, data, model):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CannotRun(
-            f"{path}: there is no baseline of {model} on {data} data; approve one with "
-            "`parity gate accept --reason ...`"
-        ) from error
-    except OSError as error:
-        raise CannotRun(
-            f"{path}: the baseline cannot be read ({error.strerror}); {_REMEDY}"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise CannotRun(f"{path}: the baseline is cut short or no JSON; {_REMEDY}") from error
-
-
 def _edited(base):
     """Which entry is not as it was approved, or None."""
-    listed = [layer["name"] for layer in base["layers"]]
-    missing = [name for name in base["identity"]["declared"] if name not in listed]
+    entries = {layer["name"]: layer for layer in base["layers"]}
+    missing = [name for name in base["identity"]["declared"] if name not in entries]
     if missing:
         return f"the entry of {missing[0]} is missing"
-    for name, entry in [(layer["name"], layer) for layer in base["layers"]] + [
-        ("final", base["final"])
-    ]:
-        if _sealed(entry) != entry:
+    for name, entry in [*entries.items(), ("final", base["final"])]:
+        if seal_of(entry) != entry.get("seal"):
             return f"the entry of {name} was edited by hand (its seal does not fit)"
-    return (
-        None
-        if _whole_seal(base) == base["seal"]
-        else "it was edited by hand (its seal does not fit)"
-    )
+    if _whole_seal(base) != base["seal"]:
+        return "it was edited by hand (its seal does not fit)"
+    return None
 
 
-def _sealed(entry):
-    return {**entry, "seal": _digest({key: value for key, value in entry.items() if key != "seal"})}
-
-
-def _whole_seal(base):
-    seals = {
-        **base,
-        "layers": [layer["seal"] for layer in base["layers"]],
-        "final": base["final"]["seal"],
-    }
-    return _digest({key: value for key, value in seals.items() if key != "seal"})
-
-
-def _digest(value):
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def write(folder, base):
+def write(folder, base) -> Path:
     """Write a baseline whole or not at all; returns its path."""
     path = path_of(folder, base["data"], base["model"])
     atomic_write(path, text(base))
     return path
 
 
-def text(value):
-    """JSON with sorted keys, in which everything that fits on a line is on one line: a change of a
-    layer is a line's change.
-    """
+def text(value) -> str:
+    """JSON with sorted keys, one line for what fits in one: a layer's change is a line's change."""
     return _laid_out(value, 0) + "\n"
 
 
@@ -159,14 +174,14 @@ def _laid_out(value, depth):
     short = json.dumps(value, sort_keys=True, ensure_ascii=False)
     if not isinstance(value, (dict, list)) or (depth > 0 and len(short) + depth <= LINE):
         return short
-    margin = " " * (depth + 1)
-    if isinstance(value, dict):
-        rows = [
+    rows = (
+        [
             f"{json.dumps(key, ensure_ascii=False)}: {_laid_out(value[key], depth + 1)}"
             for key in sorted(value)
         ]
-    else:
-        rows = [_laid_out(item, depth + 1) for item in value]
-    inside = ",\n".join(margin + row for row in rows)
+        if isinstance(value, dict)
+        else [_laid_out(item, depth + 1) for item in value]
+    )
+    margin = "\n" + " " * depth
     opening, closing = "{}" if isinstance(value, dict) else "[]"
-    return f"{opening}\n{inside}\n{' ' * depth}{closing}"
+    return opening + ",".join(f"{margin} {row}" for row in rows) + margin + closing

@@ -1,15 +1,16 @@
-"""The first limit: the verdict rules on a fresh document alone. No baseline moves it.
+"""The first limit: the verdict rules on a fresh run alone. No baseline moves it.
 
-A known difference, a cell accepted by name and with a reason, does not count here, and stays
-listed (see baseline.py).
+A known difference, a cell accepted by name and with a reason, does not count here and stays listed.
 """
 
 import sys
+from collections.abc import Collection, Iterator
 
 from parity.compare import verdict
-from parity.gate.figures import number
-from parity.gate.finding import WHOLE, Finding
+from parity.gate.baseline import number
+from parity.gate.outcome import WHOLE
 
+Cell = tuple[str, str, str]  # layer, mode, verdict
 RULES = {
     "isolated": {
         "rho_port": verdict.RHO_MOST,
@@ -18,96 +19,72 @@ RULES = {
     },
     "chained": {"rho_local": verdict.RHO_MOST},
 }
-FINAL = (
-    "final",
-    "final",
-    "over budget",
-)  # the cell under which a final drift beyond its allowance is accepted
+# The cell under which a final drift beyond its allowance is accepted.
+FINAL: Cell = ("final", "final", "over budget")
 
 
-def budget(model, known=()):
-    """Findings of one model's record, in parity.json's form. known : cells (layer, mode, verdict)
-    which were accepted.
-    """
+def budget(record, known: Collection[Cell] = ()) -> list[tuple[str, str]]:
+    """(layer, what is wrong) of a model's record; `known` cells were accepted."""
     found, excused = [], False
-    for layer in model["layers"]:
-        for mode in RULES:
-            cell = (layer["name"], mode, layer[mode]["verdict"])
-            fault = _fault(layer, mode)
-            excused = excused or bool(fault and cell in known)
-            if fault and cell not in known and not (excused and cell[2] == verdict.INHERITED):
-                found.append(Finding(model["name"], layer["name"], "budget", fault))
-    found += _oracle(model) + ([] if FINAL in known else _final(model))
-    if model["verdict"] != "HOLDS" and not found and not excused:
-        found.append(
-            Finding(model["name"], WHOLE, "budget", f"the run's verdict is {model['verdict']}")
-        )
+    for cell, fault in _faults(record):
+        if cell in known:
+            excused = True
+        elif not (excused and cell[2] == verdict.INHERITED):
+            found.append((cell[0], fault))
+    found += [*_oracle(record), *(() if FINAL in known else _final(record))]
+    if record["verdict"] != "HOLDS" and not found and not excused:
+        found.append((WHOLE, f"the run's verdict is {record['verdict']}"))
     return found
 
 
-def broken_cells(model, layer):
-    """(layer, mode, verdict) of what breaks the budget at `layer`, "final" for the final scores:
-    what can be known.
-    """
+def broken_cells(record, layer: str) -> list[Cell]:
+    """The cells that break the budget at `layer`, "final" for the final scores."""
     if layer == "final":
-        return [FINAL] if _final(model) else []
-    records = [record for record in model["layers"] if record["name"] == layer]
-    return [
-        (layer, mode, record[mode]["verdict"])
-        for record in records
-        for mode in RULES
-        if _fault(record, mode)
-    ]
+        return [FINAL for _ in _final(record)]
+    return [cell for cell, _ in _faults(record) if cell[0] == layer]
 
 
-def _fault(layer, mode):
-    """Why a cell breaks the budget, or None. Figures are looked at again: a word alone passes
-    nothing.
-    """
-    cell, limits = layer[mode], RULES[mode]
-    if cell["verdict"] == verdict.EXACT:
-        return None
-    over = {key: most for key, most in limits.items() if not number(cell[key]) <= most}
-    if cell["verdict"] == verdict.ROUNDING:
-        return f"{mode}: ROUNDING, but {_figures(cell, over)}" if over else None
-    why = cell.get("message") or _figures(cell, over)
-    return "; ".join(part for part in (f"{mode}: {cell['verdict']}", why) if part)
-
-
-def _figures(cell, limits):
-    return ", ".join(
-        f"{key} {_short(cell[key])} (at most {most:g})" for key, most in limits.items()
-    )
+def _faults(record) -> Iterator[tuple[Cell, str]]:
+    """Every cell that breaks the budget, and why. A word alone passes nothing: figures count."""
+    for layer in record["layers"]:
+        for mode, limits in RULES.items():
+            cell = layer[mode]
+            word = cell["verdict"]
+            over = ", ".join(
+                f"{key} {_short(cell[key])} (at most {most:g})"
+                for key, most in limits.items()
+                if not number(cell[key]) <= most
+            )
+            if word == verdict.ROUNDING:
+                why = over and f"ROUNDING, but {over}"
+            else:
+                why = "; ".join(filter(None, (word, cell.get("message") or over)))
+            if why and word != verdict.EXACT:
+                yield (layer["name"], mode, word), f"{mode}: {why}"
 
 
 def _short(figure):
     return f"{figure:.3g}" if isinstance(figure, (int, float)) else str(figure)
 
 
-def _oracle(model):
-    """The oracle has to be what the original computes in float64: on it every other verdict
-    rests.
-    """
-    worst = model["oracle_truth"]
-    if number(worst["ratio"]) <= 1:
-        return []
-    text = (
-        f"the oracle is {_short(worst['ratio'])} times as far from the float64 original as is "
-        "allowed"
-    )
-    return [Finding(model["name"], worst["layer"] or WHOLE, "budget", text)]
+def _oracle(record):
+    """Every other verdict rests on the oracle being what the original computes in float64."""
+    worst = record["oracle_truth"]
+    if not number(worst["ratio"]) <= 1:
+        far = _short(worst["ratio"])
+        yield (
+            worst["layer"] or WHOLE,
+            f"the oracle is {far} times as far from the float64 original as is allowed",
+        )
 
 
-def _final(model):
-    """What rounding explains at the end is known of a run that was explained; of another, the last
-    layer's cells speak for it.
-    """
-    final = model["final"]
+def _final(record):
+    """An unexplained run does not say what rounding explains; its last layer's cells do."""
+    final = record["final"]
     most = sys.float_info.max if final.get("allowed") is None else number(final["allowed"])
-    if number(final["port_reference"]) <= most:
-        return []
-    text = (
-        f"final scores are {_short(final['port_reference'])} from the original's, rounding "
-        f"explains {_short(most)}"
-    )
-    return [Finding(model["name"], "final", "budget", text)]
+    if not number(final["port_reference"]) <= most:
+        drift = _short(final["port_reference"])
+        yield (
+            "final",
+            f"final scores are {drift} from the original's, rounding explains {_short(most)}",
+        )

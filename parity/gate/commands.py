@@ -93,8 +93,8 @@ def gate(context, models, folder, given, identity_only, golden, port, workers, o
 
 def _by_identity(models, folder, port):
     from parity import cases
-    from parity.gate.at_hand import identity_of
-    from parity.gate.judgement import judge_identity
+    from parity.gate.judge import judge_identity
+    from parity.gate.recorded import identity_of
 
     chosen = [cases.case_for(name) for name in cases.select(models, ())[0]]
     data = {case.model.name: case.data for case in chosen}
@@ -105,7 +105,7 @@ def _by_identity(models, folder, port):
 
 
 def _by_figures(models, folder, given, golden, port, workers, out):
-    from parity.gate.judgement import judge
+    from parity.gate.judge import judge
 
     if given:
         document = _read(given)
@@ -124,14 +124,14 @@ def _fresh(models, folder, golden, port, workers, out):
     nothing to run with.
     """
     from parity import cases
-    from parity.gate import at_hand, baseline
+    from parity.gate import baseline, recorded
 
     chosen = [cases.case_for(name) for name in cases.select(models, ())[0]]
     for case in chosen:
         baseline.read(
             folder, case.data, case.model.name
         )  # a run of minutes is not started for a baseline that cannot be read
-    lacking = [case for case in chosen if golden or not at_hand.can_run(case)]
+    lacking = [case for case in chosen if golden or not recorded.can_run(case)]
     if lacking:
         from parity.gate.golden import judge_golden
 
@@ -149,7 +149,7 @@ def _run(chosen, port, workers, out):
     from parity import run as job
     from parity.document import to_json
     from parity.files import atomic_write
-    from parity.gate.at_hand import identity_of
+    from parity.gate.recorded import identity_of
 
     with progress.shown() as shown:
         document = job.run(

@@ -17,8 +17,7 @@ arithmetic (explain.at_the_end), factor and all.
 import math
 
 from parity.compare import verdict
-from parity.gate.figures import FINAL, MODES, number, of_final, of_layer
-from parity.gate.finding import Finding
+from parity.gate.baseline import FINAL, MODES, number, of_final, of_layer
 
 DELTA = 1e-6  # per tensor, as in the bounds (numerics, tail_factor)
 Q_ROW = 1.0  # of one accumulator, which adds up term after term
@@ -26,36 +25,21 @@ Q_FLOOR = verdict.Q_REFERENCE_SANE[1]
 
 
 def factor(count):
-    """How much larger the largest of `count` rounding errors may be in another run: 2.2 for 20
-    elements, 1.35 for 9 million.
+    """How much larger the largest of `count` rounding errors may be in another run.
+
+    2.2 for 20 elements, 1.35 for 9 million.
     """
     doubled = 2 * max(count, 2)
     return math.sqrt(math.log(doubled / DELTA) / math.log(doubled))
 
 
 def floors(isolated, count):
-    """{"q", "rho"} that any float32 order of the same formula may reach, from a baseline's
-    isolated figures of `count` values.
-    """
+    """{"q", "rho"} that any order of a layer's `count` sums may reach in float32."""
     rho, q = number(isolated["rho"]), number(isolated["q"])
     return {
         "q": Q_FLOOR,
         "rho": factor(count) * rho * max(Q_ROW / q, 1) if q > 0 else verdict.RHO_MOST,
     }
-
-
-def ratchet(model, base):
-    """Findings of one model's record against its baseline. Layers only one of them has are the
-    identity's affair.
-    """
-    kept = {record["name"]: record for record in base["layers"]}
-    found = [
-        finding
-        for layer in model["layers"]
-        if layer["name"] in kept
-        for finding in _layer(model["name"], of_layer(layer), kept[layer["name"]])
-    ]
-    return found + _final(model, base["final"])
 
 
 def allowed(base, mode, key):
@@ -64,27 +48,27 @@ def allowed(base, mode, key):
     return max(factor(count) * number(base[mode][key]), floors(base["isolated"], count)[key])
 
 
-def _layer(model, fresh, base):
+def ratchet(record, base):
+    """(layer, what rose) of a model's record; layers that only one side has concern `changes`."""
+    kept = {layer["name"]: layer for layer in base["layers"]}
+    for layer in record["layers"]:
+        if layer["name"] in kept:
+            yield from _layer(of_layer(layer), kept[layer["name"]])
+    final, count = of_final(record["final"]), math.prod(record["layers"][-1]["shape"])
+    for pair in FINAL:
+        most = max(factor(count) * number(base["final"][pair]), number(base["final"]["rounding"]))
+        if not number(final[pair]) <= most:
+            what, was = pair.replace("_", " against "), base["final"][pair]
+            yield "final", f"{what}: {final[pair]}, was {was} (at most {most:.3g})"
+
+
+def _layer(fresh, base):
     for mode, keys in MODES.items():
         cell, was = fresh[mode], base[mode]
-        if cell["verdict"] == verdict.EXACT or cell["verdict"] == verdict.NOT_COMPARED:
+        if cell["verdict"] in (verdict.EXACT, verdict.NOT_COMPARED):
             continue  # nothing to be worse than; what was not compared breaks the budget
         for key in keys:
             most = allowed(base, mode, key)
             if not number(cell[key]) <= most:
                 text = f"{mode}: {key} {cell[key]}, was {was[key]} (at most {most:.3g})"
-                yield Finding(model, fresh["name"], "ratchet", text)
-
-
-def _final(model, base):
-    final, count = of_final(model["final"]), math.prod(model["layers"][-1]["shape"])
-    found = []
-    for pair in FINAL:
-        most = max(factor(count) * number(base[pair]), number(base["rounding"]))
-        if not number(final[pair]) <= most:
-            text = (
-                f"{pair.replace('_', ' against ')}: {final[pair]}, was {base[pair]} (at most "
-                f"{most:.3g})"
-            )
-            found.append(Finding(model["name"], "final", "ratchet", text))
-    return found
+                yield fresh["name"], text

@@ -4,10 +4,11 @@ summary, a JSON file.
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from xml.etree import ElementTree
 
 from parity.gate.baseline import path_of
-from parity.gate.finding import LIMITS
+from parity.gate.outcome import LIMITS
 
 LINES_MOST = 40
 WIDTH = 150
@@ -181,7 +182,7 @@ def as_json(outcome, data):
                 "data": data,
                 "models": outcome.models,
                 "cells": outcome.cells,
-                "findings": [found._asdict() for found in outcome.findings],
+                "findings": [asdict(found) for found in outcome.findings],
                 "known": outcome.known,
                 "notes": outcome.notes,
             },

@@ -1,6 +1,4 @@
-"""The recorders' environments under tox: built when missing, checked for what Theano compiles
-with.
-"""
+"""The recorders' environments: built by tox where missing, checked for what Theano needs."""
 
 import importlib.metadata
 import os
@@ -15,31 +13,30 @@ from parity.errors import CannotRun
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = Path(os.environ.get("TOX_WORK_DIR") or ROOT / ".tox")
+TOX = ROOT / ".tools" / "bin" / "tox"
 _NO_PYTHON = (
     "could not find python interpreter",
     "No interpreter found",
     "Failed to inspect Python interpreter",
 )
-TOX = ROOT / ".tools" / "bin" / "tox"
 
 
-def python_of(stack):
-    """The Python of `stack`'s environment, which is built first where it is missing or not what
-    the stack asks for.
-
-    Raises CannotRun where it cannot be built, or where Theano could not compile in it (no g++, no
-    Python headers).
-    """
-    check_compiler()
-    python = WORK / stack.name / "bin" / "python"
+def python_of(stack) -> Path:
+    """The Python of `stack`'s environment, built first where it is missing or stale."""
+    if not shutil.which("g++"):
+        raise CannotRun(
+            "g++ is not on the PATH, and Theano compiles with it; install it (Debian: "
+            "apt-get install g++)"
+        )
     with lock_in_work(WORK / f"{stack.name}.lock"):  # two runs at once build it once
         if not is_built(stack):
             _build(stack.name)
+    python = WORK / stack.name / "bin" / "python"
     check_headers(python)
     return python
 
 
-def lock_in_work(path, blocking=True):
+def lock_in_work(path: Path, blocking: bool = True) -> FileLock | None:
     """The lock at `path` in the work folder, taken; None where it is busy and not `blocking`."""
     lock = FileLock(path)
     try:
@@ -50,22 +47,18 @@ def lock_in_work(path, blocking=True):
         return None
     except OSError as error:
         raise CannotRun(
-            f"{path}: cannot be written ({error.strerror}); the recorders' environments "
-            "are kept there, "
-            "so make that folder writable or free space"
+            f"{path}: cannot be written ({error.strerror}); the recorders' environments are kept "
+            "there, so make that folder writable or free space"
         ) from error
 
 
-def is_built(stack):
+def is_built(stack) -> bool:
     """Whether the environment holds the stack's packages in the stack's versions."""
-    site = WORK / stack.name / "lib" / f"python{stack.python}" / "site-packages"
-    held = {
-        found.name.lower(): found.version
-        for found in importlib.metadata.distributions(path=[str(site)])
-    }
-    return (
-        WORK / stack.name / "bin" / "python"
-    ).exists() and stack.packages.items() <= held.items()
+    home = WORK / stack.name
+    site = home / "lib" / f"python{stack.python}" / "site-packages"
+    found = importlib.metadata.distributions(path=[str(site)])
+    held = {each.name.lower(): each.version for each in found}
+    return (home / "bin" / "python").exists() and stack.packages.items() <= held.items()
 
 
 def _build(name):
@@ -74,14 +67,10 @@ def _build(name):
             f"{TOX}: not there, and {name} has to be built with it; run `make parity` "
             "once, which makes it"
         )
-    command = [TOX, "run", "-q", "--notest", "--workdir", WORK, "-e", name]
-    inherited = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith("TOX_") and key != "PYTHONPATH"
-    }
+    outer = {key for key in os.environ if key.startswith("TOX_")} | {"PYTHONPATH"}
+    inherited = {key: value for key, value in os.environ.items() if key not in outer}
     built = subprocess.run(
-        command,
+        [TOX, "run", "-q", "--notest", "--workdir", WORK, "-e", name],
         cwd=ROOT,
         env={"UV_PYTHON_DOWNLOADS": "never", **inherited},
         stdin=subprocess.DEVNULL,
@@ -105,23 +94,10 @@ def _build(name):
     )
 
 
-def check_compiler():
-    """Raise CannotRun where there is no g++: Theano compiles each operation with it."""
-    if not shutil.which("g++"):
-        raise CannotRun(
-            "g++ is not on the PATH, and Theano compiles with it; install it (Debian: "
-            "apt-get install g++)"
-        )
-
-
-def check_headers(python):
+def check_headers(python: Path) -> None:
     """Raise CannotRun where the Python behind the environment has no C headers."""
-    asked = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
     if asked.returncode:
         raise CannotRun(
             f"{python}: does not run; build it again (.tools/bin/tox run -r --notest -e "
@@ -130,7 +106,6 @@ def check_headers(python):
     header = Path(asked.stdout.strip()) / "Python.h"
     if not header.exists():
         raise CannotRun(
-            f"{header}: not there, and Theano compiles against it; install the headers of "
-            "that Python "
-            "(Debian: apt-get install python3.11-dev) or use a Python 3.11 that has them"
+            f"{header}: not there, and Theano compiles against it; install the headers of that "
+            "Python (Debian: apt-get install python3.11-dev) or use a Python 3.11 that has them"
         )

@@ -1,5 +1,4 @@
-"""Reads a recorded trace (HDF5, format 1; the layout is described in reference/trace_file.py,
-which writes it).
+"""Reads a recorded trace (HDF5, format 1), as reference/trace_file.py writes and describes it.
 
 Nothing in a trace is believed unseen: the description is checked against its digest when the file
 is opened, every array against its sha256 each time it is read.
@@ -24,22 +23,27 @@ class TraceError(CannotRun):
 
 
 class Layer(NamedTuple):
-    """One layer as Keras described it: class name, get_config(), names of the layers it reads, and
-    its output's form.
-    """
+    """One layer as Keras described it: `kind` is its class, `config` its get_config()."""
 
     name: str
     kind: str
     config: dict
-    inbound: tuple
-    shape: tuple
+    inbound: tuple[str, ...]  # the layers it reads
+    shape: tuple[int, ...]
     dtype: np.dtype
     sha256: str
 
 
 class Trace:
-    """An open trace, a context manager. `provenance` : dict; `layers` : {name: Layer} in network
-    order, InputLayer first.
+    """An open trace, for a `with`.
+
+    Attributes
+    ----------
+    path : Path
+    provenance : dict
+        What ran: model, lane, versions, flags, digests.
+    layers : dict
+        {name: Layer} in network order, InputLayer first.
     """
 
     def __init__(self, path):
@@ -47,21 +51,14 @@ class Trace:
         try:
             self._file = h5py.File(self.path, "r")
         except OSError as error:
-            why = (
-                f"{error.strerror or 'not a whole HDF5 file'}"
-                if not self.path.is_file()
-                else "not a whole HDF5 file"
-            )
-            raise TraceError(
-                f"{self.path}: the trace cannot be opened ({why}); {_RECORD_AGAIN}"
-            ) from error
+            missing = error.strerror and not self.path.is_file()
+            why = error.strerror if missing else "not a whole HDF5 file"
+            raise self._error(f"the trace cannot be opened ({why})") from error
         try:
             self._describe()
         except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
             self.close()
-            raise TraceError(
-                f"{self.path}: the trace's description is damaged ({_flat(error)}); {_RECORD_AGAIN}"
-            ) from error
+            raise self._error(f"the trace's description is damaged ({_flat(error)})") from error
         except TraceError:
             self.close()
             raise
@@ -72,20 +69,16 @@ class Trace:
     def __exit__(self, *_):
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Close the file; arrays already read stay."""
         self._file.close()
 
-    def read(self, name):
-        """Output of layer `name`, its sha256 verified. Raises TraceError for an unknown layer or
-        an edited array.
-        """
+    def read(self, name: str) -> np.ndarray:
+        """The output of a layer; TraceError for an unknown layer or an edited array."""
         return self._verified(name, "output", self._layer(name).sha256)
 
-    def read_pre_activation(self, name):
-        """What layer `name` (a Dense) handed to its activation, its sha256 verified. Raises
-        TraceError as `read` does.
-        """
+    def read_pre_activation(self, name: str) -> np.ndarray:
+        """What a Dense layer handed to its activation; TraceError as `read`."""
         self._layer(name)
         if name not in self._pre_sha256:
             raise TraceError(
@@ -102,87 +95,80 @@ class Trace:
         return self.layers[name]
 
     def _describe(self):
-        found = self._file.attrs.get("format")
-        if found != FORMAT:
-            raise TraceError(
-                f"{self.path}: trace format {found}, this program reads format {FORMAT}; "
-                f"{_RECORD_AGAIN}"
-            )
-        names, provenance = (
-            [str(name) for name in self._file.attrs["layer_names"]],
-            self._file.attrs["provenance"],
-        )
+        attrs = self._file.attrs
+        if (found := attrs.get("format")) != FORMAT:
+            raise self._error(f"trace format {found}, this program reads format {FORMAT}")
+        names, provenance = [str(name) for name in attrs["layer_names"]], attrs["provenance"]
         missing = [name for name in names if f"layers/{name}/output" not in self._file]
         if missing:
-            raise TraceError(
-                f"{self.path}: layer {missing[0]} is listed but not there; {_RECORD_AGAIN}"
-            )
+            raise self._error(f"layer {missing[0]} is listed but not there")
         self._pre_sha256 = {
             name: self._file[f"layers/{name}/pre_activation"].attrs["sha256"]
             for name in names
             if f"layers/{name}/pre_activation" in self._file
         }
         entries = [self._entry(name) for name in names]
-        if _digest(entries, provenance) != self._file.attrs["digest"]:
-            raise TraceError(
-                f"{self.path}: the trace's description was changed after recording; {_RECORD_AGAIN}"
-            )
+        written = json.dumps([FORMAT, entries, provenance])
+        if hashlib.sha256(written.encode()).hexdigest() != attrs["digest"]:
+            raise self._error("the trace's description was changed after recording")
         self.provenance = json.loads(provenance)
-        self.layers = {entry[0]: self._parse(entry) for entry in entries}
+        self.layers = {entry[0]: self._parse(*entry) for entry in entries}
 
     def _entry(self, name):
         attrs = self._file[f"layers/{name}"].attrs
-        return [
-            name,
-            *(str(attrs[key]) for key in ("class", "config", "inbound", "sha256")),
-            self._pre_sha256.get(name),
-        ]
+        said = (str(attrs[key]) for key in ("class", "config", "inbound", "sha256"))
+        return [name, *said, self._pre_sha256.get(name)]
 
-    def _parse(self, entry):
-        name, kind, config, inbound, sha256, _ = entry
+    def _parse(self, name, kind, config, inbound, sha256, _):
         output = self._file[f"layers/{name}/output"]
-        return Layer(
-            name,
-            kind,
-            json.loads(config),
-            tuple(json.loads(inbound)),
-            output.shape,
-            output.dtype,
-            sha256,
-        )
+        reads = tuple(json.loads(inbound))
+        return Layer(name, kind, json.loads(config), reads, output.shape, output.dtype, sha256)
 
     def _verified(self, name, dataset, sha256):
         try:
             array = self._file[f"layers/{name}/{dataset}"][()]
         except (OSError, RuntimeError) as error:
-            raise TraceError(
-                f"{self.path}: {name}/{dataset} cannot be read ({_flat(error)}); {_RECORD_AGAIN}"
-            ) from error
+            raise self._error(f"{name}/{dataset} cannot be read ({_flat(error)})") from error
         if array_sha256(array) != sha256:
-            raise TraceError(
-                f"{self.path}: {name}/{dataset} was changed after recording; {_RECORD_AGAIN}"
-            )
+            raise self._error(f"{name}/{dataset} was changed after recording")
         return array
 
+    def _error(self, what):
+        return TraceError(f"{self.path}: {what}; {_RECORD_AGAIN}")
 
-def open_trace(path):
-    """Open the trace at `path`. Raises TraceError for one that is missing, cut short, of another
-    format, or edited.
+
+def open_trace(path) -> Trace:
+    """Open a recorded trace.
+
+    Parameters
+    ----------
+    path : path-like
+        An HDF5 file of format 1.
+
+    Returns
+    -------
+    Trace
+        Its description is verified; each array is when it is read.
+
+    Raises
+    ------
+    TraceError
+        Where the file is missing, cut short, of another format, or edited.
+
+    Examples
+    --------
+    >>> with open_trace(path) as trace:  # doctest: +SKIP
+    ...     trace.read("output").shape
+    (2, 50)
     """
     return Trace(path)
 
 
-def array_sha256(array):
-    """sha256, hex, over dtype, shape and raw bytes: `<f4(2, 50)` and then the elements in C
-    order.
-    """
+def array_sha256(array: np.ndarray) -> str:
+    """sha256, hex, of dtype, shape and raw bytes: `<f4(2, 50)`, then the elements in C order."""
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
     digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
-
-
-def _digest(entries, provenance):
-    return hashlib.sha256(json.dumps([FORMAT, entries, provenance]).encode()).hexdigest()
 
 
 def _flat(error):

@@ -11,7 +11,7 @@ from gate_documents import APPROVED
 from parity.errors import CannotRun
 from parity.gate import baseline
 from parity.gate.accept import approve, check_allowed, difference
-from parity.gate.judgement import judge
+from parity.gate.judge import judge
 
 
 def path(folder, model="CNN0"):

@@ -11,8 +11,7 @@ from gate_documents import layer
 
 from parity.cli import Group
 from parity.gate.commands import gate
-from parity.gate.finding import Finding
-from parity.gate.judgement import Outcome
+from parity.gate.outcome import Breach, Outcome
 from parity.gate.surfaces import LINES_MOST, terminal
 
 
@@ -228,7 +227,7 @@ def test_hostile_names_stay_text(parity, document):
 
 
 def test_a_terminal_gets_at_most_40_lines():
-    findings = [Finding("CNN0", f"layer{number}", "budget", "x" * 400) for number in range(200)]
+    findings = [Breach("CNN0", f"layer{number}", "budget", "x" * 400) for number in range(200)]
     known = [
         {
             "model": "CNN0",

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from parity import cases
 from parity.cli import Group
 from parity.errors import CannotRun
-from parity.gate import golden
+from parity.gate import baseline, golden
 from parity.gate.commands import gate
 from parity.recording import environments
 
@@ -136,7 +136,7 @@ SPOILS = {
 
 def resealed(path, **changes):
     found = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps(found | {"seal": golden._seal(found)}))
+    path.write_text(json.dumps(found | {"seal": baseline.seal_of(found)}))
 
 
 @pytest.mark.parametrize("how", SPOILS)

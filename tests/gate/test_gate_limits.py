@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from parity.gate.judgement import judge
+from parity.gate.judge import judge
 from parity.gate.ratchet import allowed, factor
 
 

@@ -1,6 +1,6 @@
-"""What is at hand without recording anything: traces in the cache, environments of the
-originals.
-"""
+"""What can be asked without recording anything: cached traces, and environments already built."""
+
+from pathlib import Path
 
 from parity.errors import CannotRun
 from parity.identity import identity
@@ -11,8 +11,8 @@ from parity.recording.stacks import LANES, STACKS, job
 from parity.recording.trace import open_trace
 
 
-def cached(case, lane):
-    """The path of a recorded trace, or None: a cache that cannot be opened holds none."""
+def cached(case, lane: str) -> Path | None:
+    """The path of a recorded trace, or None; a cache that cannot be opened holds none."""
     wanted = job(case.model.name, case.model.stack, lane, case.weights, batch(case.clips))
     try:
         return trace_cache().find(wanted.key)
@@ -20,15 +20,13 @@ def cached(case, lane):
         return None
 
 
-def can_run(case):
-    """Whether every lane's trace is cached or can be recorded in an environment that is already
-    built.
-    """
+def can_run(case) -> bool:
+    """Whether every lane's trace is cached or its environment is already built."""
     return all(cached(case, lane) for lane in LANES) or is_built(STACKS[case.model.stack])
 
 
 def identity_of(case, port):
-    """The case's identity with what is at hand; nothing is run."""
+    """The case's identity, by its recorded trace where there is one; nothing is run."""
     path = cached(case, "reference")
     if path is None:
         return identity(case, None, port)

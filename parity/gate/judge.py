@@ -1,0 +1,97 @@
+"""A run against its baselines: every limit on every model, in the order in which it is told."""
+
+from pathlib import Path
+
+from parity.compare import verdict
+from parity.errors import CannotRun
+from parity.gate import baseline
+from parity.gate.baseline import cell_of
+from parity.gate.budget import RULES, broken_cells, budget
+from parity.gate.changes import changes
+from parity.gate.outcome import WHOLE, Breach, Outcome, breaches
+from parity.gate.ratchet import ratchet
+
+_NO_IDENTITY = "the run says nothing of its identity"
+
+
+def judge(document, folder: Path, models=None) -> Outcome:
+    """Hold parity.json's document against the baselines in `folder`.
+
+    models: names to look at, None for all. Raises CannotRun for one that is not in the document,
+    or whose baseline is unusable.
+    """
+    records = {record["name"]: record for record in document["models"]}
+    missing = [name for name in models or () if name not in records]
+    if missing:
+        raise CannotRun(
+            f"the run has no model {missing[0]}; it has {', '.join(records) or 'none'}: "
+            "run it, or choose another --model"
+        )
+    chosen = [records[name] for name in models or records]
+    bases = {
+        record["name"]: baseline.read(folder, record["data"], record["name"]) for record in chosen
+    }
+    partial = document.get("selection") is not None
+    findings = [
+        found for record in chosen for found in _model(record, bases[record["name"]], partial)
+    ]
+    if not models:
+        findings += [
+            Breach(name, WHOLE, "baseline", "has a baseline, but was not run")
+            for name in baseline.names(folder, document["data"])
+            if name not in records
+        ]
+    known = [{"model": name, **row} for name, base in bases.items() for row in base["known"]]
+    notes = [f"{record['name']}: {_NO_IDENTITY}" for record in chosen if not record.get("identity")]
+    if partial:
+        notes.insert(0, f"only these layers were judged: {', '.join(document['selection'])}")
+    cells = sum(
+        layer[mode]["verdict"] != verdict.NOT_COMPARED
+        for record in chosen
+        for layer in record["layers"]
+        for mode in RULES
+    )
+    return Outcome(findings, known, [record["name"] for record in chosen], cells, notes)
+
+
+def judge_identity(identities, folder: Path, data) -> Outcome:
+    """Hold {model: identity} against the baselines of `data`, {model: word}; nothing is run."""
+    findings = []
+    for name, fresh in identities.items():
+        base = baseline.read(folder, data[name], name)
+        found = {"identity": changes(fresh, base["identity"])}
+        findings += breaches(name, fresh["declared"], found)
+    blind = ", ".join(name for name, fresh in identities.items() if fresh["original"] is None)
+    note = (
+        f"{blind}: no recorded trace is at hand, so the original's layers were judged by their "
+        "source"
+    )
+    return Outcome(findings, [], list(identities), len(identities), [note] if blind else [])
+
+
+def _model(record, base, partial):
+    identity = record.get("identity")
+    found = {
+        "budget": budget(record, {cell_of(row) for row in base["known"]}),
+        "ratchet": ratchet(record, base),
+        "baseline": _entries(record, base, partial),
+        "identity": changes(identity, base["identity"])
+        if identity
+        else [(WHOLE, f"{_NO_IDENTITY}; run it anew with this version")],
+    }
+    return breaches(record["name"], [layer["name"] for layer in record["layers"]], found)
+
+
+def _entries(record, base, partial):
+    """Entries that a baseline lacks, and those to which no layer or difference answers."""
+    fresh, kept = ([layer["name"] for layer in found["layers"]] for found in (record, base))
+    for name in fresh:
+        if name not in kept:
+            yield name, "has no entry in the baseline"
+    for name in kept:
+        if name not in fresh and not partial:
+            yield name, "its entry in the baseline is obsolete: the run has no such layer"
+    for layer, mode, word in map(cell_of, base["known"]):
+        judged = layer in fresh or not partial
+        if judged and (layer, mode, word) not in broken_cells(record, layer):
+            yield layer, f"its known difference ({mode}: {word}) is obsolete"

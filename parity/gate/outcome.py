@@ -1,0 +1,56 @@
+"""What the gate says: every breach of a limit, and in which order they are told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+LIMITS = ("baseline", "identity", "budget", "ratchet")
+WHOLE = ""  # the layer of what concerns a whole model
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One limit broken at one layer: its name, "final", or "" for the whole model."""
+
+    model: str
+    layer: str
+    limit: str
+    text: str
+
+    @property
+    def place(self) -> str:
+        """`CNN0 / conv3`, or the model alone."""
+        return " / ".join(part for part in (self.model, self.layer) if part)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the gate says.
+
+    known: accepted differences, which stay listed; notes: what it could not look at.
+    """
+
+    findings: list[Breach]
+    known: list[dict]
+    models: list[str]
+    cells: int
+    notes: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every limit holds and something was compared at all."""
+        return not self.findings and self.cells > 0
+
+
+def breaches(
+    model: str, order: Iterable[str], found: dict[str, Iterable[tuple[str, str]]]
+) -> list[Breach]:
+    """Breaches of one model in network order; at one layer in the order of LIMITS.
+
+    order: layer names; what is not among them comes last, what concerns the whole model first.
+    found: {limit: (layer, text) pairs}.
+    """
+    places = {WHOLE: -1, **{name: place for place, name in enumerate(order)}}
+    every = [Breach(model, layer, limit, text) for limit in found for layer, text in found[limit]]
+    return sorted(
+        every, key=lambda found: (places.get(found.layer, len(places)), LIMITS.index(found.limit))
+    )
