@@ -8,24 +8,14 @@ from pathlib import Path
 from parity.errors import CannotRun
 
 
-def atomic_write(path, data):
-    """Write `data` (bytes or str, utf-8) to `path` so that readers see the old file or the new
-    one, never a part.
-
-    Raises CannotRun where the folder cannot be written.
-    """
-    path = Path(path)
-    data = data.encode() if isinstance(data, str) else data
+def atomic_write(path: str | Path, data: bytes | str) -> None:
+    """Write `data` (str as UTF-8) so that readers see the old file or the new one, never a part."""
+    path, temporary = Path(path), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    except OSError as error:
-        raise CannotRun(
-            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
-        ) from error
-    try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            stream.write(data.encode() if isinstance(data, str) else data)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
@@ -33,13 +23,11 @@ def atomic_write(path, data):
             f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
         ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
 
 
-def sha256_of(path):
+def sha256_of(path: str | Path) -> str:
     """sha256 of a file's bytes, hex."""
-    digest = hashlib.sha256()
     with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

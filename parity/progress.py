@@ -1,45 +1,42 @@
-"""Progress of long work: one live line per job on a terminal, one line per finished job elsewhere.
-All of it on stderr.
+"""Progress of long work, on stderr: a live row per job on a terminal, a line per ended job
+elsewhere.
 """
 
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class Lines:
     """Off a terminal: a job's last word, once."""
 
-    def update(self, job, stage, share=None):
+    def update(self, job: str, stage: str, share: float | None = None) -> None:
         """Nothing: a log is not a screen."""
 
-    def done(self, job, text):
+    def done(self, job: str, text: str) -> None:
         print(f"{job}: {text}", file=sys.stderr, flush=True)
 
 
 class Live:
     """On a terminal: a row per job with its stage, how far it is and how long it has taken."""
 
-    def __init__(self, progress):
+    def __init__(self, progress: Any):
         self._progress, self._rows = progress, {}
 
-    def update(self, job, stage, share=None):
+    def update(self, job: str, stage: str, share: float | None = None) -> None:
         """Show that `job` is at `stage`; `share` in [0, 1] where it is known."""
-        row = self._rows.get(job)
-        if row is None:
-            row = self._rows[job] = self._progress.add_task(
-                job, total=1.0 if share is not None else None, stage=stage
-            )
-        self._progress.update(
-            row, stage=stage, total=None if share is None else 1.0, completed=share or 0.0
-        )
+        total = None if share is None else 1.0
+        if job not in self._rows:
+            self._rows[job] = self._progress.add_task(job, total=total, stage=stage)
+        self._progress.update(self._rows[job], stage=stage, total=total, completed=share or 0.0)
 
-    def done(self, job, text):
-        """Show that `job` has ended."""
+    def done(self, job: str, text: str) -> None:
         self.update(job, text, 1.0)
 
 
 @contextmanager
-def shown():
+def shown() -> Iterator[Lines | Live]:
     """The progress display that fits where stderr goes."""
     if not sys.stderr.isatty():
         yield Lines()

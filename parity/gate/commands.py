@@ -1,8 +1,5 @@
-"""`parity gate`: judge a run, or only what is known without one, against the committed baselines;
-`accept` approves a run.
-"""
+"""`parity gate`: judge a run, or its identity alone, against the baselines; `accept` approves."""
 
-import datetime
 import getpass
 import os
 import subprocess
@@ -11,63 +8,57 @@ from pathlib import Path
 
 import click
 
+from parity import cases, progress
+from parity import run as runs
+from parity.document import now, to_json
 from parity.errors import CannotRun
+from parity.files import atomic_write
+from parity.gate import accept as approval
+from parity.gate import baseline, recorded, surfaces
+from parity.gate import golden as golden_traces
+from parity.gate.judge import judge, judge_identity
 from parity.ports import OURS
+from parity.reports.document import ReportError, read
 
-OUT = Path("reports/out")
 NOTHING_COMPARED = 3
-_FOLDER = click.option(
+_FILE, _FOLDER = click.Path(path_type=Path), click.Path(file_okay=False, path_type=Path)
+_OUT = Path("reports/out")
+_JSON = "parity.json"
+
+
+def _option(name, *more, help, **settings):
+    return click.option(
+        name, *more, help=help, show_default=bool(settings.get("default")), **settings
+    )
+
+
+_BASELINES = _option(
     "--baselines",
     "folder",
     default="fixtures/baselines",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=_FOLDER,
     help="Where the baselines are.",
 )
-_MODELS = click.option("--model", "models", multiple=True, help="Only this model (repeatable).")
-_JSON = "parity.json"
+_MODELS = _option("--model", "models", multiple=True, help="Only this model (repeatable).")
 
 
 @click.group(invoke_without_command=True)
 @_MODELS
-@_FOLDER
-@click.option(
-    "--json",
-    "given",
-    type=click.Path(path_type=Path),
-    help="Judge this parity.json instead of running.",
-)
-@click.option(
+@_BASELINES
+@_option("--json", "given", type=_FILE, help="Judge this parity.json instead of running.")
+@_option(
     "--identity-only",
     is_flag=True,
     help="Compare weights, layers, settings and versions; run nothing.",
 )
-@click.option(
+@_option(
     "--golden",
     is_flag=True,
-    help="Compare with the compact golden traces, even where recorded ones are at hand.",
+    help="Compare with the compact golden traces, even where recorded ones are cached.",
 )
-@click.option(
-    "--port",
-    default=OURS,
-    show_default=True,
-    metavar="MODULE:FUNCTION",
-    help="The port to judge.",
-)
-@click.option(
-    "--workers",
-    default=2,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Processes side by side.",
-)
-@click.option(
-    "--out",
-    default=str(OUT),
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the outputs go.",
-)
+@_option("--port", default=OURS, metavar="MODULE:FUNCTION", help="The port to judge.")
+@_option("--workers", default=2, type=click.IntRange(1), help="Processes side by side.")
+@_option("--out", default=str(_OUT), type=_FOLDER, help="Where the outputs go.")
 @click.pass_context
 def gate(context, models, folder, given, identity_only, golden, port, workers, out):
     """Is this the network that was proved, and is it still as faithful as it was?
@@ -83,106 +74,63 @@ def gate(context, models, folder, given, identity_only, golden, port, workers, o
         return
     if sum(map(bool, (given, identity_only, golden))) > 1:
         raise CannotRun("--json, --identity-only and --golden are three ways to judge; choose one")
-    if identity_only:
-        outcome, data = _by_identity(models, folder, port)
+    if given:
+        outcome, data = _by_figures(_read(given), folder, models, out)
     else:
-        outcome, data = _by_figures(models, folder, given, golden, port, workers, out)
+        chosen = [cases.case_for(name) for name in cases.select(models, ())[0]]
+        data = "seeded" if any(case.data == "seeded" for case in chosen) else "real"
+        if identity_only:
+            identities = {case.model.name: recorded.identity_of(case, port) for case in chosen}
+            words = {case.model.name: case.data for case in chosen}
+            outcome = judge_identity(identities, folder, words)
+        elif why := _nothing_to_run(chosen, folder, golden):
+            outcome = golden_traces.judge_golden(chosen, folder, port, why)
+        else:
+            document = _run(chosen, port, workers, out)
+            outcome, data = _by_figures(document, folder, models, out)
     _publish(outcome, data, folder, out)
     sys.exit(NOTHING_COMPARED if not outcome.cells else 0 if outcome.passed else 1)
 
 
-def _by_identity(models, folder, port):
-    from parity import cases
-    from parity.gate.judge import judge_identity
-    from parity.gate.recorded import identity_of
-
-    chosen = [cases.case_for(name) for name in cases.select(models, ())[0]]
-    data = {case.model.name: case.data for case in chosen}
-    outcome = judge_identity(
-        {case.model.name: identity_of(case, port) for case in chosen}, folder, data
-    )
-    return outcome, _one_word(data.values())
-
-
-def _by_figures(models, folder, given, golden, port, workers, out):
-    from parity.gate.judge import judge
-
-    if given:
-        document = _read(given)
-    else:
-        document, outcome = _fresh(models, folder, golden, port, workers, out)
-        if outcome:
-            return outcome, _one_word(document)
-    outcome = judge(document, folder, models or None)
-    if not outcome.passed:
-        _leave_received(document, out)
-    return outcome, document["data"]
-
-
-def _fresh(models, folder, golden, port, workers, out):
-    """(document, None) of a run, or (data words, outcome) of the golden traces where there is
-    nothing to run with.
-    """
-    from parity import cases
-    from parity.gate import baseline, recorded
-
-    chosen = [cases.case_for(name) for name in cases.select(models, ())[0]]
-    for case in chosen:
-        baseline.read(
-            folder, case.data, case.model.name
-        )  # a run of minutes is not started for a baseline that cannot be read
-    lacking = [case for case in chosen if golden or not recorded.can_run(case)]
-    if lacking:
-        from parity.gate.golden import judge_golden
-
-        why = (
-            "asked for"
-            if golden
-            else f"no recorded trace of {lacking[0].model.name} and no environment to record one"
-        )
-        return [case.data for case in chosen], judge_golden(chosen, folder, port, why)
-    return _run(chosen, port, workers, out), None
+def _nothing_to_run(chosen, folder, golden):
+    """Why golden traces stand in for a run, or None."""
+    for case in chosen:  # a run of minutes is not started for a baseline that cannot be read
+        baseline.read(folder, case.data, case.model.name)
+    if golden:
+        return "asked for"
+    lacking = [case.model.name for case in chosen if not recorded.can_run(case)]
+    return lacking and f"no recorded trace of {lacking[0]} and no environment to record one"
 
 
 def _run(chosen, port, workers, out):
-    from parity import progress
-    from parity import run as job
-    from parity.document import to_json
-    from parity.files import atomic_write
-    from parity.gate.recorded import identity_of
-
     with progress.shown() as shown:
-        document = job.run(
+        document = runs.run(
             chosen, port=port, workers=workers, command="parity gate", progress=shown, explain=False
         )
     for case, record in zip(chosen, document["models"], strict=True):
-        record.setdefault("identity", identity_of(case, port))
+        record.setdefault("identity", recorded.identity_of(case, port))
     atomic_write(out / _JSON, to_json(document))
     return _read(out / _JSON)
 
 
-def _read(path):
-    from parity.reports.document import ReportError, read
+def _by_figures(document, folder, models, out):
+    outcome = judge(document, folder, models or None)
+    if not outcome.passed:
+        received = baseline.text(approval.received(document))
+        atomic_write(out / "baseline.received.json", received)
+    return outcome, document["data"]
 
+
+def _read(path):
     try:
         return read(path)
     except ReportError as error:
         raise CannotRun(str(error)) from error
 
 
-def _leave_received(document, out):
-    from parity.files import atomic_write
-    from parity.gate import accept, baseline
-
-    atomic_write(out / "baseline.received.json", baseline.text(accept.received(document)))
-
-
 def _publish(outcome, data, folder, out):
-    from parity.files import atomic_write
-    from parity.gate import surfaces
-
     atomic_write(out / "gate.json", surfaces.as_json(outcome, data))
-    atomic_write(out / "gate-junit.xml", surfaces.junit(outcome, _now()))
+    atomic_write(out / "gate-junit.xml", surfaces.junit(outcome, now()))
     click.echo(surfaces.terminal(outcome, data))
     if os.environ.get("GITHUB_ACTIONS"):
         for line in surfaces.annotations(outcome, folder, data):
@@ -203,41 +151,29 @@ def _append(path, text):
 
 
 @gate.command()
-@click.option("--reason", default="", help="Why this run is what it should be; required.")
+@_option("--reason", default="", help="Why this run is what it should be; required.")
 @_MODELS
-@click.option(
-    "--layer", help="Approve the entry of this layer alone, or `final`; needs one --model."
-)
-@click.option(
+@_option("--layer", help="Approve the entry of this layer alone, or `final`; needs one --model.")
+@_option(
     "--accept-worse",
     is_flag=True,
     help="Let figures rise, or a difference beyond the budget be known.",
 )
-@click.option(
-    "--json",
-    "given",
-    default=str(OUT / _JSON),
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The run to approve.",
-)
-@click.option("--by", help="Who approves; default: git's user.name, else the login.")
-@_FOLDER
+@_option("--json", "given", default=str(_OUT / _JSON), type=_FILE, help="The run to approve.")
+@_option("--by", help="Who approves; default: git's user.name, else the login.")
+@_BASELINES
 def accept(reason, models, layer, accept_worse, given, by, folder):
-    """Approve a run as the new baseline, after printing the diff. Refused without a reason and
-    wherever CI is set.
-    """
-    from parity.gate import accept as approval
-    from parity.gate import baseline
+    """Approve a run as the new baseline, after printing the diff.
 
+    Refused without a reason and wherever CI is set.
+    """
     approval.check_allowed(reason)
     if layer and len(models) != 1:
         raise CannotRun("--layer belongs to one model; say which with --model")
-    approved = {"at": _now(), "by": by or _person(), "reason": reason.strip()}
     bases = approval.approve(
         _read(given),
         folder,
-        approved=approved,
+        approved={"at": now(), "by": by or _person(), "reason": reason.strip()},
         models=models or None,
         layer=layer,
         accept_worse=accept_worse,
@@ -249,45 +185,24 @@ def accept(reason, models, layer, accept_worse, given, by, folder):
 
 @gate.command()
 @_MODELS
-@click.option(
+@_option(
     "--to",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=_FOLDER,
     help="Default: seeded ones beside the baselines, real ones in your store.",
 )
-@_FOLDER
+@_BASELINES
 def golden(models, to, folder):
-    """Write compact golden traces from the recorded ones, for a gate where nothing can be
-    recorded.
-    """
-    from parity import cases
-    from parity.gate.golden import write
-
+    """Write compact golden traces from the recorded ones, for a gate that cannot record."""
     for name in cases.select(models, ())[0]:
-        path, size_bytes = write(cases.case_for(name), folder, to)
+        path, size_bytes = golden_traces.write(cases.case_for(name), folder, to)
         click.echo(f"{name}\t{size_bytes / 1e3:.0f} kB\t{path}")
-
-
-def _one_word(data):
-    return "seeded" if "seeded" in data else "real"
 
 
 def _person():
     """git's user.name, else the login name."""
+    command = ["git", "config", "user.name"]
     try:
-        named = subprocess.run(
-            ["git", "config", "user.name"], capture_output=True, text=True, check=False
-        ).stdout.strip()
+        named = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:
         named = ""
     return named or getpass.getuser()
-
-
-def _now():
-    """UTC; SOURCE_DATE_EPOCH fixes it where the same input has to give the same bytes."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = (
-        datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
-        if epoch
-        else datetime.datetime.now(datetime.UTC)
-    )
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

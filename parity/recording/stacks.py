@@ -58,6 +58,7 @@ LANES = {
         Lane("noise", "float32", "fast_run"),  # rewritten by Theano: how far it is from itself
     )
 }
+SHAPE = (1, 96, 1366)  # of a clip: C, F, T
 SETTINGS = {"backend": "theano", "image_dim_ordering": "th", "epsilon": 1e-07, "threads": "1"}
 
 
@@ -83,14 +84,8 @@ class Job(NamedTuple):
     @property
     def key(self):
         """Everything that can change a number of the trace, and the make-up of the batch."""
-        return key_of(
-            {
-                "model": self.model,
-                "lane": self.lane.name,
-                "batch_size": len(self.batch),
-                **self.expect,
-            }
-        )
+        asked = {"model": self.model, "lane": self.lane.name, "batch_size": len(self.batch)}
+        return key_of({**asked, **self.expect})
 
 
 def job(model, stack, lane, weights, batch):
@@ -119,12 +114,7 @@ def weights_sha256(path):
 
 def check_batch(batch):
     """Raise CannotRun unless `batch` is float32 (B, 1, 96, 1366), B at least 1, and finite."""
-    if (
-        batch.ndim != 4
-        or batch.shape[1:] != (1, 96, 1366)
-        or batch.dtype != np.float32
-        or not len(batch)
-    ):
+    if batch.ndim != 4 or (batch.shape[1:], batch.dtype) != (SHAPE, np.float32) or not len(batch):
         raise CannotRun(
             f"the input is {batch.dtype} {batch.shape}, expected float32 (B, 1, 96, "
             "1366): mel spectrograms, decibel"
@@ -159,16 +149,19 @@ def traces(batches, *, lanes=tuple(LANES), workers=2, progress=None, cache=None)
     CannotRun
         Where an original cannot be run; no recorder stays behind.
     """
-    wanted = {
-        (case, lane): job(case.model.name, case.model.stack, lane, case.weights, batch)
+    jobs = {
+        case: {
+            lane: job(case.model.name, case.model.stack, lane, case.weights, batch)
+            for lane in lanes
+        }
         for case, batch in batches.items()
-        for lane in lanes
     }
-    paths = record(wanted.values(), workers=workers, progress=progress, cache=cache)
-    found = {case: {} for case in batches}
-    for (case, lane), wish in wanted.items():
-        found[case][lane] = paths[wish.key]
-    return found
+    every = [wanted for of_case in jobs.values() for wanted in of_case.values()]
+    paths = record(every, workers=workers, progress=progress, cache=cache)
+    return {
+        case: {lane: paths[wanted.key] for lane, wanted in of_case.items()}
+        for case, of_case in jobs.items()
+    }
 
 
 def record(jobs, *, workers=2, progress=None, cache=None):
@@ -177,10 +170,9 @@ def record(jobs, *, workers=2, progress=None, cache=None):
     jobs = {job.key: job for job in jobs}
     paths = {key: cache.find(key) for key in jobs}
     missing = {key: job for key, job in jobs.items() if paths[key] is None}
-    if progress and len(missing) < len(jobs):
-        progress.done(
-            "originals", f"{len(jobs) - len(missing)} of {len(jobs)} traces from the cache"
-        )
+    cached = len(jobs) - len(missing)
+    if progress and cached:
+        progress.done("originals", f"{cached} of {len(jobs)} traces from the cache")
     recorded = scheduler.record_all(
         missing, cache, workers=workers, progress=progress, check=scheduler.check_trace
     )
@@ -204,8 +196,5 @@ def describe(name, trace_path):
     """What parity.json says of a stack, read from a trace that it recorded."""
     with open_trace(trace_path) as trace:
         found = trace.provenance
-    return {
-        "name": name,
-        **{key: found[key] for key in ("python", "keras", "theano")},
-        "flags": found["theano_flags"],
-    }
+    versions = {key: found[key] for key in ("python", "keras", "theano")}
+    return {"name": name, **versions, "flags": found["theano_flags"]}
