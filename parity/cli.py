@@ -13,7 +13,7 @@ import click
 import parity
 from parity.diagnose.command import hypotheses
 from parity.errors import CannotRun
-from parity.faults.commands import faults
+from parity.faults.command import faults
 from parity.gate.commands import gate
 from parity.ports import OURS
 from parity.studies.microscope.command import microscope

@@ -3,13 +3,13 @@ and on its own (chained).
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from parity.port_api import Answer, Port, answer
-from parity.recording.trace import Layer
+from parity.recording.trace import Layer, array_sha256
 
 ISOLATED, CHAINED = MODES = ("isolated", "chained")
 
@@ -17,7 +17,8 @@ ISOLATED, CHAINED = MODES = ("isolated", "chained")
 class Step(NamedTuple):
     """One layer: the original's inputs and output, and the port's two answers.
 
-    What belongs to a mode that was not asked for is empty.
+    What belongs to a mode that was not asked for is empty. unchanged: the modes in which the answer
+    is the known one, bit for bit.
     """
 
     layer: Layer
@@ -25,6 +26,7 @@ class Step(NamedTuple):
     expected: np.ndarray | None
     isolated: Answer | None
     chained: Answer | None
+    unchanged: frozenset[str] = frozenset()
 
     @property
     def x(self) -> np.ndarray:
@@ -32,12 +34,18 @@ class Step(NamedTuple):
         return self.inputs[0]
 
 
-def walk(trace, port: Port, modes: Collection[str] = MODES) -> Iterator[Step]:
+def walk(
+    trace,
+    port: Port,
+    modes: Collection[str] = MODES,
+    known: Mapping[tuple[str, str], str] | None = None,
+) -> Iterator[Step]:
     """Yield a Step per layer of the trace, in its order, following the names of `inbound`.
 
     An array is held as long as a layer still reads it. A layer that the port lacks, runs out of
     order or fails at becomes a fault of that Step; what reads its output in the chain stays broken.
-    Without the isolated mode nothing but the network's input is read from the trace.
+    Without the isolated mode nothing but the network's input is read from the trace. known : sha256
+    of answers whose judgement is known, by (mode, layer).
     """
     names = network_order(trace)
     readers = Counter(source for name in names for source in trace.layers[name].inbound)
@@ -54,7 +62,9 @@ def walk(trace, port: Port, modes: Collection[str] = MODES) -> Iterator[Step]:
             isolated = answer(port, name, *inputs)
         if CHAINED in modes:
             chained = _in_the_chain(trace, port, name, [own[at] for at in layer.inbound], isolated)
-        yield Step(layer, inputs, expected, isolated, chained)
+        answers = {ISOLATED: isolated, CHAINED: chained}
+        same = [mode for mode in answers if known and _is(answers[mode], known.get((mode, name)))]
+        yield Step(layer, inputs, expected, isolated, chained, frozenset(same))
         for source in layer.inbound:
             readers[source] -= 1
             if not readers[source]:
@@ -84,6 +94,10 @@ def _handed_on(name, chained, expected):
     if chained.actual is not None:
         return chained.actual
     return f"the chain broke at {name}: {chained.fault}" if chained.inputs else chained.fault
+
+
+def _is(found, digest):
+    return found is not None and found.actual is not None and array_sha256(found.actual) == digest
 
 
 def _misplaced(trace, port, name):

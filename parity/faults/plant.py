@@ -130,6 +130,16 @@ def stock(drift: str) -> Plant:
     return plant
 
 
+def stock_throughout(drift: str) -> Plant:
+    """The same at every layer of that kind."""
+
+    def plant(tagger, layer):
+        (kind, make), links = DRIFTS[drift], tagger.steps()
+        return {name: make(name, link) for name, link in links.items() if type(link) is kind}
+
+    return plant
+
+
 def in_train_phase(tagger, layer):
     """The layer runs as it does in training."""
 

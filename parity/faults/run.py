@@ -1,70 +1,71 @@
-"""Every fault on trial, in processes side by side; what is found is kept after each one, so that a
-stopped run goes on.
+"""Every mutant on trial, in processes side by side. Each record is kept at once, so that a stopped
+run goes on where it was.
 """
 
 import difflib
-import multiprocessing
-import os
-import signal
+import hashlib
+import json
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import closing, suppress
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
 
-from parity import cases
+from parity import cases, room
 from parity.document import now
 from parity.errors import CannotRun
-from parity.faults import promises, table
-from parity.faults.blame import BELOW, NO_END, SEVERAL
-from parity.faults.improved import IMPROVED, measured
-from parity.faults.kept import code_digest, key_of, trace_digest
-from parity.faults.trial import heard, sound, sound_chain, tried
+from parity.faults import criteria, table
+from parity.faults.table import Fault
+from parity.faults.trial import BELOW, NO_END, SEVERAL, heard, measured, sound_of, tried
+from parity.files import sha256_of
 from parity.provenance import environment, threads_per_worker
 from parity.recording import stacks
 from parity.recording.clips import read_clips
+from parity.recording.trace import open_trace
+from parity.store import Store, key_of
+from parity.workers import side_by_side
 
 FORMAT = 1
 SLOWEST = 3  # named at the end
-WHOLE = (table.FAULTS, table.HARMLESS, IMPROVED)
+MUTANTS = {mutant.id: mutant for mutant in (*table.FAULTS, *table.HARMLESS, *table.PUBLISHED)}
 ORDER = tuple(cases.MODELS)  # the slowest model first, so that the cores end together
+APART = {"several_layers": SEVERAL, "no_end": NO_END, "below_rounding": BELOW}
 
 
-def select(models=(), layers=(), ids=()):
-    """The (faults, harmless reorderings, improvements) of those names; an empty choice means all.
-
-    Raises CannotRun, listing the known names.
+def select(models=(), layers=(), ids=()) -> list[Fault]:
+    """The mutants of those models, layers and ids; an empty choice means all. Raises CannotRun,
+    listing the known names.
     """
     names, layers = cases.select(models, layers)
-    known = {fault.id: fault for whole in WHOLE for fault in whole}
-    unknown = [name for name in ids if name not in known]
+    unknown = [name for name in ids if name not in MUTANTS]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0)[0]
+        near = difflib.get_close_matches(unknown[0], MUTANTS, n=1, cutoff=0)[0]
         raise CannotRun(
-            f"no fault called {unknown[0]!r}; did you mean {near}? Known: {', '.join(known)}"
+            f"no fault called {unknown[0]!r}; did you mean {near}? Known: {', '.join(MUTANTS)}"
         )
     chosen = [
-        fault
-        for fault in known.values()
-        if fault.model in names
-        and (not layers or fault.layer in layers)
-        and (not ids or fault.id in ids)
+        mutant
+        for mutant in MUTANTS.values()
+        if mutant.model in names
+        and (not layers or mutant.layer in layers)
+        and (not ids or mutant.id in ids)
     ]
     if not chosen:
         raise CannotRun("no fault is planted there; `parity faults --list` shows where they are")
-    return tuple(tuple(fault for fault in whole if fault in chosen) for whole in WHOLE)
+    return chosen
 
 
 def run(
-    faults, harmless, improved=(), *, kept, workers=2, command="", progress=None, selection=None
-):
-    """Try every fault, reordering and improvement; returns the document
-    (reports/faults.schema.json).
+    chosen: Collection[Fault], *, folder: Path, workers=2, command="", progress=None, selection=None
+) -> dict:
+    """Try every mutant; returns the document (reports/faults.schema.json).
 
-    kept : a kept.Kept. Raises CannotRun for what cannot be read or recorded, a port that does not
-    hold, or an interruption.
+    folder : keeps the records until the run is whole. Raises CannotRun for what cannot be read or
+    recorded, a port that does not hold, or an interruption.
     """
-    chosen = sorted((*faults, *harmless, *improved), key=lambda fault: ORDER.index(fault.model))
-    there = {name: cases.case_for(name) for name in dict.fromkeys(fault.model for fault in chosen)}
+    models = sorted({mutant.model for mutant in chosen}, key=ORDER.index)
+    there = {name: cases.case_for(name) for name in models}
     traces = stacks.traces(
         {case: read_clips(case.clips).batch for case in there.values()},
         lanes=("reference",),
@@ -72,158 +73,91 @@ def run(
         progress=progress,
     )
     paths = {name: traces[case]["reference"] for name, case in there.items()}
-    keys = _keys(chosen, paths)
-    records = _all_records(keys, there, paths, kept, workers, progress)
+    code, digests = code_digest(), {name: trace_digest(path) for name, path in paths.items()}
+    keys = {
+        mutant.id: key_of(mutant.id, code, digests[name])
+        for name in models
+        for mutant in chosen
+        if mutant.model == name
+    }
+    kept = Store(folder, ".json", name="kept faults", advice="choose another --out")
+    records = {name: found for name, key in keys.items() if (found := kept.load(key))}
+    if progress and records:
+        progress.done("kept", f"{len(records)} of {len(keys)} faults from a run that was stopped")
+    jobs = {
+        name: (name, there[MUTANTS[name].model], paths[MUTANTS[name].model])
+        for name in keys
+        if name not in records
+    }
+    advice = "try again with WORKERS=1, it goes on from here"
+    try:
+        with closing(side_by_side(_timed, jobs, workers, advice)) as done:
+            for count, (name, found) in enumerate(done, start=1):
+                records[name] = found
+                kept.write(keys[name], json.dumps(found))
+                if progress:
+                    progress.update("faults", f"{count} of {len(jobs)}: {name}", count / len(jobs))
+    except KeyboardInterrupt as error:
+        raise CannotRun(
+            f"stopped; what was found so far is in {folder}, and the same command goes on "
+            "from there"
+        ) from error
+    finally:
+        _remove_empty(folder)
     if progress:
-        progress.done("slowest", _slowest(records))
+        slow = sorted(records, key=lambda name: -records[name]["cpu_s"])[:SLOWEST]
+        said = ", ".join(f"{name} {records[name]['cpu_s']:.1f} s" for name in slow)
+        progress.done("slowest", f"{said} of CPU time")  # the document has no times in it
     found = document(
-        *([records[fault]["record"] for fault in whole] for whole in (faults, harmless, improved)),
+        *(
+            [records[mutant.id]["record"] for mutant in rows if mutant in chosen]
+            for rows in (table.FAULTS, table.HARMLESS, table.PUBLISHED)
+        ),
         data="seeded" if any(case.data == "seeded" for case in there.values()) else "real",
         selection=selection,
         command=command,
         environment=environment(threads_per_worker(workers)),
     )
-    kept.forget(None if selection is None else set(keys.values()))
+    for key in keys.values() if selection else [entry.path.stem for entry in kept.entries()]:
+        kept.path(key).unlink(missing_ok=True)
+    _remove_empty(folder)
     return found
 
 
-def _slowest(records):
-    """Times stand here and not in the document, which is the same for the same input."""
-    slow = sorted(records, key=lambda fault: records[fault]["cpu_s"])[: -SLOWEST - 1 : -1]
-    return (
-        ", ".join(f"{fault.id} {records[fault]['cpu_s']:.1f} s" for fault in slow) + " of CPU time"
-    )
+def _remove_empty(folder):
+    with suppress(OSError):  # there are records in it
+        folder.rmdir()
 
 
-def _keys(chosen, paths):
-    """{fault: key of its record}, in the order they are tried."""
-    code, traces = code_digest(), {name: trace_digest(path) for name, path in paths.items()}
-    return {fault: key_of(fault, code, traces[fault.model]) for fault in chosen}
-
-
-def _all_records(keys, there, paths, kept, workers, progress):
-    """{fault: {record, cpu_s}}: those kept, and the others from the processes."""
-    records = {fault: kept.find(key) for fault, key in keys.items()}
-    missing = [fault for fault in keys if records[fault] is None]
-    if progress and len(missing) < len(keys):
-        progress.done(
-            "kept", f"{len(keys) - len(missing)} of {len(keys)} faults from a run that was stopped"
-        )
-    needed = dict.fromkeys(fault.model for fault in missing)
-    with _processes(min(workers, len(missing)) or 1, kept) as pool:
-        clean = (
-            dict(
-                zip(
-                    needed,
-                    pool.map(
-                        sound, *zip(*((there[name], paths[name]) for name in needed), strict=True)
-                    ),
-                    strict=True,
-                )
-            )
-            if needed
-            else {}
-        )
-        jobs = {
-            pool.submit(
-                _try(fault), fault.id, there[fault.model], paths[fault.model], clean[fault.model]
-            ): fault
-            for fault in missing
-        }
-        for count, job in enumerate(as_completed(jobs), start=1):
-            records[jobs[job]] = job.result()
-            kept.add(keys[jobs[job]], job.result())
-            if progress:
-                progress.update(
-                    "faults", f"{count} of {len(missing)}: {jobs[job].id}", count / len(missing)
-                )
-    return records
-
-
-def _try(fault):
-    return next(
-        trial
-        for trial, whole in (
-            (_tried, table.FAULTS),
-            (_heard, table.HARMLESS),
-            (_measured, IMPROVED),
-        )
-        if fault in whole
-    )
-
-
-def _tried(name, *arguments):
-    return _timed(tried, name, *arguments)
-
-
-def _heard(name, *arguments):
-    return _timed(heard, name, *arguments)
-
-
-def _measured(name, *arguments):
-    return _timed(measured, name, *arguments)
-
-
-def _timed(trial, name, case, path, clean):
-    """{record, cpu_s}; what all faults of a model share is not counted."""
-    if trial is not heard:
-        sound_chain(case, path)
-    started_s = time.process_time()
-    return {
-        "record": trial(_named(name), case, path, clean),
-        "cpu_s": round(time.process_time() - started_s, 2),
-    }
-
-
-def _named(name):
-    """The fault of that id: plants are functions made on import, which no process can send to
-    another.
+def _timed(name, case, path):
+    """{record, cpu_s} of a mutant by its id: a plant is a function that cannot be sent to another
+    process. What all mutants of a model share is not counted.
     """
-    return next(fault for whole in WHOLE for fault in whole if fault.id == name)
+    sound = sound_of(case, path)
+    mutant, started_s = MUTANTS[name], time.process_time()
+    trial = heard if mutant in table.HARMLESS else measured if mutant in table.PUBLISHED else tried
+    record = asdict(trial(mutant, sound))
+    return {"record": record, "cpu_s": round(time.process_time() - started_s, 2)}
 
 
-@contextmanager
-def _processes(workers, kept):
-    """Worker processes; an interruption, or a model that cannot be tried, ends them at once: what
-    is finished is kept.
-    """
-    pool = _pool(workers)
-    try:
-        yield pool
-    except BaseException as error:
-        for child in multiprocessing.active_children():
-            child.terminate()
-        if isinstance(error, KeyboardInterrupt):
-            raise CannotRun(
-                f"stopped; what was found so far is in {kept.path}, and the same command "
-                "goes on from there"
-            ) from error
-        if isinstance(error, BrokenProcessPool):
-            raise CannotRun(
-                "a process died, most likely for want of memory; try again with "
-                "WORKERS=1, it goes on from here"
-            ) from error
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+def code_digest() -> str:
+    """sha256, hex, of everything that makes a record but the data: harness, port, libraries."""
+    folders = [room(name) for name in ("port", "tagger")] + [room("port").parent / "parity"]
+    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    parts = [*map(sha256_of, files), *map(version, ("numpy", "chainer"))]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def _pool(workers):
-    os.environ["OPENBLAS_NUM_THREADS"] = str(
-        threads_per_worker(workers)
-    )  # read by the children when they load NumPy
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_leave_interrupts_to_the_parent
-    )
+def trace_digest(path) -> list:
+    """What a trace says of itself: its provenance and every layer's digest."""
+    with open_trace(path) as trace:
+        return [trace.provenance, {name: layer.sha256 for name, layer in trace.layers.items()}]
 
 
-def _leave_interrupts_to_the_parent():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def document(faults, harmless, improved=(), *, data, selection=None, command="", environment=None):
-    """The records put together with their totals, and with which promises they keep."""
+def document(
+    faults, harmless=(), improved=(), *, data, selection=None, command="", environment=None
+) -> dict:
+    """The records with their totals and the promises they keep."""
     found = {
         "format": FORMAT,
         "data": data,
@@ -236,40 +170,29 @@ def document(faults, harmless, improved=(), *, data, selection=None, command="",
         "improved": list(improved),
         "totals": _totals(faults, harmless),
     }
-    return {**found, "promises": promises.kept(found)}
+    return {**found, "promises": criteria.measured(found)}
 
 
 def _totals(faults, harmless):
-    """Reorderings that change no bit are no part of `harmless`: they prove nothing."""
+    """Reorderings that change no bit prove nothing, and are not counted in `harmless`."""
     decidable = [record for record in faults if not record["undecidable"]]
-    otherwise = [record for record in harmless if record["changed_layers"]]
-    apart = {
-        key: sum(record["apart"] == why for record in faults)
-        for key, why in (("several_layers", SEVERAL), ("no_end", NO_END), ("below_rounding", BELOW))
-    }
+    reordered = [record for record in harmless if record["changed_layers"]]
+    apart = {key: sum(record["apart"] == why for record in faults) for key, why in APART.items()}
     return {
         "faults": len(faults),
         "undecidable": len(faults) - len(decidable),
         "decidable": len(decidable),
-        **{
-            word: sum(record[word] for record in decidable)
-            for word in ("caught", "located", "named")
-        },
-        "survivors": sum(survives(record) for record in faults),
+        **{key: sum(row[key] for row in decidable) for key in ("caught", "located", "named")},
+        "survivors": sum(not record["located"] for record in decidable),
         "attributable": len(faults) - sum(apart.values()),
         "attributed": sum(record["attributed"] is True for record in faults),
         **apart,
-        "harmless": len(otherwise),
-        "quiet": sum(record["quiet"] for record in otherwise),
-        "unchanged": len(harmless) - len(otherwise),
+        "harmless": len(reordered),
+        "quiet": sum(record["quiet"] for record in reordered),
+        "unchanged": len(harmless) - len(reordered),
     }
 
 
-def survives(record):
-    """A fault that could have been seen and was not, or was seen at another layer."""
-    return not record["undecidable"] and not record["located"]
-
-
-def holds(found):
+def holds(found: dict) -> bool:
     """Whether no promise that was tried is broken."""
     return all(promise["holds"] is not False for promise in found["promises"])

@@ -1,48 +1,53 @@
-"""One fault on trial: the broken port runs layer by layer on the original's own inputs, and the
-first layer to fail is blamed.
+"""One mutant on trial: it is walked along the original, and the first layer that does not hold is
+blamed.
 
-Every layer of the broken port is run. One whose output is bit for bit the sound port's has the
-sound port's verdict; every other one is judged anew. So that nothing is known beforehand: where
-the fault is has to be found.
+Every layer runs. One whose output is bit for bit the sound port's has the sound port's verdict, and
+every other one is judged anew: the harness is not told where the mutation is.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from parity.compare import verdict
 from parity.compare.measure import measure
-from parity.compare.walk import ISOLATED, network_order, walk
+from parity.compare.tally import Tally
+from parity.compare.walk import CHAINED, ISOLATED, MODES, Step, network_order, walk
 from parity.diagnose import cause
 from parity.errors import CannotRun
-from parity.faults.blame import BELOW, NO_END, SEVERAL, SoundChain, blame
-from parity.faults.hidden import hidden
-from parity.faults.plant import planted
+from parity.faults.drift import Attribution, Broken, Chain, SoundEnd
+from parity.faults.plant import planted, widened
+from parity.faults.table import Fault
 from parity.kinds.bounds import witness
+from parity.numerics.structure import Regression
 from parity.params import read_params
 from parity.port.models import load
 from parity.port.proof import ChainerPort
+from parity.port_api import Port, answer
 from parity.recording.stacks import STACKS
 from parity.recording.trace import array_sha256, open_trace
 
-ROOM = 2**28  # bytes
+SEVERAL, NO_END, BELOW = "several layers", "no end", "below rounding"  # why nobody is blamed
+PUBLISHED = (
+    "Chainer's batch normalisation as the port published in 2018 has it: sqrt(std^2 + 2e-5), "
+    "in the first layer of CNN0 and CNN 1e-5"
+)
 
 
 class Original(NamedTuple):
-    """What the original did, in memory: its layers in network order, every output, its parameters
-    and Keras version.
-    """
+    """A reference trace in memory, its layers in network order, with the original's parameters."""
 
     model: str
-    weights: object
-    path: object
-    layers: dict
-    outputs: dict
-    params: dict
+    weights: Path
+    path: Path
+    layers: dict[str, Any]
+    outputs: dict[str, np.ndarray]
+    params: dict[str, dict[str, np.ndarray]]
     keras: str
-    logits: np.ndarray | None = None  # of the last layer, before its sigmoid
+    logits: np.ndarray | None = None  # of the last layer, before its activation
     data: str = "seeded"  # or "real": the published weights
 
     def read(self, name):
@@ -53,186 +58,276 @@ class Original(NamedTuple):
 
     def witness(self, name):
         """The oracle of a layer, on the original's input."""
-        return witness(
-            self.layers[name], self.params.get(name, {}), self.input_of(name), self.keras
-        )
+        params = self.params.get(name, {})
+        return witness(self.layers[name], params, self.input_of(name), self.keras)
 
     def tagger(self):
-        """A sound port's tagger."""
+        """The sound port's network."""
         return load(self.model, self.weights, self.keras)
 
-    def port(self):
-        """A sound port."""
-        return ChainerPort(self.tagger())
+
+@dataclass
+class Sound:
+    """The sound port on one original: verdicts and digests of its answers, and its end."""
+
+    original: Original
+    verdicts: dict[str, str]
+    known: dict[tuple[str, str], str]
+    end: SoundEnd
 
 
-class Seen(NamedTuple):
-    """What the harness saw of a broken port: the first layer that does not hold (None where all
-    do), its verdict, message and output.
+@dataclass
+class Seen:
+    """What the harness sees of a mutant: the first layer that does not hold, its verdict, message
+    and cause; where all hold, the verdict of the mutated layer.
 
-    changed: every layer whose output on the original's input is not the sound port's, bit for bit.
-    Where all hold, the verdict is that of the layer where the fault is.
+    changed: the layers whose output on the original's input is not the sound port's, bit for bit.
     """
 
-    layer: str | None
-    verdict: str
+    layer: str | None = None
+    verdict: str | None = None
+    message: str | None = None
+    cause: dict[str, Any] | None = None
+    changed: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Trial:
+    """The record of a mutant in faults.json. apart: why no single layer can be blamed for the
+    drift at the end.
+    """
+
+    id: str
+    model: str
+    layer: str
+    kind: str
+    expected_cause: str | None
+    verdict: str | None
+    located_layer: str | None
+    cause: dict[str, Any] | None
+    undecidable: bool
+    observability: float | None
     message: str | None
-    given: object
-    changed: list
+    changed_layers: list[str]
+    attribution: Attribution
+    caught: bool = field(init=False)
+    located: bool = field(init=False)
+    named: bool = field(init=False)
+    apart: str | None = field(init=False)
+    attributed: bool | None = field(init=False)
+
+    def __post_init__(self):
+        self.caught = self.located_layer is not None
+        self.located = self.located_layer == self.layer
+        self.named = named(self.expected_cause, self.cause)
+        end = self.attribution
+        self.apart = (
+            SEVERAL
+            if len(self.changed_layers) > 1
+            else NO_END
+            if end.message
+            else None
+            if end.above_rounding > 1
+            else BELOW
+        )
+        self.attributed = None if self.apart else end.blamed_layer == self.layer
+
+
+@dataclass
+class Reordering:
+    """The record of a harmless reordering, which is quiet when every layer still holds. Without
+    changed layers it proves nothing.
+    """
+
+    id: str
+    model: str
+    layer: str
+    verdict: str | None
+    located_layer: str | None
+    quiet: bool
+    message: str | None
+    changed_layers: list[str]
+
+
+@dataclass
+class Published:
+    """The record of the published port's formulas in one model: {layer, verdict, cause, share,
+    energy} of the layers that do not hold, the names of those that do, and the end as in Division.
+    """
+
+    id: str
+    model: str
+    what: str
+    layers: list[dict[str, Any]]
+    holds: list[str]
+    space: str | None
+    drift: float | None
+    sound_drift: float | None
+    final: float | None
+    sound_final: float | None
+    message: str | None
+
+
+def read_original(case, path) -> Original:
+    """The original of a case. Raises CannotRun for an unreadable trace or weight file."""
+    with open_trace(path) as trace:
+        lacking = [name for name in case.model.layers if name not in trace.layers]
+        if lacking:
+            raise CannotRun(
+                f"{path}: the trace of {case.model.name} has no layer {', '.join(lacking)}, "
+                "and faults need every layer; "
+                "remove it (`python -m parity data clear`) and run again"
+            )
+        layers = {name: trace.layers[name] for name in network_order(trace)}
+        *_, last = layers.values()
+        linear = last.config.get("activation", "linear") == "linear"
+        return Original(
+            case.model.name,
+            case.weights,
+            path,
+            layers,
+            {name: trace.read(name) for name in trace.layers},
+            read_params(case.weights),
+            STACKS[case.model.stack].keras,
+            None if linear else trace.read_pre_activation(last.name),
+            case.data,
+        )
 
 
 @lru_cache(maxsize=1)
-def original(case, path):
-    """The Original of `case` from its reference trace at `path`. Raises CannotRun for an
-    unreadable trace or weight file.
-    """
-    with open_trace(path) as trace:
-        _check_whole(case, path, trace)
-        layers = {name: trace.layers[name] for name in network_order(trace)}
-        outputs = {name: trace.read(name) for name in trace.layers}
-        *_, last = layers
-        logits = (
-            trace.read_pre_activation(last)
-            if layers[last].config.get("activation", "linear") != "linear"
-            else None
-        )
-    return Original(
-        case.model.name,
-        case.weights,
-        path,
-        layers,
-        outputs,
-        read_params(case.weights),
-        STACKS[case.model.stack].keras,
-        logits,
-        case.data,
+def sound_of(case, path) -> Sound:
+    """The sound port on a case's reference trace, which lies at `path`."""
+    there = read_original(case, path)
+    return prove(there, ChainerPort(there.tagger()))
+
+
+def prove(there: Original, port: Port) -> Sound:
+    """A port without a mutation. Raises CannotRun where it does not hold."""
+    known, verdicts = {}, {}
+    chain = Chain(port, list(there.layers)[-1])
+    for step in walk(there, port):
+        name = step.layer.name
+        verdicts[name], said = judged(there, step)
+        if not verdict.holds(verdicts[name]):
+            raise CannotRun(
+                f"{there.model} {name}: the port is {verdicts[name]} with no fault planted "
+                f"({said}); faults can be tried on a port that holds, so run `parity run` first"
+            )
+        for mode, said in ((ISOLATED, step.isolated), (CHAINED, step.chained)):
+            known[mode, name] = array_sha256(said.actual)
+        chain.follow(step)
+    return Sound(there, verdicts, known, SoundEnd(there, chain))
+
+
+def tried(mutant: Fault, sound: Sound) -> Trial:
+    """The record of one mutant. Raises CannotRun where the trace lacks its layer."""
+    seen, chain = _seen(mutant, sound, MODES)
+    observability, hidden = None, False
+    if seen.layer is None:
+        observability, hidden = equivalence(sound.original, mutant)
+    return Trial(
+        mutant.id,
+        mutant.model,
+        mutant.layer,
+        mutant.kind,
+        mutant.cause,
+        seen.verdict,
+        seen.layer,
+        seen.cause,
+        hidden and may_be_equivalent(mutant, sound.original.data),
+        observability,
+        seen.message,
+        seen.changed,
+        sound.end.attribute(chain, mutant.layer),
     )
 
 
-def _check_whole(case, path, trace):
-    """A trace that lacks a layer has no input for the next one either."""
-    lacking = [name for name in case.model.layers if name not in trace.layers]
-    if lacking:
+def heard(reordering: Fault, sound: Sound) -> Reordering:
+    """The record of one harmless reordering; raises as `tried`."""
+    seen, _ = _seen(reordering, sound, (ISOLATED,))
+    return Reordering(
+        reordering.id,
+        reordering.model,
+        reordering.layer,
+        seen.verdict,
+        seen.layer,
+        seen.layer is None,
+        seen.message,
+        seen.changed,
+    )
+
+
+def measured(mutant: Fault, sound: Sound) -> Published:
+    """The record of the published port's formulas in one model."""
+    there, port = sound.original, planted(sound.original.tagger(), mutant)
+    chain, layers = Chain(port, sound.end.last), []
+    for step in walk(there, port, MODES, sound.known):
+        chain.follow(step)
+        if step.layer.name in port.steps:
+            word, _ = judged(there, step)
+            found = None if verdict.holds(word) else cause_of(there, step)
+            layers.append({"layer": step.layer.name, "verdict": word, "cause": found})
+    end, message = None, None
+    try:
+        end = sound.end.divide(chain)
+    except Broken as why:
+        message = str(why)
+    for layer in layers:
+        layer |= end.layers[layer["layer"]] if end else dict.fromkeys(("share", "energy"))
+    return Published(
+        mutant.id,
+        mutant.model,
+        PUBLISHED,
+        [layer for layer in layers if not verdict.holds(layer["verdict"])],
+        [layer["layer"] for layer in layers if verdict.holds(layer["verdict"])],
+        *(getattr(end, name, None) for name in ("space", "drift", "sound_drift")),
+        *(getattr(end, name, None) for name in ("final", "sound_final")),
+        message,
+    )
+
+
+def _seen(mutant, sound, modes):
+    """What is Seen of a mutant in a walk, and its Chain."""
+    there = sound.original
+    if mutant.layer not in there.layers:
         raise CannotRun(
-            f"{path}: the trace of {case.model.name} has no layer {', '.join(lacking)}, "
-            "and faults need every layer; "
-            "remove it (`python -m parity data clear`) and run again"
+            f"{there.path}: the trace has no layer {mutant.layer}, which the fault {mutant.id} "
+            f"needs; it holds {' '.join(there.layers)}; record it again"
         )
+    port, seen = planted(there.tagger(), mutant), Seen()
+    chain = Chain(port, sound.end.last)
+    for step in walk(there, port, modes, sound.known):
+        name, same = step.layer.name, ISOLATED in step.unchanged
+        seen.changed += [] if same else [name]
+        if seen.layer is None:
+            word, said = (sound.verdicts[name], None) if same else judged(there, step)
+            if not verdict.holds(word):
+                seen.layer, seen.verdict, seen.message = name, word, said
+                seen.cause = cause_of(there, step)
+            elif name == mutant.layer:
+                seen.verdict = word
+        if CHAINED in modes:
+            chain.follow(step)
+    return seen, chain
 
 
-@lru_cache(maxsize=1)
-def sound_chain(case, path):
-    """What faults are blamed against: the sound port's chain and the original's, both followed to
-    the end.
-    """
-    return SoundChain(original(case, path))
+def judged(there: Original, step: Step) -> tuple[str, str | None]:
+    """(verdict, message) of one layer, from its answer to the original's input."""
+    if step.isolated.actual is None:
+        return verdict.NOT_COMPARED, step.isolated.fault
+    measures = measure(step.isolated.actual, step.expected, there.witness(step.layer.name))
+    return verdict.judge(measures), measures["fault"] or None
 
 
-def sound(case, path):
-    """{layer: (verdict, sha256 of the output)} of the port as it is. Raises CannotRun where it
-    does not hold.
-    """
-    there = original(case, path)
-    found = {}
-    for step in walk(there, there.port(), (ISOLATED,)):
-        name, given = step.layer.name, output_of(step.isolated)
-        word, said = judged(there, name, given)
-        if not verdict.holds(word):
-            raise CannotRun(
-                f"{there.model} {name}: the port is {word} with no fault planted ({said}); "
-                "faults can be tried on a port that holds, so run `parity run` first"
-            )
-        found[name] = word, _digest(given)
-    return found
-
-
-def tried(fault, case, path, clean):
-    """The record of one fault; `clean` is what `sound` gave for its model. Raises CannotRun where
-    the trace lacks its layer.
-    """
-    there = original(case, path)
-    _check_layer(fault, there)
-    seen = _seen(fault, there, clean)
-    located = seen.layer
-    distance, is_hidden = hidden(there, fault) if located is None else (None, False)
-    found = cause_of(there, located, seen.given) if located else None
-    share = blame(sound_chain(case, path), fault.layer, planted(there.tagger(), fault))
-    apart = _apart(seen.changed, share)
-    return {
-        "id": fault.id,
-        "model": fault.model,
-        "layer": fault.layer,
-        "kind": fault.kind,
-        "expected_cause": fault.cause,
-        "verdict": seen.verdict,
-        "located_layer": located,
-        "cause": found,
-        "caught": located is not None,
-        "located": located == fault.layer,
-        "named": named(fault.cause, found),
-        "undecidable": is_hidden and may_hide(fault, there.data),
-        "observability": distance,
-        "message": seen.message,
-        "changed_layers": seen.changed,
-        "attribution": share,
-        "apart": apart,
-        "attributed": None if apart else share["blamed_layer"] == fault.layer,
-    }
-
-
-def may_hide(fault, data):
-    """Whether rounding may hide the fault: on the published weights only those may that are known
-    to.
-    """
-    return data != "real" or fault.equivalent
-
-
-def _apart(changed, share):
-    """Why no single layer can be blamed for the drift at the end, or None."""
-    if len(changed) > 1:
-        return SEVERAL
-    if share["message"]:
-        return NO_END
-    return None if share["above_rounding"] > 1 else BELOW
-
-
-def heard(reordering, case, path, clean):
-    """The record of one harmless reordering: `quiet` when every layer still holds. Raises as
-    `tried` does.
-
-    changed_layers: empty where it changes no bit, and so proves nothing.
-    """
-    there = original(case, path)
-    _check_layer(reordering, there)
-    seen = _seen(reordering, there, clean)
-    return {
-        "id": reordering.id,
-        "model": reordering.model,
-        "layer": reordering.layer,
-        "verdict": seen.verdict,
-        "located_layer": seen.layer,
-        "quiet": seen.layer is None,
-        "message": seen.message,
-        "changed_layers": seen.changed,
-    }
-
-
-def named(expected, found):
-    """Whether a cause is the expected one or has it among its survivors."""
-    return bool(found) and expected in (found["hypothesis"], *found["survivors"])
-
-
-def cause_of(there, name, given):
-    """{hypothesis, survivors, estimate} of a failing layer; given: its output, or what the port
-    said instead of one.
-    """
+def cause_of(there: Original, step: Step) -> dict[str, Any]:
+    """{hypothesis, survivors, estimate} of a layer that does not hold."""
     found = cause(
-        there.layers[name],
-        there.params.get(name, {}),
+        step.layer,
+        there.params.get(step.layer.name, {}),
         there.keras,
-        given=there.input_of(name),
-        expected=there.outputs[name],
-        actual=given,
+        given=step.x,
+        expected=step.expected,
+        actual=step.isolated.fault if step.isolated.actual is None else step.isolated.actual,
     )
     return {
         "hypothesis": found["hypothesis"],
@@ -241,74 +336,36 @@ def cause_of(there, name, given):
     }
 
 
-def _check_layer(fault, there):
-    if fault.layer not in there.layers:
-        raise CannotRun(
-            f"{there.path}: the trace has no layer {fault.layer}, which the fault "
-            f"{fault.id} needs; "
-            f"it holds {' '.join(there.layers)}; record it again"
-        )
+def named(expected: str | None, found: dict[str, Any] | None) -> bool:
+    """Whether a cause is the expected one or has it among its survivors."""
+    return bool(found) and expected in (found["hypothesis"], *found["survivors"])
 
 
-def _seen(fault, there, clean):
-    """What is Seen of a broken port: every layer runs, and they are judged in network order until
-    one does not hold.
+def may_be_equivalent(mutant: Fault, data: str) -> bool:
+    """Whether rounding may hide the mutant: on the published weights only those known to be."""
+    return data != "real" or mutant.equivalent
+
+
+def equivalence(there: Original, mutant: Fault) -> tuple[float, bool]:
+    """(D, whether nothing shows the mutant) of one that no layer's verdict showed.
+
+    D = max|o_mutant - o|/B: the mutant's formula is the planted port run in float64, beside the
+    oracle. Below 1 no single output can tell the mutant from rounding; then all of them together
+    are asked: the regression over channels and taps, of what the original rounded with the
+    mutant's effect added.
     """
-    failed, changed, own = None, [], None
-    for step in walk(there, planted(there.tagger(), fault), (ISOLATED,)):
-        name, given = step.layer.name, output_of(step.isolated)
-        word, known = clean.get(name, (None, None))
-        same = known is not None and _digest(given) == known
-        changed += [] if same else [name]
-        if failed is None:
-            word, said = (word, None) if same else judged(there, name, given)
-            own = word if name == fault.layer else own
-            failed = None if verdict.holds(word) else (name, word, said, given)
-    return Seen(*failed or (None, own, None, None), changed)
-
-
-def output_of(answer):
-    """The output in C order, which every look at it would copy it to, or what was said instead."""
-    return answer.fault or np.ascontiguousarray(answer.actual)
-
-
-def _digest(given):
-    return None if isinstance(given, str) else array_sha256(given)
-
-
-def judged(there, name, given):
-    """(verdict, message) of one layer, from its answer to the original's input."""
-    if isinstance(given, str):
-        return verdict.NOT_COMPARED, given
+    name, port = mutant.layer, planted(widened(there.tagger()), mutant)
+    formula = answer(port, name, there.input_of(name).astype(np.float64)).actual
+    if formula is None or formula.shape != there.read(name).shape:
+        return float("inf"), False
     judge = there.witness(name)
-    measures = measure(
-        given,
-        there.outputs[name],
-        Remembered(judge) if there.layers[name].kind == "Convolution2D" else judge,
-    )
-    return verdict.judge(measures), measures["fault"] or None
-
-
-class Remembered:
-    """A convolution's witness that computes each block once: a layer that fails is gone through
-    three times (drift, structure).
-
-    Layers too large to be kept have few taps, and are computed again.
-    """
-
-    def __init__(self, judge):
-        self._judge, self._blocks, self._room = judge, {}, ROOM
-
-    def __getattr__(self, name):
-        return getattr(self._judge, name)
-
-    def block(self, where):
-        """As the witness'."""
-        key = tuple((part.start, part.stop) for part in where)
-        if key in self._blocks:
-            return replace(self._blocks[key])
-        found = self._judge.block(where)
-        self._room -= found.o.nbytes + found.bound2.nbytes
-        if self._room > 0:
-            self._blocks[key] = replace(found, o=found.o.copy(), bound2=found.bound2.copy())
-        return found
+    tally, regression = Tally(judge, formula), Regression(judge) if judge.limits else None
+    would_be = there.read(name).astype(np.float64).reshape(judge.view)
+    for where in judge.blocks():
+        block = judge.block(where)
+        effect = tally.add(block)
+        if regression:
+            would_be[where] += effect
+            regression.add(block, would_be[where] - block.o)
+    shown = regression and regression.findings(would_be)["structured"]
+    return tally.rho, bool(tally.rho < 1 and not shown)

@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.faults import formulas, reorderings
 from parity.faults.plant import planted
-from parity.faults.trial import Original
+from parity.faults.trial import Original, prove
 from parity.fixtures import seeded
 from parity.params import read_params
 from parity.port.models import load
@@ -57,6 +57,13 @@ def recorded(otherwise=False):
         KERAS,
         logits.astype(np.float32),
     )
+
+
+@functools.cache
+def sound(otherwise=False):
+    """The sound port on that original."""
+    there = recorded(otherwise)
+    return prove(there, ChainerPort(there.tagger()))
 
 
 def _port(tagger, otherwise):

@@ -2,38 +2,32 @@
 layers of two networks.
 """
 
+import functools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_front import ROWS, recorded
 
-from parity.faults import arrays, hidden, table, trial
-from parity.faults.blame import SoundChain
+from parity.faults import arrays, table, trial
 from parity.faults.plant import weight
 from parity.faults.table import Fault
 from parity.numerics import taps
 from parity.numerics.structure import Regression
+from parity.port.proof import ChainerPort
 
 LAYERS = {(model, name) for model, (_, rows) in ROWS.items() for name, *_ in rows}
 FRONT = [fault for fault in table.FAULTS if (fault.model, fault.layer) in LAYERS]
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    """Every trial has the small original of its model; a model stands for case."""
-    monkeypatch.setattr(trial, "original", lambda case, path: recorded(case))
-    monkeypatch.setattr(trial, "sound_chain", lambda case, path: kept(SoundChain, case))
-
-
-def kept(make, model, known={}):  # noqa: B006 - worked out once
-    if (make, model) not in known:
-        known[make, model] = (
-            make(recorded(model)) if make is SoundChain else trial.sound(model, None)
-        )
-    return known[make, model]
+@functools.cache
+def sound(model):
+    there = recorded(model)
+    return trial.prove(there, ChainerPort(there.tagger()))
 
 
 def tried(fault):
-    return trial.tried(fault, fault.model, None, kept(trial.sound, fault.model))
+    return trial.tried(fault, sound(fault.model))
 
 
 def test_there_are_faults_of_every_kind_of_layer():
@@ -51,10 +45,10 @@ def test_there_are_faults_of_every_kind_of_layer():
 @pytest.mark.parametrize("fault", FRONT, ids=lambda fault: fault.id)
 def test_a_fault_of_the_front_is_caught_located_and_named(fault):
     record = tried(fault)
-    shows_more = record["cause"] and record["cause"]["hypothesis"].startswith(
+    shows_more = record.cause and record.cause["hypothesis"].startswith(
         f"{fault.cause}, Chainer's"
     )  # its eps, on quiet input
-    assert record["undecidable"] or (record["located_layer"], record["named"] or shows_more) == (
+    assert record.undecidable or (record.located_layer, record.named or shows_more) == (
         fault.layer,
         True,
     ), record
@@ -69,10 +63,10 @@ TINY_TAP = made("tiny-tap", weight("W", arrays.one_element((7, 9, 1, 1), 1 + 2**
 
 
 def test_a_fault_that_only_all_outputs_together_show_may_not_be_called_undecidable():
-    distance, is_hidden = hidden.hidden(recorded("CRNN"), SMALL_TAP)
-    assert distance < 1 and not is_hidden
-    assert hidden.hidden(recorded("CRNN"), TINY_TAP)[1]
-    assert tried(SMALL_TAP)["located_layer"] == "conv2"
+    distance, is_equivalent = trial.equivalence(recorded("CRNN"), SMALL_TAP)
+    assert distance < 1 and not is_equivalent
+    assert trial.equivalence(recorded("CRNN"), TINY_TAP)[1]
+    assert tried(SMALL_TAP).located_layer == "conv2"
 
 
 def test_a_harness_that_has_lost_its_eye_for_structure_is_told_so(monkeypatch):
@@ -85,21 +79,20 @@ def test_a_harness_that_has_lost_its_eye_for_structure_is_told_so(monkeypatch):
         Regression, "findings", lambda self, values: {**findings(self, values), "structured": False}
     )
     record = tried(SMALL_TAP)
-    assert not record["caught"] and record["observability"] < 1 and record["undecidable"], (
+    assert not record.caught and record.observability < 1 and record.undecidable, (
         "stand-in weights have no list"
     )
-    real = recorded("CRNN")._replace(data="real")
-    monkeypatch.setattr(trial, "original", lambda case, path: real)
-    assert not tried(SMALL_TAP)["undecidable"]
+    real = replace(sound("CRNN"), original=recorded("CRNN")._replace(data="real"))
+    assert not trial.tried(SMALL_TAP, real).undecidable
 
 
 def test_only_known_faults_may_be_hidden_on_the_published_weights():
-    allowed = {fault.id for fault in table.FAULTS if trial.may_hide(fault, "real")}
+    allowed = {fault.id for fault in table.FAULTS if trial.may_be_equivalent(fault, "real")}
     assert allowed == {fault.id for fault in table.FAULTS if fault.equivalent} and all(
-        trial.may_hide(fault, "seeded") for fault in table.FAULTS
+        trial.may_be_equivalent(fault, "seeded") for fault in table.FAULTS
     )
 
 
 def test_an_observability_of_another_shape_is_beyond_any_bound():
     fault = made("rows", lambda tagger, layer: {layer: lambda x: np.asarray(x)[:, :, :1]})
-    assert hidden.hidden(recorded("CRNN"), fault) == (float("inf"), False)
+    assert trial.equivalence(recorded("CRNN"), fault) == (float("inf"), False)

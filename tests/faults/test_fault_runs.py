@@ -5,16 +5,18 @@ interruption.
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, make_dataclass
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from parity import workers
 from parity.cli import Group
 from parity.document import to_json
 from parity.errors import CannotRun
-from parity.faults import blame, commands, improved, run, table
-from parity.faults.kept import Kept, key_of
+from parity.faults import command, run, table, trial
+from parity.faults.drift import Attribution
 from parity.reports import faults as drawn
 from parity.reports.document import FOLDER, ReportError
 from tests.reports import factory
@@ -48,8 +50,8 @@ def record(fault, **changes):
 
 
 def share(blamed, **changes):
-    """What blame.blame says."""
-    figures = dict.fromkeys(blame.FIELDS, 1.0)
+    """What drift.Attribution says."""
+    figures = dict.fromkeys(asdict(Attribution()), 1.0)
     return {**figures, "space": "logits", "blamed_layer": blamed, "message": None, **changes}
 
 
@@ -81,7 +83,7 @@ def improvement(one):
             }
         ],
         "holds": ["bn2"],
-        **dict.fromkeys(improved.FIELDS, 1e-3),
+        **dict.fromkeys(("drift", "sound_drift", "final", "sound_final"), 1e-3),
         "space": "logits",
         "message": None,
     }
@@ -95,7 +97,7 @@ def found(*changes, heard=True):
     return run.document(
         records,
         [quiet(HARMLESS[0], heard)],
-        [improvement(improved.IMPROVED[0])],
+        [improvement(table.PUBLISHED[0])],
         data="real",
         selection=["some"],
     )
@@ -114,12 +116,12 @@ MISPLACED = {"located_layer": "conv2", "located": False, "named": False}
 MISBLAMED = {"attribution": share("output"), "attributed": False}
 DROWNED = {
     "attribution": share("output", above_rounding=0.5),
-    "apart": blame.BELOW,
+    "apart": trial.BELOW,
     "attributed": None,
 }
 NO_END = {
-    "attribution": {**dict.fromkeys(blame.FIELDS), "message": "output: another shape"},
-    "apart": blame.NO_END,
+    "attribution": asdict(Attribution(message="output: another shape")),
+    "apart": trial.NO_END,
     "attributed": None,
 }
 INVISIBLE = {**MISSED, "undecidable": True, "observability": 0.02}
@@ -199,7 +201,7 @@ def test_a_survivor_makes_exit_code_1_and_the_document_is_whole(
 ):
     monkeypatch.setattr(run, "run", lambda *chosen, **options: document)
     (tmp_path / "parity.json").write_text(to_json(factory.document()), encoding="utf-8")
-    result = CliRunner().invoke(commands.faults, ["--out", str(tmp_path), "--model", "CNN0"])
+    result = CliRunner().invoke(command.faults, ["--out", str(tmp_path), "--model", "CNN0"])
     assert result.exit_code == code, result.output
     assert drawn.read(tmp_path / "faults.json") == json.loads(to_json(document))
     assert "Planted faults" in (tmp_path / "parity.html").read_text(encoding="utf-8"), (
@@ -228,7 +230,7 @@ def test_a_survivor_makes_exit_code_1_and_the_document_is_whole(
 )
 def test_an_unknown_name_is_refused_with_the_known_ones(arguments, said, tmp_path):
     result = CliRunner().invoke(
-        Group(commands={"faults": commands.faults}),
+        Group(commands={"faults": command.faults}),
         ["faults", *arguments, "--out", str(tmp_path / "out")],
     )
     assert result.exit_code == 2
@@ -237,11 +239,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones(arguments, said, tmp_pat
 
 
 def test_the_list_names_every_fault_and_runs_none():
-    result = CliRunner().invoke(commands.faults, ["--list"])
+    result = CliRunner().invoke(command.faults, ["--list"])
     assert result.exit_code == 0
-    assert len(result.output.splitlines()) == len(table.FAULTS) + len(table.HARMLESS) + len(
-        improved.IMPROVED
-    )
+    assert len(result.output.splitlines()) == len(run.MUTANTS)
 
 
 @pytest.fixture
@@ -251,19 +251,19 @@ def in_one_thread(monkeypatch):
     """
     tried, stopping = [], set()
 
-    def one(fault, case, path, clean):
-        assert "a trace" in path
+    def one(mutant, sound):
         time.sleep(0.02)  # so that each is kept before the next ends
-        if fault.id in stopping:
+        if mutant.id in stopping:
             raise KeyboardInterrupt
-        tried.append(fault.id)
-        return (
-            quiet(fault)
-            if fault in table.HARMLESS
-            else improvement(fault)
-            if fault in improved.IMPROVED
-            else record(fault)
+        tried.append(mutant.id)
+        made = (
+            quiet(mutant)
+            if mutant in table.HARMLESS
+            else improvement(mutant)
+            if mutant in table.PUBLISHED
+            else record(mutant)
         )
+        return make_dataclass("Record", made)(**made)
 
     case = SimpleNamespace(model=SimpleNamespace(name="CNN0"), data="real", clips=())
     monkeypatch.setattr(run.cases, "case_for", lambda name: _Case(case))
@@ -274,12 +274,16 @@ def in_one_thread(monkeypatch):
     )
     monkeypatch.setattr(run, "read_clips", lambda clips: SimpleNamespace(batch=None))
     monkeypatch.setattr(run, "trace_digest", lambda path: "digest")
-    monkeypatch.setattr(run, "sound", lambda case, path: {})
-    monkeypatch.setattr(run, "_pool", lambda workers: ThreadPoolExecutor(1))
-    monkeypatch.setattr(run, "sound_chain", lambda case, path: None)
-    for trial in ("tried", "heard", "measured"):
-        monkeypatch.setattr(run, trial, one)
+    monkeypatch.setattr(run, "sound_of", lambda case, path: None)
+    monkeypatch.setattr(workers, "_pool", lambda workers: ThreadPoolExecutor(1))
+    for trial_of in ("tried", "heard", "measured"):
+        monkeypatch.setattr(run, trial_of, one)
     return tried, stopping
+
+
+def kept_in(folder):
+    """Ids of the records that a stopped run has left."""
+    return [json.loads(path.read_text())["record"]["id"] for path in folder.glob("*.json")]
 
 
 class _Case:
@@ -289,26 +293,23 @@ class _Case:
 
 def test_an_interrupted_run_goes_on_where_it_was(in_one_thread, tmp_path):
     tried, stopping = in_one_thread
-    path = tmp_path / "faults.kept.json"
+    folder = tmp_path / "faults.kept"
     stopping.add(CHOSEN[3].id)
-    with pytest.raises(
-        CannotRun, match=r"stopped; what was found so far is in .*faults\.kept\.json"
-    ):
-        run.run(CHOSEN, HARMLESS[:1], kept=Kept(path))
-    kept = [entry["record"]["id"] for entry in json.loads(path.read_text()).values()]
+    with pytest.raises(CannotRun, match=r"stopped; what was found so far is in .*faults\.kept,"):
+        run.run([*CHOSEN, *HARMLESS], folder=folder)
+    kept = kept_in(folder)
     assert kept, "nothing was kept"
     stopping.clear()
     tried.clear()
-    improvements = [one for one in improved.IMPROVED if one.model == "CNN0"]
-    document = run.run(CHOSEN, HARMLESS[:1], improvements, kept=Kept(path), command="parity faults")
+    published = [one for one in table.PUBLISHED if one.model == "CNN0"]
+    chosen = [*CHOSEN, *HARMLESS, *published]
+    document = run.run(chosen, folder=folder, command="parity faults")
     assert document["selection"] is None
-    assert sorted([*tried, *kept]) == sorted(
-        fault.id for fault in (*CHOSEN, *HARMLESS[:1], *improvements)
-    )
+    assert sorted([*tried, *kept]) == sorted(mutant.id for mutant in chosen)
     assert [entry["id"] for entry in document["improved"]] == ["CNN0-published-port"]
     assert document["command"] == "parity faults" and document["environment"]["numpy"]
     assert [entry["id"] for entry in document["faults"]] == [fault.id for fault in CHOSEN]
-    assert not path.exists(), "a whole run leaves nothing to go on with"
+    assert not folder.exists(), "a whole run leaves nothing to go on with"
 
 
 def test_a_port_that_does_not_hold_stops_the_run_before_any_fault(
@@ -318,44 +319,51 @@ def test_a_port_that_does_not_hold_stops_the_run_before_any_fault(
         raise CannotRun("CNN0 conv1: the port is GROSS with no fault planted")
 
     tried, _ = in_one_thread
-    monkeypatch.setattr(run, "sound", refuse)
+    monkeypatch.setattr(run, "sound_of", refuse)
     with pytest.raises(CannotRun, match="with no fault planted"):
-        run.run(CHOSEN, HARMLESS, kept=Kept(tmp_path / "kept.json"))
-    assert tried == [] and not (tmp_path / "kept.json").exists()
+        run.run([*CHOSEN, *HARMLESS], folder=tmp_path / "kept")
+    assert tried == [] and not (tmp_path / "kept").exists()
 
 
 def test_a_selection_leaves_what_a_stopped_run_has_kept(in_one_thread, tmp_path):
     _, stopping = in_one_thread
-    path = tmp_path / "faults.kept.json"
+    folder = tmp_path / "kept"
     stopping.add(CHOSEN[3].id)
     with pytest.raises(CannotRun):
-        run.run(CHOSEN, (), kept=Kept(path))
+        run.run(CHOSEN, folder=folder)
     stopping.clear()
-    ours = [entry["record"]["id"] for entry in json.loads(path.read_text()).values()]
-    run.run([CHOSEN[4]], (), kept=Kept(path), selection=[CHOSEN[4].id])
-    assert [entry["record"]["id"] for entry in json.loads(path.read_text()).values()] == [
-        name for name in ours if name != CHOSEN[4].id
-    ]
-    run.run(CHOSEN[:3], (), kept=Kept(path), selection=[fault.id for fault in CHOSEN[:3]])
-    assert not path.exists() or CHOSEN[0].id not in path.read_text()
+    ours = kept_in(folder)
+    run.run([CHOSEN[4]], folder=folder, selection=[CHOSEN[4].id])
+    assert sorted(kept_in(folder)) == sorted(name for name in ours if name != CHOSEN[4].id)
+    run.run(CHOSEN[:3], folder=folder, selection=[fault.id for fault in CHOSEN[:3]])
+    assert CHOSEN[0].id not in kept_in(folder)
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[1]", "null"])
-def test_a_side_file_that_cannot_be_read_is_an_empty_one(text, tmp_path):
-    path = tmp_path / "kept.json"
-    if text is not None:
-        path.write_text(text)
-    assert Kept(path).find("key") is None
+@pytest.mark.parametrize("text", ["", "{"])
+def test_a_kept_record_that_cannot_be_read_is_made_again(text, in_one_thread, tmp_path):
+    tried, stopping = in_one_thread
+    stopping.add(CHOSEN[1].id)
+    with pytest.raises(CannotRun):
+        run.run(CHOSEN[:2], folder=tmp_path)
+    (path,) = tmp_path.glob("*.json")
+    path.write_text(text)
+    stopping.clear()
+    run.run(CHOSEN[:2], folder=tmp_path)
+    assert tried == [CHOSEN[0].id, CHOSEN[0].id, CHOSEN[1].id]
 
 
-def test_what_is_kept_depends_on_the_fault_the_code_and_the_trace():
-    keys = {
-        key_of(fault, code, trace)
-        for fault in CHOSEN[:2]
-        for code in ("a", "b")
-        for trace in ("c", "d")
-    }
-    assert len(keys) == 8
+@pytest.mark.parametrize("changed", ["trace_digest", "code_digest"])
+def test_what_is_kept_depends_on_the_code_and_the_trace(
+    changed, in_one_thread, monkeypatch, tmp_path
+):
+    tried, stopping = in_one_thread
+    stopping.add(CHOSEN[1].id)
+    with pytest.raises(CannotRun):
+        run.run(CHOSEN[:2], folder=tmp_path)
+    stopping.clear()
+    monkeypatch.setattr(run, changed, lambda *_: "another")
+    run.run(CHOSEN[:2], folder=tmp_path)
+    assert tried == [CHOSEN[0].id, CHOSEN[0].id, CHOSEN[1].id]
 
 
 @pytest.mark.parametrize(

@@ -1,41 +1,31 @@
 """One fault on trial, on the end of CRNN: caught, located, named, or shown to be invisible."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+import small_original
 from small_original import recorded
 
 from parity.errors import CannotRun
 from parity.faults import arrays, formulas, table, trial
-from parity.faults.plant import attribute, formula, own_weights, weight
+from parity.faults.plant import attribute, formula, own_weights, planted, weight
 from parity.faults.table import Fault
-from parity.kinds import oracle
-from parity.kinds.bounds import witness
-from parity.ports.callables import Replaced
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    """Every trial has the small original."""
-    monkeypatch.setattr(trial, "original", lambda case, path: recorded())
 
 
 @pytest.fixture(scope="module")
-def clean():
-    """What the sound port gives."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trial, "original", lambda case, path: recorded())
-        return trial.sound(None, None)
+def sound():
+    """The sound port on the small original."""
+    return small_original.sound()
 
 
 def made(layer, plant, cause="a cause"):
     return Fault(f"CRNN-{layer}-made-up", plant, cause)
 
 
-def test_the_sound_port_holds_at_every_layer(clean):
-    assert list(clean) == ["gru1", "gru2", "final_drop", "preds"]
-    assert {word for word, _ in clean.values()} <= {"EXACT", "ROUNDING"}
+def test_the_sound_port_holds_at_every_layer(sound):
+    assert list(sound.verdicts) == ["gru1", "gru2", "final_drop", "preds"]
+    assert set(sound.verdicts.values()) <= {"EXACT", "ROUNDING"}
 
 
 @pytest.mark.parametrize(
@@ -43,9 +33,9 @@ def test_the_sound_port_holds_at_every_layer(clean):
     [fault for fault in table.FAULTS if fault.layer in ("gru1", "gru2")],
     ids=lambda fault: fault.id,
 )
-def test_a_fault_of_the_recurrence_is_caught_and_located(clean, fault):
-    record = trial.tried(fault, None, None, clean)
-    assert (record["caught"], record["located_layer"], record["undecidable"]) == (
+def test_a_fault_of_the_recurrence_is_caught_and_located(fault, sound):
+    record = trial.tried(fault, sound)
+    assert (record.caught, record.located_layer, record.undecidable) == (
         True,
         fault.layer,
         False,
@@ -55,10 +45,10 @@ def test_a_fault_of_the_recurrence_is_caught_and_located(clean, fault):
 @pytest.mark.parametrize(
     "name", ["CRNN-gru1-reset-after", "CRNN-gru2-z-and-r-swapped", "CRNN-gru1-last-for-sequences"]
 )
-def test_a_fault_of_the_recurrence_is_named(clean, name):
+def test_a_fault_of_the_recurrence_is_named(name, sound):
     fault = next(fault for fault in table.FAULTS if fault.id == name)
-    record = trial.tried(fault, None, None, clean)
-    assert record["named"], record["cause"]
+    record = trial.tried(fault, sound)
+    assert record.named, record.cause
 
 
 @pytest.mark.parametrize(
@@ -66,85 +56,83 @@ def test_a_fault_of_the_recurrence_is_named(clean, name):
     [one for one in table.HARMLESS if one.layer in ("gru1", "gru2", "preds")],
     ids=lambda one: one.id,
 )
-def test_a_reordering_is_left_alone(clean, reordering):
-    record = trial.heard(reordering, None, None, clean)
-    assert (record["quiet"], record["located_layer"], record["changed_layers"]) == (
+def test_a_reordering_is_left_alone(reordering, sound):
+    record = trial.heard(reordering, sound)
+    assert (record.quiet, record.located_layer, record.changed_layers) == (
         True,
         None,
         [reordering.layer],
     )
 
 
-def test_a_fault_is_found_where_it_is_and_not_where_it_was_said_to_be(clean):
+def test_a_fault_is_found_where_it_is_and_not_where_it_was_said_to_be(sound):
     fault = made("gru1", lambda tagger, layer: own_weights(arrays.filled(0))(tagger, "gru2"))
-    record = trial.tried(fault, None, None, clean)
-    assert (record["caught"], record["located_layer"], record["located"]) == (True, "gru2", False)
+    record = trial.tried(fault, sound)
+    assert (record.caught, record.located_layer, record.located) == (True, "gru2", False)
 
 
-def test_a_fault_that_no_output_shows_is_undecidable_with_its_distance(clean):
+def test_a_fault_that_no_output_shows_is_undecidable_with_its_distance(sound):
     fault = made("preds", weight("b", arrays.scaled(1 + 2**-23)))
-    record = trial.tried(fault, None, None, clean)
-    assert (record["caught"], record["undecidable"]) == (False, True)
-    assert 0 < record["observability"] < 1
+    record = trial.tried(fault, sound)
+    assert (record.caught, record.undecidable) == (False, True)
+    assert 0 < record.observability < 1
 
 
 @pytest.mark.parametrize("by", [0.5, 1e-5])
-def test_a_fault_the_harness_misses_is_not_called_undecidable(by, clean, monkeypatch):
+def test_a_fault_the_harness_misses_is_not_called_undecidable(by, sound, monkeypatch):
     monkeypatch.setattr(trial.verdict, "holds", lambda word: True)
-    record = trial.tried(made("preds", weight("b", arrays.shifted(by))), None, None, clean)
-    assert (record["caught"], record["undecidable"]) == (False, False)
-    assert record["observability"] > 1
+    record = trial.tried(made("preds", weight("b", arrays.shifted(by))), sound)
+    assert (record.caught, record.undecidable) == (False, False)
+    assert record.observability > 1
 
 
-def test_a_port_that_raises_is_caught_there_and_named_only_after_what_it_says(clean):
+def test_a_port_that_raises_is_caught_there_and_named_only_after_what_it_says(sound):
     def broken(link, x):
         raise ValueError("no such kernel")
 
-    record = trial.tried(made("gru2", formula(broken)()), None, None, clean)
-    assert (record["verdict"], record["located_layer"], record["message"]) == (
+    record = trial.tried(made("gru2", formula(broken)()), sound)
+    assert (record.verdict, record.located_layer, record.message) == (
         "NOT COMPARED",
         "gru2",
         "the port's gru2 raised ValueError: no such kernel",
     )
-    assert record["cause"] == {"hypothesis": None, "survivors": [], "estimate": None}
-    record = trial.tried(
-        made("preds", formula(lambda link, x: x @ link.W.array)()), None, None, clean
-    )
-    assert (record["verdict"], record["cause"]["hypothesis"]) == (
+    assert record.cause == {"hypothesis": None, "survivors": [], "estimate": None}
+    record = trial.tried(made("preds", formula(lambda link, x: x @ link.W.array)()), sound)
+    assert (record.verdict, record.cause["hypothesis"]) == (
         "NOT COMPARED",
         "matrix transposed",
     )
 
 
-def test_another_shape_is_caught_and_said(clean):
-    record = trial.tried(made("gru1", attribute(return_sequences=False)), None, None, clean)
-    assert (record["verdict"], record["located_layer"]) == ("INCOMPARABLE", "gru1")
-    assert "shape (2, 32) instead of (2, 15, 32)" in record["message"]
+def test_another_shape_is_caught_and_said(sound):
+    record = trial.tried(made("gru1", attribute(return_sequences=False)), sound)
+    assert (record.verdict, record.located_layer) == ("INCOMPARABLE", "gru1")
+    assert "shape (2, 32) instead of (2, 15, 32)" in record.message
 
 
-def test_a_port_that_does_not_hold_is_refused(monkeypatch):
-    broken = Replaced(recorded().port(), formulas.gru(keep="1-z")(recorded().tagger(), "gru2"))
-    monkeypatch.setattr(trial.Original, "port", lambda there: broken)
+def test_a_port_that_does_not_hold_is_refused():
+    broken = planted(recorded().tagger(), made("gru2", formulas.gru(keep="1-z")))
     with pytest.raises(
         CannotRun,
         match=r"CRNN gru2: the port is GROSS with no fault planted .* run `parity run` first",
     ):
-        trial.sound(None, None)
+        trial.prove(recorded(), broken)
 
 
-def test_a_trace_without_the_layer_a_fault_needs_is_refused(clean):
+def test_a_trace_without_the_layer_a_fault_needs_is_refused(sound):
     with pytest.raises(
         CannotRun,
         match=r"trace\.h5: the trace has no layer conv1, which the fault CRNN-conv1-made-up needs",
     ):
-        trial.tried(made("conv1", attribute()), None, None, clean)
+        trial.tried(made("conv1", attribute()), sound)
 
 
-def test_a_trace_without_a_middle_layer_is_refused():
-    layers = {"input_1": None, "conv1": None, "bn1": None}
+def test_a_trace_without_a_middle_layer_is_refused(monkeypatch):
+    trace = SimpleNamespace(layers={"input_1": None, "conv1": None, "bn1": None})
     case = SimpleNamespace(model=SimpleNamespace(name="CNN", layers=("conv1", "bn1", "elu_1")))
+    monkeypatch.setattr(trial, "open_trace", lambda path: nullcontext(trace))
     with pytest.raises(CannotRun, match=r"trace\.h5: the trace of CNN has no layer elu_1"):
-        trial._check_whole(case, "trace.h5", SimpleNamespace(layers=layers))
+        trial.read_original(case, "trace.h5")
 
 
 @pytest.mark.parametrize(
@@ -162,25 +150,3 @@ def test_a_fault_is_named_by_its_cause_or_among_the_survivors(
 ):
     assert trial.named(expected, {"hypothesis": hypothesis, "survivors": survivors}) is named
     assert not trial.named(expected, None)
-
-
-@pytest.mark.parametrize("room", [0, trial.ROOM])
-def test_a_remembered_witness_measures_as_the_witness_itself(room, monkeypatch):
-    monkeypatch.setattr(trial, "ROOM", room)
-    rng = np.random.default_rng(5)
-    params = {
-        "W": rng.standard_normal((16, 8, 3, 3)).astype(np.float32),
-        "b": rng.standard_normal(16).astype(np.float32),
-    }
-    layer = SimpleNamespace(name="conv1", kind="Convolution2D", config={"border_mode": "same"})
-    x = rng.standard_normal((2, 8, 48, 120)).astype(np.float32)
-    expected = oracle.value(layer, params, x, "1.1.0").astype(np.float32)
-    actual = expected * np.float32(1 + 1e-4)
-    blocks = len(list(witness(layer, params, x, "1.1.0").blocks()))
-    computed, judge = [], witness(layer, params, x, "1.1.0")
-    block = judge.block
-    monkeypatch.setattr(judge, "block", lambda where: computed.append(where) or block(where))
-    found = trial.measure(actual, expected, trial.Remembered(judge))
-    assert found["structured"] and found["rho_det_exact"]
-    assert found == trial.measure(actual, expected, witness(layer, params, x, "1.1.0"))
-    assert len(computed) == blocks if room else len(computed) > 2 * blocks > 2

@@ -5,7 +5,7 @@ exit code 1.
 import pytest
 from test_fault_runs import CHOSEN, found, quiet, record
 
-from parity.faults import improved, promises, run, table
+from parity.faults import criteria, run, table
 from parity.reports import faults as drawn
 
 BY_ID = {fault.id: fault for fault in table.FAULTS}
@@ -26,14 +26,14 @@ def with_fault(name, **changes):
 )
 def test_an_eps_has_to_be_read_to_one_percent(value, holds):
     estimate = None if value is None else {"what": "eps", "value": value, "se": 1e-9}
-    document = with_fault(promises.EPS, cause={**CAUSE, "estimate": estimate})
+    document = with_fault(criteria.EPS, cause={**CAUSE, "estimate": estimate})
     assert of(document, "an eps of 1e-5") == (holds, value) and run.holds(document) == holds
 
 
 @pytest.mark.parametrize("change", [{}, {"located": False}, {"named": False}])
 def test_a_tap_has_to_be_located(change):
     document = with_fault(
-        promises.TAP, **{"cause": {**CAUSE, "estimate": {"value": 1.0, "relative": 2e-5}}, **change}
+        criteria.TAP, **{"cause": {**CAUSE, "estimate": {"value": 1.0, "relative": 2e-5}}, **change}
     )
     assert of(document, "a tap of") == (not change, 2e-5)
 
@@ -43,25 +43,25 @@ def test_a_tap_has_to_be_located(change):
     [
         (
             {
-                "bn_0_freq": promises.PUBLISHED_CAUSE,
-                "bn1": promises.PUBLISHED_CAUSE + " sqrt(std^2 + eps), eps 2e-05",
+                "bn_0_freq": criteria.PUBLISHED_CAUSE,
+                "bn1": criteria.PUBLISHED_CAUSE + " sqrt(std^2 + eps), eps 2e-05",
             },
             True,
         ),
-        ({"bn1": promises.PUBLISHED_CAUSE}, False),
-        ({"bn_0_freq": promises.PUBLISHED_CAUSE, "bn1": None}, False),
+        ({"bn1": criteria.PUBLISHED_CAUSE}, False),
+        ({"bn_0_freq": criteria.PUBLISHED_CAUSE, "bn1": None}, False),
         (
             {
-                "bn_0_freq": promises.PUBLISHED_CAUSE,
-                "bn1": promises.PUBLISHED_CAUSE,
-                "bn2": promises.PUBLISHED_CAUSE,
+                "bn_0_freq": criteria.PUBLISHED_CAUSE,
+                "bn1": criteria.PUBLISHED_CAUSE,
+                "bn2": criteria.PUBLISHED_CAUSE,
             },
             False,
         ),
     ],
 )
 def test_the_published_formulas_have_to_be_found_at_two_layers(causes, holds):
-    (one,) = [each for each in improved.IMPROVED if each.id == promises.PUBLISHED]
+    (one,) = [each for each in table.PUBLISHED if each.id == criteria.PUBLISHED]
     layers = [
         {
             "layer": name,
@@ -89,7 +89,7 @@ def test_the_published_formulas_have_to_be_found_at_two_layers(causes, holds):
 
 def test_stand_in_weights_promise_no_single_figure():
     document = run.document(
-        [record(BY_ID[promises.EPS], cause=None)], [], data="seeded", selection=["some"]
+        [record(BY_ID[criteria.EPS], cause=None)], [], data="seeded", selection=["some"]
     )
     assert of(document, "an eps of 1e-5") == (None, None) and run.holds(document)
 
@@ -131,4 +131,4 @@ def test_a_selection_is_said():
 def test_the_document_with_its_promises_is_valid():
     document = found()
     drawn.validate(document)
-    assert len(document["promises"]) == len(promises.PROMISES)
+    assert len(document["promises"]) == len(criteria.PROMISES)
