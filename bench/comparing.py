@@ -10,10 +10,10 @@ import time
 from threadpoolctl import threadpool_limits
 
 from bench.fast_run import forward_s
-from parity import cases, ports
+from parity import ports
 from parity.compare.measure import compare_layer
 from parity.compare.walk import walk
-from parity.params import read_params
+from parity.model import DEFAULT_MODELS, case_for
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
@@ -25,8 +25,8 @@ def rows():
     """One row per model: seconds of comparing its walked layers over seconds of walking the
     chain.
     """
-    for name in cases.DEFAULT_MODELS:
-        case = cases.case_for(name)
+    for name in DEFAULT_MODELS:
+        case = case_for(name)
         lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):  # as in a run, whose workers share the cores
             comparing, forward = _times(case, lanes["reference"])
@@ -38,7 +38,7 @@ def rows():
 
 
 def _times(case, reference):
-    params, port = read_params(case.weights), ports.load(ports.OURS, case)
+    params, port = case.weights.params, ports.load(ports.OURS, case)
     comparing = 0.0
     with open_trace(reference) as trace:
         keras = trace.provenance["keras"]

@@ -6,8 +6,9 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from parity import cases, ports
+from parity import ports
 from parity.compare.case import compare_case
+from parity.model import DEFAULT_MODELS, case_for
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 
@@ -19,8 +20,8 @@ def rows():
     add to a run.
     """
     added_s = 0.0
-    for name in cases.DEFAULT_MODELS:
-        case = cases.case_for(name)
+    for name in DEFAULT_MODELS:
+        case = case_for(name)
         lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):  # as in a run, whose workers share the cores
             cpu_s(case, lanes, explain=False)  # the first time pays for imports and memory

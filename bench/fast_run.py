@@ -6,7 +6,8 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from parity import cases, ports
+from parity import ports
+from parity.model import DEFAULT_MODELS, case_for
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 
@@ -17,8 +18,8 @@ def rows():
     """One row per model: the port's median pass over the original's second `predict`, wall
     seconds.
     """
-    for name in cases.DEFAULT_MODELS:
-        case = cases.case_for(name)
+    for name in DEFAULT_MODELS:
+        case = case_for(name)
         batch = read_clips(case.clips).batch
         original = stacks.timings(stacks.job(name, case.model.stack, "noise", case.weights, batch))[
             "predict"

@@ -7,7 +7,7 @@ import time
 from threadpoolctl import threadpool_limits
 
 from bench.explaining import cpu_s
-from parity import cases
+from parity.model import DEFAULT_MODELS, case_for
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 from parity.studies.microscope import examining
@@ -15,8 +15,8 @@ from parity.studies.microscope import examining
 
 def rows():
     """One row per model; the train phase, which needs no model, is left out."""
-    for name in cases.DEFAULT_MODELS:
-        case = cases.case_for(name)
+    for name in DEFAULT_MODELS:
+        case = case_for(name)
         lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):
             examining.examine(

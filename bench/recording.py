@@ -2,7 +2,7 @@
 flags, in one process.
 """
 
-from parity import cases
+from parity.model import DEFAULT_MODELS, case_for
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 
@@ -11,8 +11,8 @@ LIMIT = 1.25
 
 def rows():
     """One row per model, in the reference lane (optimizer None)."""
-    for name in cases.DEFAULT_MODELS:
-        case = cases.case_for(name)
+    for name in DEFAULT_MODELS:
+        case = case_for(name)
         wish = stacks.job(
             name, case.model.stack, "reference", case.weights, read_clips(case.clips).batch
         )

@@ -132,13 +132,12 @@ def run(models, layers, weights, clips, more_clips, workers, port, out, explain)
 
     Writes parity.json, parity.csv, junit.xml and parity.html.
     """
-    from parity import cases, progress
+    from parity import progress
     from parity import run as job
+    from parity.model import cases, select
 
-    names, layers = cases.select(models, layers)
-    if weights and len(names) != 1:
-        raise CannotRun("--weights belongs to one model; say which with --model")
-    chosen = [cases.case_for(name, weights, (*clips, *more_clips)) for name in names]
+    _, layers = select(models, layers)
+    chosen = cases(models, weights, (*clips, *more_clips))
     with progress.shown() as shown:
         document = job.run(
             chosen,
@@ -179,12 +178,13 @@ def _publish(document, out):
 @_input
 def record(models, layers, weights, clips, more_clips, workers):
     """Record the originals' traces into the cache, without comparing."""
-    from parity import cases, progress
+    from parity import progress
+    from parity.model import cases, select
     from parity.recording import stacks
     from parity.recording.clips import read_clips
 
-    names, _ = cases.select(models, layers)
-    chosen = [cases.case_for(name, weights, (*clips, *more_clips)) for name in names]
+    select(models, layers)
+    chosen = cases(models, weights, (*clips, *more_clips))
     with progress.shown() as shown:
         traces = stacks.traces(
             {case: read_clips(case.clips).batch for case in chosen}, workers=workers, progress=shown

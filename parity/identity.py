@@ -16,7 +16,6 @@ from pathlib import Path
 from parity import room
 from parity.errors import CannotRun
 from parity.files import sha256_of
-from parity.params import read_params
 from parity.ports import load
 from parity.recording.cache import default_folder
 from parity.recording.stacks import LANES, STACKS
@@ -38,7 +37,7 @@ def identity(case, trace=None, port=None):
     """
     said = described(port, case) if port else {"layers": None, "versions": {}}
     return {
-        "weights": {"sha256": sha256_of(case.weights), "tensors": _tensors(case.weights)},
+        "weights": {"sha256": case.weights.sha256, "tensors": _tensors(case.weights.params)},
         "batch": [sha256_of(clip) for clip in case.clips],
         "declared": list(case.model.layers),
         "original": trace and _original(trace),
@@ -51,11 +50,11 @@ def identity(case, trace=None, port=None):
     }
 
 
-def _tensors(path):
+def _tensors(params):
     """{layer/suffix: [dtype, shape, sha256 over dtype, shape and bytes]} in the file's order."""
     return {
         f"{layer}/{suffix}": [str(array.dtype), list(array.shape), array_sha256(array)]
-        for layer, arrays in read_params(path).items()
+        for layer, arrays in params.items()
         for suffix, array in arrays.items()
     }
 

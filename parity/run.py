@@ -13,9 +13,7 @@ from parity.compare import verdict
 from parity.compare.case import compare_case
 from parity.document import document, model_verdict, worst_cell
 from parity.errors import CannotRun
-from parity.files import sha256_of
 from parity.identity import identity
-from parity.params import read_params
 from parity.ports import OURS, load
 from parity.provenance import environment, threads_per_worker
 from parity.recording import stacks
@@ -37,7 +35,7 @@ def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, 
     and comparing processes, side by side.
     """
     for case in cases:
-        read_params(case.weights)  # a broken file is said before anything is started
+        _ = case.weights.params  # a broken file is said before anything is started
     heard = {case.model.name: read_clips(case.clips) for case in cases}
     traces = stacks.traces(
         {case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress
@@ -66,7 +64,7 @@ def model_record(case, clips, lanes, found):
         "verdict": None,
         "worst": None,
         "data": case.data,
-        "weights": {"file": case.weights.name, "sha256": sha256_of(case.weights)},
+        "weights": {"file": case.weights.path.name, "sha256": case.weights.sha256},
         "stack": stack,
         "clips": [
             {"name": name, "sha256": digest}
@@ -82,7 +80,7 @@ def model_record(case, clips, lanes, found):
         "microscope": found["microscope"],
         "tags": tag_tables(
             clips.names,
-            _tag_names(case.model.tags),
+            case.model.tags,
             found["scores"],
             found["logits"],
             _rounding_only(found),
@@ -101,12 +99,6 @@ def _rounding_only(found):
         for layer in found["layers"]
         for mode in ("isolated", "chained")
     )
-
-
-def _tag_names(count):
-    from parity.fixtures.tags import GENRES, TAGS
-
-    return {len(names): names for names in (GENRES, TAGS)}[count]
 
 
 def _compare_all(cases, traces, workers, progress, **how):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from parity import cases, run
+from parity import run
+from parity.model import MODELS, case_for, select
 
 HERE = Path(__file__).parent
-CHOSEN = cases.select(
+CHOSEN = select(
     os.environ.get("PARITY_MODEL", "").split(), os.environ.get("PARITY_LAYER", "").split()
 )
 
@@ -24,7 +25,7 @@ def pytest_generate_tests(metafunc):
         pairs = [
             (model, layer)
             for model in models
-            for layer in cases.MODELS[model].layers
+            for layer in MODELS[model].layers
             if not layers or layer in layers
         ]
         metafunc.parametrize(
@@ -43,7 +44,7 @@ def document(request):
         if item.path.parent == HERE and hasattr(item, "callspec")
     ]
     wanted = {params["model"] for params in mine if "model" in params}
-    chosen = [cases.case_for(model) for model in CHOSEN[0] if model in wanted or not wanted]
+    chosen = [case_for(model) for model in CHOSEN[0] if model in wanted or not wanted]
     return run.run(chosen, workers=2, command="pytest parity_tests")
 
 

@@ -7,9 +7,9 @@ import chainer.links as L
 import numpy as np
 import pytest
 
-from parity import cases
 from parity.compare.case import compare_case
 from parity.compare.verdict import holds
+from parity.model import case_for
 from parity.port.models import load
 from parity.port.proof import ChainerPort, in_test_phase
 from parity.ports.callables import Replaced
@@ -71,7 +71,7 @@ FAULTS = [
     ("model", "layer", "plant", "cause"), FAULTS, ids=[f"{fault[0]}-{fault[1]}" for fault in FAULTS]
 )
 def test_a_planted_fault_is_found_where_it_is(model, layer, plant, cause):
-    case = cases.case_for(model)
+    case = case_for(model)
     lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
     chain = load(model, case.weights, stacks.STACKS[case.model.stack].keras)
     replaced = plant(case, chain, layer) or {}

@@ -16,7 +16,6 @@ from parity.compare.measure import compare_layer
 from parity.compare.tally import Pair
 from parity.compare.walk import network_order, walk
 from parity.kinds.bounds import BLOCK, witness
-from parity.params import read_params
 from parity.recording.trace import open_trace
 from parity.studies.microscope import examining
 
@@ -96,7 +95,7 @@ def compare_case(case, lanes, port, *, layers=None, explain=True):
     with ExitStack() as opened:
         traces = {lane: opened.enter_context(open_trace(path)) for lane, path in lanes.items()}
         reference = traces["reference"]
-        params, keras = read_params(case.weights), reference.provenance["keras"]
+        params, keras = case.weights.params, reference.provenance["keras"]
         records = {name: born_failed(name) for name in _all_names(case, reference, port)}
         oracle_truth, upstream, kept = {"layer": None, "ratio": 0.0}, None, {}
         explanation = (

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from parity import cases, room
+from parity import model, room
 from parity.document import now
 from parity.errors import CannotRun
 from parity.faults import criteria, table
@@ -29,7 +29,7 @@ from parity.workers import side_by_side
 FORMAT = 1
 SLOWEST = 3  # named at the end
 MUTANTS = {mutant.id: mutant for mutant in (*table.FAULTS, *table.HARMLESS, *table.PUBLISHED)}
-ORDER = tuple(cases.MODELS)  # the slowest model first, so that the cores end together
+ORDER = tuple(model.MODELS)  # the slowest model first, so that the cores end together
 APART = {"several_layers": SEVERAL, "no_end": NO_END, "below_rounding": BELOW}
 
 
@@ -37,7 +37,7 @@ def select(models=(), layers=(), ids=()) -> list[Fault]:
     """The mutants of those models, layers and ids; an empty choice means all. Raises CannotRun,
     listing the known names.
     """
-    names, layers = cases.select(models, layers)
+    names, layers = model.select(models, layers)
     unknown = [name for name in ids if name not in MUTANTS]
     if unknown:
         near = difflib.get_close_matches(unknown[0], MUTANTS, n=1, cutoff=0)[0]
@@ -65,7 +65,7 @@ def run(
     recorded, a port that does not hold, or an interruption.
     """
     models = sorted({mutant.model for mutant in chosen}, key=ORDER.index)
-    there = {name: cases.case_for(name) for name in models}
+    there = {name: model.case_for(name) for name in models}
     traces = stacks.traces(
         {case: read_clips(case.clips).batch for case in there.values()},
         lanes=("reference",),

@@ -23,7 +23,6 @@ from parity.faults.plant import planted, widened
 from parity.faults.table import Fault
 from parity.kinds.bounds import witness
 from parity.numerics.structure import Regression
-from parity.params import read_params
 from parity.port.models import load
 from parity.port.proof import ChainerPort
 from parity.port_api import Port, answer
@@ -187,7 +186,7 @@ def read_original(case, path) -> Original:
             path,
             layers,
             {name: trace.read(name) for name in trace.layers},
-            read_params(case.weights),
+            case.weights.params,
             STACKS[case.model.stack].keras,
             None if linear else trace.read_pre_activation(last.name),
             case.data,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from parity import cases, progress
+from parity import progress
 from parity import run as runs
 from parity.document import now, to_json
 from parity.errors import CannotRun
@@ -17,6 +17,7 @@ from parity.gate import accept as approval
 from parity.gate import baseline, recorded, surfaces
 from parity.gate import golden as golden_traces
 from parity.gate.judge import judge, judge_identity
+from parity.model import cases
 from parity.ports import OURS
 from parity.reports.document import ReportError, read
 
@@ -77,7 +78,7 @@ def gate(context, models, folder, given, identity_only, golden, port, workers, o
     if given:
         outcome, data = _by_figures(_read(given), folder, models, out)
     else:
-        chosen = [cases.case_for(name) for name in cases.select(models, ())[0]]
+        chosen = cases(models)
         data = "seeded" if any(case.data == "seeded" for case in chosen) else "real"
         if identity_only:
             identities = {case.model.name: recorded.identity_of(case, port) for case in chosen}
@@ -193,9 +194,9 @@ def accept(reason, models, layer, accept_worse, given, by, folder):
 @_BASELINES
 def golden(models, to, folder):
     """Write compact golden traces from the recorded ones, for a gate that cannot record."""
-    for name in cases.select(models, ())[0]:
-        path, size_bytes = golden_traces.write(cases.case_for(name), folder, to)
-        click.echo(f"{name}\t{size_bytes / 1e3:.0f} kB\t{path}")
+    for case in cases(models):
+        path, size_bytes = golden_traces.write(case, folder, to)
+        click.echo(f"{case.model.name}\t{size_bytes / 1e3:.0f} kB\t{path}")
 
 
 def _person():

@@ -27,7 +27,6 @@ from parity.gate.ratchet import allowed
 from parity.gate.recorded import identity_of
 from parity.kinds.bounds import witness
 from parity.numerics.rounding import U
-from parity.params import read_params
 from parity.ports import load
 from parity.recording import stacks
 from parity.recording.clips import read_clips
@@ -77,7 +76,7 @@ def make(case, lanes) -> dict:
 def _belongs_to(case):
     return {
         "model": case.model.name,
-        "weights": sha256_of(case.weights),
+        "weights": case.weights.sha256,
         "batch": [sha256_of(clip) for clip in case.clips],
     }
 
@@ -146,7 +145,7 @@ def judge_golden(cases, folder, port: str, why: str) -> Outcome:
 
 def _judge(case, golden, base, port, found) -> int:
     """Judge a port along its own chain into `found`; returns how many layers were judged."""
-    params, keras = read_params(case.weights), stacks.STACKS[case.model.stack].keras
+    params, keras = case.weights.params, stacks.STACKS[case.model.stack].keras
     entries = {entry["name"]: entry for entry in base["layers"]}
     known = {(row["layer"], row["verdict"]) for row in base["known"]}
     rows = {row["name"]: row for row in golden["layers"]}

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from parity.errors import CannotRun
 from parity.ports import OURS
 
 OUT = Path("reports/out/microscope.json")
@@ -64,17 +63,15 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
     Writes microscope.json; judges nothing. Gates, batch statistics as they are computed, and the
     train phase are looked into in our own port only.
     """
-    from parity import cases, progress
+    from parity import progress
     from parity.document import to_json
     from parity.files import atomic_write
+    from parity.model import cases
     from parity.reports import microscope as drawn
     from parity.reports import publish
     from parity.studies.microscope import examining as looking
 
-    names, _ = cases.select(models, ())
-    if weights and len(names) != 1:
-        raise CannotRun("--weights belongs to one model; say which with --model")
-    chosen = [cases.case_for(name, weights, (*clips, *more_clips)) for name in names]
+    chosen = cases(models, weights, (*clips, *more_clips))
     with progress.shown() as shown:
         found = looking.examine_all(
             chosen,

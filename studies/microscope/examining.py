@@ -15,7 +15,6 @@ from functools import partial
 from parity.compare.walk import network_order
 from parity.document import now
 from parity.errors import CannotRun
-from parity.params import read_params
 from parity.port_api import ask, output
 from parity.ports import OURS, load
 from parity.ports.callables import Replaced
@@ -92,7 +91,7 @@ def examine(case, trace, tick=lambda stage, share: None, port=OURS):
     asked = case.model.name, case.weights, stacks.STACKS[case.model.stack].keras
     replacements, params, found = (
         port_stock.replacements(*asked),
-        read_params(case.weights),
+        case.weights.params,
         {"name": case.model.name, "data": case.data},
     )
     insides = inside.insides(*asked) if port == OURS else {}

@@ -90,13 +90,13 @@ def collection(subject, model):
     Nothing of it is fitted to `model` or to a clip. None, and why, where `model` is CRNN itself or
     its weight file is not at hand.
     """
-    from parity import cases
+    from parity.model import case_for
     from parity.recording import stacks
 
     if model == COLLECTIONS_MODEL:
         return None, f"Its own collection's scale is not tried on {model}."
     try:
-        case = subject.cases.get(COLLECTIONS_MODEL) or cases.case_for(COLLECTIONS_MODEL)
+        case = subject.cases.get(COLLECTIONS_MODEL) or case_for(COLLECTIONS_MODEL)
         remembered = stored.stored(case.weights)[stored.FREQUENCY]
     except (CannotRun, KeyError) as why:
         return (

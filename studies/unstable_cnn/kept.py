@@ -4,10 +4,10 @@ depends on.
 
 import json
 
-from parity.cases import MODELS
 from parity.document import to_json
 from parity.files import atomic_write, sha256_of
 from parity.fixtures import store
+from parity.model import MODELS
 from parity.recording import recorder as recorders
 from parity.recording.cache import default_folder, key_of
 from parity.recording.trace import array_sha256
@@ -53,9 +53,7 @@ def of_subject(subject):
     order, and what ran the original.
     """
     return {
-        "models": [
-            [name, sha256_of(case.weights), case.data] for name, case in subject.cases.items()
-        ],
+        "models": [[name, case.weights.sha256, case.data] for name, case in subject.cases.items()],
         "clips": [[name, array_sha256(clip)] for name, clip in subject.clips.items()],
         "collection": _collection(),
         "audio": [[name, sha256_of(path)] for name, path in subject.audio.items()],

@@ -5,7 +5,6 @@ port each of them?
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.params import read_params
 from parity.recording import stacks
 from parity.studies.microscope.training import RULES
 from parity.studies.unstable_cnn import input as of_input
@@ -143,7 +142,7 @@ def padding(weights):
     """{value, histories} of the frames that are always zero, where the first layer has such and
     they all hold the same; else None.
     """
-    spread = read_params(weights)[stored.FREQUENCY]["running_std"]
+    spread = weights.params[stored.FREQUENCY]["running_std"]
     within = stored.inside(stored.FREQUENCY, len(spread))
     values = np.unique(np.delete(spread, np.arange(within.start, within.stop)))
     return (

@@ -9,9 +9,7 @@ import numpy as np
 
 from parity.attribution.explain import Explanation
 from parity.compare.walk import walk
-from parity.files import sha256_of
 from parity.numerics.rounding import tail_factor
-from parity.params import read_params
 from parity.ports.callables import Callables
 from parity.recording import stacks
 from parity.recording.trace import array_sha256, open_trace
@@ -37,7 +35,7 @@ def measured(subject, model):
     stacks.check_batch(batch)
     found = kept.recalled(
         "noise",
-        [model, case.model.stack, sha256_of(case.weights), array_sha256(batch)],
+        [model, case.model.stack, case.weights.sha256, array_sha256(batch)],
         lambda: _measure(case, batch, subject.progress),
         __name__,
     )
@@ -67,7 +65,7 @@ def _explanation(case, plain, optimised):
     steps[last].logits = lambda _: optimised.read_pre_activation(last)
     port = Callables(steps)
     explanation = Explanation(
-        plain, read_params(case.weights), stacks.STACKS[case.model.stack].keras, port
+        plain, case.weights.params, stacks.STACKS[case.model.stack].keras, port
     )
     for step in walk(plain, port):
         explanation.follow(step, explanation.carrier(step).run())

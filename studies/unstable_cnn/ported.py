@@ -9,7 +9,6 @@ import h5py
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.files import sha256_of
 from parity.recording.cache import default_folder, key_of
 from parity.recording.trace import array_sha256
 from parity.studies.unstable_cnn import live
@@ -26,7 +25,7 @@ def recalled(case, batches, asked, make):
     key = key_of(
         {
             "model": case.model.name,
-            "weights": sha256_of(case.weights),
+            "weights": case.weights.sha256,
             "batches": [array_sha256(x) for x in batches.values()],
             "asked": asked,
             "code": digests("parity.studies.unstable_cnn.runs"),

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.cases import INPUT_SHAPE
-from parity.params import read_params
+from parity.model import INPUT_SHAPE
 from parity.studies.microscope.training import divisor
 
 FREQUENCY = "bn_0_freq"  # the first layer; one mean per time frame, whatever the name says
@@ -36,7 +35,7 @@ def stored(weights):
     that cannot be read.
     """
     found = {}
-    for layer, values in read_params(weights).items():
+    for layer, values in weights.params.items():
         if "running_mean" in values:
             within = inside(layer, len(values["running_mean"]))
             mean, spread = (

@@ -1,7 +1,7 @@
 """What is investigated, from the names a user gave: cases, clips and the audio they are of."""
 
-from parity import cases
 from parity.errors import CannotRun
+from parity.model import case_for, select
 from parity.recording.clips import AUDIO_SUFFIXES, read_clips
 from parity.studies.unstable_cnn.runs import Subject
 
@@ -14,7 +14,7 @@ def subject(models=(), clips=(), progress=None):
 
     Raises CannotRun for an unknown model, or weights that are not what their digest says.
     """
-    names = cases.select(models, ())[0] if models else DEFAULT_MODELS
+    names = select(models, ())[0] if models else DEFAULT_MODELS
     good, left_out = _readable(clips)
     chosen = {name: _case(name, clips, good) for name in names}
     paths = next(iter(chosen.values())).clips
@@ -37,7 +37,7 @@ def _readable(clips):
 
 def _case(name, asked, good):
     """The case of one model, on no clip at all where none of those asked for can be read."""
-    case = cases.case_for(name, None, good)
+    case = case_for(name, None, good)
     return case._replace(clips=()) if asked and not good else case
 
 

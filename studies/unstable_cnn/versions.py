@@ -12,8 +12,6 @@ import numpy as np
 from parity.compare import verdict
 from parity.compare.case import compare_case
 from parity.compare.measure import compare_layer
-from parity.files import sha256_of
-from parity.params import read_params
 from parity.ports import OURS, load
 from parity.recording import stacks
 from parity.recording.trace import array_sha256, open_trace
@@ -41,7 +39,7 @@ def under_all(case, batch, progress=None):
     depends_on = [
         case.model.name,
         list(stacks.STACKS),
-        sha256_of(case.weights),
+        case.weights.sha256,
         array_sha256(batch),
     ]
     return kept.recalled("versions", depends_on, lambda: _run(case, batch, progress), __name__)
@@ -126,7 +124,7 @@ def _at_fault(layers, case, trace):
     leave those limits behind: then the original itself, in the port's place, is beyond them,
     though no element is, and nothing can be said of the port but that no element of it is either.
     """
-    params, keras, found = read_params(case.weights), trace.provenance["keras"], {}
+    params, keras, found = case.weights.params, trace.provenance["keras"], {}
     for record in layers:
         name = record["name"]
         cells = [record[mode] for mode in MODES if record[mode]["verdict"] not in PASSING]

@@ -6,14 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
-from parity.cases import Case, Model
 from parity.compare import case as job
 from parity.document import model_verdict
+from parity.model import Case, Model, Weights
 from parity.ports.callables import Callables
 from reference.trace_file import Layer, write_trace
 
 U = 2.0**-24
-MODEL = Model("TINY", "keras106", "", ("pool1", "flatten_1", "output"), 5)
+MODEL = Model("TINY", "keras106", "", ("pool1", "flatten_1", "output"), tuple("abcde"))
 DENSE = {
     "name": "output",
     "trainable": True,
@@ -92,7 +92,7 @@ def recorded(tmp_path_factory):
         write_trace(
             str(path), recording(wide, steps), {"keras": "1.0.6", "model": "TINY", "lane": lane}
         )
-    return Case(MODEL, folder / "weights.h5", (), "real"), lanes, steps
+    return Case(MODEL, Weights(folder / "weights.h5"), (), "real"), lanes, steps
 
 
 def compare_case(case, lanes, steps, **asked):

@@ -6,13 +6,13 @@ import h5py
 import numpy as np
 import pytest
 
-from parity.cases import Case, Model
 from parity.compare.case import compare_case
+from parity.model import Case, Model, Weights
 from parity.ports.callables import Callables
 from reference.trace_file import Layer, write_trace
 
 F = np.float32
-MODEL = Model("TINY", "keras106", "", ("bn1", "elu_1", "flatten_1", "output"), 5)
+MODEL = Model("TINY", "keras106", "", ("bn1", "elu_1", "flatten_1", "output"), tuple("abcde"))
 _BASE = {"trainable": True}
 CONFIGS = {
     "bn1": (
@@ -101,7 +101,7 @@ def compared(parts, original=None, **port):
             {"keras": "1.0.6", "model": "TINY", "lane": lane},
         )
     found = compare_case(
-        Case(MODEL, folder / "weights.h5", (), "real"), lanes, Callables({**steps, **port})
+        Case(MODEL, Weights(folder / "weights.h5"), (), "real"), lanes, Callables({**steps, **port})
     )
     return {layer["name"]: layer for layer in found["layers"]}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.faults.trial import Original
 from parity.fixtures import seeded
-from parity.params import read_params
+from parity.model import Weights
 from parity.port.models import load
 from parity.port.proof import ChainerPort
 from parity.recording.trace import Layer
@@ -55,4 +55,4 @@ def recorded(model):
         out = outputs[name] = np.ascontiguousarray(port.run(name, outputs[before]))
         layers[name] = Layer(name, kind, config, (before,), out.shape, out.dtype, "")
         before = name
-    return Original(model, weights, "trace.h5", layers, outputs, read_params(weights), keras)
+    return Original(model, weights, "trace.h5", layers, outputs, Weights(weights).params, keras)

@@ -10,7 +10,7 @@ from parity.faults import formulas, reorderings
 from parity.faults.plant import planted
 from parity.faults.trial import Original, prove
 from parity.fixtures import seeded
-from parity.params import read_params
+from parity.model import Weights
 from parity.port.models import load
 from parity.port.proof import ChainerPort
 from parity.ports.callables import Replaced
@@ -53,7 +53,7 @@ def recorded(otherwise=False):
         "trace.h5",
         layers,
         outputs,
-        read_params(weights),
+        Weights(weights).params,
         KERAS,
         logits.astype(np.float32),
     )

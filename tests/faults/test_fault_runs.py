@@ -266,7 +266,7 @@ def in_one_thread(monkeypatch):
         return make_dataclass("Record", made)(**made)
 
     case = SimpleNamespace(model=SimpleNamespace(name="CNN0"), data="real", clips=())
-    monkeypatch.setattr(run.cases, "case_for", lambda name: _Case(case))
+    monkeypatch.setattr(run.model, "case_for", lambda name: _Case(case))
     monkeypatch.setattr(
         run.stacks,
         "traces",

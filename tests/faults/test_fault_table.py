@@ -7,9 +7,9 @@ import copy
 import numpy as np
 import pytest
 
-from parity import cases
 from parity.faults import table
 from parity.faults.plant import attribute, planted, widened
+from parity.model import DEFAULT_MODELS, MODELS
 from parity.port.links.batch_normalization import DIALECTS
 from parity.port.models import Tagger
 from parity.port.weights import keras_arrays
@@ -24,14 +24,14 @@ def test_there_are_enough_faults_and_reorderings_and_no_two_share_a_name():
 
 
 def test_every_fault_is_at_a_declared_layer_of_a_default_model():
-    assert {fault.model for fault in ALL} == set(cases.DEFAULT_MODELS)
-    assert [fault.id for fault in ALL if fault.layer not in cases.MODELS[fault.model].layers] == []
+    assert {fault.model for fault in ALL} == set(DEFAULT_MODELS)
+    assert [fault.id for fault in ALL if fault.layer not in MODELS[fault.model].layers] == []
 
 
-@pytest.mark.parametrize("model", cases.DEFAULT_MODELS)
+@pytest.mark.parametrize("model", DEFAULT_MODELS)
 def test_every_model_has_every_kind_and_early_middle_and_last_layers(model):
     faults = [fault for fault in table.FAULTS if fault.model == model]
-    layers = cases.MODELS[model].layers
+    layers = MODELS[model].layers
     thirds = {3 * layers.index(fault.layer) // len(layers) for fault in faults}
     assert {fault.kind for fault in faults} == set(table.BY_KIND)
     assert thirds == {0, 1, 2}
@@ -42,7 +42,7 @@ def test_every_fault_says_what_it_has_to_be_called():
     assert [fault.id for fault in table.FAULTS if not fault.cause or "*" in fault.cause] == []
 
 
-@pytest.mark.parametrize("model", cases.DEFAULT_MODELS)
+@pytest.mark.parametrize("model", DEFAULT_MODELS)
 def test_planting_leaves_the_next_port_as_it_was(model):
     def settings():
         tagger = Tagger(model)
@@ -58,7 +58,7 @@ def test_planting_leaves_the_next_port_as_it_was(model):
     dialects, before = copy.copy(DIALECTS), settings()
     for fault in ALL:
         if fault.model == model:
-            assert planted(Tagger(model), fault).layers == cases.MODELS[model].layers, fault.id
+            assert planted(Tagger(model), fault).layers == MODELS[model].layers, fault.id
     assert settings() == before
     assert dialects == DIALECTS
 

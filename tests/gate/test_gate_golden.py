@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from parity import cases
 from parity.cli import Group
 from parity.errors import CannotRun
 from parity.gate import baseline, golden
 from parity.gate.commands import gate
+from parity.model import MODELS, case_for
 from parity.recording import environments
 
 BASELINES = Path(__file__).parents[2] / "fixtures" / "baselines"
@@ -48,7 +48,7 @@ def bare(tmp_path, monkeypatch):
 def case(tmp_path, monkeypatch):
     monkeypatch.delenv("PARITY_DATA", raising=False)
     monkeypatch.setenv("PARITY_FIXTURES", str(tmp_path))
-    return cases.case_for("CRNN")
+    return case_for("CRNN")
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_the_port_holds_against_golden_traces_and_it_is_said(bare, tmp_path):
         in done.stdout
     )
     assert json.loads((tmp_path / "out/gate.json").read_text())["cells"] == len(
-        cases.MODELS["CRNN"].layers
+        MODELS["CRNN"].layers
     )
 
 

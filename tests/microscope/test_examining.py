@@ -13,10 +13,10 @@ import parity.port.inside
 import parity.port.models
 import parity.port.proof
 import parity.port.stock
-from parity import cases
 from parity.cli import Group
 from parity.document import to_json
 from parity.errors import CannotRun
+from parity.model import MODELS, Case, Weights
 from parity.numerics.convolution import Convolution
 from parity.recording import stacks
 from parity.reports import microscope as drawn
@@ -87,14 +87,15 @@ def net(monkeypatch):
     }
     for module, name, value in (
         (examining, "open_trace", Recorded(outputs)),
-        (examining, "read_params", params),
         (parity.port.proof, "steps", steps),
         (parity.port.inside, "insides", moments),
         (parity.port.stock, "replacements", replacements),
     ):
         monkeypatch.setattr(module, name, lambda *_, value=value: value)
     monkeypatch.setitem(parity.port.models.MODELS, "CRNN", SimpleNamespace(tags=NAMES))
-    return cases.Case(cases.MODELS["CRNN"], None, (), "seeded")
+    weights = Weights("none.h5")
+    vars(weights)["params"] = params  # as if it had been read
+    return Case(MODELS["CRNN"], weights, (), "seeded")
 
 
 def test_every_part_is_examined(net):
@@ -131,7 +132,7 @@ def at_hand(net, monkeypatch):
     from.
     """
     asked = []
-    monkeypatch.setattr(cases, "case_for", lambda *arguments: asked.append(arguments) or net)
+    monkeypatch.setattr("parity.model.case_for", lambda *arguments: asked.append(arguments) or net)
     monkeypatch.setattr(examining, "read_clips", lambda clips: SimpleNamespace(batch=None))
     monkeypatch.setattr(
         stacks, "traces", lambda batches, **_: {case: {"reference": None} for case in batches}
@@ -244,9 +245,7 @@ def test_models_are_examined_side_by_side_in_their_own_order(monkeypatch):
         "examine",
         lambda case, path, port: {"name": case.model.name, "path": path, "port": port},
     )
-    two = {
-        cases.Case(cases.MODELS[name], None, (), "real"): name.lower() for name in ("CRNN", "CNN")
-    }
+    two = {Case(MODELS[name], Weights(None), (), "real"): name.lower() for name in ("CRNN", "CNN")}
     assert examining._side_by_side(two, "a:b", 2, None) == [
         {"name": "CRNN", "path": "crnn", "port": "a:b"},
         {"name": "CNN", "path": "cnn", "port": "a:b"},

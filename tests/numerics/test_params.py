@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from parity.errors import CannotRun
-from parity.params import read_params
+from parity.model import Weights
+
+
+def read(path):
+    return Weights(path).params
 
 
 @pytest.fixture
@@ -24,7 +28,7 @@ def weights(tmp_path):
 
 
 def test_reads_by_layer_and_suffix(weights):
-    params = read_params(weights)
+    params = read(weights)
     assert {layer: set(arrays) for layer, arrays in params.items()} == {
         "conv1": {"W", "b"},
         "gru1": {"W_z"},
@@ -62,14 +66,14 @@ def put(value, dtype="f4"):
 def test_a_bad_content_is_named(weights, edit, says):
     change(weights, edit)
     with pytest.raises(CannotRun, match=says):
-        read_params(weights)
+        read(weights)
 
 
 def test_missing_empty_foreign_and_cut_short(weights, tmp_path):
     with pytest.raises(CannotRun, match="cannot be read"):
-        read_params(tmp_path / "none.h5")
+        read(tmp_path / "none.h5")
     with pytest.raises(CannotRun):
-        read_params(tmp_path)
+        read(tmp_path)
     whole = weights.read_bytes()
     for content, says in (
         (b"", "the weight file is empty"),
@@ -78,4 +82,4 @@ def test_missing_empty_foreign_and_cut_short(weights, tmp_path):
     ):
         weights.write_bytes(content)
         with pytest.raises(CannotRun, match=says):
-            read_params(weights)
+            read(weights)

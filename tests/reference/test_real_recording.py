@@ -5,9 +5,9 @@ one clip each.
 import numpy as np
 import pytest
 
-from parity.cases import MODELS
 from parity.errors import CannotRun
 from parity.fixtures import seeded
+from parity.model import MODELS
 from parity.recording import stacks
 from parity.recording.cache import trace_cache
 from parity.recording.trace import open_trace

@@ -4,8 +4,8 @@ place of original and port.
 
 import numpy as np
 
-from parity.cases import Case, Model
 from parity.kinds.oracle import sigmoid
+from parity.model import MODELS, Case, Model, Weights
 from parity.port.links.batch_normalization import BatchNormalization
 from parity.port.proof import in_test_phase
 from parity.ports.callables import Callables
@@ -80,7 +80,12 @@ class Remembering(SmallNetwork):
 
 def case(name="CNN0"):
     """A Case of such a network; its tags are those of the tagger of that name."""
-    return Case(Model(name, "keras106", "none.h5", LAYERS, TAGS), "none.h5", (), "real")
+    return Case(
+        Model(name, "keras106", "none.h5", LAYERS, MODELS[name].tags),
+        Weights("none.h5"),
+        (),
+        "real",
+    )
 
 
 def subject(*names, clips=None, data="real"):

@@ -5,9 +5,9 @@ import pytest
 from small_networks import CHANNELS, TAGS, SmallNetwork, subject, two_clips
 
 from parity.attribution.tags import ranking
-from parity.cases import MODELS, Case
 from parity.errors import CannotRun
 from parity.fixtures import seeded
+from parity.model import MODELS, Case, Weights
 from parity.studies.unstable_cnn import conditioning, runs
 from parity.studies.unstable_cnn.finding import NEEDS_REAL, PROVED, REFUTED
 
@@ -129,7 +129,7 @@ def test_an_aimed_change_is_down_the_ports_gradient(tmp_path):
     """On the port itself: a step against the top tag brings the second one nearer than the same
     step at random does.
     """
-    case = Case(MODELS["CNN0"], seeded.weights("CNN0", tmp_path), (), "seeded")
+    case = Case(MODELS["CNN0"], Weights(seeded.weights("CNN0", tmp_path)), (), "seeded")
     clip = np.load(seeded.clips(1, tmp_path)[0])
     aimed, drawn = (
         runs.towards_the_second(case, clip),

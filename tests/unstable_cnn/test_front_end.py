@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from parity import cases
 from parity.errors import CannotRun
+from parity.model import MODELS, Case, Weights
 from parity.studies.unstable_cnn import (
     answering,
     front_end,
@@ -54,7 +54,7 @@ def subject_of(tmp_path):
         if track is not None:
             audio["sound.wav"] = tmp_path / "sound.wav"
             soundfile.write(audio["sound.wav"], track.samples, track.rate_hz, subtype="FLOAT")
-        case = cases.Case(cases.MODELS["CNN"], tmp_path / "none.h5", tuple(given), "real")
+        case = Case(MODELS["CNN"], Weights(tmp_path / "none.h5"), tuple(given), "real")
         return Subject(
             {"CNN": case}, {"sound": stored[None, None].astype(np.float32)}, audio, "real"
         )

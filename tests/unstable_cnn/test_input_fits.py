@@ -9,8 +9,8 @@ import pytest
 import trained_networks
 
 import tagger.corrections
-from parity import cases
 from parity.errors import CannotRun
+from parity.model import MODELS, Case, Weights
 from parity.studies.unstable_cnn import input as asking
 from parity.studies.unstable_cnn import (
     input_candidates,
@@ -114,8 +114,8 @@ def test_layers_that_training_never_updated_carry_no_evidence(tmp_path):
 
 
 def test_padded_frames_carry_no_evidence(tmp_path):
-    case = cases.Case(
-        cases.MODELS["CRNN"], trained_networks.seeded.weights("CRNN", tmp_path), (), "seeded"
+    case = Case(
+        MODELS["CRNN"], Weights(trained_networks.seeded.weights("CRNN", tmp_path)), (), "seeded"
     )
     assert {layer: len(each.mean) for layer, each in stored.stored(case.weights).items()} == {
         "bn_0_freq": 1366,
@@ -348,7 +348,7 @@ def test_the_collections_scale_is_of_the_weight_file_and_left_out_where_there_is
     assert "bn_0_freq" in said
     assert input_candidates.collection(there, "CRNN")[0] is None
     monkeypatch.setattr(
-        cases, "case_for", lambda name: crnn
+        "parity.model.case_for", lambda name: crnn
     )  # a stand-in, where the others are real
     scale, why = input_candidates.collection(runs.Subject({}, {}, {}, "real"), "CNN")
     assert scale is None

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import trained_networks
 
-from parity import cases
 from parity.errors import CannotRun
+from parity.model import MODELS, Case, Weights
 from parity.studies.microscope.training import RULES
 from parity.studies.unstable_cnn import keras, meaning, runs, stored
 
@@ -199,8 +199,8 @@ def test_a_file_of_the_other_keras_turns_the_finding_over(hold, what, tmp_path):
 
 def test_the_padding_is_read_where_there_is_one(tmp_path):
     weights = trained_networks.seeded.weights("CRNN", tmp_path)
-    assert keras.padding(weights)["value"] == 2.0**-19
-    assert keras.padding(trained_networks.seeded.weights("CNN", tmp_path)) is None
+    assert keras.padding(Weights(weights))["value"] == 2.0**-19
+    assert keras.padding(Weights(trained_networks.seeded.weights("CNN", tmp_path))) is None
 
 
 def test_a_file_never_trained_is_refused(tmp_path):
@@ -252,6 +252,6 @@ def test_without_sound_there_is_one_sentence():
     with pytest.raises(CannotRun, match="there is no clip with any sound to put in"):
         keras.ask(
             runs.Subject(
-                {"CNN": cases.Case(cases.MODELS["CNN"], "none.h5", (), "seeded")}, {}, {}, "seeded"
+                {"CNN": Case(MODELS["CNN"], Weights("none.h5"), (), "seeded")}, {}, {}, "seeded"
             )
         )

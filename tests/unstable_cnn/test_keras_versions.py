@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import trained_networks
 
-from parity import cases
 from parity.compare import verdict
 from parity.fixtures import seeded
+from parity.model import MODELS, Case, Weights
 from parity.studies.unstable_cnn import keras_findings, versions
 from reference.trace_file import Layer, write_trace
 
@@ -47,7 +47,7 @@ def judged(tmp_path):
             seeded.weights("CNN", tmp_path),
             {"keras106": "1.0.6", "keras110": "1.1.0"}[stack],
         )
-        model = cases.MODELS["CNN"]._replace(layers=(FIRST,), stack=stack)
+        model = MODELS["CNN"]._replace(layers=(FIRST,), stack=stack)
         (x,) = trained_networks.clips((1,)).values()
         output, config = (
             first_layer(weights, keras)[FIRST](x),
@@ -58,7 +58,7 @@ def judged(tmp_path):
             Layer(FIRST, "BatchNormalization", config, ["input_1"], output, None),
         ]
         write_trace(str(tmp_path / f"{stack}.h5"), layers, {"keras": keras})
-        case = cases.Case(model, weights, (), "seeded")
+        case = Case(model, Weights(weights), (), "seeded")
         return versions.judged(
             case, tmp_path / f"{stack}.h5", port=f"test_keras_versions:{port.__name__}"
         )
@@ -151,7 +151,7 @@ def test_live_recordings_outlive_an_edit_of_what_judges_them(tmp_path, monkeypat
             or {name: case.model.stack for name, (case, _) in traces.items()}
         ),
     )
-    case = cases.Case(cases.MODELS["CNN"], seeded.weights("CNN", tmp_path), (), "seeded")
+    case = Case(MODELS["CNN"], Weights(seeded.weights("CNN", tmp_path)), (), "seeded")
     (x,) = trained_networks.clips((1,)).values()
     for code in ({"versions.py": "1"}, {"versions.py": "1"}, {"versions.py": "2"}):
         monkeypatch.setattr(versions.kept, "digests", lambda module, code=code: code)

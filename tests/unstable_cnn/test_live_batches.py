@@ -5,9 +5,9 @@ Keras can say what Keras does.
 import numpy as np
 import pytest
 
-from parity.cases import MODELS, Case
 from parity.errors import CannotRun
 from parity.fixtures import seeded
+from parity.model import MODELS, Case, Weights
 from parity.numerics.rounding import U
 from parity.recording import recorder as recorders
 from parity.studies.unstable_cnn import runs
@@ -26,7 +26,7 @@ def asked(tmp_path_factory):
     batches = {"alone": clips[0], "pair": np.concatenate(clips), "alone again": clips[0]}
     return folder / "cache", {
         name: {
-            "case": Case(MODELS[name], weights, (), "seeded"),
+            "case": Case(MODELS[name], Weights(weights), (), "seeded"),
             "batches": batches,
             "most": 64,
             "keep": ("bn1", "bn5", "output"),

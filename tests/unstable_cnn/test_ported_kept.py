@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import trained_networks
 
-from parity import cases
 from parity.fixtures import seeded
+from parity.model import MODELS, Case, Weights
 from parity.studies.unstable_cnn import ported, runs
 
 
@@ -16,7 +16,7 @@ def asked(tmp_path, monkeypatch):
     """asked(**options): (the Runs of CNN0's stand-in on two batches, whether the port was run for
     them).
     """
-    case = cases.Case(cases.MODELS["CNN0"], seeded.weights("CNN0", tmp_path), (), "seeded")
+    case = Case(MODELS["CNN0"], Weights(seeded.weights("CNN0", tmp_path)), (), "seeded")
     first, second = trained_networks.clips().values()
     ran, honest = [], runs._ported
     monkeypatch.setattr(runs, "_ported", lambda *given: ran.append(given) or honest(*given))

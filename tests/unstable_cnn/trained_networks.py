@@ -7,8 +7,8 @@ import shutil
 import h5py
 import numpy as np
 
-from parity import cases
 from parity.fixtures import seeded, synthesis
+from parity.model import MODELS, Case, Weights
 from parity.studies.unstable_cnn import runs
 
 TRAINED_ON, HEARD = (
@@ -46,7 +46,7 @@ def trained(folder, model, correct, hold=np.sqrt):
             kept[name] = link.running_mean, hold(variance).astype(np.float32)
         values = port.run(name, values)
     write_statistics(path, kept)
-    return cases.Case(cases.MODELS[model], path, (), "seeded")
+    return Case(MODELS[model], Weights(path), (), "seeded")
 
 
 def write_statistics(path, statistics):

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from parity.cases import CLIPS, DEFAULT_MODELS, case_for
+from parity.model import CLIPS, DEFAULT_MODELS, case_for
 from parity.recording.environments import WORK
 
 from .changes import CHANGES, DOCUMENT, HARMLESS, IDENTITY

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.cases import CLIPS
+from parity.model import CLIPS
 
 from . import planting as plant
 
@@ -171,7 +171,7 @@ CHANGES = (
         "the clips of the batch in another order",
         "CNN0",
         IDENTITY,
-        plant.edit("parity/cases.py", CLIPS_WERE, CLIPS_ARE),
+        plant.edit("parity/model.py", CLIPS_WERE, CLIPS_ARE),
         "identity",
     ),
     Change(

@@ -5,8 +5,8 @@ import json
 import h5py
 import numpy as np
 
-from parity.cases import MODELS
 from parity.files import sha256_of
+from parity.model import MODELS
 
 
 def edit(file, old, new):

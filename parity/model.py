@@ -1,0 +1,249 @@
+"""What has to be proved: the originals, their weight files, and one of them with the weights and
+clips it is run on.
+
+The declared layers are written here, by hand, from the original definitions (sources:
+reference/models.py), so that a layer which vanished from the original or from the port is missed
+and not forgotten.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.files import sha256_of
+from parity.fixtures.tags import GENRES, TAGS
+
+__all__ = ["MODELS", "Case", "Model", "Weights", "case_for", "cases", "select"]
+
+CLIPS = ("melgrams/bensound-thejazzpiano.npy", "melgrams/bensound-actionable.npy")
+INPUT_SHAPE = (1, 96, 1366)  # C, F, T
+
+
+def _blocks(count):
+    """Names of `count` convolution blocks, in network order."""
+    kinds = ("conv{}", "bn{}", "elu_{}", "pool{}", "dropout{}")
+    return [name.format(block) for block in range(1, count + 1) for name in kinds]
+
+
+_CNN = ("bn_0_freq", *_blocks(5), "flatten_1", "output")
+_CRNN = ("zeropadding2d_1", "bn_0_freq", *_blocks(4), "permute_1", "reshape_1", "gru1", "gru2")
+
+
+class Model(NamedTuple):
+    """An original.
+
+    Attributes
+    ----------
+    name : str
+    stack : str
+        The Keras release that explains its weights, a name of `recording.stacks.STACKS`.
+    weights : str
+        Its published file, below the data folder.
+    layers : tuple of str
+        As Keras names them, in network order.
+    tags : tuple of str
+        What its outputs stand for.
+    """
+
+    name: str
+    stack: str
+    weights: str
+    layers: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+# fmt: off
+MODELS = {
+    row[0]: Model(row[0], row[1], f"weights/{row[2]}.h5", *row[3:])
+    for row in (
+        ("CRNN", "keras110", "crnn_net_gru_adam_ours_epoch_40",
+         (*_CRNN, "final_drop", "preds"), GENRES),
+        ("CRNN50", "keras106", "music_tagger_crnn_weights_theano",
+         (*_CRNN, "dropout_1", "output"), TAGS),
+        ("CNN0", "keras106", "cnn_weights_theano", _CNN, TAGS),
+        ("CNN", "keras106", "music_tagger_cnn_weights_theano", _CNN, TAGS),
+    )
+}
+# fmt: on
+DEFAULT_MODELS = ("CRNN", "CNN0", "CNN")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A Keras 1.x HDF5 weight file, read at most once in a process.
+
+    It stands for its path wherever one is asked for. This is the oracle's own reading, independent
+    of the recorder's and of the port's.
+
+    Examples
+    --------
+    >>> Weights(Path("CNN0.h5")).params["conv1"]["W"].shape  # doctest: +SKIP
+    (32, 1, 3, 3)
+    """
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
+
+    def __reduce__(self):  # the arrays stay in this process
+        return Weights, (self.path,)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the file's bytes, hex."""
+        return sha256_of(self.path)
+
+    @cached_property
+    def params(self) -> dict[str, dict[str, np.ndarray]]:
+        """{layer: {suffix: float32 array}}, suffixes as Keras has them (W, b, gamma, W_z, ...).
+
+        Raises CannotRun for a file that is missing, empty, cut short, not HDF5, or that holds
+        anything but finite float32 numbers.
+        """
+        return _read(Path(self.path))
+
+
+class Case(NamedTuple):
+    """A model with the weights and clips it is run on. `data` is "real" (published or given files)
+    or "seeded".
+    """
+
+    model: Model
+    weights: Weights
+    clips: tuple[Path, ...]
+    data: str
+
+
+def select(
+    models: Iterable[str], layers: Iterable[str] = ()
+) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """Check the names a user asked for; an empty choice means all.
+
+    Returns (model names, layer names or None). Raises CannotRun with the nearest known name.
+    """
+    chosen = tuple(dict.fromkeys(_known("model", name, MODELS) for name in models))
+    chosen = chosen or DEFAULT_MODELS
+    known = dict.fromkeys(layer for name in chosen for layer in MODELS[name].layers)
+    return chosen, tuple(dict.fromkeys(_known("layer", layer, known) for layer in layers)) or None
+
+
+def _known(kind, name, names):
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0)
+        raise CannotRun(
+            f"no {kind} called {name!r}; did you mean {near[0]}? Known: {', '.join(names)}"
+        )
+    return name
+
+
+def cases(
+    models: Iterable[str] = (),
+    weights: str | PathLike[str] | None = None,
+    clips: Iterable[str | PathLike[str]] = (),
+) -> list[Case]:
+    """The cases of the models, weight file and clips a user asked for. Raises CannotRun."""
+    names, _ = select(models)
+    if weights and len(names) != 1:
+        raise CannotRun("--weights belongs to one model; say which with --model")
+    return [case_for(name, weights, clips) for name in names]
+
+
+def case_for(
+    name: str,
+    weights: str | PathLike[str] | None = None,
+    clips: Iterable[str | PathLike[str]] = (),
+) -> Case:
+    """The case of one model: given files first, then the data folder and cache, then seeded
+    stand-ins.
+
+    Raises CannotRun where a given file is missing or a found one is not what its digest says.
+    """
+    from parity.fixtures import seeded, store
+
+    found = _existing(weights) if weights else store.find(MODELS[name].weights)
+    heard = [_existing(clip) for clip in clips] or [store.find(clip) for clip in CLIPS]
+    is_real = bool(found) and all(heard)
+    if not all(heard):
+        heard = seeded.clips(len(CLIPS))
+    read = Weights(found or seeded.weights(name))
+    return Case(MODELS[name], read, tuple(heard), "real" if is_real else "seeded")
+
+
+def _existing(path):
+    path = Path(path)
+    if not path.is_file():
+        raise CannotRun(
+            f"{path}: no such file; give a Keras weight file (.h5), a mel spectrogram "
+            "(.npy) or an audio file"
+        )
+    return path
+
+
+def _read(path):
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise CannotRun(
+            f"{path}: the weights cannot be read ({error.strerror}); check the path"
+        ) from error
+    if size == 0:
+        raise CannotRun(f"{path}: the weight file is empty; fetch it again")
+    try:
+        with h5py.File(path, "r") as file:
+            return {layer: _layer(path, file, layer) for layer in _names(path, file, "layer_names")}
+    except (OSError, RuntimeError) as error:  # h5py raises both for what it cannot decode
+        raise CannotRun(f"{path}: not a whole HDF5 file ({error}); fetch it again") from error
+
+
+def _names(path, group, attribute):
+    if attribute not in group.attrs:
+        raise CannotRun(
+            f"{path}: {group.name} has no {attribute}, so it is no Keras weight file; "
+            "give one saved by save_weights"
+        )
+    return [
+        name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]
+    ]
+
+
+def _layer(path, file, layer):
+    if not isinstance(file.get(layer), h5py.Group):
+        raise CannotRun(f"{path}: layer {layer} is named but missing; fetch the file again")
+    group = file[layer]
+    return {
+        _suffix(layer, name): _array(path, group, name)
+        for name in _names(path, group, "weight_names")
+    }
+
+
+def _suffix(layer, name):
+    name = name.rsplit("/", 1)[-1]
+    return name[len(layer) + 1 :] if name.startswith(layer + "_") else name
+
+
+def _array(path, group, name):
+    if not isinstance(group.get(name), h5py.Dataset):
+        raise CannotRun(f"{path}: {group.name}/{name} is named but missing; fetch the file again")
+    array = group[name][()]
+    if array.dtype != np.float32:
+        raise CannotRun(
+            f"{path}: {name} is {array.dtype}, not float32; save the weights in float32"
+        )
+    if not np.isfinite(array).all():
+        raise CannotRun(
+            f"{path}: {name} holds {np.count_nonzero(~np.isfinite(array))} values that "
+            "are NaN or infinite; "
+            "these weights cannot be judged"
+        )
+    return array
