@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 import parity
-from parity.diagnose.command import hypotheses
+from parity.diagnose.listing import hypotheses
 from parity.errors import CannotRun
 from parity.faults.command import faults
 from parity.gate.commands import gate

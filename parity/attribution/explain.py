@@ -12,8 +12,7 @@ from parity.attribution.propagate import Carrier
 from parity.attribution.shares import Paths, Plain, attribute
 from parity.compare.measure import mismatch
 from parity.compare.walk import network_order
-from parity.kinds import oracle
-from parity.kinds.small_bounds import sigmoid_rounding
+from parity.kinds import activation, costs
 from parity.numerics.closeness import closeness
 from parity.numerics.montecarlo import Samples, deviation, sample_counts
 from parity.numerics.rounding import tail_factor
@@ -45,7 +44,7 @@ class Explanation:
         layers = [reference.layers[name] for name in names]
         self.paths, self.samples, self.plain = (
             Paths(),
-            Samples(sample_counts(layers, params)),
+            Samples(sample_counts(costs(layers, params))),
             Plain(layers, params),
         )
         self.space, self.broken, self.note = SCORES, None, None
@@ -158,10 +157,10 @@ class Explanation:
 def _not_of_its_scores(logits, scores):
     """Why a port's logits cannot stand for its scores, or None; NaN stands for nothing."""
     sums = logits.astype(np.float64)
-    exact = oracle.sigmoid(sums)
+    exact = activation.sigmoid(sums)
     if scores.shape == sums.shape:
         gap = np.abs(exact - scores)
-        if (gap <= sigmoid_rounding(sums, exact)).all():
+        if (gap <= activation.sigmoid_rounding(sums, exact)).all():
             return None
         away = f"up to {gap.max():.2g} away from"
     else:
@@ -208,8 +207,8 @@ def at_the_end(logits, sigmoid=False):
         )
     allowed = 2 * tail_factor(sd.size) * sd
     if sigmoid:
-        scores = oracle.sigmoid(logits["oracle"])
-        allowed = scores * (1 - scores) * np.expm1(allowed) + 2 * sigmoid_rounding(
+        scores = activation.sigmoid(logits["oracle"])
+        allowed = scores * (1 - scores) * np.expm1(allowed) + 2 * activation.sigmoid_rounding(
             logits["oracle"], scores
         )
     return {

@@ -11,9 +11,7 @@ C_k is E_k - E_{k-1}: while both sides are on one path, it is exactly 0.
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.kinds import oracle
-from parity.kinds.oracle import MOVES
-from parity.numerics.montecarlo import cost
+from parity.kinds import costs, kind_of
 
 CLOSURE = 1e-10  # of |D|: what the parts may leave of the whole
 # multiply-adds that a plain run of the oracle may take, to hold the carried deviations against
@@ -85,8 +83,8 @@ class Plain:
     """
 
     def __init__(self, layers, params):
-        costs = [cost(layer, params.get(layer.name, {})) for layer in layers]
-        ahead = [sum(costs[at + 1 :]) for at in range(len(layers))]
+        each = list(costs(layers, params).values())
+        ahead = [sum(each[at + 1 :]) for at in range(len(layers))]
         self.start = next(
             (layer.name for layer, left in zip(layers, ahead, strict=True) if left <= PLAIN_COST),
             None,
@@ -98,7 +96,7 @@ class Plain:
         if carrier.layer.name == self.start and paths.port != paths.reference:
             self.path, self.values = paths.port, actual.astype(np.float64)
         elif self.values is not None:
-            self.values = oracle.value(carrier.layer, carrier.params, self.values, carrier.keras)
+            self.values = carrier.case.but(x=self.values).value()
 
     def check(self, paths, expected):
         """Raise CannotRun where the carried deviation does not end where the plain run does;
@@ -122,7 +120,8 @@ class Plain:
 
 def moved(layer, given, actual):
     """Whether the layer only moves values and `actual` is what that makes of `given`."""
-    return layer.kind in MOVES and np.array_equal(MOVES[layer.kind](layer.config, given), actual)
+    move = kind_of(layer).move
+    return move is not None and np.array_equal(move(layer.config, given), actual)
 
 
 def attribute(paths, actual, expected):

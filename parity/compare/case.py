@@ -15,7 +15,8 @@ from parity.compare.evidence import Evidence
 from parity.compare.measure import compare_layer
 from parity.compare.tally import Pair
 from parity.compare.walk import network_order, walk
-from parity.kinds.bounds import BLOCK, witness
+from parity.kinds import kind_of, layer_case, witness
+from parity.numerics.rounding import BLOCK
 from parity.recording.trace import open_trace
 from parity.studies.microscope import examining
 
@@ -214,7 +215,7 @@ def _name_cause(record, step, params, keras, explain):
         found = hypotheses.cause(step.layer, params, keras, **facts, actual=step.isolated.fault)
         record["cause"] = found if found["hypothesis"] else None
         return
-    if step.layer.kind == "ELU":
+    if kind_of(step.layer).inspect:
         record["form"] = _forms(step, params, keras)
     ask = next(
         ask for ask, applies in NAMING.items() if applies(record["isolated"]["verdict"], explain)
@@ -262,10 +263,10 @@ NAMING = {
 
 
 def _forms(step, params, keras):
-    """Which form of the exponential each side ran, {port, original}: see hypotheses.form."""
-    subject = hypotheses.Subject(step.layer, params, step.x, keras)
+    """Which form of the layer's formula each side ran, {port, original}: see hypotheses.form."""
+    case = layer_case(step.layer, params, step.x, keras)
     return {
-        side: hypotheses.form(subject, np.asarray(values))
+        side: hypotheses.form(case, np.asarray(values))
         for side, values in (("port", step.isolated.actual), ("original", step.expected))
     }
 

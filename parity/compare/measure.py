@@ -11,10 +11,10 @@ told from what it was handed.
 import numpy as np
 
 from parity.compare.tally import Pair, Tally
-from parity.kinds.bounds import witness, witness_beside
+from parity.kinds import witness, witness_beside
 from parity.numerics.closeness import closeness
+from parity.numerics.regression import per_channel
 from parity.numerics.rounding import NOTHING, squares
-from parity.numerics.structure import per_channel
 
 EXCESS = 1.5  # q above this, or rho above 1, asks for the certain bound
 NAN = float("nan")

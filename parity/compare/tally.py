@@ -5,12 +5,13 @@ from functools import cached_property
 import numpy as np
 
 from parity.compare.support import Support
+from parity.numerics.regression import per_channel
 from parity.numerics.rounding import NOTHING, Scratch, squares
-from parity.numerics.structure import Regression, per_channel
+from parity.numerics.structure import Regression
 
 
 class Tally:
-    """One implementation's distance from the oracle (a bounds.Witness); values: its output;
+    """One implementation's distance from the oracle (a Witness); values: its output;
     structure: regress channels too.
 
     worst2 is the largest ((value - o)/B)^2, channels2 each channel's sum of (value - o)^2, scaled2

@@ -1,56 +1,80 @@
-"""The names of all hypotheses: what can be asked of a layer of each kind, whatever its settings."""
+"""`parity hypotheses`: every named hypothesis, by layer kind, whatever a layer's settings."""
 
+import difflib
 from types import SimpleNamespace
 
-from parity.diagnose import general, normalization, spectrogram, tables
-from parity.diagnose.subject import Subject
+import click
 
-KINDS = ("BatchNormalization", *tables.TABLES)
-DIALECTS = (
-    ("1.0.6", 1e-6),
-    ("1.0.7", 1e-6),
-    ("1.1.0", 1e-5),
-    ("1.2.2", 1e-3),
-)  # Keras of every formula, and its eps
-MODES = (0, 2)
+from parity.diagnose.formulas import groups
+from parity.errors import CannotRun
+from parity.kinds import KINDS, general, layer_case, spectrogram
+from parity.kinds.api import none
 
-
-def names(kind):
-    """The names of the tables, in the order they are asked; of a BatchNormalization those at a
-    layer of any Keras and mode.
-    """
-    own = (
-        _normalizations()
-        if kind == "BatchNormalization"
-        else {**tables.TABLES[kind], **tables.combined(_layer(kind))}
-    )
-    given = spectrogram.TABLE if kind in spectrogram.READERS else {}
-    return list(dict.fromkeys([*own, *given, *general.names(kind)]))
+NEAREST = 10  # of several hundred names, one sentence holds no more
+# Keras of every dialect with its eps, in either mode: kinds that have no such settings ignore them.
+LAYERS = [
+    (keras, {"mode": mode, "epsilon": eps})
+    for keras, eps in (("1.0.6", 1e-6), ("1.0.7", 1e-6), ("1.1.0", 1e-5), ("1.2.2", 1e-3))
+    for mode in (0, 2)
+]
+LISTED = [name for name, kind in KINDS.items() if kind.variants is not none]
 
 
-def found_out(kind):
+def names(keras_class):
+    """The names of the tables, in the order they are asked, at a layer of any Keras and mode."""
+    kind, found = KINDS[keras_class], {}
+    for keras, config in LAYERS:
+        layer = SimpleNamespace(name="any", kind=keras_class, config=config)
+        case = layer_case(layer, {}, None, keras)
+        found |= {**kind.variants(case), **kind.combined(case)}
+    of_input = spectrogram.VARIANTS if kind.affine else {}
+    return list(dict.fromkeys([*found, *of_input, *general.names(kind)]))
+
+
+def found_out(keras_class):
     """What else is tried: the first sentence of every fit to the output of such a layer."""
-    fits = [
-        fit
-        for reshaped in (False, True)
-        for group in tables.groups(kind, reshaped)
-        for fit in group
+    kind = KINDS[keras_class]
+    fits = [fit for reshaped in (False, True) for group in groups(kind, reshaped) for fit in group]
+    sentences = (" ".join(fit.__doc__.split()) for fit in fits)
+    return list(dict.fromkeys(each.partition(":")[0].partition(".")[0] for each in sentences))
+
+
+@click.command()
+@click.option(
+    "--layer-kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND",
+    help="Only those of this Keras class (repeatable).",
+)
+@click.argument("name", required=False)
+def hypotheses(kinds, name):
+    """List what a layer that does not hold is tested against, or say which layers are asked about
+    NAME.
+
+    Names in brackets stand for what is found out from the output itself. Exit code 2 for a kind or
+    a name that is not known.
+    """
+    for kind in kinds:
+        _known("layer kind", kind, LISTED)
+    rows = [
+        (kind, each)
+        for kind in kinds or LISTED
+        for each in (*names(kind), *(f"[{found}]" for found in found_out(kind)))
     ]
-    return list(
-        dict.fromkeys(
-            " ".join(fit.__doc__.split()).partition(":")[0].partition(".")[0] for fit in fits
+    if name:
+        _known("hypothesis", name, [each for _, each in rows])
+    for kind, each in rows:
+        if name in (None, each):
+            click.echo(f"{kind}\t{each}")
+
+
+def _known(what, name, known):
+    known = list(dict.fromkeys(known))
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=NEAREST, cutoff=0)
+        listed, left = (known, 0) if len(known) <= 2 * NEAREST else (near, len(known) - NEAREST)
+        rest = f"; and {left} more, which `parity hypotheses` lists" if left else ""
+        raise CannotRun(
+            f"no {what} called {name!r}; did you mean {near[0]}? Known: {'; '.join(listed)}{rest}"
         )
-    )
-
-
-def _normalizations():
-    found = {}
-    for keras, eps in DIALECTS:
-        for mode in MODES:
-            subject = _layer("BatchNormalization", keras, mode=mode, epsilon=eps)
-            found |= {**normalization.table(subject), **normalization.combined(subject)}
-    return found
-
-
-def _layer(kind, keras="1.1.0", **config):
-    return Subject(SimpleNamespace(name="any", kind=kind, config=config), {}, None, keras)

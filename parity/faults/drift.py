@@ -16,7 +16,6 @@ from parity.attribution.shares import added, moved, shares
 from parity.compare.measure import mismatch
 from parity.compare.walk import CHAINED, Step
 from parity.errors import CannotRun
-from parity.kinds import oracle
 from parity.port_api import Port, ask
 
 INPUT = "the input"  # the path that starts before the first layer
@@ -238,7 +237,7 @@ def _carried(carrier, deviation):
     if deviation is None or deviation.shape == carrier.given.shape:
         return carrier.carry(deviation)
     try:
-        out = oracle.value(carrier.layer, carrier.params, deviation, carrier.keras)
+        out = carrier.case.but(x=deviation).value()
     except CannotRun as error:
         raise Broken(str(error)) from error
     deviation = _deviation(out, carrier.expected)

@@ -21,7 +21,7 @@ from parity.errors import CannotRun
 from parity.faults.drift import Attribution, Broken, Chain, SoundEnd
 from parity.faults.plant import planted, widened
 from parity.faults.table import Fault
-from parity.kinds.bounds import witness
+from parity.kinds import witness
 from parity.numerics.structure import Regression
 from parity.port.models import load
 from parity.port.proof import ChainerPort

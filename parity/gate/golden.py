@@ -25,7 +25,7 @@ from parity.gate.changes import changes
 from parity.gate.outcome import Outcome, breaches
 from parity.gate.ratchet import allowed
 from parity.gate.recorded import identity_of
-from parity.kinds.bounds import witness
+from parity.kinds import witness
 from parity.numerics.rounding import U
 from parity.ports import load
 from parity.recording import stacks

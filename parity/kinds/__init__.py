@@ -3,37 +3,84 @@
 `KINDS` is the whole registry. A new kind is a file beside this one and one line here.
 """
 
-from __future__ import annotations
-
 from parity.errors import CannotRun
-
-# kinds that have not moved into files of their own yet; imported here, used below
-from parity.kinds import bounds as _bounds
-from parity.kinds import oracle as _oracle
+from parity.kinds.activation import ELU
 from parity.kinds.api import Formula, LayerCase, LayerKind
+from parity.kinds.convolution import CONVOLUTION
+from parity.kinds.dense import DENSE
+from parity.kinds.moving import DROPOUT, FLATTEN, INPUT, PERMUTE, RESHAPE, ZERO_PADDING
+from parity.kinds.normalization import BATCH_NORMALIZATION
+from parity.kinds.pooling import MAX_POOLING
+from parity.kinds.recurrent import GRU
 
-__all__ = ["KINDS", "Formula", "LayerCase", "LayerKind", "layer_case"]
+__all__ = [
+    "KINDS",
+    "Formula",
+    "LayerCase",
+    "LayerKind",
+    "costs",
+    "kind_of",
+    "layer_case",
+    "value",
+    "witness",
+    "witness_beside",
+]
+
+KINDS = {
+    kind.keras_class: kind
+    for kind in (
+        INPUT,
+        BATCH_NORMALIZATION,
+        CONVOLUTION,
+        ELU,
+        MAX_POOLING,
+        ZERO_PADDING,
+        PERMUTE,
+        RESHAPE,
+        FLATTEN,
+        DROPOUT,
+        GRU,
+        DENSE,
+    )
+}
 
 
-def _reference(case):
-    return _bounds.WITNESSES[case.kind.keras_class](case.layer, case.params, case.x, case.keras)
-
-
-def _kind(keras_class):
-    settings = _oracle.SETTINGS[keras_class]
-    if keras_class in _oracle.MOVES:
-        return LayerKind(keras_class, settings, move=_oracle.MOVES[keras_class])
-    return LayerKind(keras_class, settings, reference=_reference)
-
-
-KINDS = {keras_class: _kind(keras_class) for keras_class in _oracle.SETTINGS}
-
-
-def layer_case(layer, params, x, keras) -> LayerCase:
-    """A layer on an input. Raises CannotRun for a class that no kind here is about."""
+def kind_of(layer):
+    """The LayerKind of a layer. Raises CannotRun for a class that no kind is about."""
     if layer.kind not in KINDS:
         raise CannotRun(
             f"layer {layer.name}: the oracle has no formula for {layer.kind}; known are "
             f"{', '.join(KINDS)}"
         )
-    return LayerCase(KINDS[layer.kind], layer, params, x, keras)
+    return KINDS[layer.kind]
+
+
+def layer_case(layer, params, x, keras):
+    """A layer on an input. Raises CannotRun for a class that no kind is about."""
+    return LayerCase(kind_of(layer), layer, params, x, keras)
+
+
+def witness(layer, params, x, keras):
+    """The oracle of a layer on an input, with its bound: see LayerCase.witness."""
+    return layer_case(layer, params, x, keras).witness
+
+
+def witness_beside(original, layer, params, x, keras):
+    """A second witness of the layer `original` was made for, on an input of the same shape; ask
+    its blocks by `beside`.
+    """
+    case = layer_case(layer, params, x, keras)
+    return original.near(case) or case.witness
+
+
+def value(layer, params, x, keras):
+    """The oracle's float64 output, whole: see LayerCase.value."""
+    return layer_case(layer, params, x, keras).value()
+
+
+def costs(layers, params):
+    """{layer name: about how many multiply-adds carrying one deviation through it takes}.
+
+    layers: in network order; params: layer name -> {suffix: array}.
+    """
+    return {each.name: kind_of(each).cost(each, params.get(each.name, {})) for each in layers}

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.numerics.rounding import Moves, Witness
+from parity.numerics.witness import Moves, Witness
 
 ANY = object()  # a setting whose every value is computed
 BASE = dict.fromkeys(("name", "trainable", "batch_input_shape", "input_dtype"), ANY)
@@ -155,7 +155,7 @@ def elementwise(layer: Any, params: Mapping[str, np.ndarray]) -> int:
     return int(np.prod(layer.shape)) * ELEMENT_COST
 
 
-def moved(case: LayerCase) -> Witness:
+def of_move(case: LayerCase) -> Witness:
     """The reference of a kind that moves values."""
     return Moves(case.kind.move(case.config, case.x))
 
@@ -174,20 +174,21 @@ class LayerKind:
     keras_class : name of the class in Keras 1.
     settings : setting -> the values that `reference` computes, or ANY; others stop the run.
     move : (config, x) -> output, for a layer that rounds nothing.
-    reference : the oracle, a Witness of a LayerCase. By default of `move`.
+    reference : the oracle, a Witness of a LayerCase. By default that of `move`.
     parameters : suffixes of the parameters in the weight file.
     variants : {name: maker} of what ports get wrong in this layer.
     combined : the same, of several faults at once; asked where no single one explains the output.
-    fits : groups of fits, which read a hypothesis off the output; where one group explains it, the
-        next is not asked. None: a gain or offset of some channels, or of all.
+    fits : groups of fits, which read a hypothesis off the output (see `parity.kinds.fitting`);
+        where one group explains it, the next is not asked. None: a gain or an offset of some
+        channels, or of all.
     by_shape : fits to an output of another shape.
     refusals : (name, test) of hypotheses that do not fit the layer's shapes; see diagnose.failing.
     propagate : (case, d) -> O(x + d) - O(x), float32; d may be overwritten.
     cost : (layer, params) -> multiply-adds that propagating a deviation takes.
     affine : case -> (x, s, t), the output being s x + t element by element, or None. Given for
         kinds a network may begin with: variants of the network's input are asked of them.
-    estimate : (case, found, actual) adds to survivors of the search what the output says of the
-        constants that their names state.
+    stated : (seen, names) -> {name: estimate}, of hypotheses that state a constant: what the output
+        says it is.
     inspect : (case, output) -> more evidence for the layer's record, or None.
     input_ranks : number of axes its input has in the networks proved so far.
     channelwise : whether it treats each channel (axis 1) by itself.
@@ -198,7 +199,7 @@ class LayerKind:
     keras_class: str
     settings: Mapping[str, Any]
     move: Callable[[Mapping[str, Any], np.ndarray], np.ndarray] | None = None
-    reference: Callable[[LayerCase], Witness] = moved
+    reference: Callable[[LayerCase], Witness] = of_move
     parameters: tuple[str, ...] = ()
     variants: Callable[[LayerCase], Makers] = none
     combined: Callable[[LayerCase], Makers] = none
@@ -208,7 +209,7 @@ class LayerKind:
     propagate: Callable[[LayerCase, np.ndarray], np.ndarray] | None = None
     cost: Callable[[Any, Mapping[str, np.ndarray]], int] = elementwise
     affine: Callable[[LayerCase], tuple | None] | None = None
-    estimate: Callable[[LayerCase, list, np.ndarray], None] | None = None
+    stated: Callable[[Any, list[str]], Mapping[str, dict]] | None = None
     inspect: Callable[[LayerCase, np.ndarray], dict | None] | None = None
     input_ranks: tuple[int, ...] = (4,)
     channelwise: bool = False

@@ -15,29 +15,21 @@ from parity.numerics.rounding import BLOCK
 SIGN = np.uint32(1 << 31)  # of a float32
 BUDGET = 2e9  # multiply-adds to spend on one part of the network
 FEWEST, MOST = 2, 32  # samples of one part
-ELEMENT_COST = 24  # multiply-adds in the time an element-wise layer takes for one element
 
 
-def cost(layer, params):
-    """About how many multiply-adds carrying one deviation through a layer takes."""
-    size = int(np.prod(layer.shape))
-    return size * (params["W"][0].size if layer.kind == "Convolution2D" else ELEMENT_COST)
+def sample_counts(costs):
+    """{layer: samples of the part of the network it is in}, a power of two which grows towards the
+    end.
 
-
-def sample_counts(layers, params):
-    """{layer name: samples of the part of the network it is in}, a power of two which grows
-    towards the end.
-
-    layers: in network order; params: layer name -> {suffix: array}.
+    costs: {layer: multiply-adds that carrying one deviation through it takes}, in network order.
     """
-    costs = np.array([cost(layer, params.get(layer.name, {})) for layer in layers], np.float64)
-    ahead = np.append(
-        np.cumsum(costs[::-1])[::-1][1:], 1.0
-    )  # of carrying a deviation from behind each layer to the end
+    each = np.array(list(costs.values()), np.float64)
+    # of carrying a deviation from behind each layer to the end
+    ahead = np.append(np.cumsum(each[::-1])[::-1][1:], 1.0)
     powers = np.floor(np.log2(np.maximum(BUDGET / ahead, 1)))
     return {
-        layer.name: int(np.clip(2**power, FEWEST, MOST))
-        for layer, power in zip(layers, powers, strict=True)
+        layer: int(np.clip(2**power, FEWEST, MOST))
+        for layer, power in zip(costs, powers, strict=True)
     }
 
 

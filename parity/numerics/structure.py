@@ -1,46 +1,42 @@
 """What hides under the bound: a gain or an offset that a whole channel shares, or one weight that
-is off (m5, parity.numerics.taps).
+is off.
 
-Per channel p - o = a + k (o - centre) + e is fitted with weights 1/B^2. Rounding errors average
-out over a channel, faults do not. t-values of clean channels reach 8.4, as residuals are
-heavy-tailed and correlated: |t| > 15 AND an effect beyond what rounding and rounded parameters can
-do are asked for, never a p-value alone. Rounding has a part that no mean takes away: a partial sum
-lies on its binade's grid, so a term that repeats, as a saturated ELU's -1 does, is rounded alike
-wherever the sum lies in the same binade. Where it does so in a whole channel it is an offset; on
-one side of the channel's mean alone, a gain. CNN's conv3, half of whose input is within 1 % of -1,
-has channels with mean errors of 0.4 sigma above their mean and -0.1
-below: gains of 2 u to 2.5 u with |t| of 20 to 31, in the kernels of every processor. Its conv2,
-with mean errors of 0.3 sigma, has offsets of 0.4 sigma, or of 0.9 with its kernels transposed, as
-they are read 3.5 deviations from the mean. And in digital silence one patch, and so one rounding
-error, repeats a thousand times: what is found must also be found among values that differ.
+Per channel p - o = a + k (o - centre) + e is fitted with weights 1/B^2. Rounding errors average out
+over a channel, faults do not. t-values of clean channels reach 8.4, as residuals are heavy-tailed
+and correlated: so what is asked for is |t| > 15 AND an effect beyond what rounding and rounded
+parameters can do, never a p-value alone.
+
+One part of rounding is taken away by no mean. A partial sum lies on its binade's grid, so a term
+that repeats, as a saturated ELU's -1 does, is rounded alike wherever the sum lies in the same
+binade. In a whole channel that is an offset; on one side of the channel's mean alone, a gain. CNN's
+conv3, half of whose input is within 1 % of -1, has channels with mean errors of 0.4 sigma above
+their mean and -0.1 below: gains of 2 u to 2.5 u with |t| of 20 to 31, in the kernels of every
+processor. Its conv2, with mean errors of 0.3 sigma, has offsets of 0.4 sigma, or of 0.9 with its
+kernels transposed, as they are read 3.5 deviations from the mean. And in digital silence one patch,
+and so one rounding error, repeats a thousand times: what is found must be found again among values
+that differ.
 """
 
 import numpy as np
 
-from parity.numerics.taps import Taps
+from parity.numerics.regression import Line, per_channel
 
 T_LEAST = 15.0
 POSITIONS_LEAST = 8  # fewer than these in a channel fit nothing
-# a channel whose o hardly varies (padding, silence) repeats one rounding error: nothing averages
-# out
-SPREAD_LEAST = 1e-9
 POSITIONS_ENOUGH = 2**13  # per channel: of larger ones every n-th position is fitted
 SIGMAS_ENOUGH = 2**10  # per channel, for the median of its sigma
-SAME = (
-    2.0**-36
-)  # two float64 sums nearer than this share of the channel's largest come from the same terms
+SAME = 2.0**-36  # of a channel's largest sum: nearer sums come from the same terms
 
 
-def per_channel(first, second=None):
-    """Sum of a block (before, C, after), or of the product of two, per channel: (C,)."""
-    if second is not None:
-        return np.einsum("acp,acp->c", first, second)
-    return np.einsum("acp->c", first)
+def apart(o):
+    """Indices of the sums (n,) that no other repeats, in their order of size."""
+    order = np.argsort(o, kind="stable")
+    return order[np.diff(o[order], prepend=-np.inf) > SAME * np.abs(o).max()]
 
 
 class Regression:
-    """The weighted sums of one layer's regression, gathered block by block; judge: a
-    bounds.Witness with limits.
+    """The weighted sums of one layer's regression, gathered block by block; judge: a Witness with
+    limits.
     """
 
     def __init__(self, judge):
@@ -51,7 +47,7 @@ class Regression:
         self.oracle = np.zeros((3, judge.view[1]))  # sums of w, w o, w o^2
         self.error = np.zeros((3, judge.view[1]))  # sums of w d, w d o, w d^2
         self.sigmas2 = {}  # first channel of a block -> sigma^2 of the fitted elements
-        self.taps = Taps(judge) if judge.weighs_taps else None
+        self.taps = judge.taps()
 
     def add(self, block, error):
         """error: p - o over the block."""
@@ -146,12 +142,8 @@ class Regression:
                 )
         for channel, many in parts.items():
             o, value, bound2 = np.concatenate(many, axis=1)
-            order = np.argsort(o, kind="stable")
-            keep = order[np.diff(o[order], prepend=-np.inf) > SAME * np.abs(o).max()]
-            again._add(
-                slice(channel, channel + 1),
-                *(a[keep].reshape(1, 1, -1) for a in (o, value - o, 1 / bound2)),
-            )
+            parts = (a[apart(o)].reshape(1, 1, -1) for a in (o, value - o, 1 / bound2))
+            again._add(slice(channel, channel + 1), *parts)
         return again
 
     def _offset_limit(self):
@@ -159,10 +151,9 @@ class Regression:
         medians = np.concatenate(
             [np.median(np.concatenate(group, axis=1), axis=1) for group in groups]
         )
-        w, x, *_ = self._normal_equations()
-        return self.limits.offset + self.limits.sigmas * (
-            np.sqrt(medians) + self._one_side() * np.abs(x / w)
-        )  # far from the centre
+        line = self._line()
+        far_from_mean = self._one_side() * np.abs(line.wx / line.w)
+        return self.limits.offset + self.limits.sigmas * (np.sqrt(medians) + far_from_mean)
 
     def _gain_limit(self):
         """(C,): `limits.gain`, and what the offset's `limits.sigmas` of a sigma make on one side
@@ -177,42 +168,35 @@ class Regression:
         By Cauchy and Schwarz, w being 1/B^2, at most sigma/B sqrt(count/sum w x^2)/2. Read at a
         centre far from the mean, such a gain is an offset as well.
         """
-        w, _, _, determinant, fits = self._normal_equations()
-        return (
-            self.judge.sigma_share
-            * np.sqrt(self.count * w / np.where(fits, determinant, np.inf))
-            / 2
-        )
+        line = self._line()
+        room = np.where(line.fits, line.determinant, np.inf)
+        return self.judge.sigma_share * np.sqrt(self.count * line.w / room) / 2
 
-    def _normal_equations(self):
-        """(sum w, sum w x, sum w x^2, their determinant, which channels can be fitted), each (C,),
-        x = o - centre.
-        """
-        (w, wo, woo), centre = self.oracle, self.limits.centre
-        x, xx = wo - centre * w, woo - 2 * centre * wo + centre**2 * w
-        determinant = w * xx - x * x
-        return (
+    def _line(self):
+        """The regression of the errors on x = o - centre."""
+        (w, wo, woo), (wd, wdo, wdd), centre = self.oracle, self.error, self.limits.centre
+        line = Line(
             w,
-            x,
-            xx,
-            determinant,
-            (determinant > SPREAD_LEAST * w * xx) & (self.count >= POSITIONS_LEAST),
+            wo - centre * w,
+            woo - 2 * centre * wo + centre**2 * w,
+            wd,
+            wdo - centre * wd,
+            wdd,
+            self.count,
         )
+        line.fits &= self.count >= POSITIONS_LEAST
+        return line
 
     def _fit(self):
-        """(offset, gain, t of the offset, t of the gain), each (C,); all 0 in channels that cannot
-        be fitted.
+        """(offset, gain, t of the offset, t of the gain), each (C,); 0 in channels that do not
+        fit.
         """
-        (wd, wdo, wdd), (w, x, xx, determinant, fits) = self.error, self._normal_equations()
-        xd = wdo - self.limits.centre * wd
-        with np.errstate(
-            divide="ignore", invalid="ignore"
-        ):  # in channels that cannot be fitted, and where the fit is exact
-            gain = np.where(fits, (w * xd - x * wd) / determinant, 0.0)
-            offset = np.where(fits, (wd - gain * x) / w, 0.0)
-            variance = np.maximum(wdd - offset * wd - gain * xd, 0) / np.maximum(1, self.count - 2)
-            t_gain, t_offset = (
-                gain / np.sqrt(variance * w / determinant),
-                offset / np.sqrt(variance * xx / determinant),
-            )
-        return offset, gain, np.where(offset == 0, 0.0, t_offset), np.where(gain == 0, 0.0, t_gain)
+        line = self._line()
+        offset = np.where(line.fits, line.offset, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):  # where the fit is exact
+            t_offset, t_gain = offset / line.offset_error, line.gain / line.gain_error
+        return offset, line.gain, _where(offset, t_offset), _where(line.gain, t_gain)
+
+
+def _where(value, t):
+    return np.where(value == 0, 0.0, t)

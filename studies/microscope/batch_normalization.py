@@ -8,8 +8,9 @@ but the output.
 
 import numpy as np
 
-from parity.kinds import oracle
-from parity.numerics.rounding import U, as_channels, blocks
+from parity.kinds import layer_case
+from parity.kinds.normalization.formula import batch, formula, view
+from parity.numerics.rounding import U, blocks
 
 GAIN_LIMIT_U = (
     6.0  # rounded parameters reach 2.06 u over 16 clean runs (structure.py, numerics of m5)
@@ -20,7 +21,7 @@ SPREAD_LEAST = 1e-9  # a channel that hardly varies has no gain to read off
 def examine(layer, params, given, expected, actual, keras, statistics=None):
     """Gain and offset of port and original per channel, as plain numbers.
 
-    layer, params, keras: as oracle.value takes them; given: the original's float32 input;
+    layer, params, keras: as layer_case takes them; given: the original's float32 input;
     expected, actual: the original's and the port's output of it; statistics: the port's
     callable(given) -> {"mean", "variance"}, for mode 2, or None.
     Returns {mode, channels, gain_u: {port, original, drift}, offset: {port, original, drift},
@@ -28,9 +29,9 @@ def examine(layer, params, given, expected, actual, keras, statistics=None):
     vary; offset: absolute, where x is the mean; drift: port - original; worst: {gain_u,
     gain_channel, offset, offset_channel, gain_limit_u}; batch: see `_batch`, None in mode 0.
     """
-    shape = as_channels(given.shape, oracle.channel_axis(layer, given.shape))
-    x, port, original = (np.ascontiguousarray(a).reshape(shape) for a in (given, actual, expected))
-    scale, mean, beta, variance, magnitude = oracle.normalization(layer, params, x, keras)
+    case = layer_case(layer, params, given, keras)
+    x, (scale, mean, beta, measured) = view(case), formula(case)
+    port, original = (np.ascontiguousarray(a).reshape(x.shape) for a in (actual, expected))
     fits = {
         "port": fit(x, port, scale, mean, beta),
         "original": fit(x, original, scale, mean, beta),
@@ -48,16 +49,14 @@ def examine(layer, params, given, expected, actual, keras, statistics=None):
     }
     found = {
         "mode": layer.config["mode"],
-        "channels": shape[1],
+        "channels": x.shape[1],
         "gain_u": {side: _short(part[0] / U) for side, part in fits.items()},
         "offset": {side: _short(part[1]) for side, part in fits.items()},
         "worst": worst,
         "batch": None,
     }
-    if variance is not None:
-        found["batch"] = _batch(
-            fits, scale, mean, variance, magnitude, statistics and statistics(given)
-        )
+    if measured:
+        found["batch"] = _batch(fits, scale, *batch(case), statistics and statistics(given))
     return found
 
 

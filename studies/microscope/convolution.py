@@ -4,8 +4,8 @@ could show the difference.
 
 import numpy as np
 
-from parity.kinds import oracle
-from parity.kinds.bounds import witness
+from parity.kinds import layer_case
+from parity.kinds.convolution import convolution
 
 
 def asymmetry(kernels):
@@ -77,10 +77,8 @@ def _decidability(layer, params, given, expected, keras):
     """(largest |o_unflipped - o|/B, distance of o_unflipped from the original's output), block by
     block.
     """
-    judge = witness(layer, params, given, keras)
-    turned = oracle.convolution(
-        layer, {**params, "W": params["W"][:, :, ::-1, ::-1]}, given.shape[1]
-    )
+    case = layer_case(layer, params, given, keras)
+    judge, turned = case.witness, convolution(case.but({}, {"W": params["W"][:, :, ::-1, ::-1]}))
     recorded, ratio2, largest, squares = expected.reshape(judge.view), 0.0, 0.0, 0.0
     for where in judge.blocks():
         block = judge.block(where)

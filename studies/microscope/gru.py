@@ -10,7 +10,7 @@ the two it rests on.
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.kinds import oracle, small_bounds
+from parity.kinds import layer_case, recurrent
 from parity.numerics.rounding import FLUSHED, tail_factor
 
 RECORDED, LAST_ONLY = "recorded float32", "float64 oracle; only the last state is recorded"
@@ -22,7 +22,7 @@ GATES = {"z": "z", "r": "r", "candidate": "c"}  # the port's name -> the oracle'
 def examine(layer, params, given, expected, inside, force=None):
     """What a port's GRU does inside, as plain numbers.
 
-    layer, params: as oracle.value takes them; given: (B, T, inputs) float32, expected: the
+    layer, params: as layer_case takes them; given: (B, T, inputs) float32, expected: the
     original's output; inside: the port's {"state": (B, T, units)} on `given` (see `states`), with
     {z, r, candidate} too where it shows them; force: callable(before) -> the same with the states
     `before` (B, T, units) taken before each step, or None: then nothing is forced.
@@ -38,8 +38,10 @@ def examine(layer, params, given, expected, inside, force=None):
             f"layer {layer.name}: a GRU that runs backwards is not looked into step by step"
         )
     sequence = layer._replace(config={**layer.config, "return_sequences": True})
-    judge = small_bounds.gru(sequence, params, given)
-    truth, bound = judge.out.reshape(judge.shape), np.sqrt(judge.bound2).reshape(judge.shape)
+    case = layer_case(sequence, params, given, "")
+    judge = case.witness
+    block = judge.block((slice(None),) * 3)
+    truth, bound = (a.reshape(judge.shape) for a in (block.o, np.sqrt(block.bound2)))
     is_recorded = bool(layer.config.get("return_sequences"))
     original = (
         expected.astype(np.float64)
@@ -47,7 +49,7 @@ def examine(layer, params, given, expected, inside, force=None):
         else np.concatenate([truth[:, :-1], expected[:, None]], axis=1)
     )
     before = _before(original)
-    at_original = list(oracle.gru_steps(layer, params, given, before))
+    at_original = list(recurrent.steps_of(case, before))
     last = given.shape[1] - 1
     known = [is_recorded or t == last for t in range(given.shape[1])]
 
@@ -116,7 +118,7 @@ def _one_step(steps, elements):
     """(values, bounds), each (B, T, units): one step from the given states, and what its own
     roundings may do.
     """
-    local = [small_bounds.gru_step_errors(step)[1] for step in steps]
+    local = [recurrent.step_errors(step)[1] for step in steps]
     return np.stack([step["after"] for step in steps], axis=1), tail_factor(elements) * np.sqrt(
         np.stack(local, axis=1)
     ) + FLUSHED

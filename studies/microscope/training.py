@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.errors import CannotRun
 from parity.files import sha256_of
-from parity.kinds.oracle import dialect
+from parity.kinds.normalization.formula import SPREADS, dialect
 from parity.numerics.rounding import U
 from parity.recording import stacks
 from parity.recording.cache import default_folder, key_of
@@ -160,7 +160,7 @@ def _moving(momentum, statistic, error, start):
 
 def divisor(keras, stored):
     """What (x - mean) is divided by in the test phase, float64, from running_std."""
-    return 1 / dialect(keras)[0](stored, _rule(keras)[2])
+    return 1 / SPREADS[dialect(keras)[0]](stored, _rule(keras)[2])
 
 
 def momentum(keras):

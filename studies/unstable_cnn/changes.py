@@ -5,7 +5,7 @@ ranking, its largest move.
 import numpy as np
 
 from parity.attribution.tags import TOP, jaccard, kendall_tau, ranking
-from parity.kinds.oracle import sigmoid
+from parity.kinds.activation import sigmoid
 
 
 def change(names, before, after):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.kinds.oracle import sigmoid
+from parity.kinds.activation import sigmoid
 from parity.studies.unstable_cnn.changes import largest
 from parity.studies.unstable_cnn.finding import Table
 from parity.studies.unstable_cnn.input_tags import PUBLISHED, SHOWN, first_tags, tag_names

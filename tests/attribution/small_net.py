@@ -4,7 +4,7 @@ layer to float32.
 
 import numpy as np
 
-from parity.kinds import oracle
+from parity.kinds import KINDS, value
 from parity.recording.trace import Layer
 
 F = np.float32
@@ -123,8 +123,8 @@ class Rounding:
         )
 
     def _of(self, layer, x):
-        exact = oracle.value(layer, self.params, x, self.keras)
-        if self.random is not None and layer.kind not in oracle.MOVES:
+        exact = value(layer, self.params, x, self.keras)
+        if self.random is not None and not KINDS[layer.kind].move:
             exact = exact + self.noise * 2.0**-24 * np.abs(
                 exact
             ).max() * self.random.standard_normal(exact.shape)

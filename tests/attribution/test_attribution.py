@@ -1,21 +1,23 @@
 """Shares add up, exact layers have none, and a planted fault has the largest."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_net import KERAS, ROWS, Recorded, Rounding, parameters, sound, steps
 
-from parity.attribution import propagate as carry
 from parity.attribution import shares as attribution
 from parity.attribution.explain import Explanation
 from parity.attribution.shares import closes
 from parity.compare.walk import walk
 from parity.errors import CannotRun
-from parity.kinds import oracle
+from parity.kinds import KINDS, value
+from parity.kinds.api import through_float64
 from parity.ports.callables import Callables
 
 PARAMS = parameters()
 ORIGINAL = Recorded(sound(), steps(PARAMS), PARAMS)
-EXACT = [name for name, kind, _, _ in ROWS if kind in oracle.MOVES]
+EXACT = [name for name, kind, _, _ in ROWS if KINDS[kind].move]
 ROW = {row[0]: row for row in ROWS}
 
 
@@ -104,7 +106,7 @@ def brute_force(port):
 
     def suffix(x, after):
         for name in names[after:]:
-            x = oracle.value(linear[name], PARAMS[name], x, KERAS)
+            x = value(linear[name], PARAMS[name], x, KERAS)
         return x
 
     ends = {}
@@ -275,9 +277,12 @@ def test_what_is_carried_is_held_against_a_plain_run(monkeypatch):
         assert followed(steps(PARAMS, seed=5)).findings()["attribution"]["closure"] <= 1e-10
         with monkeypatch.context() as patch:
             patch.setitem(
-                carry.CARRIED,
+                KINDS,
                 "Dense",
-                lambda made, d: (1.01 * carry._through_float64(made, d)).astype(np.float32),
+                replace(
+                    KINDS["Dense"],
+                    propagate=lambda case, d: (1.01 * through_float64(case, d)).astype(np.float32),
+                ),
             )
             with pytest.raises(
                 CannotRun,

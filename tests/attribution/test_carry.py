@@ -5,7 +5,7 @@ import pytest
 from small_net import KERAS, ROWS, Recorded, parameters, sound, steps
 
 from parity.attribution.propagate import Carrier
-from parity.kinds import oracle
+from parity.kinds import value
 
 PARAMS = parameters()
 NET = Recorded(sound(), steps(PARAMS), PARAMS)
@@ -17,14 +17,16 @@ def carrier(name, keras=KERAS, **settings):
     layer = NET.layers[name]
     layer = layer._replace(config={**layer.config, **settings})
     given = NET.read(layer.inbound[0])
-    expected = oracle.value(layer, PARAMS[name], given, keras).astype(np.float32)
+    expected = value(layer, PARAMS[name], given, keras).astype(np.float32)
     return Carrier(layer, PARAMS[name], keras, given, expected).run()
 
 
 def agrees(made, deviation):
     """Carried against the oracle on the float64 sum, to 1e-5 of what the deviation does at most."""
     wanted = (
-        oracle.value(made.layer, made.params, made.given + deviation.astype(np.float64), made.keras)
+        value(
+            made.layer, made.case.params, made.given + deviation.astype(np.float64), made.case.keras
+        )
         - made.expected
     )
     error = 0 if made.error is None else np.abs(made.error).max()
@@ -70,7 +72,7 @@ def test_every_setting_agrees_with_the_oracle_on_the_sum(name, settings, keras):
 
 def test_no_deviation_carries_the_originals_own_error():
     made = carrier("conv2")
-    wanted = oracle.value(made.layer, made.params, made.given, KERAS) - made.expected
+    wanted = value(made.layer, made.case.params, made.given, KERAS) - made.expected
     np.testing.assert_allclose(made.carry(None), wanted, rtol=1e-6)
     assert made.carry(None) is not made.error, "whoever is given it may write to it"
     assert carrier("pool1").carry(None) is None
@@ -88,16 +90,14 @@ def test_an_elu_deviation_that_crosses_zero_is_carried_exactly():
 def test_an_elu_deviation_beyond_what_float32_exponentiates_is_carried():
     layer, rng = NET.layers["elu_1"], np.random.default_rng(4)
     given = (rng.standard_normal(NET.read("bn1").shape) * 300).astype(np.float32)
-    made = Carrier(
-        layer, {}, KERAS, given, oracle.value(layer, {}, given, KERAS).astype(np.float32)
-    ).run()
+    made = Carrier(layer, {}, KERAS, given, value(layer, {}, given, KERAS).astype(np.float32)).run()
     agrees(made, (rng.standard_normal(given.shape) * 1000).astype(np.float32))
 
 
 def test_the_error_alone_is_what_a_whole_run_finds():
     for name in NAMES:
         whole = carrier(name)
-        alone = Carrier(whole.layer, whole.params, KERAS, whole.given, whole.expected).errors()
+        alone = Carrier(whole.layer, whole.case.params, KERAS, whole.given, whole.expected).errors()
         assert alone.sigma is None
         np.testing.assert_array_equal(alone.carry(None), whole.carry(None))
 
@@ -112,5 +112,5 @@ def test_a_pool_that_the_original_got_wrong_is_an_error_of_the_original():
     made = carrier("pool1")
     wrong = made.expected.copy()
     wrong[0, 0, 0, 0] += 1
-    made = Carrier(made.layer, made.params, KERAS, made.given, wrong).run()
+    made = Carrier(made.layer, made.case.params, KERAS, made.given, wrong).run()
     assert made.error[0, 0, 0, 0] == -1 and np.count_nonzero(made.error) == 1

@@ -8,8 +8,7 @@ from small_net import KERAS, ROWS, Recorded, parameters, sound, steps
 
 from parity.attribution.explain import Explanation, at_the_end
 from parity.compare.walk import walk
-from parity.kinds import oracle
-from parity.kinds.bounds import witness
+from parity.kinds import costs, value, witness
 from parity.numerics import montecarlo
 from parity.ports.callables import Callables
 
@@ -57,7 +56,7 @@ def sigmas(x):
                 else np.sqrt(block.sigma2)
             )
         found.append(sigma.reshape(judge.shape))
-        x = oracle.value(layer, PARAMS[layer.name], x, KERAS)
+        x = value(layer, PARAMS[layer.name], x, KERAS)
     return found, x
 
 
@@ -70,7 +69,7 @@ def plain(runs, seed, scale=None):
     for _ in range(runs):
         x = ORIGINAL.read("input").astype(np.float64)
         for layer, sigma in zip(AT_LOGITS, known, strict=True):
-            x = oracle.value(layer, PARAMS[layer.name], x, KERAS)
+            x = value(layer, PARAMS[layer.name], x, KERAS)
             x = x + (scale or {}).get(layer.name, 1.0) * sigma * rng.standard_normal(sigma.shape)
         total = total + np.square(x - exact)
     return np.sqrt(total / runs)
@@ -115,12 +114,12 @@ def test_a_fault_is_more_than_rounding():
 
 
 def test_dear_parts_get_few_samples_and_cheap_ones_many():
-    counts = list(montecarlo.sample_counts(LAYERS, PARAMS).values())
+    counts = list(montecarlo.sample_counts(costs(LAYERS, PARAMS)).values())
     assert counts == sorted(counts) and set(counts) == {montecarlo.MOST}, (
         "a small network can afford them everywhere"
     )
     large = [layer._replace(shape=(layer.shape[0] * 40000, *layer.shape[1:])) for layer in LAYERS]
-    counts = list(montecarlo.sample_counts(large, PARAMS).values())
+    counts = list(montecarlo.sample_counts(costs(large, PARAMS)).values())
     assert (
         counts == sorted(counts)
         and counts[0] == montecarlo.FEWEST

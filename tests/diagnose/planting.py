@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.diagnose import Subject
+from parity.kinds import layer_case
 from tests.numerics.float32_layers import (
     CONV,
     F,
@@ -32,7 +32,7 @@ def spectrogram(rng, bands=12, frames=40):
 
 def _norm_of_frames(rng):
     params = norm_params(rng, 40)
-    return Subject(
+    return layer_case(
         layer("BatchNormalization", mode=0, axis=3, epsilon=1e-5),
         {**params, "running_std": params["running_std"] * F(100)},
         spectrogram(rng),
@@ -42,7 +42,7 @@ def _norm_of_frames(rng):
 
 def _norm(mode, epsilon, keras):
     def make(rng):
-        return Subject(
+        return layer_case(
             layer("BatchNormalization", mode=mode, axis=1, epsilon=epsilon),
             norm_params(rng, 8),
             _image(rng) * F(2) + F(0.5),
@@ -56,7 +56,7 @@ def _cube(axis):
     """A layer that any axis would fit."""
 
     def make(rng):
-        return Subject(
+        return layer_case(
             layer("BatchNormalization", mode=0, axis=axis, epsilon=1e-5),
             norm_params(rng, 12),
             _image(rng, 12, 12, 12),
@@ -68,7 +68,7 @@ def _cube(axis):
 
 def _norm_of_square(rng):
     params = {**norm_params(rng, 12), "running_std": rng.uniform(50, 300, 12).astype(F)}
-    return Subject(
+    return layer_case(
         layer("BatchNormalization", mode=0, axis=3, epsilon=1e-5),
         params,
         spectrogram(rng, 12, 12),
@@ -82,13 +82,13 @@ def _norm_of_whispers(rng):
 
 
 def _conv(**settings):
-    return lambda rng: Subject(
+    return lambda rng: layer_case(
         layer("Convolution2D", **{**CONV, **settings}), conv_params(rng, 8, 8), _image(rng), "1.1.0"
     )
 
 
 def _dense(units=16, activation="sigmoid"):
-    return lambda rng: Subject(
+    return lambda rng: layer_case(
         layer("Dense", activation=activation),
         dense_params(rng, 16, units),
         rng.standard_normal((2, 16)).astype(F),
@@ -98,7 +98,7 @@ def _dense(units=16, activation="sigmoid"):
 
 def _gru(sequences):
     def make(rng):
-        return Subject(
+        return layer_case(
             layer("GRU", return_sequences=sequences, go_backwards=False),
             gru_params(rng),
             rng.standard_normal((2, 6, 10)).astype(F),
@@ -120,27 +120,27 @@ SUBJECTS = {
     "BatchNormalization of as many frames as bands": _norm_of_square,
     "BatchNormalization of a cube": _cube(1),
     "BatchNormalization of a cube's bands": _cube(2),
-    "ELU": lambda rng: Subject(layer("ELU", alpha=1.0), {}, _image(rng), "1.1.0"),
-    "MaxPooling2D": lambda rng: Subject(
+    "ELU": lambda rng: layer_case(layer("ELU", alpha=1.0), {}, _image(rng), "1.1.0"),
+    "MaxPooling2D": lambda rng: layer_case(
         layer("MaxPooling2D", pool_size=[2, 4], strides=[2, 4]), {}, _image(rng), "1.1.0"
     ),
-    "MaxPooling2D with a rest": lambda rng: Subject(
+    "MaxPooling2D with a rest": lambda rng: layer_case(
         layer("MaxPooling2D", pool_size=[2, 4], strides=[2, 4]), {}, _image(rng, 8, 12, 42), "1.1.0"
     ),
-    "ZeroPadding2D": lambda rng: Subject(
+    "ZeroPadding2D": lambda rng: layer_case(
         layer("ZeroPadding2D", padding=[0, 3]), {}, spectrogram(rng), "1.1.0"
     ),
-    "Permute": lambda rng: Subject(
+    "Permute": lambda rng: layer_case(
         layer("Permute", dims=[3, 1, 2]), {}, _image(rng, 4, 4, 4), "1.1.0"
     ),
-    "Permute, channels second": lambda rng: Subject(
+    "Permute, channels second": lambda rng: layer_case(
         layer("Permute", dims=[2, 1, 3]), {}, _image(rng, 4, 4, 4), "1.1.0"
     ),
-    "Reshape": lambda rng: Subject(
+    "Reshape": lambda rng: layer_case(
         layer("Reshape", target_shape=[15, 128]), {}, _image(rng, 15, 16, 8), "1.1.0"
     ),
-    "Flatten": lambda rng: Subject(layer("Flatten"), {}, _image(rng, 4, 3, 5), "1.1.0"),
-    "Dropout": lambda rng: Subject(layer("Dropout", p=0.25), {}, _image(rng), "1.1.0"),
+    "Flatten": lambda rng: layer_case(layer("Flatten"), {}, _image(rng, 4, 3, 5), "1.1.0"),
+    "Dropout": lambda rng: layer_case(layer("Dropout", p=0.25), {}, _image(rng), "1.1.0"),
     "GRU sequences": _gru(True),
     "GRU last": _gru(False),
     "Dense": _dense(),

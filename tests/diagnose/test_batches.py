@@ -5,10 +5,9 @@ normalises by its batch.
 import numpy as np
 import pytest
 
-from parity.diagnose import Subject
-from parity.diagnose.batches import ANOTHER_CLIP, OTHER
-from parity.diagnose.tables import made, registered
-from parity.kinds.small_bounds import gru
+from parity.diagnose.formulas import registered
+from parity.kinds import layer_case
+from parity.kinds.normalization.batches import ANOTHER_CLIP, OTHER
 from tests.diagnose.planting import SUBJECTS
 from tests.diagnose.test_named import explain
 from tests.numerics.float32_layers import F
@@ -101,7 +100,7 @@ def test_its_own_batch_and_one_filters_gain_are_no_other_clips(rng):
 def test_stored_statistics_have_no_batch(rng):
     first = SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     found = explain(
-        first, _normalised(Subject(first.layer, first.params, first.x, first.keras), first.x[:1])
+        first, _normalised(layer_case(first.layer, first.params, first.x, first.keras), first.x[:1])
     )
     assert OTHER not in [each["name"] for each in found["survivors"]]
 
@@ -121,7 +120,11 @@ def test_a_gain_above_one_is_no_eps(rng):
 def test_a_carried_state_carries_its_error(rng):
     """Clip after clip from the last one's state is one long clip, and may be off by as much."""
     subject = SUBJECTS["GRU sequences"](rng)
-    judge = made(subject, registered(subject)["state carried over from clip to clip"])
-    long = gru(subject.layer, subject.params, subject.x.reshape(1, 12, 10))
-    assert np.allclose(judge.out.reshape(long.out.shape), long.out, rtol=0, atol=1e-14)
-    assert np.allclose(judge.bound2.reshape(long.bound2.shape), long.bound2, rtol=1e-4)
+    judge = registered(subject)["state carried over from clip to clip"].witness(subject)
+    long = subject.but(x=subject.x.reshape(1, 12, 10)).witness
+    (o, bound2), (o_long, bound2_long) = (
+        (block.o.ravel(), block.bound2.ravel())
+        for block in (each.block(np.s_[:, :, :]) for each in (judge, long))
+    )
+    assert np.allclose(o, o_long, rtol=0, atol=1e-14)
+    assert np.allclose(bound2, bound2_long, rtol=1e-4)

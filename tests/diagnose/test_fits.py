@@ -5,8 +5,9 @@ channels.
 import numpy as np
 import pytest
 
-from parity.diagnose import Subject, locate_tap
-from parity.diagnose.elementwise import lattice_share
+from parity.kinds import layer_case
+from parity.kinds.activation import lattice_share
+from parity.kinds.convolution import locate_tap
 from tests.diagnose.planting import SUBJECTS, output
 from tests.diagnose.test_named import explain, hidden
 from tests.numerics import float32_layers as layers
@@ -181,15 +182,14 @@ def test_an_eps_cannot_be_seen_beside_a_large_variance(rng):
 
 def test_the_bound_on_a_distance_holds(rng):
     """Certified from the parameters alone, it is never below the distance itself."""
-    from parity.diagnose.normalization import most_distance
-    from parity.diagnose.tables import base, made, registered
+    from parity.diagnose.formulas import registered
 
     for kind in (kind for kind in SUBJECTS if kind.startswith("Batch")):
         subject = SUBJECTS[kind](rng)
-        original = base(subject)
-        for name, maker in registered(subject).items():
-            judge = made(subject, maker)
-            most = judge and most_distance(original, judge)
+        original = subject.witness
+        for name, formula in registered(subject).items():
+            judge = formula.witness(subject)
+            most = judge and original.most_distance(judge)
             if most is not None:
                 blocks = (
                     (original.block(where), judge.block(where)) for where in original.blocks()
@@ -203,7 +203,8 @@ def test_the_error_of_an_eps_covers_its_rounding(eps, rng):
     """Beside a spread near 1 an eps of 1e-6 is rounded by up to 3 %, in all channels alike: no
     spread of theirs shows it.
     """
-    from parity.diagnose.eps import fitted_eps
+    from parity.kinds.fitting import Seen
+    from parity.kinds.normalization.eps import fitted_eps
 
     errors, there = [], SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     for _ in range(8):
@@ -212,22 +213,23 @@ def test_the_error_of_an_eps_covers_its_rounding(eps, rng):
             "running_std": rng.uniform(0.55, 0.95, 400).astype(F),
         }
         x = params["running_mean"][:, None, None] + rng.standard_normal((2, 400, 4, 25))
-        subject = Subject(there.layer, params, x.astype(F), "1.1.0")
-        value, error = fitted_eps(
-            subject, layers.norm(subject.x, subject.params, eps=eps), ["1/sqrt(s + eps)"]
-        )["1/sqrt(s + eps)"]
+        subject = layer_case(there.layer, params, x.astype(F), "1.1.0")
+        value, error = fitted_eps(Seen(subject, layers.norm(subject.x, subject.params, eps=eps)))[
+            "1/sqrt(s + eps)"
+        ]
         errors.append((value - eps) / error)
     assert np.sqrt(np.mean(np.square(errors))) < 2 and max(map(abs, errors)) < 3.5
 
 
 def test_one_channel_that_settles_an_eps_leaves_its_error_open(rng):
     """It fits its own rounding error: what is left over would say there was none."""
-    from parity.diagnose.eps import fitted_eps
+    from parity.kinds.fitting import Seen
+    from parity.kinds.normalization.eps import fitted_eps
 
     subject = SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     subject.params["running_std"][:] = 5000
     subject.params["running_std"][2] = 1e-3
-    value, error = fitted_eps(
-        subject, layers.norm(subject.x, subject.params, eps=2e-5), ["1/sqrt(s + eps)"]
-    )["1/sqrt(s + eps)"]
+    value, error = fitted_eps(Seen(subject, layers.norm(subject.x, subject.params, eps=2e-5)))[
+        "1/sqrt(s + eps)"
+    ]
     assert abs(value - 2e-5) < 3 * error and 0.6 < error / (1e-3 * 2 * 3**0.5 * 0.425 * 2**-24) < 5

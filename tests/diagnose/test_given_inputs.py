@@ -5,7 +5,8 @@ mistaken for its relatives.
 import numpy as np
 import pytest
 
-from parity.diagnose import Subject, spectrogram
+from parity.kinds import layer_case, spectrogram
+from parity.kinds.fitting import Seen
 from tests.diagnose.planting import SUBJECTS
 from tests.diagnose.test_named import explain, hidden
 from tests.numerics import float32_layers as layers
@@ -60,7 +61,7 @@ def test_another_spectrogram_is_named_and_no_relative_beside_it(kind, case, rng)
     found = explain(subject, READERS[kind](subject, change(subject.x).astype(F)))
     assert found["hypothesis"] == name
     others = {each["name"] for each in found["survivors"]} - {name}
-    assert all(other.startswith(spectrogram.BOTH) for other in others)
+    assert all(other.startswith("input scaled and shifted") for other in others)
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -99,7 +100,7 @@ def test_a_transposed_spectrogram_is_told_by_its_shape(rng):
 
 def test_silence_cannot_show_what_was_stored(rng):
     first = SUBJECTS["ZeroPadding2D"](rng)
-    subject = Subject(first.layer, {}, np.zeros_like(first.x), first.keras)
+    subject = layer_case(first.layer, {}, np.zeros_like(first.x), first.keras)
     assert {"input stored as float16", "one mel band off"} <= hidden(subject).keys()
     assert "logarithm left out (power for decibel)" not in hidden(subject)
 
@@ -111,7 +112,4 @@ def test_no_layer_further_on_is_asked_about_its_spectrogram(rng):
     )
     assert spectrogram.reads_one(batch) and not spectrogram.reads_one(several)
     assert not spectrogram.reads_one(batch.but(config={"mode": 2}))
-    assert (
-        list(spectrogram.fitted(several, several.witness, layers.norm(several.x, several.params)))
-        == []
-    )
+    assert list(spectrogram.fitted(Seen(several, layers.norm(several.x, several.params)))) == []

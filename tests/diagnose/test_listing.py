@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from parity.cli import main
 from parity.diagnose import listing
-from parity.diagnose.tables import combined, made, registered
+from parity.diagnose.formulas import combined, registered
 from tests.diagnose.planting import SUBJECTS
 from tests.diagnose.test_named import hidden
 from tests.diagnose.test_other_statistics import long
@@ -25,8 +25,8 @@ def test_every_hypothesis_that_is_asked_is_listed(kind):
     known = set(listing.names(subject.layer.kind))
     asked = {
         name
-        for name, maker in {**registered(subject), **combined(subject)}.items()
-        if made(subject, maker) is not None
+        for name, formula in {**registered(subject), **combined(subject)}.items()
+        if formula.witness(subject) is not None
     }
     assert asked - known == set() and len(asked) > 5
 
@@ -44,12 +44,12 @@ def test_every_listed_hypothesis_decides_something_somewhere():
         cannot_show = hidden(subject)
         shown.setdefault(subject.layer.kind, set()).update(
             name
-            for name, maker in {**registered(subject), **combined(subject)}.items()
-            if name not in cannot_show and made(subject, maker) is not None
+            for name, formula in {**registered(subject), **combined(subject)}.items()
+            if name not in cannot_show and formula.witness(subject) is not None
         )
     # the list is of every Keras; two of its normalisations are not among the subjects
     asked = {
-        kind: set(listing.names(kind)) for kind in listing.KINDS if kind != "BatchNormalization"
+        kind: set(listing.names(kind)) for kind in listing.LISTED if kind != "BatchNormalization"
     }
     asked["BatchNormalization"] = {
         name
@@ -66,7 +66,7 @@ def test_every_listed_hypothesis_decides_something_somewhere():
 def test_the_list_holds_dialects_and_what_is_found_out():
     code, text = listed()
     lines = text.splitlines()
-    assert code == 0 and {line.split("\t")[0] for line in lines} == set(listing.KINDS)
+    assert code == 0 and {line.split("\t")[0] for line in lines} == set(listing.LISTED)
     for line in (
         "BatchNormalization\teps 2e-05 instead of 1e-05",
         "Convolution2D\tkernels not flipped",

@@ -7,10 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from parity.diagnose import Subject, cause, explaining, undecidable, verdict_of
-from parity.diagnose.precision import to_fraction_bits
-from parity.diagnose.tables import base, combined, made, registered
+from parity.diagnose import cause, search, undecidable, verdict_of
+from parity.diagnose.formulas import combined, registered
 from parity.document import to_json
+from parity.kinds import layer_case
+from parity.numerics.precision import to_fraction_bits
 from tests.diagnose.planting import SUBJECTS, output
 from tests.numerics import float32_layers as layers
 from tests.numerics.float32_layers import F
@@ -48,8 +49,8 @@ def rng():
 def test_every_registered_hypothesis_is_among_the_survivors_or_undecidable(kind, rng):
     subject = SUBJECTS[kind](rng)
     cannot_show, missed = hidden(subject), []
-    for name, maker in registered(subject).items():
-        judge = made(subject, maker)
+    for name, formula in registered(subject).items():
+        judge = formula.witness(subject)
         if judge is not None and name not in cannot_show:
             found = explain(subject, output(judge))
             named = [each["name"] for each in found["survivors"]]
@@ -73,10 +74,10 @@ def test_every_registered_hypothesis_is_among_the_survivors_or_undecidable(kind,
 )
 def test_what_two_faults_make_together_is_named_or_a_simpler_name_explains_it(kind, rng):
     subject, own, missed = SUBJECTS[kind](rng), 0, []
-    for name, maker in combined(subject).items():
-        judge = made(subject, maker)
+    for name, formula in combined(subject).items():
+        judge = formula.witness(subject)
         actual = judge and output(judge)
-        if judge is None or explaining.explains(base(subject), actual):
+        if judge is None or search.explains(subject.witness, actual):
             continue
         named = [each["name"] for each in explain(subject, actual)["survivors"]]
         own += name in named
@@ -263,15 +264,15 @@ def test_survivors_say_how_far_they_are_from_the_best(rng):
     assert {each["name"]: each["distance"] for each in near}[
         "operands rounded to float16"
     ] < 0.01, "no number here is that small"
-    unflipped = made(subject, registered(subject)["kernels not flipped"])
-    assert explaining._distance(unflipped, subject.witness) > 1e4
+    unflipped = registered(subject)["kernels not flipped"].witness(subject)
+    assert search._distance(unflipped, subject.witness) > 1e4
     pooled = SUBJECTS["MaxPooling2D"](rng)
     judges = [
-        made(pooled, registered(pooled)[name])
+        registered(pooled)[name].witness(pooled)
         for name in ("minimum instead of maximum", "minimum instead of maximum")
     ]
-    assert explaining._distance(*judges) == 0
-    assert explaining._distance(judges[0], pooled.witness) == np.inf
+    assert search._distance(*judges) == 0
+    assert search._distance(judges[0], pooled.witness) == np.inf
 
 
 def test_tf32_operands_are_named_beside_float16(rng):
@@ -300,7 +301,7 @@ def test_white_noise_above_rounding_has_no_name(rng):
 def test_one_element_anywhere_refutes(rng):
     """Also where the few rows that are tried first do not lie: in a clip between."""
     first = SUBJECTS["Convolution2D"](rng)
-    subject = Subject(
+    subject = layer_case(
         first.layer, first.params, np.concatenate([first.x, first.x[:1]]), first.keras
     )
     actual = layers.conv(subject.x, subject.params, flip=False)
@@ -314,9 +315,9 @@ def test_one_element_anywhere_refutes(rng):
 def test_one_element_anywhere_decides(rng):
     first = SUBJECTS["MaxPooling2D"](rng)
     x = np.ones((3, 8, 12, 40), F)
-    assert "average instead of maximum" in hidden(Subject(first.layer, {}, x, first.keras))
+    assert "average instead of maximum" in hidden(layer_case(first.layer, {}, x, first.keras))
     x[1, 6, 3, 20] = 2
-    assert "average instead of maximum" not in hidden(Subject(first.layer, {}, x, first.keras))
+    assert "average instead of maximum" not in hidden(layer_case(first.layer, {}, x, first.keras))
 
 
 @pytest.mark.parametrize(
@@ -354,5 +355,5 @@ def test_a_cause_can_be_written_to_the_document(rng):
 
 def test_a_subject_without_channels_to_spare_is_asked_whole(rng):
     subject = SUBJECTS["ELU"](rng)
-    one = Subject(subject.layer, {}, subject.x[:, :1], subject.keras)
+    one = layer_case(subject.layer, {}, subject.x[:, :1], subject.keras)
     assert hidden(one) == {}

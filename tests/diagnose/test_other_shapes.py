@@ -5,8 +5,8 @@ or multiplied otherwise.
 import numpy as np
 import pytest
 
-from parity.diagnose import Subject
-from parity.kinds.oracle import max_pool
+from parity.kinds import layer_case
+from parity.kinds.pooling import max_pool
 from tests.diagnose.planting import SUBJECTS
 from tests.diagnose.test_named import explain
 from tests.numerics import float32_layers as layers
@@ -101,7 +101,7 @@ def test_a_padding_that_no_input_fits_has_no_name(shape, rng):
 def _dense(rng):
     there = SUBJECTS["Dense"](rng)
     weights = {"W": rng.standard_normal((16, 5)).astype(F), "b": rng.standard_normal(5).astype(F)}
-    return Subject(there.layer, weights, there.x, there.keras)
+    return layer_case(there.layer, weights, there.x, there.keras)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_kernels_that_could_not_be_applied_are_named(rng):
 
     first = SUBJECTS["Convolution2D"](rng)
     kernels = rng.standard_normal((8, 6, 3, 3)).astype(F)
-    subject = Subject(
+    subject = layer_case(
         first.layer, {"W": kernels, "b": first.params["b"]}, first.x[:, :6], first.keras
     )
     sentence = _said(

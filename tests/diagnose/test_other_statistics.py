@@ -5,8 +5,8 @@ under any formula and eps.
 import numpy as np
 import pytest
 
-from parity.diagnose import Subject
-from parity.diagnose.tables import made, registered
+from parity.diagnose.formulas import registered
+from parity.kinds import layer_case
 from tests.diagnose.planting import SUBJECTS
 from tests.diagnose.test_named import explain
 from tests.numerics.float32_layers import F
@@ -23,7 +23,7 @@ def long(rng, kind, size=1.0, offset=30.0):
     """A layer whose channels hold 131072 values each, mostly of one sign."""
     there = SUBJECTS[kind](rng)
     x = size * (rng.standard_normal((2, 8, 64, 1024)) + offset * rng.uniform(0.5, 1, (8, 1, 1)))
-    return Subject(there.layer, there.params, x.astype(F), there.keras)
+    return layer_case(there.layer, there.params, x.astype(F), there.keras)
 
 
 def _channel_last(x):
@@ -77,7 +77,7 @@ def test_blocked_sums_of_it_are_not_called_so(rng):
 def test_chainers_phases_are_named_with_its_eps(kind, train, name, rng):
     there = SUBJECTS[f"BatchNormalization {kind} 1.0.6"](rng)
     params = {**there.params, "running_std": there.params["running_std"] * F(1e-2)}
-    subject = Subject(there.layer, params, there.x * F(1e-2), there.keras)
+    subject = layer_case(there.layer, params, there.x * F(1e-2), there.keras)
     found = explain(subject, _chainer(subject, subject.x, train=train))
     assert found["hypothesis"] == f"{name}, Chainer's 1/sqrt(s + eps), eps 2e-05"
 
@@ -86,7 +86,7 @@ def test_chainers_phases_are_named_with_its_eps(kind, train, name, rng):
 def test_a_clip_alone_is_held_to_its_own_sums_error(by, rng):
     """4 sqrt(N) u of |x| + |mean| would have hidden a gain of 5e-4."""
     subject = long(rng, "BatchNormalization batch 1.1.0")
-    judge = made(subject, registered(subject)["statistics of each clip alone"])
+    judge = registered(subject)["statistics of each clip alone"].witness(subject)
     worst = 0.0
     for where in judge.blocks():
         block = judge.block(where)

@@ -7,10 +7,9 @@ import pytest
 
 from parity.compare import verdict
 from parity.compare.measure import measure
-from parity.diagnose import Subject, locate_tap
-from parity.kinds.bounds import witness, witness_beside
-from parity.kinds.oracle import value
-from parity.numerics.taps import _slopes
+from parity.kinds import layer_case, value, witness, witness_beside
+from parity.kinds.convolution import locate_tap
+from parity.kinds.convolution.taps import _slopes
 from tests.diagnose.planting import SUBJECTS, output
 from tests.diagnose.test_named import explain
 from tests.numerics import float32_layers as layers
@@ -33,7 +32,7 @@ def _off(params, by, at=AT):
 def _subject(rng, x=None):
     subject = SUBJECTS["Convolution2D"](rng)
     subject.params["W"][AT] = F(0.3)
-    return subject if x is None else Subject(subject.layer, subject.params, x, subject.keras)
+    return subject if x is None else layer_case(subject.layer, subject.params, x, subject.keras)
 
 
 def _exact(subject):
@@ -147,7 +146,7 @@ def test_it_is_found_where_its_size_allows(rng):
 def test_a_change_within_a_weights_own_rounding_is_none(rng):
     """However many positions: float32 weights are no more exact than that."""
     x = rng.standard_normal((1, 1, 60, 2000)).astype(F)
-    subject = Subject(layer("Convolution2D", **CONV), conv_params(rng, 4, 1), x, "1.1.0")
+    subject = layer_case(layer("Convolution2D", **CONV), conv_params(rng, 4, 1), x, "1.1.0")
     kernels = subject.params["W"].copy()
     kernels[2, 0, 1, 1] = np.nextafter(kernels[2, 0, 1, 1], F(9))
     assert locate_tap(subject, layers.conv(x, {**subject.params, "W": kernels})) is None
@@ -179,7 +178,7 @@ def test_values_that_are_none_find_nothing(rng):
 
 def test_another_stride_and_an_even_kernel_are_told_in_the_files_order(rng):
     there = layer("Convolution2D", **{**CONV, "border_mode": "valid", "subsample": [2, 1]})
-    subject = Subject(
+    subject = layer_case(
         there,
         conv_params(rng, 5, 3, (2, 4)),
         rng.standard_normal((2, 3, 40, 40)).astype(F),
@@ -195,5 +194,5 @@ def test_beside_another_input_no_second_search_is_made(rng):
     near = witness_beside(
         subject.witness, subject.layer, subject.params, subject.x + F(1e-6), subject.keras
     )
-    assert subject.witness.weighs_taps and not near.weighs_taps
-    assert not witness(layer("ELU", alpha=1.0), {}, subject.x, "1.1.0").weighs_taps
+    assert subject.witness.taps() and not near.taps()
+    assert not witness(layer("ELU", alpha=1.0), {}, subject.x, "1.1.0").taps()

@@ -12,7 +12,7 @@ from small_front import ROWS, recorded
 from parity.faults import arrays, table, trial
 from parity.faults.plant import weight
 from parity.faults.table import Fault
-from parity.numerics import taps
+from parity.kinds.convolution import taps
 from parity.numerics.structure import Regression
 from parity.port.proof import ChainerPort
 

@@ -16,8 +16,8 @@ import parity.port.stock
 from parity.cli import Group
 from parity.document import to_json
 from parity.errors import CannotRun
+from parity.kinds.convolution.arithmetic import Convolution
 from parity.model import MODELS, Case, Weights
-from parity.numerics.convolution import Convolution
 from parity.recording import stacks
 from parity.reports import microscope as drawn
 from parity.studies.microscope import command, examining

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from parity.compare.measure import measure
-from parity.kinds.bounds import logits, witness
-from parity.kinds.oracle import value
+from parity.kinds import layer_case, value, witness
+from parity.kinds.dense import sums
 
 F, U = np.float32, 2.0**-24
 
@@ -108,7 +108,7 @@ def test_elu(rng):
 def test_dense_and_its_logits(rng):
     p, x = f32.dense_params(rng), rng.standard_normal((4, 64)).astype(F)
     dense = f32.layer("Dense", activation="sigmoid")
-    before = logits(dense, p, x)
+    before = sums(layer_case(dense, p, x, f32.KERAS))
     s, n = before.out.reshape(4, 10), 65
     squared = np.square(x, dtype="f8") @ np.square(p["W"], dtype="f8") + np.square(
         p["b"], dtype="f8"

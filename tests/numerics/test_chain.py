@@ -6,8 +6,7 @@ import pytest
 
 from parity.compare.measure import compare_layer
 from parity.compare.verdict import judge
-from parity.kinds.bounds import witness, witness_beside
-from parity.kinds.oracle import value
+from parity.kinds import value, witness, witness_beside
 
 F = np.float32
 CONV = f32.layer("Convolution2D", **f32.CONV)

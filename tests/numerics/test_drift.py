@@ -11,7 +11,7 @@ import pytest
 from parity.compare.measure import compare_layer, measure
 from parity.compare.tally import Tally
 from parity.compare.verdict import judge
-from parity.kinds.bounds import witness
+from parity.kinds import witness
 from parity.numerics.rounding import U
 
 F = np.float32
@@ -445,8 +445,8 @@ def test_blocks_and_the_whole_give_the_same_figures(given, monkeypatch, kind, si
         "ELU": (f32.layer("ELU", alpha=0.7), {}, f32.elu(x, 0.7, np.expm1), f32.elu(x, 0.7)),
     }[kind]
     whole, _ = compare(layer, params, x, actual, expected)
-    for module in ("rounding", "convolution"):
-        monkeypatch.setattr(f"parity.numerics.{module}.BLOCK", size)
+    for module in ("numerics.rounding", "kinds.convolution.arithmetic"):
+        monkeypatch.setattr(f"parity.{module}.BLOCK", size)
     pieces, _ = compare(layer, params, x, actual, expected)
     for key, figure in whole.items():
         if isinstance(figure, float):

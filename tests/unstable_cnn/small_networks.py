@@ -4,7 +4,7 @@ place of original and port.
 
 import numpy as np
 
-from parity.kinds.oracle import sigmoid
+from parity.kinds.activation import sigmoid
 from parity.model import MODELS, Case, Model, Weights
 from parity.port.links.batch_normalization import BatchNormalization
 from parity.port.proof import in_test_phase

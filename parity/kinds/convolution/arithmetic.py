@@ -1,6 +1,4 @@
-"""A convolution in float64, block of rows by block of rows: the sums, and what bounds their
-rounding.
-"""
+"""A convolution in float64, by blocks of rows: the sums, and what bounds their rounding."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -43,8 +41,8 @@ class Convolution:
         return shape[0], len(self.matrix), *image
 
     def blocks(self, shape):
-        """Yield (clip slice, all channels, position slice): rows of one clip, or pieces of a row,
-        about BLOCK elements each.
+        """Yield (clip, all channels, positions): rows of a clip or pieces of one, about BLOCK
+        elements each.
         """
         clips, kernels, rows, columns = self.output_shape(shape)
         pieces = -(-kernels * columns // (2 * BLOCK))
@@ -65,9 +63,7 @@ class Convolution:
         return slice(min(max(top, 0), shape[2]), max(min(bottom, shape[2]), 0))
 
     def patches(self, x, where):
-        """(C*kh*kw, positions): what the kernels meet at these outputs, in x's dtype, zeros beyond
-        the edge.
-        """
+        """(C*kh*kw, positions): what the kernels meet at these outputs, zeros beyond the edge."""
         columns = self.output_shape(x.shape)[3]
         rows, left, right = self._rows(x, where, columns)
         windows = sliding_window_view(rows, self.size, axis=(1, 2))[

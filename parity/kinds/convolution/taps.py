@@ -1,33 +1,33 @@
-"""One weight of a convolution that is off, by less than rounding hides in any single output:
-looked for in all of them together.
+"""One weight of a convolution that is off by less than rounding hides in any single output: looked
+for in all of them together.
 
 Where tap j of filter k is off by c, the residual of filter k carries c x_j(p) at every position p,
 x_j being what the tap meets there. For every tap the residual is regressed on it, with an
 intercept: one product of the residuals with the patches, in float32, as dear as the convolution
-itself. Rounding leaves no such thing behind in theory; in practice its errors are alike where the
-input is alike (silence, saturated units, notes that are held), and t-values grow in all taps
-together: by 1.1 to 21 times on the three networks. So t is held against the layer's own typical
-one, and must pass LEAST times that: the port, the original and other orders of summation reach 9.4
-(83 runs of the 14 convolutions), a tap off by 2e-5 15.7 to 39 wherever some hundred positions let
-it show. The change must also be more than a float32 weight is rounded by, and be found again among
+itself. In theory rounding leaves nothing of the kind; in practice its errors are alike where the
+input is alike (silence, saturated units, held notes), and t-values grow in all taps together: by
+1.1 to 21 times on the three networks. So t is compared with the layer's own typical one, and must
+pass LEAST times that: the port, the original and other orders of summation reach 9.4 (83 runs of
+the 14 convolutions), a tap off by 2e-5 reaches 15.7 to 39 wherever some hundred positions let it
+show. The change must also exceed what a float32 weight is rounded by, and be found again among
 values that differ (see parity.numerics.structure).
 """
 
 import numpy as np
 
 from parity.numerics.rounding import U
+from parity.numerics.structure import apart
 
 LEAST = 15.0  # |t| is at most the root of the number of positions: fewer than 225 show nothing
-# of its mean square: a tap that meets hardly anything but one value, which float32 sums cannot tell
-# apart
+# of its mean square: below it a tap meets hardly anything but one value, and float32 sums cannot
+# tell its slope from the intercept
 SPREAD_LEAST = 1e-5
 WEIGHT_LIMIT = 2 * U  # of the filter's largest weight
-SAME = 2.0**-36  # as in parity.numerics.structure
 NORMAL = 0.6745  # median |t| of a normal distribution
 
 
 class Taps:
-    """The sums of one layer's regressions, gathered block by block; judge: a bounds.Sums."""
+    """The sums of one layer's regressions, gathered block by block; judge: a witness of sums."""
 
     def __init__(self, judge):
         self.judge, self.conv = judge, judge.conv
@@ -47,12 +47,11 @@ class Taps:
         self.positions += d.shape[1]
 
     def finding(self, values):
-        """The tap that stands out most, or None: {filter, tap, at: as the weight file has it,
-        change, relative, t, scale}.
+        """The tap that stands out most, or None: {filter, tap, at, change, relative, t, scale}.
 
-        values: the output as the judge's view, needed again where one does. change: absolute;
-        relative: of the weight, None where that is 0; t: in units of scale, the layer's typical
-        one.
+        values: the output as the judge's view. at: the tap's place in the weight file; change:
+        absolute; relative: of the weight, None where that is 0; t: in units of scale, the layer's
+        typical one.
         """
         change, t = self._fit()
         scale = max(1.0, float(np.median(np.abs(t))) / NORMAL)
@@ -99,10 +98,8 @@ class Taps:
             x = self.conv.patches(self.judge.x, where)[tap]
             parts.append(np.stack([o, values[where][0, kernel] - o, x]))
         o, d, x = np.concatenate(parts, axis=1)
-        order = np.argsort(o, kind="stable")
-        d, x = (
-            a[order[np.diff(o[order], prepend=-np.inf) > SAME * np.abs(o).max()]] for a in (d, x)
-        )
+        distinct = apart(o)
+        d, x = d[distinct], x[distinct]
         with np.errstate(all="ignore"):
             return abs(float(_slopes(d @ x, x.sum(), x @ x, d.sum(), d @ d, len(d))[1]))
 

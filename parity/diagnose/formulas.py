@@ -1,0 +1,35 @@
+"""Every hypothesis about a layer: its kind's own, those of its input, and those of any layer."""
+
+from parity.kinds import Formula, general, spectrogram
+from parity.kinds.fitting import adjusted, permuted
+
+
+def registered(case):
+    """{name: Formula} for this layer, general ones last."""
+    of_input = spectrogram.VARIANTS if spectrogram.reads_one(case) else {}
+    return _formulas({**case.kind.variants(case), **of_input, **general.VARIANTS})
+
+
+def combined(case):
+    """{name: Formula} of what is asked where none of `registered` explains the layer."""
+    return _formulas(case.kind.combined(case))
+
+
+def anywhere():
+    """{name: Formula} of what is asked of any layer."""
+    return _formulas(general.VARIANTS)
+
+
+def _formulas(makers):
+    return {name: Formula(name, make) for name, make in makers.items()}
+
+
+def groups(kind, reshaped):
+    """Groups of fits to an output; where one explains it, the next is not asked.
+
+    reshaped: whether it is of another shape, or not finite.
+    """
+    if reshaped:
+        return (kind.by_shape,)
+    own = ((adjusted,),) if kind.fits is None else kind.fits
+    return kind.by_shape, (permuted,), *own

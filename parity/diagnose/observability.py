@@ -1,0 +1,119 @@
+"""What a layer could not show on this input: hypotheses whose effect stays below rounding."""
+
+import numpy as np
+
+from parity.diagnose.formulas import anywhere, registered
+from parity.kinds import layer_case
+from parity.numerics.structure import Regression
+from parity.numerics.witness import pieces
+
+FEW = 2  # channels that settle most hypotheses about a clean layer
+
+
+def undecidable(layer, params, keras, *, given, expected, actual=None):
+    """Which registered hypotheses this layer, on this input, could not show.
+
+    D = max|o_h - o|/B: below 1, with no structure that the regression would see, h can be neither
+    named nor refuted here.
+
+    Parameters
+    ----------
+    layer, params, keras : as `parity.kinds.layer_case` takes them.
+    given, expected : the original's input and output.
+    actual : the port's output, used for its rounding errors; the original's serve as well.
+
+    Returns
+    -------
+    {undecidable: [{name, D}], tested, form}.
+    """
+    case = layer_case(layer, params, given, keras)
+    unusable = actual is None or np.shape(actual) != np.shape(expected)
+    expected = np.asarray(expected)
+    found, tested, settled = [], 0, _decided_by_few(case)
+    with np.errstate(all="ignore"):
+        sampled = list(_sampled(case.witness))
+        for name, formula in registered(case).items():
+            judge = None if name in settled else formula.witness(case)
+            tested += judge is not None or name in settled
+            distance = judge and _hidden(case.witness, judge, sampled, expected)
+            if distance is not None:
+                found.append({"name": name, "D": distance})
+    values = expected if unusable else np.asarray(actual)
+    return {"undecidable": found, "tested": tested, "form": form(case, values)}
+
+
+def form(case, actual):
+    """Which form of the layer's formula an output shows, where its kind can tell."""
+    return case.kind.inspect(case, np.asarray(actual)) if case.kind.inspect else None
+
+
+def _sampled(original):
+    for where in pieces(original, 96):
+        block = original.block(where)
+        yield where, block.o.copy(), None if block.bound2 is None else block.bound2.copy()
+
+
+def _decided_by_few(case):
+    """Names of the hypotheses that a few channels alone can show, for kinds that treat each
+    channel by itself.
+    """
+    along = case.config.get("axis", 1) == 1 and case.x.ndim == 4 and case.x.shape[1] > 2 * FEW
+    if not case.kind.channelwise or not along:
+        return frozenset()
+    few = case.channels(slice(0, FEW))
+    # variants of parameters may take them from one channel to another
+    formulas = anywhere() if case.kind.parameters else registered(few)
+    with np.errstate(all="ignore"):
+        sampled = list(_sampled(few.witness))
+        judges = {name: formula.witness(few) for name, formula in formulas.items()}
+        return frozenset(
+            name for name, judge in judges.items() if judge and _shows(few.witness, judge, sampled)
+        )
+
+
+def _hidden(original, judge, sampled, expected):
+    """D where a hypothesis cannot be decided, else None. A lower bound of D on a few rows settles
+    most of them.
+    """
+    if judge is original:
+        return 0.0
+    if _shows(original, judge, sampled):
+        return None
+    most = original.most_distance(judge)
+    if most is not None and most < 1:
+        return most
+    return _whole_distance(original, judge, expected)
+
+
+def _shows(original, judge, sampled):
+    """Whether D reaches 1 among the sampled values, or the shape tells."""
+    if judge.shape != original.shape:
+        return True
+    return any(_ratio2(o, bound2, judge.block(where).o) >= 1 for where, o, bound2 in sampled)
+
+
+def _ratio2(o, bound2, other):
+    if bound2 is None:
+        return 0.0 if np.array_equal(other, o) else np.inf
+    return float((np.square(other - o) / bound2).max(initial=0.0))
+
+
+def _whole_distance(original, judge, expected):
+    """D over the whole layer; None where it reaches 1 or the regression would see the difference
+    through the rounding.
+    """
+    values, largest = expected.reshape(original.view), 0.0
+    regression = Regression(original) if original.limits else None
+    would_be = values.astype(np.float64) if regression else None
+    for where in original.blocks():
+        block = original.block(where)
+        other = judge.block(where).o
+        largest = max(largest, _ratio2(block.o, block.bound2, other))
+        if not largest < 1:
+            return None
+        if regression:
+            would_be[where] += other - block.o
+            regression.add(block, would_be[where] - block.o)
+    if regression and largest and regression.findings(would_be)["structured"]:
+        return None
+    return float(np.sqrt(largest))

@@ -1,0 +1,232 @@
+"""Tests every hypothesis about a layer that fails, and says which of them explain it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.compare.tally import Tally
+from parity.compare.verdict import OPERANDS, Q_MOST, RHO_MOST
+from parity.diagnose import failing
+from parity.diagnose.formulas import combined, groups, registered
+from parity.diagnose.observability import form, undecidable
+from parity.kinds import Formula, layer_case
+from parity.kinds.fitting import Seen
+from parity.numerics.regression import add_per_channel
+from parity.numerics.witness import Witness, has_whole_channels, pieces
+
+OPERAND_NAMES = tuple(
+    f"rounded as if by operands of {bits}"
+    for bits in ("11 bits (TF32 or float16)", "8 bits (bfloat16)")
+)
+POSITIONS_ENOUGH = 2**13  # per channel, to estimate theta and R2
+NOTHING_FOUND = {
+    "hypothesis": None,
+    "survivors": [],
+    "undecidable": [],
+    **dict.fromkeys(("estimate", "r2", "theta", "tested", "form")),
+}
+
+
+@dataclass
+class Survivor:
+    """A hypothesis that explains an output."""
+
+    name: str
+    judge: Witness
+    tally: Tally
+    estimate: dict | None
+    explains_any: bool
+
+    def record(self, best):
+        """What the report says of it: {name, rho, q, distance from the best survivor}."""
+        distance = 0.0 if self is best else _distance(self.judge, best.judge)
+        return {"name": self.name, "rho": self.tally.rho, "q": self.tally.q, "distance": distance}
+
+
+def cause(layer, params, keras, *, given, expected, actual, u_in=None):
+    """Why a layer that fails fails.
+
+    Parameters
+    ----------
+    layer, params, keras : as `parity.kinds.layer_case` takes them.
+    given, expected : the original's input and output, float32.
+    actual : the port's output on that input, of any shape, or the sentence it failed with.
+    u_in : of the measures, where the verdict is EXCESS ROUNDING: it reads the operands' precision
+        where no formula explains.
+
+    Returns
+    -------
+    {hypothesis, survivors, undecidable, estimate, r2, theta, tested, form}. hypothesis: None where
+    no tested one explains the output, or where the layer's own formula does. survivors: [{name,
+    rho, q, distance}], best first, distance: as of `_distance`. undecidable: as of
+    `observability.undecidable`. estimate: {what, value, se} or None. theta: {value, se}, how much
+    of the hypothesis' effect is seen (1 where it is true).
+    """
+    case = layer_case(layer, params, given, keras)
+    if isinstance(actual, str):
+        return _of_nothing(*failing.explaining(case, actual))
+    actual = np.asarray(actual)
+    with np.errstate(all="ignore"):
+        clean = explains(case.witness, actual)
+        survivors, tested = ([], 0) if clean else _survivors(case, actual)
+        found = NOTHING_FOUND | {
+            "hypothesis": None if clean else _operands(u_in),
+            "undecidable": undecidable(
+                layer, params, keras, given=given, expected=expected, actual=actual
+            )["undecidable"],
+            "tested": tested,
+        }
+        if survivors:
+            best = survivors[0]
+            found |= {
+                "hypothesis": best.name,
+                "survivors": [each.record(best) for each in survivors],
+                "estimate": best.estimate,
+            }
+            if best.judge.view == case.witness.view:
+                found |= _effect(case.witness, best.judge, actual)
+    return found | {"form": form(case, actual)}
+
+
+def _of_nothing(names, tested):
+    """What `cause` returns where there is no output: a hypothesis has no rho then."""
+    survivors = [{"name": name, **dict.fromkeys(("rho", "q", "distance"))} for name in names]
+    hypothesis = names[0] if names else None
+    return NOTHING_FOUND | {"hypothesis": hypothesis, "survivors": survivors, "tested": tested}
+
+
+def _distance(judge, best):
+    """Largest |o_h - o_best|/B_best over the rows that `explains` tries first: from 1 on, another
+    input could tell the two apart.
+
+    inf where nothing may round and something differs.
+    """
+    furthest = 0.0
+    for where in pieces(best):
+        block = best.block(where)
+        gap2, other = block.bound2, judge.block(where).o
+        if gap2 is None:
+            furthest = max(furthest, 0.0 if np.array_equal(other, block.o) else float("inf"))
+        else:
+            furthest = max(furthest, float((np.square(other - block.o) / gap2).max(initial=0.0)))
+    return float(np.sqrt(furthest))
+
+
+def verdict_of(verdict, found):
+    """The verdict with its cause's name, FORMULA(<name>); as it was where no formula was found to
+    explain the layer.
+    """
+    return f"FORMULA({found['hypothesis']})" if found and found["survivors"] else verdict
+
+
+def _operands(u_in):
+    """The operand precision that u_in reads, or None."""
+    ranges = zip(OPERAND_NAMES, OPERANDS, strict=True)
+    return next(
+        (name for name, (low, high) in ranges if u_in is not None and low <= u_in <= high), None
+    )
+
+
+def _survivors(case, actual):
+    """([Survivor] best first, how many hypotheses were tested). Fits are asked when no other
+    hypothesis explains the output.
+
+    Where q is the same in two digits nothing tells two formulas apart, and they stay in the order
+    of the tables.
+    """
+    seen = Seen(case, actual)
+    found, tested = _all_that_explain(case, registered(case), actual)
+    if not found:
+        found, more = _all_that_explain(case, combined(case), actual)
+        tested += more
+    reshaped = actual.shape != case.witness.shape or not np.isfinite(actual).all()
+    for group in groups(case.kind, reshaped):
+        for proposal in () if found else [each for fit in group for each in fit(seen)]:
+            tested += 1
+            judge = Formula(proposal.name, lambda _, made=proposal.made: made).witness(case)
+            _keep(found, proposal.name, judge, actual, *proposal[2:])
+    _add_stated(seen, found)
+    found.sort(key=lambda each: (each.explains_any, float(f"{each.tally.q:.2g}")))
+    return found, tested
+
+
+def _all_that_explain(case, formulas, actual):
+    found, tested = [], 0
+    for formula in formulas.values():
+        judge = formula.witness(case)
+        tested += judge is not None
+        _keep(found, formula.name, judge, actual)
+    return found, tested
+
+
+def _keep(found, name, judge, actual, estimate=None, explains_any=False):
+    tally = judge and explains(judge, actual)
+    if tally:
+        found.append(Survivor(name, judge, tally, estimate, explains_any))
+
+
+def explains(judge, actual):
+    """The Tally of an output that a hypothesis explains, else None. A few rows are tried first:
+    one element refutes.
+    """
+    if actual.shape != judge.shape:
+        return None
+    values = np.ascontiguousarray(actual).reshape(judge.view)
+    if not all(_within(judge.block(where), values[where]) for where in pieces(judge)):
+        return None
+    tally = Tally(judge, actual, structure=True)
+    for where in judge.blocks():
+        tally.add(judge.block(where))
+        if not tally.worst2 <= RHO_MOST:
+            return None
+    structured = tally.regression and tally.regression.findings(tally.values)["structured"]
+    return tally if tally.q <= Q_MOST and tally.finite and not structured else None
+
+
+def _within(block, values):
+    if block.bound2 is None:
+        return np.array_equal(values, block.o)
+    return bool((np.square(values - block.o) <= block.bound2).all())
+
+
+def _add_stated(seen, found):
+    """Give survivors whose names state a constant the one that the output says."""
+    wanting = {each.name: each for each in found if not each.estimate}
+    if seen.case.kind.stated and wanting:
+        for name, estimate in seen.case.kind.stated(seen, list(wanting)).items():
+            wanting[name].estimate = estimate
+
+
+def _effect(original, judge, actual):
+    """theta = sum w (p-o) d / sum w d^2 with d = o_h - o, w = 1/B^2, its error clustered by
+    channel, and R2 with theta = 1.
+    """
+    values, channels = np.ascontiguousarray(actual).reshape(judge.view), judge.view[1]
+    sums = with_d, d2, total, left = np.zeros((4, channels))
+    for where, cut in _some(original, channels):
+        block = original.block(where)
+        o, other = block.o[cut], judge.block(where).o[cut]
+        w = 1.0 if block.bound2 is None else block.weights[cut]
+        d, error = other - o, values[where][cut] - o
+        terms = (error * d, d * d, error * error, np.square(error - d))
+        add_per_channel(sums, where[1], (w * term for term in terms))
+    if not d2.sum() > 0:
+        return {}
+    theta = with_d.sum() / d2.sum()
+    se = np.sqrt(np.sum(np.square(with_d - theta * d2))) / d2.sum()
+    return {
+        "theta": {"value": float(theta), "se": float(se)},
+        "r2": float(1 - left.sum() / total.sum()),
+    }
+
+
+def _some(original, channels):
+    """(block, part of it) with about POSITIONS_ENOUGH positions per channel: every n-th block and
+    the last, where all have every channel.
+    """
+    wheres = list(original.blocks())
+    every = max(1, original.view[0] * original.view[2] // POSITIONS_ENOUGH)
+    if has_whole_channels(wheres, channels):
+        chosen = sorted({*range(0, len(wheres), every), len(wheres) - 1})
+        return [(wheres[at], np.s_[:]) for at in chosen]
+    return [(where, np.s_[:, :, ::every]) for where in wheres]

@@ -1,0 +1,193 @@
+"""What ports get wrong in a convolution: tables, and what is read off the output."""
+
+import itertools
+
+import numpy as np
+
+from parity.kinds.convolution.taps import Taps
+from parity.kinds.fitting import SUSPECTS_MOST, Proposal, Seen, channel_order, permutation_name
+from parity.kinds.general import bias_times, operands_rounded
+from parity.numerics.regression import Line
+
+
+def _kernels(change, applies=lambda w: True):
+    """Kernels (K, C, kh, kw) changed, where that applies to their shape."""
+    return lambda s: s.but(params={"W": change(s.params["W"])}) if applies(s.params["W"]) else None
+
+
+def _many(w):
+    return w.shape[1] > 1
+
+
+def _square(w):
+    return w.shape[2] == w.shape[3]
+
+
+def _padded(*mode, before=(1, 1), after=(1, 1)):
+    """Border mode 'same' with another padding: before and after in units of k//2."""
+
+    def make(s):
+        if s.config.get("border_mode") != "same":
+            return None
+        half = [k // 2 for k in s.params["W"].shape[2:]]
+        sides = [(b * h, a * h) for b, a, h in zip(before, after, half, strict=True)]
+        x = np.pad(s.x, [(0, 0), (0, 0), *sides], *mode)
+        return s.but(config={"border_mode": "valid"}, x=x)
+
+    return make
+
+
+def _border(mode):
+    return lambda s: (
+        s.but(config={"border_mode": mode}) if s.config.get("border_mode") != mode else None
+    )
+
+
+def _left_out(s):
+    """Kernels and bias zero."""
+    return s.but(params={key: 0 * value for key, value in s.params.items()})
+
+
+def _both(one, other):
+    """Two of these at once, the second on what the first made."""
+
+    def make(s):
+        changed = one(s)
+        return changed and other(changed)
+
+    return make
+
+
+def _bias_rolled(step):
+    return lambda s: (
+        s.but(params={"b": np.roll(s.params["b"], step)}) if s.config.get("bias", True) else None
+    )
+
+
+KERNELS = {
+    "kernels not flipped": _kernels(lambda w: w[:, :, ::-1, ::-1]),
+    "kernels not flipped along their rows": _kernels(lambda w: w[:, :, ::-1]),
+    "kernels not flipped along their columns": _kernels(lambda w: w[:, :, :, ::-1]),
+    "kernel rows and columns transposed": _kernels(lambda w: w.transpose(0, 1, 3, 2), _square),
+    "kernel rows and columns transposed, not flipped": _kernels(
+        lambda w: w.transpose(0, 1, 3, 2)[:, :, ::-1, ::-1], _square
+    ),
+    "input and output channels of the kernels transposed": _kernels(
+        lambda w: w.transpose(1, 0, 2, 3), lambda w: w.shape[0] == w.shape[1]
+    ),
+    "input channels in reversed order": _kernels(lambda w: w[:, ::-1], _many),
+    "input channels one off": _kernels(lambda w: np.roll(w, 1, axis=1), _many),
+    "input channels one off, the other way": _kernels(lambda w: np.roll(w, -1, axis=1), _many),
+}
+BIASES = {
+    "bias left out": bias_times(0),
+    "bias added twice": bias_times(2),
+    "biases one off": _bias_rolled(1),
+    "biases one off, the other way": _bias_rolled(-1),
+}
+# where the padding lies, in units of k//2: (before, after)
+SAME = ("", (1, 1))
+ROWS = [("one row too low", (0, 2)), ("one row too high", (2, 0))]
+COLUMNS = [("one column too late", (0, 2)), ("one column too early", (2, 0))]
+SHIFTED = {
+    f"padding {' and '.join(filter(None, (row, column)))}": _padded(
+        "constant", before=(up, left), after=(down, right)
+    )
+    for rows, columns in ((ROWS, [SAME]), ([SAME], COLUMNS), (ROWS, COLUMNS))
+    for (row, (up, down)), (column, (left, right)) in itertools.product(rows, columns)
+}
+VARIANTS = {
+    **KERNELS,
+    "no padding (border mode valid)": _border("valid"),
+    "padded (border mode same)": _border("same"),
+    **SHIFTED,
+    "padded with the edge's values": _padded("edge"),
+    "padded by reflection": _padded("reflect"),
+    "padded around the other side": _padded("wrap"),
+    **BIASES,
+    **operands_rounded(),
+}
+COMBINED = {
+    f"{one}, {other}": _both(first, second)
+    for (one, first), (other, second) in itertools.product(KERNELS.items(), BIASES.items())
+}
+
+
+def kernels_permuted(seen):
+    """A convolution's kernels in another order, while every bias stays where it is."""
+    order = channel_order(seen, without=seen.judge.conv.bias)
+    if order is not None:
+        name = f"{permutation_name(order, 'kernel')}, not their biases"
+        yield Proposal(name, seen.case.but(params={"W": seen.case.params["W"][order]}))
+
+
+def some_filters(seen):
+    """One filter, or a few, with kernels or bias as a hypothesis about all of them has it."""
+    case, touched = seen.case, seen.touched
+    if not 0 < len(touched) <= SUSPECTS_MOST or len(touched) == seen.judge.view[1]:
+        return
+    which = f"of filter{'s' * (len(touched) > 1)} {', '.join(map(str, touched))} only"
+    for name, make in {**VARIANTS, "left out": _left_out}.items():
+        variant = make(case)
+        if variant is not None and variant.x is case.x and variant.config == case.config:
+            mixed = {key: value.copy() for key, value in case.params.items()}
+            for key, value in mixed.items():
+                value[touched] = variant.params[key][touched]
+            yield Proposal(f"{name} ({which})", case.but(params=mixed))
+
+
+def one_tap(seen):
+    """One weight of one kernel changed, by as much as the residual says."""
+    found = _locate(seen) if len(seen.touched) <= 1 else None
+    if found:
+        kernels = seen.case.parameter("W").copy()
+        kernels[tuple(found["at"])] += found["value"]
+        places = zip(("filter", "channel", "row", "column"), found["at"], strict=True)
+        name = f"one tap off: {', '.join(f'{what} {at}' for what, at in places)}"
+        yield Proposal(name, seen.case.but(params={"W": kernels}), found)
+
+
+def locate_tap(case, actual):
+    """The kernel tap whose change best explains a convolution's residual, or None.
+
+    actual: the port's output on the case's input. Returns {what, at: [filter, channel, row, column]
+    as the weight file has it, value: the change, relative (None for a weight of 0), se, t}; t in
+    units of the layer's typical one (see Taps).
+    """
+    return _locate(Seen(case, actual))
+
+
+def _locate(seen):
+    judge, taps = seen.judge, Taps(seen.judge)
+    for where in judge.blocks():
+        block = judge.block(where)
+        taps.add(block, seen.values[where] - block.o)
+    found = taps.finding(seen.values)
+    if not found:
+        return None
+    change, se = _measured(seen, found["filter"], found["tap"])
+    weight = judge.conv.matrix[found["filter"], found["tap"]]
+    return {
+        "what": f"change of tap {found['at']} (filter, channel, row, column)",
+        "at": found["at"],
+        "value": change,
+        "relative": change / float(weight) if weight else None,
+        "se": se,
+        "t": found["t"],
+    }
+
+
+def _measured(seen, kernel, tap):
+    """(change of that weight, its standard error): weighted by 1/B^2, clustered by row."""
+    judge, rows = seen.judge, []
+    for where in judge.blocks():
+        block, x = judge.block(where), judge.conv.patches(judge.x, where)[tap].astype(np.float64)
+        d, w = (seen.values[where] - block.o)[0, kernel], block.weights[0, kernel]
+        starts = np.arange(0, len(x), judge.shape[3])  # a block holds whole rows or a piece of one
+        rows.append(np.add.reduceat([w, w * x, w * x * x, w * d, w * x * d], starts, axis=1))
+    w, wx, wxx, wd, wxd = sums = np.concatenate(rows, axis=1)
+    line = Line(*sums.sum(axis=1))
+    mean = line.wx / line.w
+    scores = wxd - mean * wd - line.offset * (wx - mean * w) - line.gain * (wxx - mean * wx)
+    error = np.sqrt(np.sum(scores**2)) * line.w / line.determinant
+    return float(line.gain), float(error)

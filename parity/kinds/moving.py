@@ -1,0 +1,185 @@
+"""Layers that only move values, and round nothing: padding, reshaping, permuting, dropout."""
+
+import itertools
+
+import numpy as np
+
+from parity.kinds.api import ANY, IMAGE, LayerKind
+from parity.kinds.fitting import Proposal, estimate
+from parity.kinds.spectrogram import fitted
+from parity.numerics.witness import Mapped, Moves
+
+
+def _zero_padding(config, x):
+    rows, columns = config["padding"]
+    return np.pad(x, ((0, 0), (0, 0), (rows, rows), (columns, columns)))
+
+
+def _same(config, x):
+    return x
+
+
+def _padding(values, before=1, after=1):
+    """The same amount, filled otherwise or distributed otherwise over the two sides."""
+
+    def make(s):
+        sides = [(before * p, after * p) for p in s.config["padding"]]
+        return Moves(np.pad(s.x, ((0, 0), (0, 0), *sides), **values))
+
+    return make
+
+
+PADDINGS = {
+    "padded at the end only": _padding({"mode": "constant"}, 0, 2),
+    "padded at the start only": _padding({"mode": "constant"}, 2, 0),
+    "padded with the edge's values": _padding({"mode": "edge"}),
+    "padded by reflection": _padding({"mode": "reflect"}),
+    "padded with ones": _padding({"constant_values": 1.0}),
+    "rows and columns of the padding swapped": lambda s: s.but(
+        config={"padding": s.config["padding"][::-1]}
+    ),
+}
+
+
+def padding_by_shape(seen):
+    """Other amounts, sides or values: where the input lies in the output and what is around it are
+    read from the output.
+    """
+    x, actual = seen.case.x, seen.actual
+    place = _place(x, actual)
+    if place is None:
+        return
+    lengths = zip(place, actual.shape[2:], x.shape[2:], strict=True)
+    sides = [(start, whole - start - size) for start, whole, size in lengths]
+    ring = np.ones(actual.shape, bool)
+    ring[:, :, place[0] :, place[1] :][:, :, : x.shape[2], : x.shape[3]] = False
+    value = actual[ring].flat[0] if ring.any() else actual.dtype.type(0)
+    own = sides == [(p, p) for p in seen.case.config["padding"]]
+    words = ("" if own else _amount(sides), f"padded with {value:g}" if value else "")
+    padded = Moves(np.pad(x, ((0, 0), (0, 0), *sides), constant_values=value))
+    yield Proposal(", ".join(filter(None, words)) or "padded", padded)
+
+
+def _place(x, actual):
+    """(row, column) of the output at which the input lies, or None."""
+    if actual.ndim != 4 or x.ndim != 4 or actual.shape[:2] != x.shape[:2] or not x.size:
+        return None
+    lengths = zip(actual.shape[2:], x.shape[2:], strict=True)
+    middle = x.shape[2] // 2
+    for row, column in itertools.product(*(range(whole - size + 1) for whole, size in lengths)):
+        there = actual[0, 0, row + middle, column : column + x.shape[3]]
+        if np.array_equal(there, x[0, 0, middle]):
+            return row, column
+    return None
+
+
+def _amount(sides):
+    before, after = zip(*sides, strict=True)
+    return f"padding {before}" if before == after else f"padding {before} before and {after} after"
+
+
+def _permuted(order):
+    def make(s):
+        own = tuple(s.config["dims"])
+        return Moves(s.x.transpose(0, *order)) if s.x.ndim == 4 and order != own else None
+
+    return make
+
+
+PERMUTATIONS = {f"dims {order}": _permuted(order) for order in itertools.permutations((1, 2, 3))}
+
+
+def _fortran(x, shape):
+    return np.stack([clip.ravel(order="F") for clip in x]).reshape(shape)
+
+
+def _channels_last(x, shape):
+    return np.moveaxis(x, 1, -1).reshape(shape)
+
+
+def _reshaped(change):
+    """Another order of the values, in the shape that the layer gives."""
+    return lambda s: Moves(change(s.x, (len(s.x), *s.config.get("target_shape", (-1,)))))
+
+
+RESHAPES = {
+    "last axis slowest (Fortran order)": _reshaped(_fortran),
+    "channels last": _reshaped(_channels_last),
+    "batch in reversed order": lambda s: (
+        _reshaped(lambda x, shape: x[::-1].reshape(shape))(s) if len(s.x) > 1 else None
+    ),
+}
+
+
+def target(seen):
+    """The same values in another shape, in one of three orders."""
+    x, shape = seen.case.x, seen.actual.shape
+    if shape == seen.judge.shape or seen.actual.size != x.size or len(seen.actual) != len(x):
+        return
+    name = f"target shape {shape[1:]}"
+    yield Proposal(name, Moves(x.reshape(shape)))
+    yield Proposal(f"{name}, last axis slowest (Fortran order)", Moves(_fortran(x, shape)))
+    if x.ndim > 2:
+        yield Proposal(f"{name}, channels last", Moves(_channels_last(x, shape)))
+
+
+def dropout_on(seen):
+    """Dropout left on: every value is 0 or x/(1 - p); which are 0 is read from the output."""
+    x, keep = seen.case.x, 1 - float(seen.case.config["p"])
+    dropped = seen.actual == 0
+    if dropped.shape == x.shape and keep and (dropped & (x != 0)).any():
+        x = np.where(dropped, 0, x)
+        error = np.sqrt(keep * (1 - keep) / dropped.size)
+        zeroed = estimate("share of values zeroed", np.mean(dropped), error)
+        yield Proposal("dropout left on", Mapped(x, lambda x: x / keep), zeroed)
+        yield Proposal("values zeroed at random", Moves(x))
+
+
+def _padding_affine(case):
+    """y = s x + 0, s being 1 where values are and 0 where zeros are filled in."""
+    x, ones = case.x, np.ones_like(case.x)
+    return *(_zero_padding(case.config, a) for a in (x, ones)), np.zeros(1, x.dtype)
+
+
+INPUT = LayerKind("InputLayer", {"sparse": (False,)}, move=_same, passes_on=True)
+ZERO_PADDING = LayerKind(
+    "ZeroPadding2D",
+    {**IMAGE, "padding": ANY},
+    move=_zero_padding,
+    variants=lambda case: PADDINGS,
+    fits=((fitted,),),
+    by_shape=(padding_by_shape,),
+    affine=_padding_affine,
+)
+DROPOUT = LayerKind(
+    "Dropout",
+    {"p": ANY},
+    move=_same,
+    variants=lambda case: {
+        "values scaled by 1 - p": lambda s: Mapped(s.x, lambda x: x * (1 - s.config["p"]))
+    },
+    fits=((dropout_on,),),
+    channelwise=True,
+    passes_on=True,
+    beside_activation=True,
+)
+FLATTEN = LayerKind(
+    "Flatten",
+    {},
+    move=lambda config, x: x.reshape(len(x), -1),
+    variants=lambda case: RESHAPES,
+    by_shape=(target,),
+)
+PERMUTE = LayerKind(
+    "Permute",
+    {"dims": ANY},
+    move=lambda config, x: x.transpose(0, *config["dims"]),
+    variants=lambda case: PERMUTATIONS,
+)
+RESHAPE = LayerKind(
+    "Reshape",
+    {"target_shape": ANY},
+    move=lambda config, x: x.reshape(len(x), *config["target_shape"]),
+    variants=lambda case: RESHAPES,
+    by_shape=(target,),
+)

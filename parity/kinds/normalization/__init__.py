@@ -1,0 +1,65 @@
+"""Batch normalisation."""
+
+import math
+
+from parity.kinds.api import ANY, TRAINING_ONLY, LayerKind
+from parity.kinds.fitting import adjusted
+from parity.kinds.normalization.batches import made_up
+from parity.kinds.normalization.eps import other_eps, stated
+from parity.kinds.normalization.formula import PARAMETERS, Normalized, formula, propagate
+from parity.kinds.normalization.variants import combined, variants
+from parity.kinds.pooling import pooled_instead
+from parity.kinds.spectrogram import fitted
+
+__all__ = ["BATCH_NORMALIZATION"]
+
+
+def _reference(case):
+    return Normalized(case, formula(case))
+
+
+def _affine(case):
+    """y = s x + t, s and t in the input's shape but for axes of 1."""
+    scale, mean, beta, _ = formula(case)
+    axis, ranks = int(case.config["axis"]), case.x.ndim
+    shape = [-1 if at == axis % ranks else 1 for at in range(ranks)]
+    return case.x, scale.reshape(shape), (beta - scale * mean).reshape(shape)
+
+
+def _refusals(case):
+    """Along an axis with another size than the parameters': told by a parameter's shape, or by how
+    the input was folded.
+    """
+    features, shape = len(case.params["gamma"]), case.x.shape
+    for axis in range(1, len(shape)):
+        if shape[axis] != features:
+            yield (
+                f"along axis {axis}",
+                lambda clashes, shapes, axis=axis: any(
+                    _along(one, shape, axis, features) for one in shapes
+                ),
+            )
+
+
+def _along(told, shape, axis, features):
+    whole = tuple(features if at == axis else 1 for at in range(len(shape)))
+    inner = math.prod(shape[axis + 1 :])
+    return told == whole or (len(told) == 2 and told[1] == inner > 1 and told[0] <= shape[axis])
+
+
+BATCH_NORMALIZATION = LayerKind(
+    "BatchNormalization",
+    {**TRAINING_ONLY, "epsilon": ANY, "mode": (0, 2), "axis": ANY},
+    reference=_reference,
+    parameters=PARAMETERS,
+    variants=variants,
+    combined=combined,
+    fits=((fitted,), (other_eps, adjusted, made_up)),
+    by_shape=(pooled_instead,),
+    refusals=_refusals,
+    propagate=propagate,
+    affine=_affine,
+    stated=stated,
+    channelwise=True,
+    beside_activation=True,
+)

@@ -1,0 +1,261 @@
+"""Batch normalisation: Keras's dialects, its formula, and how far float32 may stray from it.
+
+Whatever the dialect, the layer is scale (x - mean) + beta with scale = gamma/spread, one of each a
+channel. Sources: Keras's normalization.py and backend/theano_backend.py of each version.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.numerics.regression import per_channel
+from parity.numerics.rounding import FLUSHED, SPREAD, Scratch, U, as_channels, blocks, tail_factor
+from parity.numerics.witness import Block, Limits, Witness
+
+PARAMETERS = ("gamma", "beta", "running_mean", "running_std")
+BATCH_MODE = 2  # of Keras's setting `mode`: the batch's own statistics, also when testing
+
+# 1/spread of a stored or measured value s: Keras's dialects, then what ports made of them.
+SPREADS = {
+    "1/(s + eps)": lambda s, eps: 1 / (s + eps),
+    "1/(sqrt(s) + eps)": lambda s, eps: 1 / (np.sqrt(s) + eps),
+    "1/sqrt(s + eps)": lambda s, eps: 1 / np.sqrt(s + eps),
+    "1/sqrt(s^2 + eps)": lambda s, eps: 1 / np.sqrt(s * s + eps),
+    "1/(sqrt(s + eps) + eps)": lambda s, eps: 1 / (np.sqrt(s + eps) + eps),
+    "1/(sqrt(s^2 + eps) + eps)": lambda s, eps: 1 / (np.sqrt(s * s + eps) + eps),
+}
+# Since which Keras: the formula of a stored `running_std`, and that of a batch's variance. 1.0.4 to
+# 1.0.6 store a standard deviation, and add eps twice in mode 2.
+DIALECTS = (
+    ((1, 0, 4), "1/(s + eps)", "1/(sqrt(s + eps) + eps)"),
+    ((1, 0, 7), "1/(sqrt(s) + eps)", "1/(sqrt(s) + eps)"),
+    ((1, 0, 8), "1/sqrt(s + eps)", "1/sqrt(s + eps)"),
+)
+LAST_KNOWN = (1, 2, 2)
+ALIKE = 1e-12  # of their terms: nearer float64 values are the same
+
+
+def dialect(keras):
+    """Names in SPREADS of 1/spread under that Keras: of the stored value, of a batch variance."""
+    version = tuple(map(int, keras.split("."))) if re.fullmatch(r"\d+(\.\d+)+", keras) else ()
+    if not DIALECTS[0][0] <= version <= LAST_KNOWN:
+        raise CannotRun(
+            f"Keras {keras}: its batch normalisation is unknown here; known are 1.0.4 to 1.2.2"
+        )
+    return [row for row in DIALECTS if row[0] <= version][-1][1:]
+
+
+def uses_batch(case):
+    """Whether the layer normalises by its batch's own statistics."""
+    return case.config["mode"] == BATCH_MODE
+
+
+def epsilon(case):
+    """The layer's eps."""
+    return float(case.config["epsilon"])
+
+
+def channel_axis(case):
+    """The axis it normalises along, counted from the front."""
+    return int(case.config["axis"]) % case.x.ndim
+
+
+def view(case):
+    """The input as (before, C, after) around that axis."""
+
+    def find():
+        shape = as_channels(case.x.shape, channel_axis(case))
+        return np.ascontiguousarray(case.x).reshape(shape)
+
+    return case.fact("view", find)
+
+
+def batch(case):
+    """Mean, biased variance and mean magnitude of the input per channel, float64, (C,) each."""
+    return case.fact("batch", lambda: batch_statistics(view(case)))
+
+
+def batch_statistics(x):
+    """The same of x (before, C, after), in two passes."""
+    count, scratch = x.shape[0] * x.shape[2], Scratch()
+    total, magnitude, variance = np.zeros((3, x.shape[1]))
+    for where in blocks(x.shape):
+        wide = _wide(x[where], scratch)
+        total[where[1]] += per_channel(wide)
+        magnitude[where[1]] += per_channel(np.abs(wide, out=wide))
+    mean = total / count
+    for where in blocks(x.shape):
+        wide = _wide(x[where], scratch)
+        wide -= mean[where[1], None]
+        variance[where[1]] += per_channel(wide, wide)
+    return mean, variance / count, magnitude / count
+
+
+def _wide(part, scratch):
+    wide = scratch.take("wide", part.shape)
+    np.copyto(wide, part)
+    return wide
+
+
+class Affine(NamedTuple):
+    """scale (x - mean) + beta, (C,) each; measured: whether float32 measured mean and scale."""
+
+    scale: np.ndarray
+    mean: np.ndarray
+    beta: np.ndarray
+    measured: bool
+
+
+def formula(case):
+    """The layer's own Affine. ValueError where the parameters have another length."""
+    channels = view(case).shape[1]
+    for suffix in PARAMETERS:
+        if case.parameter(suffix).shape != (channels,):
+            raise ValueError(
+                f"{suffix} of shape {case.params[suffix].shape} on {channels} channels"
+            )
+    mean, s = batch(case)[:2] if uses_batch(case) else map(case.parameter, PARAMETERS[2:])
+    spread = SPREADS[dialect(case.keras)[uses_batch(case)]]
+    scale = case.parameter("gamma") * spread(s, epsilon(case))
+    return Affine(scale, mean, case.parameter("beta"), uses_batch(case))
+
+
+class Normalized(Witness):
+    """Any order of operations: B = u(4|s|(|x|+|mu|) + 2|beta| + |y|), s = gamma/spread.
+
+    With measured statistics also |s| bm + |y - beta| bv/(2(v+eps)), with |y|+|beta| for |y - beta|:
+    what float32 may do to a mean and a variance over N values in blocks of about sqrt(N); a float64
+    accumulator, Theano's, stays far below. sigma adds up the variances of what either order rounds,
+    each (0.425 u)^2 of its square: three roundings of s and two of s(x - mu), s x, three of s mu,
+    two of beta, and y. B/7 was too small on real traces (q 1.6): the roundings of s are the same in
+    a whole channel and do not average out. Nor does the last addition, which rounds beta alike onto
+    the grid of a whole binade of y, by up to u|y|: an offset is no finding below one sigma, which
+    is no less than that.
+    """
+
+    def __init__(self, case, affine):
+        super().__init__(case.x.shape, channel_axis(case))
+        self.axis_name = "channel" if self.axis == 1 else "time frame"
+        self.x = view(case)
+        scale, mean, beta = (row[:, None] for row in affine[:3])
+        self.scale, self.shift = scale, beta - scale * mean
+        errors = self._statistics_errors(case, mean) if affine.measured else 4 * (0 * mean,)
+        of_mean, of_spread, sigma_mean, sigma_spread = errors
+        self.per_x, self.per_y = 4 * U * np.abs(scale), U + of_spread
+        product, shift, moved = np.abs(scale * mean), np.abs(beta), np.abs(scale) * of_mean
+        self.constant = U * (4 * product + 2 * shift) + moved + shift * of_spread + FLUSHED
+        gain, offset = 6 * U + of_spread, 3 * U * (product + shift) + moved
+        self.limits = Limits(gain.ravel(), offset.ravel(), beta.ravel(), 1.0)
+        self.variance = self._variance(mean, beta, np.square(sigma_mean), np.square(sigma_spread))
+
+    def _variance(self, mean, beta, of_mean, of_spread):
+        """sigma squared as the coefficients of x^2, x and 1, each (C, 1)."""
+        rounding2, scale2 = (SPREAD * U) ** 2, np.square(self.scale)
+        centred = 5 * rounding2 + of_spread  # of (s(x - mu))^2
+        return (
+            scale2 * (centred + 2 * rounding2),
+            2 * rounding2 * self.scale * self.shift - 2 * scale2 * mean * centred,
+            scale2 * (np.square(mean) * (centred + 3 * rounding2) + of_mean)
+            + rounding2 * (2 * np.square(beta) + np.square(self.shift))
+            + FLUSHED**2,
+        )
+
+    def _statistics_errors(self, case, mean):
+        """Errors of the batch mean and, relative, of the batch spread: worst of each, sigma of
+        each, (C, 1).
+        """
+        variance, size = (row[:, None] for row in batch(case)[1:])
+        count = self.view[0] * self.view[2]
+        additions = 2 * np.sqrt(count)  # in a row, in blocked and row-wise float32 sums
+        reduced = tail_factor(np.prod(self.shape)) * np.sqrt(additions)
+        of_mean = U * (reduced * size + np.abs(mean))
+        of_variance = U * variance * (reduced + 3) + of_mean**2
+        sigma = SPREAD * U * np.sqrt(additions / 3)  # a random walk over one-sign partial sums
+        twice = 2 * (variance + max(epsilon(case), 1e-12))  # d ln spread = d variance/twice
+        return of_mean, of_variance / twice, sigma * size, sigma * (variance / twice)
+
+    def _with_input(self, where):
+        x = self.x[where]
+        wide = self.scratch.take("x", x.shape)
+        np.copyto(wide, x)
+        o = np.multiply(wide, self.scale[where[1]], out=self.scratch.take("o", x.shape))
+        o += self.shift[where[1]]
+        return wide, o
+
+    def value(self, where):
+        return self._with_input(where)[1]
+
+    def block(self, where):
+        (x, o), channel = self._with_input(where), where[1]
+        quadratic, linear, constant = self.variance
+        sigma2 = np.multiply(x, quadratic[channel], out=self.scratch.take("sigma2", x.shape))
+        sigma2 += linear[channel]
+        sigma2 *= x
+        sigma2 += constant[channel]
+        bound = np.abs(x, out=x)
+        bound *= self.per_x[channel]
+        bound += self.constant[channel]
+        size = np.abs(o, out=self.scratch.take("size", x.shape))
+        size *= self.per_y[channel]
+        bound += size
+        return Block(where, o, np.square(bound, out=bound), sigma2)
+
+    def most_distance(self, other):
+        """No element of another witness lies farther off than this, in units of this one's bound;
+        None where unknown.
+
+        y - y' = (s - s')(x - mu) + (beta - y'(mu)), and B = 4u|s|(|x| + |mu|) + v|y| + ... >= (4u +
+        v)|s||x - mu| + what is left of the constant without v|beta|. Below 1, neither a gain nor an
+        offset reaches what the regression asks for.
+        """
+        alike = isinstance(other, Normalized) and self.view == other.view
+        if not alike or not np.may_share_memory(self.x, other.x):  # another input
+            return None
+        scale, beta = self.scale, self.limits.centre[:, None]
+        if not scale.all():
+            return None
+        centre = (beta - self.shift) / scale  # mu, as shift = beta - s mu
+        of_scale = np.abs(scale - other.scale) / (np.abs(scale) * (4 * U + self.per_y))
+        at_centre = np.abs(other.shift + other.scale * centre - beta)
+        at_centre[at_centre < ALIKE * (np.abs(scale * centre) + np.abs(beta))] = 0
+        left = self.constant - 4 * U * np.abs(scale * centre) - self.per_y * np.abs(beta)
+        return float((of_scale + at_centre / np.maximum(left, FLUSHED / 2)).max())
+
+
+def propagate(case, d):
+    """s' (a + d - m') - s (a - m) = s' d + (s' - s) a + (s m - s' m'): statistics and scale of a +
+    d, primed, and of a.
+    """
+    axis = channel_axis(case)
+    a, out = view(case), d.reshape(as_channels(d.shape, axis))
+    scale, mean, *_ = formula(case)
+    slope, tilt, shift = scale, 0 * scale, 0 * scale
+    if uses_batch(case):
+        of_mean, of_variance = _statistics_change(a, out, mean)
+        spread = SPREADS[dialect(case.keras)[1]](batch(case)[1] + of_variance, epsilon(case))
+        slope = case.parameter("gamma") * spread
+        tilt = slope - scale
+        shift = -tilt * mean - slope * of_mean
+    slope, tilt, shift = (p.astype(np.float32)[:, None] for p in (slope, tilt, shift))
+    for where in Witness(d.shape, axis).blocks():
+        part, channel = out[where], where[1]
+        part *= slope[channel]
+        if uses_batch(case):
+            part += tilt[channel] * a[where] + shift[channel]
+    return d
+
+
+def _statistics_change(a, d, mean):
+    """How mean and (biased) variance per channel of a (before, C, after) change with d: both (C,),
+    float64.
+    """
+    count = a.shape[0] * a.shape[2]
+    of_mean = sum(part.sum(axis=-1, dtype=np.float64) for part in d) / count
+    of_variance = np.zeros(len(mean))
+    for clip, channel in np.ndindex(a.shape[:2]):
+        change = d[clip, channel] - of_mean[channel]  # float64, as the mean is
+        centred = a[clip, channel] - mean[channel]
+        of_variance[channel] += 2 * (centred @ change) + change @ change
+    return of_mean, of_variance / count

@@ -1,0 +1,158 @@
+"""Pooling: the windows, maximum pooling, and what ports get wrong in either."""
+
+import itertools
+
+import numpy as np
+
+from parity.kinds.api import ANY, IMAGE, LayerKind
+from parity.kinds.fitting import Proposal
+from parity.numerics.rounding import BLOCK, FLUSHED, WORST_TO_SIGMA, U
+from parity.numerics.witness import Moves, Whole
+
+POOLS_MOST = 8  # rows or columns of a window
+
+
+def geometry(config):
+    """(size, strides) of the windows, (rows, columns) each."""
+    return config["pool_size"], config.get("strides") or config["pool_size"]
+
+
+def windows(config, x):
+    """Per element of a window: what it holds in every window, (..., rows, columns), a view of x."""
+    size, strides = geometry(config)
+    axes = []
+    for n, k, stride in zip(x.shape[-2:], size, strides, strict=True):
+        last = (n - k) // stride * stride
+        axes.append([slice(tap, tap + last + 1, stride) for tap in range(k)])
+    return [x[..., rows, columns] for rows, columns in itertools.product(*axes)]
+
+
+def pooled_shape(x, size, strides):
+    """The shape of x, (B, C, rows, columns), after pooling without a border."""
+    image = zip(x.shape[2:], size, strides, strict=True)
+    return (*x.shape[:2], *((n - k) // stride + 1 for n, k, stride in image))
+
+
+def max_pool(config, x):
+    """Floor max-pooling over the last two axes, in x's own dtype: a maximum rounds nothing."""
+    size, strides = geometry(config)
+    for only in ((1, 0), (0, 1)):  # first over rows, then over columns
+        sides = (
+            [n if at else 1 for n, at in zip(side, only, strict=True)] for side in (size, strides)
+        )
+        first, *rest = windows(dict(zip(("pool_size", "strides"), sides, strict=True)), x)
+        x = first.copy()
+        for tap in rest:
+            np.maximum(x, tap, out=x)
+    return x
+
+
+def average(config, x):
+    """The mean of each window, a Witness; any order of its float32 sum errs by less than the number
+    of terms times u sum|x|.
+    """
+    taps = [tap.astype(np.float64) for tap in windows(config, x)]
+    bound2 = np.square(U * sum(np.abs(tap) for tap in taps) + FLUSHED)
+    return Whole(1, sum(taps) / len(taps), bound2, bound2 / WORST_TO_SIGMA**2, bound2)
+
+
+def _propagate(case, d):
+    """max((a - m) + d) over a window whose maximum in a is m: where a + d is largest, |a - m| is no
+    more than deviations are.
+    """
+    recorded = max_pool(case.config, case.x)
+    out = np.full(recorded.shape, -np.inf, np.float32)
+    a, d, m, flat = (t.reshape(-1, *t.shape[2:]) for t in (case.x, d, recorded, out))
+    many = max(1, 2 * BLOCK // a[0].size)
+    for first in range(0, len(a), many):
+        part = slice(first, first + many)
+        pairs = zip(windows(case.config, a[part]), windows(case.config, d[part]), strict=True)
+        for of_a, of_d in pairs:
+            near = of_a - m[part]
+            near += of_d
+            np.maximum(flat[part], near, out=flat[part])
+    return out
+
+
+def _padded(s, sides, cut=(0, 0)):
+    """Input rows and columns cut off at the start, and as if no values were added beyond."""
+    x = s.x[:, :, cut[0] :, cut[1] :]
+    return s.but(x=np.pad(x, ((0, 0), (0, 0), *sides), constant_values=-np.inf))
+
+
+def _cover_all(s):
+    """Chainer's default: a last window that is not full counts."""
+    size, strides = geometry(s.config)
+    short = [-(n - k) % stride for n, k, stride in zip(s.x.shape[2:], size, strides, strict=True)]
+    return _padded(s, [(0, n) for n in short]) if any(short) else s
+
+
+def _moved(rows, columns):
+    return lambda s: _padded(s, ((0, rows), (0, columns)), cut=(rows, columns))
+
+
+def _strides(change):
+    def make(s):
+        sides = zip(*geometry(s.config), strict=True)
+        return s.but(config={"strides": [max(1, change(k, stride)) for k, stride in sides]})
+
+    return make
+
+
+def _transposed(s):
+    size, strides = geometry(s.config)
+    if size[0] == size[1] and strides[0] == strides[1]:
+        return None
+    return s.but(config={"pool_size": size[::-1], "strides": strides[::-1]})
+
+
+GEOMETRY = {
+    "stride 1": _strides(lambda size, stride: 1),
+    "stride one less": _strides(lambda size, stride: stride - 1),
+    "stride one more": _strides(lambda size, stride: stride + 1),
+    "pool size and stride transposed": _transposed,
+    "windows start one row late": _moved(1, 0),
+    "windows start one column late": _moved(0, 1),
+}
+VARIANTS = {
+    "last windows that are not full count (cover_all)": _cover_all,
+    "average instead of maximum": lambda s: average(s.config, s.x),
+    "minimum instead of maximum": lambda s: Moves(np.minimum.reduce(windows(s.config, s.x))),
+    **GEOMETRY,
+}
+
+
+def by_shape(seen):
+    """Windows of another size, next to each other or with the original's stride."""
+    size, strides = (tuple(side) for side in geometry(seen.case.config))
+    for other in itertools.product(range(1, POOLS_MOST + 1), repeat=2):
+        for apart in dict.fromkeys((other, strides)):
+            shape = pooled_shape(seen.case.x, other, apart)
+            if (other, apart) != (size, strides) and shape == seen.actual.shape:
+                name = f"pool size {other}" + ("" if apart == other else f", stride {apart}")
+                config = {"pool_size": list(other), "strides": list(apart)}
+                yield Proposal(name, seen.case.but(config=config))
+
+
+def pooled_instead(seen):
+    """Maximum pooling where this layer is: a wrong layer order that the shape shows."""
+    x, shape = seen.case.x, seen.actual.shape
+    if len(shape) != 4 or x.ndim != 4 or not all(shape) or shape == x.shape:
+        return
+    size = [n // m for n, m in zip(x.shape[2:], shape[2:], strict=True)]
+    if all(size) and pooled_shape(x, size, size) == shape:
+        pooled = Moves(max_pool({"pool_size": size}, x))
+        yield Proposal("wrong layer order: maximum pooling in its place", pooled)
+
+
+SETTINGS = {**IMAGE, "pool_size": ANY, "strides": ANY, "border_mode": ("valid",)}
+MAX_POOLING = LayerKind(
+    "MaxPooling2D",
+    SETTINGS,
+    move=max_pool,
+    variants=lambda case: VARIANTS,
+    by_shape=(by_shape,),
+    propagate=_propagate,
+    channelwise=True,
+    beside_activation=True,
+)
