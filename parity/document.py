@@ -34,8 +34,8 @@ def document(models, *, environment, command, port, selection=None):
 
 
 def model_verdict(record):
-    """DRIFTS where a compared cell, the oracle check or the end of the chain fails; INCOMPLETE
-    where cells are missing.
+    """DRIFTS where a compared cell, the oracle check, the end of the chain or what users call
+    fails; INCOMPLETE where cells are missing, or the call could not be judged.
     """
     words = {
         layer[mode]["verdict"] for layer in record["layers"] for mode in ("isolated", "chained")
@@ -44,7 +44,10 @@ def model_verdict(record):
         return DRIFTS
     if not words or verdict.NOT_COMPARED in words:
         return INCOMPLETE
-    return HOLDS if record["final"]["holds"] and record["oracle_truth"]["ratio"] <= 1 else DRIFTS
+    call = record["whole_call"] or {"holds": True}
+    if not (record["final"]["holds"] and record["oracle_truth"]["ratio"] <= 1):
+        return DRIFTS
+    return {True: HOLDS, None: INCOMPLETE, False: DRIFTS}[call["holds"]]
 
 
 def worst_cell(record):

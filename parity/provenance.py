@@ -4,21 +4,21 @@ names.
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 import parity
 
 
-def environment(threads):
-    """The run's surroundings as the JSON wants them. `threads`: BLAS threads of each comparing
-    process.
+def environment(threads, versions):
+    """The run's surroundings as the JSON wants them. threads : BLAS threads of each comparing
+    process; versions : of what the port computes with, {name: version}.
     """
     return {
         "parity": parity.__version__,
         "python": platform.python_version(),
         "numpy": version("numpy"),
-        "chainer": _version("chainer"),
+        **versions,
         "blas": _blas(),
         "threads": threads,
         "os": platform.platform(),
@@ -29,13 +29,6 @@ def environment(threads):
 def threads_per_worker(workers):
     """BLAS threads each of `workers` side-by-side processes may use."""
     return max(1, len(os.sched_getaffinity(0)) // workers)
-
-
-def _version(name):
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _blas():

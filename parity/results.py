@@ -399,6 +399,18 @@ class Final:
 
 
 @dataclass
+class WholeCall:
+    """What users call, against the composition of the layers. port_reference: its scores' largest
+    difference from the original's; holds: judged by the end's allowance, null without one.
+    """
+
+    bitwise_equal: bool
+    port_reference: Size
+    holds: bool | None
+    message: str | None
+
+
+@dataclass
 class OracleTruth:
     """The oracle against the original in float64: the worst layer, of the agreement asked for."""
 
@@ -536,6 +548,7 @@ class Model:
     batch_size: Positive
     first_divergence: str | None
     final: Final
+    whole_call: Later[WholeCall | None]
     oracle_truth: OracleTruth
     identity: Later[Any]
     layers: list[Layer]
@@ -550,12 +563,14 @@ class Model:
 
 @dataclass
 class Environment:
-    """With what a run was made. threads: BLAS threads of each comparing process."""
+    """With what a run was made; the port's own versions stand beside them by name. threads: BLAS
+    threads of each comparing process.
+    """
 
+    rules: ClassVar[Any] = {"additionalProperties": {"type": "string"}}
     parity: str | None
     python: str | None
     numpy: str | None
-    chainer: str | None
     blas: str | None
     threads: Positive | None
     os: str | None

@@ -2,28 +2,23 @@
 parity.json's document.
 """
 
-import multiprocessing
-import os
-import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 
 from parity.attribution.tags import tag_tables
 from parity.compare import verdict
 from parity.compare.case import compare_case
+from parity.compare.whole import whole_call
 from parity.document import document, model_verdict, worst_cell
-from parity.errors import CannotRun
 from parity.identity import identity
 from parity.ports import OURS, load
 from parity.provenance import environment, threads_per_worker
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
+from parity.workers import side_by_side
 
-KEEP_PAGES = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**33),
-}  # glibc: reuse freed arrays, a tenth less time
+# glibc: reuse freed arrays, a tenth less time
+KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33)}
 
 
 def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, explain=True):
@@ -40,16 +35,20 @@ def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, 
     traces = stacks.traces(
         {case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress
     )
-    found = _compare_all(
-        cases, traces, workers, progress, port=port, layers=layers, explain=explain
-    )
+    jobs = {case: (case, traces[case], port, layers, explain) for case in cases}
+    found = {}
+    with closing(side_by_side(_compare_one, jobs, workers, **KEEP_PAGES)) as done:
+        for case, record in done:
+            found[case] = record
+            if progress:
+                progress.done(case.model.name, "compared")
     models = [
-        model_record(case, heard[case.model.name], traces[case], found[case.model.name])
-        for case in cases
+        model_record(case, heard[case.model.name], traces[case], found[case]) for case in cases
     ]
+    versions = models[0]["identity"]["stack"]["harness"]
     return document(
         models,
-        environment=environment(threads_per_worker(min(workers, len(cases)))),
+        environment=environment(threads_per_worker(min(workers, len(cases))), versions),
         command=command,
         port=port,
         selection=list(layers) if layers else None,
@@ -73,6 +72,7 @@ def model_record(case, clips, lanes, found):
         "batch_size": len(clips.names),
         "first_divergence": found["first_divergence"],
         "final": found["final"],
+        "whole_call": found["whole_call"],
         "oracle_truth": found["oracle_truth"],
         "identity": found["identity"],
         "layers": found["layers"],
@@ -101,46 +101,12 @@ def _rounding_only(found):
     )
 
 
-def _compare_all(cases, traces, workers, progress, **how):
-    """Each case in a process of its own, `workers` side by side; the largest first, so that the
-    cores end together.
-    """
-    workers = min(workers, len(cases))
-    os.environ.update(
-        {"OPENBLAS_NUM_THREADS": str(threads_per_worker(workers)), **KEEP_PAGES}
-    )  # read by the children as they start
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=context,
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
-        jobs = {pool.submit(_compare_one, case, traces[case], **how): case for case in cases}
-        try:
-            return dict(_collect(jobs, progress))
-        except (
-            BaseException
-        ):  # Ctrl-C or a model that cannot be compared: the others are not waited for
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
-
-
-def _collect(jobs, progress):
-    for job in as_completed(jobs):
-        name = jobs[job].model.name
-        try:
-            yield name, job.result()
-        except BrokenProcessPool as error:
-            raise CannotRun(
-                f"{name}: the comparing process died, most likely for want of memory; try WORKERS=1"
-            ) from error
-        if progress:
-            progress.done(name, "compared")
-
-
-def _compare_one(case, lanes, *, port, layers, explain):
-    found = compare_case(case, lanes, load(port, case), layers=layers, explain=explain)
+def _compare_one(case, lanes, port, layers, explain):
+    port_itself = load(port, case)
+    found = compare_case(case, lanes, port_itself, layers=layers, explain=explain)
     with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
-        return {**found, "identity": identity(case, trace, port)}
+        return {
+            **found,
+            "whole_call": whole_call(port_itself, trace, found),
+            "identity": identity(case, trace, port),
+        }

@@ -89,7 +89,7 @@ def _in_the_chain(trace, port, name, inputs, isolated):
 
 def _handed_on(name, chained, expected):
     """What the next layers read: the recorded array itself where the port gave the same bits."""
-    if chained is None or (expected is not None and _same_bits(chained.actual, expected)):
+    if chained is None or (expected is not None and same_bits(chained.actual, expected)):
         return expected
     if chained.actual is not None:
         return chained.actual
@@ -118,7 +118,8 @@ def _is_chain(trace):
     return len(trace.layers[first].inbound) == 1 and inbound == [[name] for name in names[:-1]]
 
 
-def _same_bits(actual, expected):
+def same_bits(actual: np.ndarray | None, expected: np.ndarray) -> bool:
+    """Whether two arrays are one to the last bit; a port that gave nothing is no match."""
     return (
         actual is not None
         and actual.shape == expected.shape

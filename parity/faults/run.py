@@ -19,6 +19,7 @@ from parity.faults import criteria, table
 from parity.faults.table import Fault
 from parity.faults.trial import BELOW, NO_END, SEVERAL, heard, measured, sound_of, tried
 from parity.files import sha256_of
+from parity.port.proof import VERSIONS
 from parity.provenance import environment, threads_per_worker
 from parity.recording import stacks
 from parity.recording.clips import read_clips
@@ -116,7 +117,7 @@ def run(
         data="seeded" if any(case.data == "seeded" for case in there.values()) else "real",
         selection=selection,
         command=command,
-        environment=environment(threads_per_worker(workers)),
+        environment=environment(threads_per_worker(workers), VERSIONS),
     )
     for key in keys.values() if selection else [entry.path.stem for entry in kept.entries()]:
         kept.path(key).unlink(missing_ok=True)

@@ -5,11 +5,7 @@ convolution.
 model; `examine_all` makes the document that `parity microscope` writes.
 """
 
-import multiprocessing
-import os
-import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from functools import partial
 
 from parity.compare.walk import network_order
@@ -23,6 +19,7 @@ from parity.recording import stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
 from parity.studies.microscope import batch_normalization, convolution, gru, stock, training
+from parity.workers import side_by_side
 
 FORMAT = 1
 TRAINED = ("keras106", "keras110")  # stacks whose train phase is looked into
@@ -71,7 +68,7 @@ def _quick_gru(layer, params, given, expected, port):
         return {"message": str(why)}
 
 
-def examine(case, trace, tick=lambda stage, share: None, port=OURS):
+def examine(case, trace, tick=None, port=OURS):
     """Everything about one model's layers: {name, data, gru, batch_normalization, convolution,
     clean, worth}.
 
@@ -86,7 +83,8 @@ def examine(case, trace, tick=lambda stage, share: None, port=OURS):
     """
     from parity.port import inside
     from parity.port import stock as port_stock
-    from parity.port.models import MODELS
+
+    tick = tick or (lambda stage, share: None)
 
     asked = case.model.name, case.weights, stacks.STACKS[case.model.stack].keras
     replacements, params, found = (
@@ -113,7 +111,7 @@ def examine(case, trace, tick=lambda stage, share: None, port=OURS):
                 for layer in layers
                 if layer.kind == kind
             }
-        return found | _worth(reference, checked, replacements, MODELS[case.model.name].tags, tick)
+        return found | _worth(reference, checked, replacements, case.model.tags, tick)
 
 
 class _Checked(Replaced):
@@ -218,6 +216,8 @@ def examine_all(cases, *, port=OURS, workers=2, command="", progress=None):
     models, side by side.
     Raises CannotRun as `examine` does.
     """
+    from parity.port.proof import VERSIONS
+
     traces = stacks.traces(
         {case: read_clips(case.clips).batch for case in cases},
         lanes=("reference",),
@@ -235,7 +235,7 @@ def examine_all(cases, *, port=OURS, workers=2, command="", progress=None):
         "data": "seeded" if any(case.data == "seeded" for case in cases) else "real",
         "created": now(),
         "command": command,
-        "environment": environment(threads_per_worker(workers)),
+        "environment": environment(threads_per_worker(workers), VERSIONS),
         "port": port,
         "models": models,
         "train_phase": train_phase(TRAINED, progress) if port == OURS else [],
@@ -246,43 +246,20 @@ def _one_by_one(paths, port, progress):
     found = []
     for case, path in paths.items():
         name = case.model.name
-        tick = (
-            (lambda stage, share, name=name: progress.update(name, stage, share))
-            if progress
-            else (lambda stage, share: None)
-        )
+        tick = progress and partial(progress.update, name)
         found.append(examine(case, path, tick, port))
         _say_done(case, progress)
     return found
 
 
 def _side_by_side(paths, port, workers, progress):
-    """Each model in a process of its own; Ctrl-C and a model that cannot be examined end the
-    others.
-    """
-    os.environ["OPENBLAS_NUM_THREADS"] = str(
-        threads_per_worker(workers)
-    )  # read by the children when they load NumPy
-    with ProcessPoolExecutor(
-        workers,
-        multiprocessing.get_context("spawn"),
-        signal.signal,
-        (signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
-        jobs = {pool.submit(examine, case, path, port=port): case for case, path in paths.items()}
-        try:
-            for job in as_completed(jobs):
-                job.result()
-                _say_done(jobs[job], progress)
-        except BrokenProcessPool as error:
-            raise CannotRun(
-                "a process died, most likely for want of memory; try --workers 1"
-            ) from error
-        except BaseException:
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
-        return [job.result() for job in jobs]
+    """Each model in a process of its own, in the order of `paths`."""
+    jobs, found = {case: (case, path, None, port) for case, path in paths.items()}, {}
+    with closing(side_by_side(examine, jobs, workers, "try --workers 1")) as done:
+        for case, record in done:
+            found[case] = record
+            _say_done(case, progress)
+    return [found[case] for case in paths]
 
 
 def _say_done(case, progress):

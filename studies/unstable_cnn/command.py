@@ -70,6 +70,7 @@ def _investigate(chosen, models, clips, output):
     from parity import progress
     from parity.document import to_json
     from parity.files import atomic_write
+    from parity.port.proof import VERSIONS
     from parity.provenance import environment, threads_per_worker
     from parity.reports import investigation as drawn
     from parity.reports import publish
@@ -84,7 +85,7 @@ def _investigate(chosen, models, clips, output):
     found = document(
         questions,
         data=asked.data,
-        environment=environment(threads_per_worker(1)),
+        environment=environment(threads_per_worker(1), VERSIONS),
         clips=list(asked.clips),
         left_out=left_out,
         command=shlex.join(["parity", *sys.argv[1:]]),

@@ -2,10 +2,8 @@
 to that release, proved against each.
 """
 
-import multiprocessing
-import signal
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from parity.ports import OURS, load
 from parity.recording import stacks
 from parity.recording.trace import array_sha256, open_trace
 from parity.studies.unstable_cnn import kept, runs, stored
+from parity.workers import side_by_side
 
 LANE = "reference"  # without Theano's optimizer, as in a parity run
 WORKERS = 2
@@ -59,20 +58,9 @@ def _on(case, stack):
 
 def _judge_all(traces):
     """{stack name: record} from {stack name: (case, path of its trace)}, WORKERS side by side."""
-    with ProcessPoolExecutor(
-        WORKERS,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
-        try:
-            return dict(
-                zip(traces, pool.map(judged, *zip(*traces.values(), strict=True)), strict=True)
-            )
-        except BaseException:  # Ctrl-C: the others are not waited for
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
+    with closing(side_by_side(judged, traces, WORKERS)) as done:
+        found = dict(done)
+    return {name: found[name] for name in traces}
 
 
 def judged(case, path, port=OURS):

@@ -17,8 +17,13 @@ def layer(name, isolated="ROUNDING", chained="ROUNDING", rho=0.5):
     return record
 
 
-def model(*layers, holds=True, ratio=0.5):
-    return {"layers": list(layers), "final": {"holds": holds}, "oracle_truth": {"ratio": ratio}}
+def model(*layers, holds=True, ratio=0.5, call=None):
+    return {
+        "layers": list(layers),
+        "final": {"holds": holds},
+        "oracle_truth": {"ratio": ratio},
+        "whole_call": call,
+    }
 
 
 @pytest.mark.parametrize(
@@ -37,6 +42,9 @@ def model(*layers, holds=True, ratio=0.5):
         (model(layer("a"), holds=False), "DRIFTS"),
         (model(layer("a"), ratio=1.01), "DRIFTS"),
         (model(layer("a"), ratio=float("nan")), "DRIFTS"),
+        (model(layer("a"), call={"holds": True}), "HOLDS"),
+        (model(layer("a"), call={"holds": False}), "DRIFTS"),
+        (model(layer("a"), call={"holds": None}), "INCOMPLETE"),
     ],
 )
 def test_a_model_holds_only_when_everything_does(record, expected):

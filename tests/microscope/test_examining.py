@@ -92,10 +92,9 @@ def net(monkeypatch):
         (parity.port.stock, "replacements", replacements),
     ):
         monkeypatch.setattr(module, name, lambda *_, value=value: value)
-    monkeypatch.setitem(parity.port.models.MODELS, "CRNN", SimpleNamespace(tags=NAMES))
     weights = Weights("none.h5")
     vars(weights)["params"] = params  # as if it had been read
-    return Case(MODELS["CRNN"], weights, (), "seeded")
+    return Case(MODELS["CRNN"]._replace(tags=NAMES), weights, (), "seeded")
 
 
 def test_every_part_is_examined(net):
@@ -238,12 +237,12 @@ def test_another_port_shows_states_and_outputs_only(net, monkeypatch):
 
 def test_models_are_examined_side_by_side_in_their_own_order(monkeypatch):
     monkeypatch.setattr(
-        examining, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers)
+        "parity.workers.ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers)
     )
     monkeypatch.setattr(
         examining,
         "examine",
-        lambda case, path, port: {"name": case.model.name, "path": path, "port": port},
+        lambda case, path, tick, port: {"name": case.model.name, "path": path, "port": port},
     )
     two = {Case(MODELS[name], Weights(None), (), "real"): name.lower() for name in ("CRNN", "CNN")}
     assert examining._side_by_side(two, "a:b", 2, None) == [

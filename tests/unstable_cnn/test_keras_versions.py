@@ -142,7 +142,7 @@ def test_live_recordings_outlive_an_edit_of_what_judges_them(tmp_path, monkeypat
         return {key: cache.add(key, path) for key, path in paths.items()}
 
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(versions.stacks.recording, "record_all", record_all)
+    monkeypatch.setattr(versions.stacks.scheduler, "record_all", record_all)
     monkeypatch.setattr(
         versions,
         "_judge_all",
