@@ -13,6 +13,7 @@ from parity.attribution.shares import Paths, Plain, attribute
 from parity.compare.measure import mismatch
 from parity.compare.walk import network_order
 from parity.kinds import activation, costs
+from parity.kinds.activation import POINTWISE
 from parity.numerics.closeness import closeness
 from parity.numerics.montecarlo import Samples, deviation, sample_counts
 from parity.numerics.rounding import tail_factor
@@ -147,27 +148,28 @@ class Explanation:
             said = ask("the port's logits", self.port.logits, *side.inputs, optional=True)
         if said.actual is None:
             self.note = said.fault or NO_LOGITS
-        else:
-            self.note = mismatch(said.actual, at_logits.expected) or (
-                None if said is side else _not_of_its_scores(said.actual, side.actual)
-            )
+            return None
+        self.note = mismatch(said.actual, at_logits.expected) or None
+        if not self.note and said is not side:
+            name = step.layer.config["activation"]
+            self.note = _not_of_its_scores(name, said.actual, side.actual)
         return None if self.note else said.actual
 
 
-def _not_of_its_scores(logits, scores):
+def _not_of_its_scores(activation, logits, scores):
     """Why a port's logits cannot stand for its scores, or None; NaN stands for nothing."""
     sums = logits.astype(np.float64)
-    exact = activation.sigmoid(sums)
+    exact = POINTWISE[activation].value(sums)
     if scores.shape == sums.shape:
         gap = np.abs(exact - scores)
-        if (gap <= activation.sigmoid_rounding(sums, exact)).all():
+        if (gap <= POINTWISE[activation].own(sums, exact)).all():
             return None
         away = f"up to {gap.max():.2g} away from"
     else:
         away = "of another shape than"
     return (
-        f"the port's scores are {away} the sigmoid of what it gives as its logits, so the drift "
-        "is attributed in the scores"
+        f"the port's scores are {away} the {activation} of what it gives as its logits, so the "
+        "drift is attributed in the scores"
     )
 
 

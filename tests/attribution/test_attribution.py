@@ -248,10 +248,11 @@ def test_logits_that_raise_leave_the_scores():
     assert found["space"] == "scores" and "out of luck" in found["message"] and found["attribution"]
 
 
-def test_logits_that_are_not_what_the_scores_come_from_are_not_trusted():
+@pytest.mark.parametrize(("factor", "offset"), [(0.99, 0), (1, 8 * 2.0**-24)])
+def test_logits_that_are_not_what_the_scores_come_from_are_not_trusted(factor, offset):
     port = steps(PARAMS, seed=5)
     honest = port["output"]
-    port["output"] = lambda x: honest(x) * np.float32(0.99)
+    port["output"] = lambda x: honest(x) * np.float32(factor) + np.float32(offset)
     port["output"].logits = honest.logits
     found = explain(port)
     assert (

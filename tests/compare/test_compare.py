@@ -124,7 +124,10 @@ def test_the_same_network_holds(recorded):
         == {"pool1": "EXACT", "flatten_1": "EXACT", "output": "EXACT"}
         == verdicts(found, "chained")
     )
-    assert found["first_divergence"] is None and model_verdict({**found, "whole_call": None}) == "HOLDS"
+    assert (
+        found["first_divergence"] is None
+        and model_verdict({**found, "whole_call": None}) == "HOLDS"
+    )
     assert found["final"]["port_reference"] == 0 and found["final"]["holds"]
 
 
@@ -133,7 +136,10 @@ def test_one_rounding_error_is_rounding(recorded):
     found = compare_case(
         case, lanes, {**steps, "output": lambda x: steps["output"](x) * np.float32(1 + 2 * U)}
     )
-    assert verdicts(found)["output"] == "ROUNDING" and model_verdict({**found, "whole_call": None}) == "HOLDS"
+    assert (
+        verdicts(found)["output"] == "ROUNDING"
+        and model_verdict({**found, "whole_call": None}) == "HOLDS"
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +169,10 @@ def test_a_wrong_layer_is_blamed_alone(recorded, layer, step, isolated, chained)
     assert [
         name for name, word in verdicts(found).items() if word not in ("EXACT", "ROUNDING")
     ] == [layer]
-    assert found["first_divergence"] == layer and model_verdict({**found, "whole_call": None}) == "DRIFTS"
+    assert (
+        found["first_divergence"] == layer
+        and model_verdict({**found, "whole_call": None}) == "DRIFTS"
+    )
     assert verdicts(found, "chained")["output"] not in ("EXACT", "ROUNDING")
 
 
@@ -179,13 +188,18 @@ def test_a_missing_layer_is_not_compared_and_named(recorded):
         verdicts(found)["output"] == "EXACT"
         and verdicts(found, "chained")["output"] == "NOT COMPARED"
     )
-    assert model_verdict({**found, "whole_call": None}) == "INCOMPLETE" and not found["final"]["holds"]
+    assert (
+        model_verdict({**found, "whole_call": None}) == "INCOMPLETE" and not found["final"]["holds"]
+    )
 
 
 def test_an_extra_layer_of_the_port_is_listed_and_not_green(recorded):
     case, lanes, steps = recorded
     found = compare_case(case, lanes, {**steps, "softmax_1": lambda x: x})
-    assert found["layers"][-1]["name"] == "softmax_1" and model_verdict({**found, "whole_call": None}) == "INCOMPLETE"
+    assert (
+        found["layers"][-1]["name"] == "softmax_1"
+        and model_verdict({**found, "whole_call": None}) == "INCOMPLETE"
+    )
     assert (
         found["layers"][-1]["isolated"]["message"]
         == "the original and the declared list have no layer softmax_1"
@@ -196,7 +210,10 @@ def test_a_declared_layer_the_original_lost_is_listed_and_not_green(recorded):
     case, lanes, steps = recorded
     grown = case._replace(model=MODEL._replace(layers=(*MODEL.layers, "dropout1")))
     found = compare_case(grown, lanes, steps)
-    assert verdicts(found)["dropout1"] == "NOT COMPARED" and model_verdict({**found, "whole_call": None}) == "INCOMPLETE"
+    assert (
+        verdicts(found)["dropout1"] == "NOT COMPARED"
+        and model_verdict({**found, "whole_call": None}) == "INCOMPLETE"
+    )
 
 
 def test_a_reordered_port_is_not_green(recorded):

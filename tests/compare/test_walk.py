@@ -107,3 +107,54 @@ def test_steps_in_another_order_break_the_chain_where_they_part():
 @pytest.mark.parametrize("extra", ["unknown", "input_2"])
 def test_a_step_only_the_port_has_does_not_disturb_the_others(extra):
     assert all(step.chained.fault is None for step in taken({extra: lambda x: x, **STEPS}).values())
+
+
+class Graph(Recorded):
+    """Two branches of one input that are merged, and the input again beside what they make."""
+
+    def __init__(self):
+        x = np.array([[1.5, -2.0]], np.float32)
+        both = {"double": 2 * x, "half": x / 2, "merge": 2.5 * x, "beside": 5 * x}
+        self.outputs = {"input_1": x, **both}
+        inbound = {
+            "double": ["input_1"],
+            "half": ["input_1"],
+            "merge": ["double", "half"],
+            "beside": ["double", "double", "input_1"],
+        }
+        self.layers = {"input_1": Layer("input_1", "InputLayer", [])} | {
+            name: Layer(name, "Lambda", sources) for name, sources in inbound.items()
+        }
+
+
+BRANCHES = {
+    "half": lambda x: x / np.float32(2),
+    "double": lambda x: 2 * x,
+    "merge": lambda a, b: a + b,
+    "beside": lambda a, b, c: a + b + c,
+}
+
+
+def test_a_graph_is_followed_along_what_each_layer_reads():
+    steps = {step.layer.name: step for step in walk(Graph(), Callables(BRANCHES))}
+    assert [len(step.inputs) for step in steps.values()] == [1, 1, 2, 3]
+    for mode in ("isolated", "chained"):
+        answers = {name: getattr(step, mode) for name, step in steps.items()}
+        assert all(answer.fault is None for answer in answers.values()), "no chain, no one order"
+        assert all(np.array_equal(answers[name].actual, steps[name].expected) for name in steps)
+
+
+def test_a_broken_branch_breaks_only_what_reads_it():
+    port = Callables({**BRANCHES, "half": lambda x: 1 // 0})
+    steps = {step.layer.name: step for step in walk(Graph(), port)}
+    assert "chain broke at half" in steps["merge"].chained.fault
+    assert steps["beside"].chained.fault is None
+    assert all(steps[name].isolated.fault is None for name in ("double", "merge", "beside"))
+
+
+def test_a_chain_alone_reads_nothing_but_the_input():
+    graph = Graph()
+    graph.outputs = {"input_1": graph.outputs["input_1"]}
+    steps = {step.layer.name: step for step in walk(graph, Callables(BRANCHES), ("chained",))}
+    assert steps["beside"].chained.actual.tolist() == [[7.5, -10.0]]
+    assert steps["beside"].isolated is None and steps["beside"].expected is None

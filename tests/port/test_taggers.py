@@ -197,3 +197,13 @@ def test_chainers_own_serializer_keeps_a_tagger(tmp_path, keras_file):
     for (name, a), (_, b) in zip(written.namedparams(), read.namedparams(), strict=True):
         np.testing.assert_array_equal(a.array, b.array, err_msg=name)
     np.testing.assert_array_equal(written.bn1.running_std, read.bn1.running_std)
+
+
+def test_the_ports_object_keeps_its_tagger_when_weights_change(keras_file):
+    port = proof.steps("CRNN", keras_file("CRNN"))
+    x, bias = np.ones((1, 32), np.float32), np.full(10, 9, np.float32)
+    before = port.logits(x)
+    changed = port.with_weights("preds", {"b": bias})
+    np.testing.assert_array_equal(port.logits(x), before)
+    assert (changed.logits(x) > 5).all() and not (before > 5).any()
+    assert port.versions == {"chainer": chainer.__version__}
