@@ -4,14 +4,14 @@ possible, excluded or undecidable.
 
 from typing import NamedTuple
 
-from parity.reports import figures, heatmap, small_charts
-from parity.reports.verdicts import MODES, meaning, passes
+from markupsafe import Markup
 
-definitions, gradient = small_charts.definitions, heatmap.legend  # what all cards of a page share
-UNEXPLAINED = "no formula tested explains it"
+from parity.reports import Record, figures, small_charts
+from parity.reports.message import cause_in_brief
+from parity.reports.verdicts import MODES
+
 APART = "another input could tell it from the first"
 CAUSE_MOST = 120  # letters of a cause in a table
-EFFECTS = ("gain", "offset")
 # layers of a model whose pictures are on the page: with those of 200 it would be too large to open
 # at once
 PICTURED = 60
@@ -20,133 +20,72 @@ PICTURED = 60
 class Picture(NamedTuple):
     """Something to look at: markup, and a caption as text."""
 
-    markup: str
+    markup: Markup
     caption: str
 
 
-def pictures(model, layer):
-    """The Pictures of a layer's evidence: the spread of its residuals, then each channel's gain
-    and offset; [] where there are none.
-    """
+def pictures(model: Record, layer: Record) -> list[Picture]:
+    """The spread of a layer's residuals, then each channel's gain and offset, as far as known."""
     found, name = layer.get("evidence") or {}, f"{model['name']} / {layer['name']}"
-    spread = small_charts.spread(
-        found.get("residuals"), f"{name}: shares of error / sigma, logarithmic"
-    )
-    channels = (
-        [_of_channels(name, found["channels"], effect) for effect in EFFECTS]
-        if found.get("channels")
-        else []
-    )
-    return [
-        picture for picture in (Picture(spread, spread_caption(layer)), *channels) if picture.markup
-    ]
+    residuals, channels = found.get("residuals"), found.get("channels")
+    label = f"{name}: shares of error / sigma, logarithmic"
+    drawn = [Picture(small_charts.spread(residuals, label), spread_caption(residuals))]
+    if channels:
+        drawn += [_of_channels(name, channels, effect) for effect in small_charts.EFFECTS]
+    return [picture for picture in drawn if picture.markup]
 
 
-def spread_caption(layer):
+def spread_caption(residuals: Record | None) -> str:
     """How much of the spread lies outside the picture, and what was counted."""
-    residuals = (layer.get("evidence") or {}).get("residuals")
     if not residuals:
         return ""
     counted = next(filter(None, residuals.values()))
-    looks = "" if residuals["port"] is None else "port filled, original dashed, "
-    beyond = [
-        f"{_who(side, residuals)} {count} of {of}"
+    both = residuals["port"] is None
+    looks = "" if both else "port filled, original dashed, "
+    beyond = ", ".join(
+        f"{'port and original' if both else side} {count} of {of}"
         for side, (count, of) in small_charts.tails(residuals).items()
-    ]
+    )
     part = f"; one element in {counted['every']} was counted" if counted["every"] > 1 else ""
     certain = f"; {counted['certain']} more may not differ at all" if counted["certain"] else ""
     return (
-        f"Distance from the oracle in expected errors: {looks}a normal distribution "
-        f"dotted. Beyond 5: {', '.join(beyond)}"
-        f"{part}{certain}."
+        f"Distance from the oracle in expected errors: {looks}a normal distribution dotted. "
+        f"Beyond 5: {beyond}{part}{certain}."
     )
 
 
-def _who(side, residuals):
-    return "port and original" if residuals["port"] is None else side
-
-
-def _of_channels(name, channels, effect):
-    axis, every, shares = (
-        channels["axis"],
-        channels["every"],
-        small_charts.channel_shares(channels, effect),
-    )
+def _of_channels(name: str, channels: Record, effect: str) -> Picture:
+    axis, every = channels["axis"], channels["every"]
+    shares = small_charts.channel_shares(channels, effect)
     label = f"{name}: {effect} of each {axis} as a share of what rounding may do"
     strongest = max(range(len(shares)), key=lambda at: abs(shares[at]))
-    at = strongest * every
-    which = (
-        f"{axis} {at}"
-        if every == 1
-        else f"{axis}s {at} to {at + every - 1}; the strongest of every {every}"
-    )
-    most = figures.allowance(abs(shares[strongest]))
+    at, last = strongest * every, (strongest + 1) * every - 1
+    group = f"{axis}s {at} to {last}; the strongest of every {every}"
     return Picture(
         small_charts.channels(shares, channels["count"], axis, label),
-        f"Shared {effect} of each {axis}, of what rounding may do: at most {most}, {which}.",
+        f"Shared {effect} of each {axis}, of what rounding may do: at most "
+        f"{figures.allowance(abs(shares[strongest]))}, {group if every > 1 else f'{axis} {at}'}.",
     )
 
 
-def heat_map(model, layer):
-    """{source, width, height, alternative, caption, least, largest} of the layer's map, or None."""
-    found = (layer.get("evidence") or {}).get("map")
-    if not found:
-        return None
-    width, height = heatmap.size(found)
-    return {
-        "source": heatmap.image(found),
-        "width": width,
-        "height": height,
-        "alternative": f"{model['name']} / {layer['name']}: {heatmap.alternative(layer, found)}",
-        "caption": _map_caption(layer, found),
-        "least": figures.drift(found["least"]),
-        "largest": figures.drift(found["largest"]),
-    }
-
-
-def _map_caption(layer, found):
-    across, up = heatmap.axes(layer)
-    over = "clips and channels" if len(layer["shape"]) > 3 else "clips"
-    blocks = [
-        figures.counted(size, axis) for size, axis in zip(found["block"], (up, across), strict=True)
-    ]
-    place = (
-        f"at each {up} and {across}"
-        if found["block"] == [1, 1]
-        else f"in blocks of {' by '.join(blocks)}"
-    )
-    return (
-        f"|port − original|, {found['mode']}, largest over {over} {place}; {up} 0 is below; "
-        "empty where nothing differs."
-    )
-
-
-def survivors(layer):
-    """Every hypothesis that explains the layer, best first, as text."""
+def survivors(layer: Record) -> list[str]:
+    """Every hypothesis that explains the layer, best first."""
     return [_survivor(each) for each in (layer["cause"] or {}).get("survivors", ())]
 
 
-def _survivor(each):
+def _survivor(each: Record | str) -> str:
     if isinstance(each, str):
         return each
-    apart = figures.number(each.get("distance"))
-    told = (
-        f", {figures.allowance(apart)} of the allowance from the first"
-        if apart and apart <= 1
-        else f", {APART}"
-        if apart
-        else ""
-    )
-    return (
-        f"{each['name']} (rho {figures.ratio(each.get('rho'))}, q "
-        f"{figures.ratio(each.get('q'))}{told})"
-    )
+    apart, told = figures.number(each.get("distance")), ""
+    if apart:
+        near = f"{figures.allowance(apart)} of the allowance from the first"
+        told = f", {near if apart <= 1 else APART}"
+    rho, q = figures.ratio(each.get("rho")), figures.ratio(each.get("q"))
+    return f"{each['name']} (rho {rho}, q {q}{told})"
 
 
-def undecidable(layer):
-    """Every hypothesis that this layer on this input could not have shown, with the largest effect
-    it would have had, as text.
-    """
+def undecidable(layer: Record) -> list[str]:
+    """Every hypothesis that this input could not have shown, with the effect it would have had."""
     found = (layer["cause"] or {}).get("undecidable") or layer.get("undecidable") or ()
     return [
         each
@@ -156,25 +95,20 @@ def undecidable(layer):
     ]
 
 
-def forms(layer):
-    """Which form of an ELU's exponential each side ran, read from the lattice its outputs stand
-    on; "" where nothing shows it.
-    """
+def forms(layer: Record) -> str:
+    """Which form of an ELU's exponential each side ran, by the lattice its outputs stand on."""
+    sides = {side: (layer.get("form") or {}).get(side) for side in ("port", "original")}
     found = [
-        (
-            f"{side} {form['formula'] or 'either'} ({figures.percent(form['lattice_share'])} "
-            "on the lattice of exp(x) − 1)"
-        )
-        for side in ("port", "original")
-        if isinstance(form := (layer.get("form") or {}).get(side), dict)
+        f"{side} {form['formula'] or 'either'} ({figures.percent(form['lattice_share'])} on the "
+        "lattice of exp(x) − 1)"
+        for side, form in sides.items()
+        if isinstance(form, dict)
     ]
     return f"form of the exponential: {'; '.join(found)}" if found else ""
 
 
-def estimate(layer):
-    """What a parameter would have to be, fitted on the output alone; "" where nothing was
-    fitted.
-    """
+def estimate(layer: Record) -> str:
+    """What a parameter would have to be, fitted on the output alone."""
     found = (layer["cause"] or {}).get("estimate")
     if not isinstance(found, dict) or "value" not in found:
         return ""
@@ -182,41 +116,13 @@ def estimate(layer):
     return f"{found.get('what', 'estimate')} {figures.drift(found['value'])}{error}"
 
 
-def causes(model):
-    """{(layer, mode): why that cell does not hold, in a few words}; a chained cell says what the
+def causes(model: Record) -> dict[tuple[str, str], str]:
+    """{(layer, mode): why that cell does not hold, in brief}; a chained cell says only what the
     isolated one does not.
     """
     found = {}
     for layer in model["layers"]:
-        words = [_cause(model, layer, mode) for mode in MODES]
-        found |= {
-            (layer["name"], mode): why
-            for at, (mode, why) in enumerate(zip(MODES, words, strict=True))
-            if why not in ("", *words[:at])
-        }
-    return found
-
-
-def _cause(model, layer, mode):
-    cell, found = layer[mode], layer["cause"] or {}
-    if passes(cell["verdict"]):
-        return ""
-    if cell["verdict"] == "INHERITED":
-        return f"from {model['first_divergence'] or 'an earlier layer'}"
-    if found.get("hypothesis"):
-        more = len(found.get("survivors") or ()) - 1
-        return found["hypothesis"] + (f" (or {more} more)" if more > 0 else "")
-    unnamed = (
-        UNEXPLAINED
-        if cell["verdict"] in ("FORMULA(unnamed)", "GROSS")
-        else meaning(cell["verdict"])
-    )
-    return figures.short(cell.get("message") or cell.get("fault") or unnamed, CAUSE_MOST)
-
-
-def is_open(layer):
-    """Whether a card stands open: where its layer fails by its own fault."""
-    return any(
-        not passes(layer[mode]["verdict"]) and layer[mode]["verdict"] != "INHERITED"
-        for mode in MODES
-    )
+        isolated, chained = (cause_in_brief(model, layer, mode, CAUSE_MOST) for mode in MODES)
+        found[layer["name"], "isolated"] = isolated
+        found[layer["name"], "chained"] = chained if chained != isolated else ""
+    return {cell: why for cell, why in found.items() if why}

@@ -4,31 +4,24 @@ investigation found.
 
 from pathlib import Path
 
-from parity.reports import faults, investigation, microscope
+from parity.reports import Record
+from parity.reports.document import Kind
+from parity.reports.faults import FAULTS
+from parity.reports.investigation import INVESTIGATION
 
-# name in the templates -> the file's kind and its reader
-COMPANIONS = {
-    "microscope": (microscope.MICROSCOPE, microscope.read),
-    "faults": (faults.FAULTS, faults.read),
-    "investigation": (investigation.INVESTIGATION, investigation.read),
-}
-
-
-def beside(path):
-    """{"microscope": document or None, "faults": ..., "investigation": ...}: what lies in the
-    folder of the file `path`.
-
-    Raises ReportError where one is there and cannot be used.
-    """
-    folder = Path(path).parent
-    return {
-        name: read_it(folder / kind.file) if (folder / kind.file).exists() else None
-        for name, (kind, read_it) in COMPANIONS.items()
-    }
+MICROSCOPE = Kind("microscope.json", "microscope.schema.json", "make microscope")
+COMPANIONS = {"microscope": MICROSCOPE, "faults": FAULTS, "investigation": INVESTIGATION}
 
 
-def of_run(document, microscope):
-    """microscope.json with the models of this run alone; None where there is none of them."""
+def beside(path: Path | str) -> dict[str, Record | None]:
+    """{name in COMPANIONS: the document in the folder of the file `path`, or None}."""
+    paths = {name: Path(path).with_name(kind.file) for name, kind in COMPANIONS.items()}
+    return {name: COMPANIONS[name].read(at) if at.exists() else None for name, at in paths.items()}
+
+
+def of_run(document: Record, microscope: Record | None) -> Record | None:
+    """microscope.json with the models of this run alone; None where it has none of them."""
     names = {model["name"] for model in document["models"]}
-    models = [model for model in (microscope or {}).get("models", ()) if model["name"] in names]
-    return {**microscope, "models": models} if models else None
+    found = microscope or {}
+    models = [model for model in found.get("models", ()) if model["name"] in names]
+    return {**found, "models": models} if models else None

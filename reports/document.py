@@ -4,91 +4,97 @@ of this format.
 
 import json
 import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from parity.reports import Record
 from parity.reports.figures import short, visible
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
 
 FORMAT = 1
 FOLDER = Path(__file__).parent
-
-
 MESSAGE_MOST, NAME_MOST = 380, 60  # letters
 
 
 class ReportError(ValueError):
-    """A JSON document cannot be used, or nothing can be written; the message says what, where and
-    what to do, on one short line.
-    """
+    """A JSON document cannot be used, or nothing can be written; one short line says why."""
 
-    def __init__(self, message):
+    def __init__(self, message: str) -> None:
         super().__init__(short(visible(message), MESSAGE_MOST))
 
 
-class Kind(NamedTuple):
-    """One kind of JSON document: the file's name, its schema in this folder and the command that
-    writes it.
+@dataclass(frozen=True)
+class Kind:
+    """A kind of JSON document.
+
+    Parameters
+    ----------
+    file, schema : its name, and that of its schema in this folder.
+    command : what writes it.
+    faults : what no schema can say of a document, in words, if anything.
     """
 
     file: str
     schema: str
     command: str
+    faults: Callable[[Record], Iterable[str]] = lambda _: ()
+
+    def read(self, path: Path | str) -> Record:
+        """The valid document in `path`.
+
+        Raises
+        ------
+        ReportError
+            Where it is missing, cut short, of another format, or does not match its schema.
+        """
+        document = _parse(self, path)
+        found = document.get("format") if isinstance(document, dict) else None
+        if found != FORMAT or isinstance(found, bool):
+            shown = f"format {short(repr(found), NAME_MOST)}"
+            said = "no format number" if found is None else shown
+            wanted = f"has {said}, expected {FORMAT}"
+            raise ReportError(f"{path}: {wanted}; write it anew with this version ({self.command})")
+        self.validate(document, path)
+        return dict(document)
+
+    def validate(self, document: Record, path: Path | str | None = None) -> None:
+        """Raise ReportError with the first fault of `document`, and where it is."""
+        fault = next(_all_faults(self, document), None)
+        if fault:
+            raise self.refusal(path or self.file, fault)
+
+    def refusal(self, path: Path | str, why: str) -> ReportError:
+        """The error that names the file, what is wrong with it and what writes it anew."""
+        return ReportError(f"{path}: {why}; write it anew ({self.command})")
 
 
 PARITY = Kind("parity.json", "parity.schema.json", "make parity")
+read, validate = PARITY.read, PARITY.validate
 
 
-def read(path, kind=PARITY):
-    """The document in `path` as a dict, valid by its kind's schema.
-
-    Raises ReportError where it is missing, cut short, of another format version or not matching
-    its schema.
-    """
-    document = _parse(path, _bytes(path, kind), kind)
-    found = document.get("format") if isinstance(document, dict) else None
-    if found != FORMAT or isinstance(found, bool):
-        said = "no format number" if found is None else f"format {short(repr(found), NAME_MOST)}"
-        raise ReportError(
-            f"{path}: has {said}, expected {FORMAT}; write it anew with this version "
-            f"({kind.command})"
-        )
-    validate(document, path, kind)
-    return document
-
-
-def validate(document, path=None, kind=PARITY):
-    """Raise ReportError naming the first place where `document` departs from its schema or names a
-    model or layer twice.
-    """
-    path = path or kind.file
-    first = min(
-        _validator(kind).iter_errors(document),
+def _all_faults(kind: Kind, document: Record) -> Iterator[str]:
+    broken = sorted(
+        _validator(kind.schema).iter_errors(document),
         key=lambda error: list(map(str, error.absolute_path)),
-        default=None,
     )
-    if first is not None:
-        raise ReportError(
-            f"{path}: {_place(document, first.absolute_path)} {_says(first)}; write it "
-            f"anew ({kind.command})"
-        )
+    yield from (f"{_place(document, error.absolute_path)} {_says(error)}" for error in broken)
     models = document.get("models", [])
-    for owner, records in [
-        ("the run", models),
-        *((model["name"], model.get("layers", [])) for model in models),
-    ]:
+    named = {model["name"]: model.get("layers", []) for model in models}
+    for owner, records in [("the run", models), *named.items()]:
         names = [record["name"] for record in records]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            said = (
-                f"{short(owner, NAME_MOST)} lists {short(repr(twice), NAME_MOST)} twice; each "
-                "name may occur once"
-            )
-            raise ReportError(f"{path}: {said}; write it anew ({kind.command})")
+        for twice in (name for name in names if names.count(name) > 1):
+            lists = f"{short(owner, NAME_MOST)} lists {short(repr(twice), NAME_MOST)} twice"
+            yield f"{lists}; each name may occur once"
+    yield from kind.faults(document)
 
 
 @cache
-def _validator(kind):
+def _validator(schema: str) -> "Draft202012Validator":
     from jsonschema import Draft202012Validator
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
@@ -97,53 +103,33 @@ def _validator(kind):
         path.name: json.loads(path.read_text(encoding="utf-8"))
         for path in FOLDER.glob("*.schema.json")
     }
-    known = Registry().with_resources(
-        (name, DRAFT202012.create_resource(schema)) for name, schema in schemas.items()
-    )
-    return Draft202012Validator(schemas[kind.schema], registry=known)
+    resources = [(name, DRAFT202012.create_resource(found)) for name, found in schemas.items()]
+    return Draft202012Validator(schemas[schema], registry=Registry().with_resources(resources))
 
 
-def _bytes(path, kind):
+def _parse(kind: Kind, path: Path | str) -> Any:
+    numbers: dict[str, Any] = {"parse_float": _finite(float), "parse_int": _finite(int)}
     try:
-        return Path(path).read_bytes()
+        data = Path(path).read_bytes()
+        return json.loads(data.decode("utf-8"), parse_constant=_no_bare_word, **numbers)
     except OSError as error:
+        why = f"cannot be read ({error.strerror})"
         raise ReportError(
-            f"{path}: cannot be read ({error.strerror}); run {kind.command} first, or "
-            "name another file"
+            f"{path}: {why}; run {kind.command} first, or name another file"
         ) from error
-
-
-def _parse(path, data, kind):
-    try:
-        return json.loads(
-            data.decode("utf-8"),
-            parse_constant=_no_bare_word,
-            parse_float=_finite(float),
-            parse_int=_finite(int),
-        )
     except json.JSONDecodeError as error:
-        cut = (
-            "is empty"
-            if not data.strip()
-            else f"is cut short or is not JSON (line {error.lineno}: {error.msg})"
-        )
-        raise ReportError(f"{path}: {cut}; write it anew ({kind.command})") from error
+        cut = f"is cut short or is not JSON (line {error.lineno}: {error.msg})"
+        raise kind.refusal(path, cut if data.strip() else "is empty") from error
     except UnicodeDecodeError as error:
-        raise ReportError(
-            f"{path}: is not UTF-8 text (byte {error.start}); write it anew ({kind.command})"
-        ) from error
+        raise kind.refusal(path, f"is not UTF-8 text (byte {error.start})") from error
     except (RecursionError, ValueError) as error:
-        raise ReportError(
-            f"{path}: is no JSON of ours ({error}); write it anew ({kind.command})"
-        ) from error
+        raise kind.refusal(path, f"is no JSON of ours ({error})") from error
 
 
-def _finite(kind):
-    """A parser of numbers that refuses those which no float can hold: 1e400 would be read as
-    infinity.
-    """
+def _finite(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """A parser that refuses numbers no float can hold: 1e400 would be read as infinity."""
 
-    def number(text):
+    def number(text: str) -> float:
         if not math.isfinite(float(text)):
             raise ValueError(f"{short(text, NAME_MOST)} is too large for a number")
         return kind(text)
@@ -151,16 +137,13 @@ def _finite(kind):
     return number
 
 
-def _no_bare_word(word):
-    raise ValueError(
-        f'{word} is no JSON number; non-finite figures are written "inf", "-inf", "nan"'
-    )
+def _no_bare_word(word: str) -> None:
+    written = 'non-finite figures are written "inf", "-inf", "nan"'
+    raise ValueError(f"{word} is no JSON number; {written}")
 
 
-def _place(document, path):
-    """Where in the document, in names rather than numbers: `models CNN0 layers conv3 isolated
-    rho_port`.
-    """
+def _place(document: Any, path: Iterable[Any]) -> str:
+    """Where in the document, in names rather than numbers: `models / CNN0 / layers / conv3`."""
     words = []
     for step in path:
         document = document[step]
@@ -169,28 +152,21 @@ def _place(document, path):
     return " / ".join(words) or "the document"
 
 
-def _says(error):
-    """The violation in a sentence of bounded length: jsonschema quotes the whole value
-    otherwise.
-    """
-    shown = short(repr(error.instance), NAME_MOST)
-    words = {
-        "required": lambda: (
-            f"lacks {next(key for key in error.validator_value if key not in error.instance)!r}"
-        ),
-        "type": lambda: f"is {shown}, expected {_listed(error.validator_value)}",
-        "enum": lambda: f"is {shown}, expected one of {_listed(error.validator_value)}",
-        "const": lambda: f"is {shown}, expected {error.validator_value!r}",
-        "pattern": lambda: f"is {shown}, expected text like {error.validator_value}",
-        "anyOf": lambda: (
-            f"is {shown}, expected {error.schema.get('title', 'another kind of value')}"
-        ),
+def _says(error: "ValidationError") -> str:
+    """The violation in a sentence of bounded length: jsonschema quotes the whole value."""
+    rule, wanted = error.validator, error.validator_value
+    if rule == "required":
+        return f"lacks {next(key for key in wanted if key not in error.instance)!r}"
+    expected = {
+        "type": f"expected {_listed(wanted)}",
+        "enum": f"expected one of {_listed(wanted)}",
+        "const": f"expected {wanted!r}",
+        "pattern": f"expected text like {wanted}",
+        "anyOf": f"expected {error.schema.get('title', 'another kind of value')}",
     }
-    return words.get(
-        error.validator,
-        lambda: f"is {shown}, which breaks the rule {error.validator} {error.validator_value}",
-    )()
+    other = f"which breaks the rule {rule} {wanted}"
+    return f"is {short(repr(error.instance), NAME_MOST)}, {expected.get(str(rule), other)}"
 
 
-def _listed(words):
-    return words if isinstance(words, str) else ", ".join(map(str, words))
+def _listed(words: Any) -> str:
+    return ", ".join(map(str, words)) if isinstance(words, list) else str(words)

@@ -6,11 +6,13 @@ page and pass untouched.
 """
 
 import re
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from itertools import groupby
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, fromstring
 
 SVG = "{http://www.w3.org/2000/svg}"
-STYLE = (
+OF_PATH = (
     "fill",
     "stroke",
     "stroke-width",
@@ -19,110 +21,106 @@ STYLE = (
     "opacity",
     "fill-opacity",
     "stroke-opacity",
-    "font-size",
-    "font-weight",
-    "text-anchor",
 )
+OF_TEXT = ("fill", "font-size", "font-weight", "text-anchor")
 IMPLIED = {
-    ("stroke-width", "1"),
-    ("opacity", "1"),
-    ("font-weight", "normal"),
-    ("fill", "transparent"),
-    ("text-anchor", "start"),
-    ("stroke-dasharray", "1,0"),
+    "stroke-width": "1",
+    "opacity": "1",
+    "font-weight": "normal",
+    "fill": "transparent",
+    "text-anchor": "start",
+    "stroke-dasharray": "1,0",
 }
 MOVE = re.compile(r"(translate|rotate)\(([^)]*)\)")
 COMMAND = re.compile(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)")  # e is the exponent of a number
 NUMBER = re.compile(r"-?\d*\.?\d+(?:e[+-]?\d+)?")
+Style = dict[str, str]
+Leaf = tuple[bool, Style, str]  # is it text; its style; its markup or path data
 
 
-def small(text):
+def small(text: str) -> tuple[float, float, str]:
     """(width, height, markup of everything inside) of the SVG `text`."""
-    root = ElementTree.fromstring(text)
+    root = fromstring(text)
     leaves = [leaf for child in root for leaf in _leaves(child, 0.0, 0.0, {})]
     drawn = (
-        _together(dict(style), [body for _, body in group])
-        for style, group in groupby(leaves, key=lambda leaf: leaf[0])
+        _together(is_text, style, "".join(body for *_, body in group))
+        for (is_text, style), group in groupby(leaves, key=lambda leaf: leaf[:2])
     )
-    return float(root.get("width")), float(root.get("height")), "".join(drawn)
+    return float(root.get("width", 0)), float(root.get("height", 0)), "".join(drawn)
 
 
-def _leaves(element, x, y, inherited):
-    """Yield (style, markup or path data) of all that is drawn in `element`, at its place in the
-    whole picture.
-    """
+def _leaves(element: Element, x: float, y: float, inherited: Style) -> Iterator[Leaf]:
+    """All that is drawn in `element`, at its place in the whole picture."""
     x, y, turn = _moved(element.get("transform", ""), x, y)
-    style = inherited | {key: element.get(key) for key in STYLE if element.get(key)}
+    style = inherited | {
+        key: element.get(key, "") for key in {*OF_PATH, *OF_TEXT} & set(element.attrib)
+    }
     kind = element.tag.removeprefix(SVG)
     if kind == "g":
         for child in element:
             yield from _leaves(child, x, y, style)
     elif kind == "text":
-        text = element.text or ""
-        if text and style.get("opacity") != "0":
-            yield _of_text(style), _text(element, x, y, turn, text)
+        if element.text and style.get("opacity") != "0":
+            yield True, _kept(style, OF_TEXT), _text(element, x, y, turn)
     elif kind in PATHS and _seen(style):
-        yield _of_path(style), _placed(PATHS[kind](element), x, y)
+        # a filled mark needs no outline of its own colour
+        outlined = style.get("stroke", style.get("fill")) != style.get("fill")
+        keys = [key for key in OF_PATH if outlined or not key.startswith("stroke")]
+        yield False, _kept(style, keys), _placed(PATHS[kind](element), x, y)
 
 
-def _moved(transform, x, y):
+def _moved(transform: str, x: float, y: float) -> tuple[float, float, str]:
     turn = ""
     for what, values in MOVE.findall(transform):
-        numbers = [float(value) for value in NUMBER.findall(values)]
+        across, *down = [float(value) for value in NUMBER.findall(values)]
         if what == "translate":
-            x, y = x + numbers[0], y + (numbers[1] if len(numbers) > 1 else 0)
-        elif numbers[0]:
-            turn = _short(numbers[0])
+            x, y = x + across, y + sum(down)
+        elif across:
+            turn = short(across)
     return x, y, turn
 
 
-def _seen(style):
+def _seen(style: Style) -> bool:
     painted = {style.get("fill", "none"), style.get("stroke", "none")} - {"none", "transparent"}
     return bool(painted) and style.get("opacity") != "0" and "#ddd" not in painted
 
 
-def _of_text(style):
-    kept = {
-        key: style[key].removesuffix("px")
-        for key in ("fill", "font-size", "font-weight", "text-anchor")
-        if key in style
-    }
-    return tuple(item for item in {**kept, "of": "text"}.items() if item not in IMPLIED)
+def _kept(style: Style, keys: Sequence[str]) -> Style:
+    found = {key: style[key].removesuffix("px") for key in keys if style.get(key)}
+    return {key: value for key, value in found.items() if IMPLIED.get(key) != value}
 
 
-def _of_path(style):
-    outline = "stroke" in style and style["stroke"] != style.get(
-        "fill"
-    )  # a filled mark needs none of its own colour
-    return tuple(
-        (key, style[key])
-        for key in STYLE[:8]
-        if key in style
-        and (key, style[key]) not in IMPLIED
-        and (outline or not key.startswith("stroke"))
-    )
+def _numbers(element: Element, *keys: str) -> list[float]:
+    return [float(element.get(key, 0)) for key in keys]
 
 
-def _text(element, x, y, turn, text):
-    x, y = x + float(element.get("x", 0)), y + float(element.get("y", 0))
-    turned = f' transform="rotate({turn} {_short(x)} {_short(y)})"' if turn else ""
-    return f'<text x="{_short(x)}" y="{_short(y)}"{turned}>{_escaped(text)}</text>'
+def _text(element: Element, x: float, y: float, turn: str) -> str:
+    at = [
+        short(start + moved)
+        for start, moved in zip(_numbers(element, "x", "y"), (x, y), strict=True)
+    ]
+    turned = f' transform="rotate({turn} {at[0]} {at[1]})"' if turn else ""
+    return f'<text x="{at[0]}" y="{at[1]}"{turned}>{_escaped(element.text or "")}</text>'
 
 
-def _rectangle(element):
-    x, y, width, height = (float(element.get(key, 0)) for key in ("x", "y", "width", "height"))
+def _rectangle(element: Element) -> str:
+    x, y, width, height = _numbers(element, "x", "y", "width", "height")
     return f"M{x},{y}h{width}v{height}h{-width}Z"
 
 
-def _line(element):
-    x1, y1, x2, y2 = (float(element.get(key, 0)) for key in ("x1", "y1", "x2", "y2"))
+def _line(element: Element) -> str:
+    x1, y1, x2, y2 = _numbers(element, "x1", "y1", "x2", "y2")
     return f"M{x1},{y1}L{x2},{y2}"
 
 
-PATHS = {"path": lambda element: element.get("d", ""), "rect": _rectangle, "line": _line}
+PATHS: dict[str, Callable[[Element], str]] = {
+    "path": lambda element: element.get("d", ""),
+    "rect": _rectangle,
+    "line": _line,
+}
 
 
-def _placed(data, x, y):
+def _placed(data: str, x: float, y: float) -> str:
     """Path data moved by (x, y), every point in tenths from the last, which is shorter than from
     the corner.
     """
@@ -133,54 +131,53 @@ def _placed(data, x, y):
             written.append("Z")
             at = start
             continue
-        head, point = numbers[:-2] if command == "A" else [], _point(command, numbers, at, x, y)
+        point = _point(command, numbers, at, x, y)
         start = point if command == "M" else start
-        written.append(_step(command, head, at, point))
+        written.append(_step(command, numbers[:-2], at, point))
         at = point
     return "".join(written)
 
 
-def _point(command, numbers, at, x, y):
+def _point(
+    command: str, numbers: list[float], at: tuple[int, int], x: float, y: float
+) -> tuple[int, int]:
     """Where a command of Vega's leads, in tenths of a pixel from the corner of the picture."""
     if command in "hv":
-        across, down = (numbers[0], 0) if command == "h" else (0, numbers[0])
-        return at[0] + round(10 * across), at[1] + round(10 * down)
+        step = round(10 * numbers[0])
+        return at[0] + step * (command == "h"), at[1] + step * (command == "v")
     if command not in "MLA":
         raise ValueError(f"a path command {command!r}, which Vega did not use before")
     return round(10 * (numbers[-2] + x)), round(10 * (numbers[-1] + y))
 
 
-def _step(command, head, at, point):
+def _step(command: str, head: list[float], at: tuple[int, int], point: tuple[int, int]) -> str:
     if command == "M":
         return "M" + _pair(*point)
     across, down = point[0] - at[0], point[1] - at[1]
     if command == "A":
-        return f"a{','.join(map(_short, head))},{_pair(across, down)}".replace(",-", "-")
+        return f"a{','.join(map(short, head))},{_pair(across, down)}".replace(",-", "-")
     if not down:
-        return "h" + _short(across / 10)
-    return "v" + _short(down / 10) if not across else "l" + _pair(across, down)
+        return "h" + short(across / 10)
+    return "v" + short(down / 10) if not across else "l" + _pair(across, down)
 
 
-def _pair(x, y):
-    return f"{_short(x / 10)},{_short(y / 10)}".replace(",-", "-")
+def _pair(x: int, y: int) -> str:
+    return f"{short(x / 10)},{short(y / 10)}".replace(",-", "-")
 
 
-def _together(style, bodies):
-    attributes = "".join(
-        f' {key}="{_escaped(value)}"' for key, value in style.items() if key != "of"
-    )
-    if style.get("of") == "text":
-        return f"<g{attributes}>{''.join(bodies)}</g>"
+def _together(is_text: bool, style: Style, body: str) -> str:
+    attributes = "".join(f' {key}="{_escaped(value)}"' for key, value in style.items())
+    if is_text:
+        return f"<g{attributes}>{body}</g>"
     unfilled = "" if "fill" in style else ' fill="none"'
-    return f'<path{attributes}{unfilled} d="{"".join(bodies)}"/>'
+    return f'<path{attributes}{unfilled} d="{body}"/>'
 
 
-def _short(value):
+def _escaped(text: str) -> str:
+    return escape(text, quote=False).replace('"', "&quot;")
+
+
+def short(value: float) -> str:
+    """A coordinate in tenths of a pixel."""
     text = f"{value:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
-
-
-def _escaped(text):
-    return (
-        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    )

@@ -1,207 +1,160 @@
-"""The planted faults as text and as GitHub Markdown, drawn from faults.json alone."""
+"""The planted faults as text, as GitHub Markdown and as the page's tables, from faults.json."""
 
-from parity.reports import document as documents
-from parity.reports.figures import ABSENT, drift, percent, ratio, visible
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-FAULTS = documents.Kind("faults.json", "faults.schema.json", "make faults")
-HEADINGS = (
-    "Model",
-    "Layer",
-    "Fault",
-    "Kind",
-    "Verdict",
-    "Found at",
-    "Cause",
-    "Outcome",
-    "Blamed at the end",
-)
-IMPROVED_HEADINGS = (
-    "Model",
-    "Layer",
-    "Verdict",
-    "Cause",
-    "Share of the drift",
-    "Scores off, published formulas",
-    "Scores off, ours",
-)
-REORDERING_HEADINGS = ("Model", "Layer", "Reordering", "Verdict", "Outcome")
-PROMISE_HEADINGS = ("Promise", "Figure", "Outcome")
+from parity.reports import Record
+from parity.reports.document import Kind
+from parity.reports.figures import ABSENT, drift, percent, ratio
+from parity.reports.markdown import paragraphs, plain, table
+from parity.reports.terminal import aligned
+
+FAULTS = Kind("faults.json", "faults.schema.json", "make faults")
+read, validate = FAULTS.read, FAULTS.validate
+Row = tuple[str, ...]
+FATES = ("caught", "located", "named", "undecidable")
+KEPT = {
+    True: ("kept", "good", "✓"),
+    False: ("broken", "bad", "✗"),
+    None: ("not tried", "missing", "∅"),
+}
 
 
-def read(path):
-    """The document in `path`. Raises ReportError where it is missing, cut short or not valid by
-    faults.schema.json.
-    """
-    return documents.read(path, FAULTS)
-
-
-def validate(document, path=None):
-    """Raise ReportError naming the first place where `document` departs from its schema."""
-    documents.validate(document, path, FAULTS)
-
-
-def sentence(document):
+def sentence(document: Record) -> str:
     """The totals in a sentence."""
     t, chosen = document["totals"], document["selection"]
+    part = "" if chosen is None else f"A selection of {len(chosen)}, not the whole table: "
+    unchanged = t.get("unchanged", 0)
+    proves = "proves" if unchanged == 1 else "prove"
+    idle = f" ({unchanged} more changed no bit and {proves} nothing)" if unchanged else ""
     return (
-        ("" if chosen is None else f"A selection of {len(chosen)}, not the whole table: ")
-        + f"{t['faults']} faults planted ({document['data']} weights): {t['caught']} of "
-        f"{t['decidable']} decidable ones caught, "
-        f"{t['located']} located, {t['named']} named; {t['undecidable']} undecidable; "
-        f"{t['survivors']} survive. "
+        f"{part}{t['faults']} faults planted ({document['data']} weights): {t['caught']} of "
+        f"{t['decidable']} decidable ones caught, {t['located']} located, {t['named']} named; "
+        f"{t['undecidable']} undecidable; {t['survivors']} survive. "
         f"Largest share of the final drift at the planted layer: {t['attributed']} of "
-        f"{t['attributable']}; apart stand "
-        f"{t['below_rounding']} below rounding at the end, {t['no_end']} that do not reach it, "
-        f"{t['several_layers']} at several layers. "
-        f"{t['quiet']} of {t['harmless']} harmless reorderings left alone{_idle(t)}."
+        f"{t['attributable']}; apart stand {t['below_rounding']} below rounding at the end, "
+        f"{t['no_end']} that do not reach it, {t['several_layers']} at several layers. "
+        f"{t['quiet']} of {t['harmless']} harmless reorderings left alone{idle}."
     )
 
 
-def _idle(totals):
-    idle = totals.get("unchanged")
+def _fault_row(record: Record) -> Row:
     return (
-        f" ({idle} more changed no bit and {'proves' if idle == 1 else 'prove'} nothing)"
-        if idle
-        else ""
+        *_planted(record),
+        record["kind"],
+        record["verdict"],
+        record["located_layer"] or ABSENT,
+        _cause(record) or ABSENT,
+        _outcome(record),
+        _blamed(record),
     )
 
 
-def promise_rows(document):
-    """One row per promise, under PROMISE_HEADINGS."""
-    words = {True: "holds", False: "BROKEN", None: "not tried"}
-    return [
-        (
-            promise["text"],
-            ABSENT if promise["figure"] is None else f"{promise['figure']:.4g}",
-            words[promise["holds"]],
-        )
-        for promise in document.get("promises", ())
-    ]
+def _planted(record: Record) -> Row:
+    name = record["id"].removeprefix(f"{record['model']}-{record['layer']}-")
+    return record["model"], record["layer"], name
 
 
-def outcome(record):
-    """What became of a fault, in a word or two."""
+def _cause(record: Record) -> str | None:
+    cause: str | None = (record["cause"] or {}).get("hypothesis")
+    return cause
+
+
+def _outcome(record: Record) -> str:
     if record["undecidable"]:
         return f"undecidable (D = {ratio(record['observability'])})"
     if not record["located"]:
-        return "SURVIVES" if not record["caught"] else "MISPLACED"
+        return "MISPLACED" if record["caught"] else "SURVIVES"
     return "named" if record["named"] else "located"
 
 
-def blamed(record):
-    """The layer with the largest share of the final drift and that share, or why there is none to
-    be blamed.
+def _blamed(record: Record) -> str:
+    """The layer with the largest share of the final drift, or why there is none to be blamed."""
+    share, apart = record["attribution"], record["apart"]
+    if apart:
+        drowned = f" ({ratio(share['above_rounding'])})"
+        return f"{apart}{drowned if apart == 'below rounding' else ''}"
+    wrong = "" if record["attributed"] else "WRONG: "
+    return f"{wrong}{share['blamed_layer']} {percent(share['blamed_share'])}"
+
+
+def _reordering_row(record: Record) -> Row:
+    quiet = "quiet" if record.get("changed_layers", True) else "no bit changed"
+    return (*_planted(record), record["verdict"], quiet if record["quiet"] else "FALSE ALARM")
+
+
+def improved_rows(record: Record) -> Iterator[Row]:
+    """One row per layer at which the published port's formulas are found out."""
+    ends = drift(record["final"]), drift(record["sound_final"])
+    for layer in record["layers"]:
+        cause = _cause(layer)
+        verdict = layer["verdict"].removesuffix("(unnamed)") if cause else layer["verdict"]
+        share = percent(layer["share"])
+        yield record["model"], layer["layer"], verdict, cause or ABSENT, share, *ends
+
+
+def _promise_row(promise: Record) -> Row:
+    words = {True: "holds", False: "BROKEN", None: "not tried"}
+    figure = ABSENT if promise["figure"] is None else f"{promise['figure']:.4g}"
+    return promise["text"], figure, words[promise["holds"]]
+
+
+# (key in faults.json, title on the page, headings, the rows of a record)
+TABLES: Sequence[tuple[str, str, str, Callable[[Record], Iterable[Row]]]] = (
+    (
+        "faults",
+        "every planted fault",
+        "Model | Layer | Fault | Kind | Verdict | Found at | Cause | Outcome | Blamed at the end",
+        lambda record: [_fault_row(record)],
+    ),
+    (
+        "harmless",
+        "every harmless reordering",
+        "Model | Layer | Reordering | Verdict | Outcome",
+        lambda record: [_reordering_row(record)],
+    ),
+    (
+        "improved",
+        "what the project improved: the published port's formulas, found out",
+        "Model | Layer | Verdict | Cause | Share of the drift | Scores off, published formulas | "
+        "Scores off, ours",
+        improved_rows,
+    ),
+    ("promises", "", "Promise | Figure | Outcome", lambda record: [_promise_row(record)]),
+)
+
+
+def tables(document: Record) -> list[tuple[str, list[str], list[Row]]]:
+    """(title, headings, rows) of all that was planted; a title is empty where the page has another
+    form for it.
     """
-    share = record["attribution"]
-    if record["apart"]:
-        return record["apart"] + (
-            f" ({ratio(share['above_rounding'])})" if record["apart"] == "below rounding" else ""
-        )
-    return (
-        f"{'' if record['attributed'] else 'WRONG: '}{share['blamed_layer']} "
-        f"{percent(share['blamed_share'])}"
-    )
-
-
-def rows(document):
-    """One row per fault, under HEADINGS."""
     return [
         (
-            record["model"],
-            record["layer"],
-            _fault_name(record),
-            record["kind"],
-            record["verdict"],
-            record["located_layer"] or ABSENT,
-            (record["cause"] or {}).get("hypothesis") or ABSENT,
-            outcome(record),
-            blamed(record),
+            title,
+            headings.split(" | "),
+            [row for each in document.get(key, ()) for row in rows(each)],
         )
-        for record in document["faults"]
+        for key, title, headings, rows in TABLES
     ]
 
 
-def reordering_rows(document):
-    """One row per harmless reordering, under REORDERING_HEADINGS."""
-    return [
-        (record["model"], record["layer"], _fault_name(record), record["verdict"], _heard(record))
-        for record in document["harmless"]
-    ]
-
-
-def _heard(record):
-    if not record["quiet"]:
-        return "FALSE ALARM"
-    return "quiet" if record.get("changed_layers", True) else "no bit changed"
-
-
-def improved_rows(document):
-    """One row per layer at which the published port's formulas are found out, under
-    IMPROVED_HEADINGS.
-    """
-    return [
-        (
-            record["model"],
-            layer["layer"],
-            *_found_out(layer),
-            percent(layer["share"]),
-            drift(record["final"]),
-            drift(record["sound_final"]),
-        )
-        for record in document["improved"]
-        for layer in record["layers"]
-    ]
-
-
-def _found_out(layer):
-    """(verdict, cause): a verdict is not called unnamed beside the name."""
-    cause = (layer["cause"] or {}).get("hypothesis")
-    return (
-        (layer["verdict"].removesuffix("(unnamed)"), cause) if cause else (layer["verdict"], ABSENT)
-    )
-
-
-def _tables(document, form):
-    return filter(
-        None,
-        (
-            form(HEADINGS, rows(document)),
-            form(REORDERING_HEADINGS, reordering_rows(document)),
-            form(IMPROVED_HEADINGS, improved_rows(document)),
-            form(PROMISE_HEADINGS, promise_rows(document)),
-        ),
-    )
-
-
-def text(document):
+def text(document: Record) -> str:
     """Plain text for a terminal: the tables, then the totals."""
-    return "\n\n".join([*_tables(document, _aligned), sentence(document)]) + "\n"
+    drawn = (aligned(headings, rows) for _, headings, rows in tables(document))
+    return "\n\n".join([*filter(None, drawn), sentence(document)]) + "\n"
 
 
-def markdown(document):
-    """The same as GitHub Markdown. Holds no time, so the same verdicts give the same text."""
-    return "\n\n".join([f"**{_plain(sentence(document))}**", *_tables(document, _piped)]) + "\n"
+def markdown(document: Record) -> str:
+    """The same as GitHub Markdown. Holds no time: the same verdicts give the same text."""
+    drawn = (table(headings, rows) for _, headings, rows in tables(document))
+    return paragraphs(f"**{plain(sentence(document))}**", *drawn)
 
 
-def _fault_name(record):
-    return record["id"].removeprefix(f"{record['model']}-{record['layer']}-")
-
-
-def _aligned(headings, found):
-    table = [headings, *([visible(cell) for cell in row] for row in found)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
+def counts(document: Record) -> list[tuple[str, list[int]]]:
+    """(kind, [planted, then each of FATES]) for each kind of fault."""
+    kinds: dict[str, list[Record]] = {}
+    for record in document["faults"]:
+        kinds.setdefault(record["kind"], []).append(record)
+    return [
+        (kind, [len(found), *(sum(record[fate] for record in found) for fate in FATES)])
+        for kind, found in kinds.items()
     ]
-    return "\n".join(lines) if found else ""
-
-
-def _piped(headings, found):
-    table = [headings, ["---"] * len(headings), *([_plain(cell) for cell in row] for row in found)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in table) if found else ""
-
-
-def _plain(cell):
-    """A cell without anything Markdown would obey."""
-    return "".join(f"&#{ord(c)};" if c in "|*_<>&[]`\\^~" else c for c in visible(cell))

@@ -1,9 +1,12 @@
-"""Numbers and names as text: as many digits as they mean, and nothing a terminal, a browser or XML
-would obey.
+"""Numbers and names as text: as many digits as they mean, and nothing that a terminal, a browser or
+XML would obey.
 """
 
 import math
 import unicodedata
+from collections.abc import Callable, Sequence
+
+from parity.reports import Figure
 
 ABSENT = "–"
 # Cc control, Cs lone surrogate, Co/Cn unassigned, Zl/Zp line separators; the bidirectional controls
@@ -15,10 +18,8 @@ BIDIRECTIONAL = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u206
 AXES = {("Permute", 4): "btcf", 4: "bcft", 3: ("b", "t", "unit"), 2: ("b", "unit")}
 
 
-def visible(text, keep=""):
-    """`text` with control characters, lone surrogates and direction overrides written out
-    (`\\x1b`), so it shows as itself.
-    """
+def visible(text: object, keep: str = "") -> str:
+    """`text` with control characters, lone surrogates and direction overrides as `\\x1b`."""
     return "".join(
         c
         if c in keep or not (c in BIDIRECTIONAL or unicodedata.category(c) in HIDDEN)
@@ -27,14 +28,12 @@ def visible(text, keep=""):
     )
 
 
-def number(value):
-    """A figure of parity.json as a float (`"inf"`, `"-inf"` and `"nan"` are written as words
-    there); None stays None.
-    """
+def number(value: Figure) -> float | None:
+    """A figure of the JSON as a float; None stays None."""
     return None if value is None else float(value)
 
 
-def _text(value, write, unit=""):
+def _text(value: Figure, write: Callable[[float], str], unit: str = "") -> str:
     value = number(value)
     if value is None:
         return ABSENT
@@ -43,12 +42,20 @@ def _text(value, write, unit=""):
     return ("0" if value == 0 else write(value)) + unit
 
 
-def drift(value):
+def drift(value: Figure) -> str:
     """An absolute difference: two significant digits, `3.1e-07`, `0.99`, `430`."""
     return _text(value, lambda x: f"{float(f'{x:.1e}'):g}" if 0.01 <= abs(x) < 1e5 else f"{x:.1e}")
 
 
-def ratio(value):
+def magnitude(value: Figure) -> str:
+    """A difference of any size: `3.8e-06`, `0.575`, `644`, `3920`."""
+    size = abs(number(value) or 0)
+    return (
+        drift(value) if not 0.01 <= size < 1e5 else _text(value, lambda x: f"{float(f'{x:.3g}'):g}")
+    )
+
+
+def ratio(value: Figure) -> str:
     """A ratio around 1 (q, rho): two decimals, three digits from 10 on, `0.58`, `209`."""
     return _text(
         value,
@@ -56,41 +63,39 @@ def ratio(value):
     )
 
 
-def bits(value, signed=True):
-    """Effective bits, one decimal; without its sign where the words say which side it is on."""
+def bits(value: Figure, signed: bool = True) -> str:
+    """Effective bits, one decimal; without the sign where words say which side it is on."""
     return _text(value, lambda x: f"{x if signed else abs(x):.1f}")
 
 
-def percent(value):
-    """A share of 1 as `2.5 %`, two digits, none below a hundredth of a percent: `< 0.01 %`, `>
-    -0.01 %`.
-    """
+def percent(value: Figure) -> str:
+    """A share of 1, two digits: `2.5 %`; below a hundredth of a percent `< 0.01 %`."""
     return _text(value, _in_hundred, " %")
 
 
-def _in_hundred(share):
+def _in_hundred(share: float) -> str:
     if abs(share) < 1e-4:
         return "< 0.01" if share > 0 else "> -0.01"
     return f"{100 * share:.0f}" if abs(share) >= 0.0995 else f"{100 * share:.2g}"
 
 
-def count(value):
-    """A whole number; None as a dash."""
+def count(value: int | None) -> str:
+    """A whole number."""
     return ABSENT if value is None else str(value)
 
 
-def allowance(rho):
+def allowance(rho: Figure) -> str:
     """rho as a share of rounding's allowance: `42 %` inside it, `209 times` beyond."""
-    rho = number(rho)
-    if rho is None or not math.isfinite(rho):
-        return _text(rho, str)
-    if rho > 1:
-        return f"{ratio(rho)} times"
-    return "< 1 %" if 0 < rho < 0.005 else f"{100 * rho:.0f} %"
+    value = number(rho)
+    if value is None or not math.isfinite(value):
+        return _text(value, str)
+    if value > 1:
+        return f"{ratio(value)} times"
+    return "< 1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
 
 
-def times(value):
-    """A ratio of two figures of the same kind: `1.3 times`, `=` where they are equal."""
+def times(value: Figure) -> str:
+    """A ratio of two figures of one kind: `1.3 times`, `=` where they are equal."""
     if value == 1:
         return "="
     return _text(
@@ -100,36 +105,53 @@ def times(value):
     )
 
 
-def many(value):
-    """A large count or ratio, two digits, thousands apart: `5 500`; as `ratio` below a hundred."""
+def many(value: Figure) -> str:
+    """A large ratio, two digits, thousands apart: `5 500`; as `ratio` below a hundred."""
     value = number(value)
     if value is None or not 100 <= value < 1e6:
         return ratio(value)
     return f"{float(f'{value:.2g}'):,.0f}".replace(",", "\u202f")
 
 
-def ended(words):
+def score(value: Figure) -> str:
+    """A tag's score, 0 to 1, four decimals."""
+    return _text(value, "{:.4f}".format)
+
+
+def cell(value: object) -> str:
+    """A value of any table: figures with four digits, words as they are."""
+    if isinstance(value, bool) or value is None:
+        return ABSENT if value is None else "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def is_figure(value: object) -> bool:
+    """Whether a value of a table is aligned as a number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def ended(words: str) -> str:
     """Words with one full stop at the end."""
     return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
-def sentence(words):
+def sentence(words: str) -> str:
     """Words as a sentence: a capital first, one full stop at the end."""
     return ended(words[:1].upper() + words[1:])
 
 
-def short(text, most):
+def short(text: str, most: int) -> str:
     """`text`, or its beginning and its end where it is longer than `most`."""
     last = most // 3
     return text if len(text) <= most else f"{text[: most - last - 3]}...{text[len(text) - last :]}"
 
 
-def counted(number, noun):
+def counted(number: int, noun: str) -> str:
     """`1 layer`, `2 layers`."""
     return f"{number} {noun}" + "s" * (number != 1)
 
 
-def pair(actual, expected):
+def pair(actual: Figure, expected: Figure) -> tuple[str, str]:
     """Two values with as many digits (5 to 9) as it takes to see their difference."""
     actual, expected = number(actual), number(expected)
     if actual is None or expected is None:
@@ -138,33 +160,22 @@ def pair(actual, expected):
     return f"{actual:.{digits}g}", f"{expected:.{digits}g}"
 
 
-def place(index, kind):
-    """An element's index with its axes named, `(b=0, t=14, unit=7)`; plain where the axes are not
-    known.
-    """
+def place(index: Sequence[int] | None, kind: str) -> str:
+    """An element's index with its axes named, `(b=0, t=14, unit=7)`; bare where unknown."""
     if not index:
         return ABSENT
     axes = AXES.get((kind, len(index))) or AXES.get(len(index)) or ()
-    names = [f"{axis}={at}" for axis, at in zip(axes, index, strict=False)] or [
-        str(at) for at in index
-    ]
-    return f"({', '.join(names)})"
+    named = [f"{axis}={at}" for axis, at in zip(axes, index, strict=False)]
+    return f"({', '.join(named or map(str, index))})"
 
 
-def shape(axes):
-    """A tensor's shape as Python writes a tuple; a dash where it is not known."""
+def shape(axes: Sequence[int] | None) -> str:
+    """A tensor's shape as Python writes a tuple."""
     return ABSENT if axes is None else str(tuple(axes))
 
 
-def score(value):
-    """A tag's score (0 to 1), four decimals."""
-    return _text(value, "{:.4f}".format)
-
-
-def flags(value):
+def flags(value: str | dict[str, str]) -> str:
     """Theano's flags as one line, whether they were recorded as text or as a mapping."""
-    return (
-        value
-        if isinstance(value, str)
-        else ",".join(f"{key}={flag}" for key, flag in sorted(value.items()))
-    )
+    if isinstance(value, str):
+        return value
+    return ",".join(f"{key}={flag}" for key, flag in sorted(value.items()))

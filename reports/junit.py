@@ -1,92 +1,108 @@
-"""junit.xml: one testcase per model, layer and mode, and one per model for its whole verdict."""
+"""JUnit: the one writer of it, and a run's testcase per model, layer and mode and per end."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from parity.reports import figures
-from parity.reports.ends import final_fault
+from parity.reports import Record, figures
 from parity.reports.figures import visible
 from parity.reports.message import cell_message
-from parity.reports.summary import cells_of, data_sentence, verdict_sentence
+from parity.reports.summary import Cell, cells_of, data_sentence, final_fault, verdict_sentence
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
-FAULTS = (("failures", "failure"), ("errors", "error"))
+COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
-def junit(document):
-    """junit.xml as text. What does not hold is a failure, what was not compared an error; an empty
-    run is an error too.
-    """
-    root = ElementTree.Element("testsuites", name=f"parity ({data_sentence(document)})")
-    for model in document["models"]:
-        root.append(_suite(document, model))
-    if not document["models"]:
-        root.append(_empty(document))
-    suites = list(root)
-    for key in ("tests", "failures", "errors", "skipped"):
-        root.set(key, str(sum(int(suite.get(key)) for suite in suites)))
+@dataclass(frozen=True)
+class Case:
+    """A testcase. fault: `failure` or `error`, with its word; empty where the case passes."""
+
+    classname: str
+    name: str
+    text: str = ""
+    fault: str = ""
+    word: str = ""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A testsuite."""
+
+    name: str
+    cases: Sequence[Case]
+    created: str
+    seconds: float = 0.0
+
+
+def render(name: str, suites: Iterable[Suite]) -> str:
+    """Suites as one junit.xml; control characters are written out, as XML forbids them."""
+    root = ElementTree.Element("testsuites", name=visible(name))
+    root.extend([_suite(suite) for suite in suites])
+    for key in ("tests", *COUNTED):
+        root.set(key, str(sum(int(suite.get(key, 0)) for suite in root)))
     ElementTree.indent(root)
     return DECLARATION + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(document, model):
-    cases = [_cell_case(cell) for cell in cells_of(model)] + [_model_case(model)]
-    return _counted(model["name"], cases, document, model.get("seconds"))
-
-
-def _empty(document):
-    case = _case("parity", "anything-compared")
-    _fault(case, "error", "INCOMPLETE", verdict_sentence(document))
-    return _counted("parity", [case], document, None)
-
-
-def _counted(name, cases, document, seconds):
-    faults = {kind: str(sum(case.find(tag) is not None for case in cases)) for kind, tag in FAULTS}
-    suite = ElementTree.Element(
+def _suite(suite: Suite) -> ElementTree.Element:
+    counts = {
+        key: str(sum(case.fault == tag for case in suite.cases)) for key, tag in COUNTED.items()
+    }
+    element = ElementTree.Element(
         "testsuite",
-        name=visible(name),
-        tests=str(len(cases)),
-        skipped="0",
-        timestamp=document["created"],
-        time=f"{figures.number(seconds) or 0:.3f}",
-        **faults,
+        {"name": visible(suite.name), "tests": str(len(suite.cases)), **counts},
+        timestamp=suite.created,
+        time=f"{suite.seconds:.3f}",
     )
-    suite.extend(cases)
-    return suite
+    for case in suite.cases:
+        names = {"classname": visible(case.classname), "name": visible(case.name), "time": "0"}
+        made = ElementTree.SubElement(element, "testcase", names)
+        text = visible(case.text, keep="\n")
+        if case.fault:
+            first = {"message": text.partition("\n")[0], "type": visible(case.word)}
+            ElementTree.SubElement(made, case.fault, first).text = text
+        elif text:
+            ElementTree.SubElement(made, "system-out").text = text
+    return element
 
 
-def _case(model, name):
-    return ElementTree.Element(
-        "testcase", classname=f"parity.{visible(model)}", name=visible(name), time="0"
-    )
-
-
-def _cell_case(cell):
-    case = _case(cell.model["name"], f"{cell.model['name']}-{cell.layer['name']}-{cell.mode}")
-    block = cell_message(*cell)
-    if cell.holds:
-        ElementTree.SubElement(case, "system-out").text = block
-    else:
-        _fault(case, "error" if cell.verdict == "NOT COMPARED" else "failure", cell.verdict, block)
-    return case
-
-
-def _model_case(model):
-    """The model's own verdict: it can fail where every layer holds, by its final scores or its
-    oracle.
-    """
-    case = _case(model["name"], f"{model['name']}-end-to-end")
-    if model["verdict"] != "HOLDS":
-        kind = "error" if model["verdict"] == "INCOMPLETE" else "failure"
-        why = final_fault(model) or f"first divergence {model['first_divergence'] or 'unknown'}"
-        _fault(
-            case,
-            kind,
-            model["verdict"],
-            visible(f"{model['name']} (end to end): {model['verdict']}; {why}"),
+def junit(document: Record) -> str:
+    """A run: what does not hold is a failure, what was not compared is an error."""
+    created = document["created"]
+    suites = [
+        Suite(
+            model["name"],
+            [*map(_of_cell, cells_of(model)), _of_model(model)],
+            created,
+            figures.number(model.get("seconds")) or 0,
         )
-    return case
+        for model in document["models"]
+    ]
+    said = verdict_sentence(document)
+    nothing = Case("parity.parity", "anything-compared", said, "error", "INCOMPLETE")
+    return render(
+        f"parity ({data_sentence(document)})", suites or [Suite("parity", [nothing], created)]
+    )
 
 
-def _fault(case, kind, word, block):
-    fault = ElementTree.SubElement(case, kind, message=block.partition("\n")[0], type=visible(word))
-    fault.text = block
+def _of_cell(cell: Cell) -> Case:
+    model, layer = cell.model["name"], cell.layer["name"]
+    fault = "error" if cell.verdict == "NOT COMPARED" else "failure"
+    return Case(
+        f"parity.{model}",
+        f"{model}-{layer}-{cell.mode}",
+        cell_message(*cell),
+        "" if cell.holds else fault,
+        cell.verdict,
+    )
+
+
+def _of_model(model: Record) -> Case:
+    """The model's own verdict: its scores or its oracle can fail where every layer holds."""
+    name, verdict = model["name"], model["verdict"]
+    ids = (f"parity.{name}", f"{name}-end-to-end")
+    if verdict == "HOLDS":
+        return Case(*ids)
+    why = final_fault(model) or f"first divergence {model['first_divergence'] or 'unknown'}"
+    fault = "error" if verdict == "INCOMPLETE" else "failure"
+    return Case(*ids, visible(f"{name} (end to end): {verdict}; {why}"), fault, verdict)

@@ -1,64 +1,72 @@
-"""The run as GitHub Markdown: for the job summary of a CI run, and the README's verdict table."""
+"""Markdown and GitHub's annotations: the one writer of both, and a run's summary."""
 
-from parity.reports.ends import final_fault
+from collections.abc import Iterable, Sequence
+
+from parity.reports import Record
 from parity.reports.figures import visible
 from parity.reports.message import cell_message
 from parity.reports.summary import (
     MODEL_HEADINGS,
+    WORD_COLUMNS,
     data_sentence,
+    final_faults,
+    first_offenders,
     model_row,
-    offenders,
     verdict_sentence,
 )
 
 HARMLESS = frozenset(" .,:;()%+-–/=✓✗∅!↓_'")
+COMMAND = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+PROPERTY = COMMAND | {":": "%3A", ",": "%2C"}
 
 
-def markdown(document, blocks=3):
-    """Verdict, data, table and the first offenders, as Markdown. Holds no time or date: the same
-    figures give the same text.
-    """
-    first = [found[0] for model in document["models"] if (found := offenders(model))][:blocks]
-    faults = [
-        plain(f"{model['name']}: {why}")
-        for model in document["models"]
-        if (why := final_fault(model))
-    ]
-    parts = [
-        f"**{plain(verdict_sentence(document))}**",
-        plain(data_sentence(document)),
-        verdict_table(document),
-        *faults,
-    ]
-    return (
-        "\n\n".join(filter(None, [*parts, *(_fenced(cell_message(*cell)) for cell in first)]))
-        + "\n"
-    )
-
-
-def verdict_table(document):
-    """One row per model, under the headings of the terminal's table; empty where there is no
-    model.
-    """
-    if not document["models"]:
-        return ""
-    rule = ["---"] * 3 + ["---:"] * (len(MODEL_HEADINGS) - 3)
-    rows = [
-        MODEL_HEADINGS,
-        rule,
-        *([plain(cell) for cell in model_row(model)] for model in document["models"]),
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def plain(text):
+def plain(text: object) -> str:
     """`text` with everything that Markdown or HTML could obey as character references."""
     return "".join(c if c.isalnum() or c in HARMLESS else f"&#{ord(c)};" for c in visible(text))
 
 
-def _fenced(block):
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], words: int = 99) -> str:
+    """A table whose first `words` columns are words, figures follow; empty without a row."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    rule = ["---" if at < words else "---:" for at in range(len(headings))]
+    lines = (f"| {' | '.join(row)} |" for row in (headings, rule, *cells))
+    return "\n".join(lines) if cells else ""
+
+
+def paragraphs(*parts: str) -> str:
+    """A whole document of the parts that are not empty."""
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def fenced(block: str) -> str:
     """A code block; hostile backticks in names cannot close it."""
     fence = "```"
     while fence in block:
         fence += "`"
     return f"{fence}text\n{block}\n{fence}"
+
+
+def annotation(title: str, text: str, file: object) -> str:
+    """An error as GitHub's workflow command, shown beside the file."""
+    head = f"file={_escaped(file, PROPERTY)},title={_escaped(title, PROPERTY)}"
+    return f"::error {head}::{_escaped(text, COMMAND)}"
+
+
+def _escaped(text: object, escapes: dict[str, str]) -> str:
+    return "".join(escapes.get(c, c) for c in visible(text, keep="\r\n"))
+
+
+def markdown(document: Record, blocks: int = 3) -> str:
+    """A run: verdict, data, table and the first offenders. Holds no time or date."""
+    return paragraphs(
+        f"**{plain(verdict_sentence(document))}**",
+        plain(data_sentence(document)),
+        verdict_table(document),
+        *(plain(f"{model['name']}: {why}") for model, why in final_faults(document)),
+        *(fenced(cell_message(*cell)) for cell in first_offenders(document)[:blocks]),
+    )
+
+
+def verdict_table(document: Record) -> str:
+    """One row per model, under the headings of the terminal's table."""
+    return table(MODEL_HEADINGS, map(model_row, document["models"]), WORD_COLUMNS)

@@ -1,19 +1,196 @@
-"""Reads microscope.json and refuses, in one sentence, what is not a whole document of its
-schema.
+"""What the page draws from microscope.json: GRU, batch normalisation, convolution and the worth of
+each fix.
+
+It is drawn as it came; a figure that is not in it is a dash, never a zero.
 """
 
-from parity.reports import document as documents
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-MICROSCOPE = documents.Kind("microscope.json", "microscope.schema.json", "make microscope")
+from markupsafe import Markup
+
+from parity.reports import Figure, Record, charts, figures, small_charts
+
+GATES = {"z": "gate z", "r": "gate r", "candidate": "candidate"}
+AVERAGES = {"running_mean": "running mean", "running_std": "running std"}
+CHANNELS_MOST = 256  # of a picture of channels
 
 
-def read(path):
-    """The document in `path`. Raises ReportError where it is missing, cut short or not valid by
-    microscope.schema.json.
+class Found(NamedTuple):
+    """What was found at one layer of one model."""
+
+    model: str
+    layer: str
+    found: Record
+
+
+def found_at(key: str, models: Iterable[Record]) -> Iterator[Found]:
+    """What `key` of each model says, layer by layer."""
+    for model in models:
+        for layer, found in (model.get(key) or {}).items():
+            yield Found(model["name"], layer, found)
+
+
+def grus(document: Record, microscope: Record | None) -> list[Found]:
+    """Every GRU looked into: from microscope.json, which has gates, else from the run itself."""
+    inside = {model["name"]: model["gru"] for model in (microscope or {}).get("models", ())}
+    models = [
+        {"name": name, "gru": inside.get(name) or (model.get("microscope") or {}).get("gru")}
+        for name, model in ((model["name"], model) for model in document["models"])
+    ]
+    return list(found_at("gru", models))
+
+
+def gru_chart(gru: Found, way: str) -> Markup:
+    """Drift per time step and gate beside its bound; way: "free" or "forced"."""
+    rows = gru.found.get(way) or ()
+    points: list[charts.Point] = [
+        *((row["step"], row["state"]["max_abs"], "state, port to original") for row in rows),
+        *((row["step"], row["bound"], "rounding allows the state") for row in rows),
+    ]
+    points += [
+        (row["step"], (row["gates"] or {}).get(gate), f"{title}, port to oracle")
+        for gate, title in GATES.items()
+        for row in rows
+    ]
+    label = f"{gru.model} / {gru.layer}: drift per time step, {way}"
+    return charts.chart(points, label=label, x="time step", y="largest difference", height=170)
+
+
+def saturation_chart(gru: Found) -> Markup:
+    """Share of the hard sigmoids that are shut or open at each time step, in percent."""
+    points = [
+        (step, 100 * share, f"{gate} {way}")
+        for gate, found in gru.found["saturation"].items()
+        for way in ("shut", "open")
+        for step, share in enumerate(found[f"{way}_by_step"], start=1)
+    ]
+    label = f"{gru.model} / {gru.layer}: saturated gates per time step"
+    return charts.chart(
+        points, label=label, x="time step", y="saturated", unit="%", log=False, height=130
+    )
+
+
+def gains_picture(of: Found) -> Markup:
+    """Gain of port to original in each channel as a share of what rounded parameters may do; ""
+    where both agree.
     """
-    return documents.read(path, MICROSCOPE)
+    limit = of.found["worst"]["gain_limit_u"]
+    values = [figures.number(value) or 0.0 for value in of.found["gain_u"]["drift"]]
+    if not limit or not any(values):
+        return Markup("")
+    every = -(-len(values) // CHANNELS_MOST)
+    groups = (values[start : start + every] for start in range(0, len(values), every))
+    shares = [max(group, key=abs) / limit for group in groups]
+    label = f"{of.model} / {of.layer}: gain of port to original in each channel"
+    return small_charts.channels(shares, len(values), "channel", label)
 
 
-def validate(document, path=None):
-    """Raise ReportError naming the first place where `document` departs from its schema."""
-    documents.validate(document, path, MICROSCOPE)
+def training_chart(phase: Record, average: str) -> Markup:
+    """Distance of a moving average from that Keras after each update, one line for each side."""
+    points = [
+        (row["update"], side[average], name)
+        for row in phase["updates"]
+        for name, side in row["sides"].items()
+    ]
+    label = f"Keras {phase['keras']}: {AVERAGES[average]} after each update"
+    return charts.chart(points, label=label, x="update", y="largest difference", height=150)
+
+
+def convolutions(document: Record, microscope: Record | None) -> list[tuple[Found, Record]]:
+    """(what was found, asymmetry) of every convolution; nothing found where only the kernels were
+    looked at.
+    """
+    if microscope:
+        every = found_at("convolution", microscope["models"])
+        return [(each, each.found["asymmetry"]) for each in every]
+    models = (
+        {**(model.get("microscope") or {}), "name": model["name"]} for model in document["models"]
+    )
+    return [(each._replace(found={}), each.found) for each in found_at("convolution", models)]
+
+
+FLIPS = {"unflipped": "without the flip", "flipped": "with it, as the port has it"}
+
+
+def flip_chart(model: Record) -> Markup:
+    """Largest difference from the original with and without the flip, layer by layer."""
+    found = model["convolution"]
+    points = [
+        (layer, each[way]["max_abs"], title)
+        for way, title in FLIPS.items()
+        for layer, each in found.items()
+    ]
+    label = f"{model['name']}: convolutions with and without the flip"
+    return charts.chart(points, label=label, y="largest difference", order=list(found), height=150)
+
+
+# --- the worth of each fix ---
+
+
+def _whole(model: Record) -> dict[str, Record]:
+    """{drift: its trial at all of its layers}, the last of that drift."""
+    return {trial["drift"]: trial for trial in model["worth"]}
+
+
+def worth_tables(model: Record) -> list[tuple[str, list[Record]]]:
+    """(title, rows) of the trials at all layers of a kind, and of those at one layer."""
+    whole = _whole(model)
+    single = [trial for trial in model["worth"] if whole[trial["drift"]] is not trial]
+    clean = figures.number(model["clean"]["max_abs"])
+    return [
+        ("at all layers of a kind", [_worth_row(trial, clean) for trial in whole.values()]),
+        ("layer by layer", [_worth_row(trial, clean) for trial in single]),
+    ]
+
+
+def _worth_row(trial: Record, clean: float | None) -> Record:
+    layers, end = trial["layers"], figures.number(trial["final"]["max_abs"])
+    costs = (cost["max_abs"] for cost in trial["at_layer"].values())
+    return {
+        "drift": trial["drift"],
+        "where": layers[0] if len(layers) == 1 else f"{len(layers)} layers",
+        "at_layer": max(costs, key=_size, default=None),
+        "final": end,
+        "times": None if end is None or not clean else end / clean,
+        "tags": "; ".join(map(_tag_text, trial["tags"])),
+    }
+
+
+def _size(value: Figure) -> float:
+    number = figures.number(value)
+    return -1.0 if number is None or math.isnan(number) else abs(number)
+
+
+def _tag_text(tag: Record) -> str:
+    """`jazz → pop, top 5 alike 43 %`."""
+    first = f"{tag['expected']} {'→ ' + tag['actual'] if tag['changed'] else 'stays'}"
+    return f"{first}, top {tag['k']} alike {figures.percent(tag['jaccard'])}"
+
+
+def worth_chart(model: Record) -> Markup:
+    """Largest difference of the final scores for each drift, beside the port's own."""
+    ends = {"the port": model["clean"]} | {
+        drift: trial["final"] for drift, trial in _whole(model).items()
+    }
+    return charts.chart(
+        [(name, end["max_abs"], "scores") for name, end in ends.items()],
+        kind="bars",
+        label=f"{model['name']}: what stock Chainer costs at the end",
+        y="largest difference of scores",
+        order=list(ends),
+        height=170,
+    )
+
+
+def worth_caption(model: Record) -> str:
+    """What the chart of the worth shows, and which trials have no bar."""
+    ends = {
+        drift: figures.number(trial["final"]["max_abs"]) for drift, trial in _whole(model).items()
+    }
+    without = ", ".join(
+        drift for drift, end in ends.items() if end is None or not math.isfinite(end)
+    )
+    told = f" Without a bar, as the scores are not finite: {without}." if without else ""
+    return f"Largest difference of the final scores, each fix left out at all of its layers.{told}"

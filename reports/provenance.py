@@ -4,6 +4,7 @@ import json
 from functools import cache
 
 from parity import room
+from parity.reports import Record
 from parity.reports.companions import COMPANIONS
 from parity.reports.document import PARITY
 
@@ -15,30 +16,19 @@ MADE_BY = (
     ("seeded stand-ins", "python -m fixtures seeded FOLDER"),
     ("recorded originals", "python -m parity record"),
     ("parity.json, parity.csv, junit.xml, parity.html", PARITY.command),
-    *((kind.file, kind.command) for kind, _ in COMPANIONS.values()),
+    *((kind.file, kind.command) for kind in COMPANIONS.values()),
     ("this page from what lies beside it", "python -m parity report"),
 )
 
 
-def origin(sha256, data):
-    """Where the file of that sha256 was published, under which licence; what is known of it
-    otherwise. data: real or seeded.
-    """
-    known = _published().get(sha256)
-    if not known:
-        return (
-            "made from a fixed seed"
-            if data == "seeded"
-            else "given to this run; none of the published files"
-        )
-    entry, source = known
-    address = (
-        f"{source['owner']}/{source['repo']} at {source['commit'][:12]}, {entry['source_path']}"
-    )
-    return f"github.com/{address}; licence: {entry['licence']}"
+def origin(sha256: str, data: str) -> str:
+    """Where the file of that sha256 was published, and its licence; data: real or seeded."""
+    made = "made from a fixed seed"
+    given = "given to this run; none of the published files"
+    return _published().get(sha256) or (made if data == "seeded" else given)
 
 
-def clips(document):
+def clips(document: Record) -> list[tuple[str, str, str]]:
     """(name, sha256, origin) of each clip of any model, once."""
     heard = {
         (clip["name"], clip["sha256"]): model["data"]
@@ -49,12 +39,13 @@ def clips(document):
 
 
 @cache
-def _published():
-    """{sha256: (file's entry, its source)}; empty where the manifest is not beside this package."""
+def _published() -> dict[str, str]:
+    """{sha256: source and licence}; empty where the manifest is not beside this package."""
     if not MANIFEST.is_file():
         return {}
-    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    return {
-        entry["sha256"]: (entry, manifest["sources"][entry["source"]])
-        for entry in manifest["files"].values()
-    }
+    manifest, found = json.loads(MANIFEST.read_text(encoding="utf-8")), {}
+    for entry in manifest["files"].values():
+        source = manifest["sources"][entry["source"]]
+        address = f"github.com/{source['owner']}/{source['repo']} at {source['commit'][:12]}"
+        found[entry["sha256"]] = f"{address}, {entry['source_path']}; licence: {entry['licence']}"
+    return found

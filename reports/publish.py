@@ -1,123 +1,174 @@
-"""Writes what is drawn from parity.json beside it: parity.csv, junit.xml and parity.html; then
-shows the run.
-"""
+"""Draws what a parity.json says and writes it beside it: table, JUnit, page, job summary."""
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO, TypeVar
 
-from parity.reports import compared, compared_text, html, junit, markdown, table, terminal
-from parity.reports.companions import COMPANIONS, beside
+from parity.reports import Record, junit, markdown, table, terminal
 from parity.reports.document import PARITY, ReportError, read
 from parity.reports.figures import short, visible
 
-FILES = {"parity.csv": table.csv, "junit.xml": junit.junit}
+__all__ = ["ReportError", "comparison", "everything", "page", "redraw"]
+
+FILES: dict[str, Callable[[Record], str]] = {"parity.csv": table.csv, "junit.xml": junit.junit}
 PAGE = "parity.html"
+Drawn = TypeVar("Drawn")
 
 
-def page(path, target, stream=None):
-    """Draw the document at `path`, and what lies beside it, as the page `target`, and show the run
-    as `everything` does.
-    """
-    _refuse_input(target, path, *(Path(path).parent / kind.file for kind, _ in COMPANIONS.values()))
-    document = read(path)
-    write(target, drawn(path, lambda: html.page(document, **beside(path))))
-    _show(document, stream)
+def everything(path: Path | str, folder: Path | str, stream: TextIO | None = None) -> Record:
+    """Draw a run in every form: parity.csv, junit.xml, parity.html and text.
 
+    Where GITHUB_STEP_SUMMARY names a file, the Markdown summary is added to it. All texts are made
+    before the first file is written.
 
-def comparison(before, after, target, stream=None):
-    """Draw what changed between the documents at two paths as the page `target`, and tell the gist
-    as `everything` does.
-    """
-    _refuse_input(target, before, after)
-    both = f"{before} and {after}"
-    found = drawn(both, lambda: compared.compare(read(before), read(after)))
-    write(target, drawn(both, lambda: compared_text.page(found)))
-    terminal.say(compared_text.text(found), stream)
-    _summarize(compared_text.as_markdown(found))
+    Parameters
+    ----------
+    path : the parity.json; the page also shows its companions in the same folder.
+    folder : where the files go.
+    stream : where the text goes; standard output by default.
 
+    Returns
+    -------
+    dict
+        The document.
 
-def everything(path, folder, stream=None):
-    """Read the document at `path`, write FILES and PAGE into `folder`, print the run to `stream`
-    (standard output by default).
+    Raises
+    ------
+    ReportError
+        Where a document is refused or a file cannot be written.
 
-    The page also shows what lies beside the document at `path` (parity.reports.companions).
-
-    Where GITHUB_STEP_SUMMARY names a file, the Markdown summary is added to it. Returns the
-    document. All texts are made before the first file is written. Raises ReportError where the
-    document is refused or a file cannot be written.
+    Examples
+    --------
+    >>> everything("reports/out/parity.json", "reports/out")["verdict"]  # doctest: +SKIP
+    'HOLDS'
     """
     document = read(path)
-    texts = drawn(
+    texts = _drawn(
         path,
         lambda: {
             **{name: draw(document) for name, draw in FILES.items()},
-            PAGE: html.page(document, **beside(path)),
+            PAGE: _page(document, path),
         },
     )
     for name, text in texts.items():
-        write(Path(folder) / name, text)
+        _write(Path(folder) / name, text)
     _show(document, stream)
     return document
 
 
-def redraw(companion, stream=None):
-    """Draw the page anew after `companion` (the path of microscope.json, faults.json or
-    investigation.json) was written.
+def page(path: Path | str, target: Path | str, stream: TextIO | None = None) -> None:
+    """Draw a run as one page, and show it as `everything` does.
 
-    Says in one line on `stream` which page shows it now, or why none does; never raises for it:
-    the companion is what was asked for.
+    Parameters
+    ----------
+    path : the parity.json; the page also shows its companions in the same folder.
+    target : the page; none of the documents it is drawn from.
+    stream : where the text goes; standard output by default.
+
+    Raises
+    ------
+    ReportError
+        Where a document is refused or the page cannot be written.
+    """
+    from parity.reports.companions import COMPANIONS
+
+    _refuse_input(target, path, *(Path(path).with_name(kind.file) for kind in COMPANIONS.values()))
+    document = read(path)
+    _write(target, _drawn(path, lambda: _page(document, path)))
+    _show(document, stream)
+
+
+def comparison(
+    before: Path | str, after: Path | str, target: Path | str, stream: TextIO | None = None
+) -> None:
+    """Draw what changed between two runs as one page, and show the gist.
+
+    Parameters
+    ----------
+    before, after : two parity.json.
+    target : the page; neither of the two.
+    stream : where the gist goes; standard output by default.
+
+    Raises
+    ------
+    ReportError
+        Where a document is refused or the page cannot be written.
+    """
+    from parity.reports import compared, compared_text
+
+    _refuse_input(target, before, after)
+    both = f"{before} and {after}"
+    found = _drawn(both, lambda: compared.compare(read(before), read(after)))
+    _write(target, _drawn(both, lambda: compared_text.page(found)))
+    terminal.say(compared_text.text(found), stream)
+    _summarize(compared_text.as_markdown(found))
+
+
+def redraw(companion: Path | str, stream: TextIO | None = None) -> None:
+    """Draw the page of a run again after one of its companions was written.
+
+    Never raises: the companion is what was asked for. One line says which page shows it now, or
+    why none does.
+
+    Parameters
+    ----------
+    companion : the path of microscope.json, faults.json or investigation.json.
+    stream : where the line goes; standard output by default.
     """
     run = Path(companion).with_name(PARITY.file)
     if not run.exists():
         return
+    target = run.with_name(PAGE)
     try:
-        write(run.with_name(PAGE), drawn(run, lambda: html.page(read(run), **beside(run))))
-        terminal.say(f"{visible(run.with_name(PAGE))} shows it\n", stream)
+        _write(target, _drawn(run, lambda: _page(read(run), run)))
+        terminal.say(f"{visible(target)} shows it\n", stream)
     except ReportError as error:
-        terminal.say(f"{visible(run.with_name(PAGE))} does not show it: {error}\n", stream)
+        terminal.say(f"{visible(target)} does not show it: {error}\n", stream)
 
 
-def drawn(path, draw):
-    """What `draw` makes; a ReportError where a document that its schema lets pass still cannot be
-    drawn.
-    """
+def _page(document: Record, path: Path | str) -> str:
+    from parity.reports import companions, html
+
+    return html.page(document, **companions.beside(path))
+
+
+def _drawn(path: Path | str, draw: Callable[[], Drawn]) -> Drawn:
+    """What `draw` makes of a document that its schema lets pass."""
     try:
         return draw()
     except ReportError:
         raise
-    except (
-        Exception
-    ) as error:  # whatever it is, no traceback helps who reads it, and the old page stays
-        why = f"{type(error).__name__}: {error}"
-        raise ReportError(
-            f"{path}: holds figures that cannot be drawn ({short(why, 120)}); write it "
-            f"anew ({PARITY.command})"
-        ) from error
+    except Exception as error:  # a traceback would help nobody, and the old page stays
+        why = short(f"{type(error).__name__}: {error}", 120)
+        raise PARITY.refusal(path, f"holds figures that cannot be drawn ({why})") from error
 
 
-def _refuse_input(target, *inputs):
+def _refuse_input(target: Path | str, *inputs: Path | str) -> None:
     if Path(target).resolve() in [Path(path).resolve() for path in inputs]:
         raise ReportError(
             f"{target}: is what the page is drawn from and would be lost; name another file with -o"
         )
 
 
-def _show(document, stream):
+def _show(document: Record, stream: TextIO | None) -> None:
     terminal.show(document, stream)
     _summarize(markdown.markdown(document))
 
 
-def _summarize(text):
+def _summarize(text: str) -> None:
     """Add Markdown to the job summary of a CI run, where there is one."""
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        _append(summary, text)
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with open(path, "a", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise _unwritable(path, error) from error
 
 
-def write(path, text):
-    """Write `text` as UTF-8 to `path`, whole or not at all. Raises ReportError where it cannot
-    be.
-    """
+def _write(path: Path | str, text: str) -> None:
+    """Write `text` to `path`, whole or not at all."""
     path, temporary = Path(path), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,19 +178,12 @@ def write(path, text):
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
-        raise ReportError(_unwritable(path, error)) from error
+        raise _unwritable(path, error) from error
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _append(path, text):
-    try:
-        with open(path, "a", encoding="utf-8") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise ReportError(_unwritable(path, error)) from error
-
-
-def _unwritable(path, error):
-    return f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
+def _unwritable(path: Path | str, error: OSError) -> ReportError:
+    why = f"cannot be written ({error.strerror})"
+    return ReportError(f"{path}: {why}; free space or choose another folder")

@@ -1,12 +1,10 @@
-"""What a whole run says: its cells, counts, sentences and one line of figures per model.
-Everything is drawn from these.
-"""
+"""What a whole run says: its cells, counts, sentences and one line of figures per model."""
 
 import math
 from typing import NamedTuple
 
-from parity.reports import figures
-from parity.reports.verdicts import CELLS, MODES, describe, passes
+from parity.reports import Figure, Record, figures
+from parity.reports.verdicts import CELLS, MODES, bare, cause_name, describe, fails, passes
 
 DATA = {"real": "real data", "seeded": "seeded stand-ins: NOT the published weights"}
 FINAL = (
@@ -16,200 +14,221 @@ FINAL = (
     ("reference_truth", "original to truth"),
     ("noise_truth", "original (fast_run) to truth"),
 )
+ROW_FINAL = FINAL[:4]
+MODEL_HEADINGS = ("model", "verdict", "worst layer", "allowance used", *dict(ROW_FINAL).values())
+WORD_COLUMNS = 3  # of MODEL_HEADINGS; figures follow
 
 
 class Cell(NamedTuple):
-    """One comparison: a model, one of its layers, `isolated` or `chained`, and the figures of that
-    mode.
-    """
+    """One comparison: a model, one of its layers and `isolated` or `chained`."""
 
-    model: dict
-    layer: dict
+    model: Record
+    layer: Record
     mode: str
 
     @property
-    def figures(self):
-        return self.layer[self.mode]
+    def figures(self) -> Record:
+        found: Record = self.layer[self.mode]
+        return found
 
     @property
-    def verdict(self):
-        return self.figures["verdict"]
+    def verdict(self) -> str:
+        return str(self.figures["verdict"])
 
     @property
-    def holds(self):
+    def holds(self) -> bool:
         return passes(self.verdict)
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"{self.model['name']} / {self.layer['name']} ({self.mode})"
 
 
-def cells(document):
+def cells(document: Record) -> list[Cell]:
     """Every Cell of a document, models and layers in its own order."""
     return [cell for model in document["models"] for cell in cells_of(model)]
 
 
-def cells_of(model):
+def cells_of(model: Record) -> list[Cell]:
     """Every Cell of one model in network order, isolated before chained."""
     return [Cell(model, layer, mode) for layer in model["layers"] for mode in MODES]
 
 
-def offenders(model):
-    """The cells that do not hold, by their own fault; the first offender first, in network
-    order.
-    """
+def offenders(model: Record) -> list[Cell]:
+    """The cells that do not hold by their own layer's fault, in network order."""
     return [cell for cell in cells_of(model) if not cell.holds and cell.verdict != "INHERITED"]
 
 
-def guilty(model):
-    """The layers that do not hold by their own fault, in network order."""
-    return list({cell.layer["name"]: cell.layer for cell in offenders(model)}.values())
+def first_offenders(document: Record) -> list[Cell]:
+    """The first offender of each model that has any."""
+    return [found[0] for model in document["models"] if (found := offenders(model))]
 
 
-def fails(layer):
-    """Whether either cell of a layer does not hold, by its own fault or an earlier layer's."""
-    return not all(passes(layer[mode]["verdict"]) for mode in MODES)
-
-
-def found_by(model, layer):
-    """What the page's filter finds a layer by: names, kind, verdicts, cause, and `fail` or
-    `holds`.
-    """
+def found_by(model: Record, layer: Record) -> str:
+    """What the page's filter finds a layer by."""
     verdicts = dict.fromkeys(layer[mode]["verdict"] for mode in MODES)
-    cause = (layer["cause"] or {}).get("hypothesis") or ""
-    return " ".join(
-        filter(
-            None,
-            [
-                model["name"],
-                layer["name"],
-                layer["kind"],
-                *verdicts,
-                cause,
-                "fail" if fails(layer) else "holds",
-            ],
-        )
-    )
+    state = "fail" if fails(layer) else "holds"
+    words = [model["name"], layer["name"], layer["kind"], *verdicts, cause_name(layer), state]
+    return " ".join(filter(None, words))
 
 
-def worst_first(model):
-    """{layer name: its place, 0 for the worst}: by the graver verdict of its cells, then by the
-    allowance used, then network order.
+def worst_first(model: Record) -> dict[str, int]:
+    """{layer name: its place, 0 for the worst}: by verdict, then allowance used, then network
+    order.
     """
     ordered = sorted(model["layers"], key=_badness, reverse=True)
     return {layer["name"]: place for place, layer in enumerate(ordered)}
 
 
-def _badness(layer):
-    words = [layer[mode]["verdict"].partition("(")[0] for mode in MODES]
-    used = [
-        figures.number(layer[mode][key])
-        for mode, key in zip(MODES, ("rho_port", "rho_local"), strict=True)
-    ]
-    return max(map(list(CELLS).index, words)), max(
-        0.0 if rho is None or math.isnan(rho) else rho for rho in used
+def _badness(layer: Record) -> tuple[int, float]:
+    grave = max(list(CELLS).index(bare(layer[mode]["verdict"])) for mode in MODES)
+    used = (
+        figures.number(layer["isolated"]["rho_port"]),
+        figures.number(layer["chained"]["rho_local"]),
     )
+    return grave, max(0.0 if rho is None or math.isnan(rho) else rho for rho in used)
 
 
-def counts(document):
-    """Cells by verdict word, FORMULA names together, most severe last; words that do not occur are
-    left out.
-    """
-    words = [cell.verdict.partition("(")[0] for cell in cells(document)]
+def counts(document: Record) -> dict[str, int]:
+    """Cells by verdict word, the gravest last; FORMULA names together."""
+    words = [bare(cell.verdict) for cell in cells(document)]
     return {word: words.count(word) for word in CELLS if word in words}
 
 
-def data_sentence(document):
+def data_sentence(document: Record) -> str:
     """The first line of every output: real data or stand-ins."""
     return DATA[document["data"]]
 
 
-def verdict_sentence(document):
+def verdict_sentence(document: Record) -> str:
     """The run's verdict with its counts, in one sentence."""
     models = document["models"]
     if not cells(document):
         return f"{document['verdict']}: nothing was compared."
-    first = next((offender for model in models for offender in offenders(model)), None)
+    first = next(iter(first_offenders(document)), None)
     where = f"; first offender {first.name}" if first else ""
-    scope = (
-        f" for the selected {', '.join(document['selection'])}" if document.get("selection") else ""
-    )
+    selected = document.get("selection")
+    scope = f" for the selected {', '.join(selected)}" if selected else ""
     holding = sum(model["verdict"] == "HOLDS" for model in models)
-    proved = f"{holding} of {len(models)} {_plural(models)} proved"
+    proved = f"{holding} of {figures.counted(len(models), 'model')} proved"
     return f"{document['verdict']}{scope}: {proved}, {_compared(counts(document))}{where}."
 
 
-def _compared(found):
-    """`36 comparisons (3 EXACT, 33 ROUNDING)`; how many of those that were declared, where some
-    are missing.
-    """
+def _compared(found: dict[str, int]) -> str:
+    """`36 comparisons (3 EXACT, 33 ROUNDING)`, and how many are missing."""
     every, missing = sum(found.values()), found.get("NOT COMPARED", 0)
     if missing == every:
         return f"nothing was compared: all {every} comparisons are missing"
     parts = ", ".join(f"{count} {word}" for word, count in found.items() if word != "NOT COMPARED")
-    return (
-        f"{every - missing} of {every} comparisons made ({parts})"
-        if missing
-        else f"{every} comparisons ({parts})"
-    )
+    of_all = f"{every - missing} of {every} comparisons made" if missing else f"{every} comparisons"
+    return f"{of_all} ({parts})"
 
 
-def _plural(models):
-    return "model" if len(models) == 1 else "models"
+def worst_text(model: Record) -> str:
+    """The worst layer of a model: `conv3 (isolated) ROUNDING`."""
+    worst = model["worst"] or {}
+    if not worst.get("layer"):
+        return figures.ABSENT
+    return f"{worst['layer']} ({worst['mode']}) {worst['verdict']}"
 
 
-def worst_text(model):
-    """Worst layer of a model: `conv3 (isolated) ROUNDING`; a dash where nothing was compared."""
-    worst = model["worst"]
-    return (
-        figures.ABSENT
-        if not worst or not worst["layer"]
-        else f"{worst['layer']} ({worst['mode']}) {worst['verdict']}"
-    )
+def worst_rho(model: Record) -> Figure:
+    """The largest share of rounding's allowance that a layer of the model used."""
+    rho: Figure = (model["worst"] or {}).get("rho")
+    return rho
 
 
-def model_row(model):
-    """One line per model, as text: name, marked verdict, worst layer, allowance used, then the
-    final drifts of FINAL[:4].
-    """
-    rho = (model["worst"] or {}).get("rho")
-    return [
+def model_row(model: Record) -> list[str]:
+    """One line per model, as visible text, under MODEL_HEADINGS."""
+    row = [
         model["name"],
         f"{describe(model['verdict']).mark} {model['verdict']}",
         worst_text(model),
-        figures.allowance(rho),
-        *(figures.drift(model["final"][key]) for key, _ in FINAL[:4]),
+        figures.allowance(worst_rho(model)),
+        *(figures.drift(model["final"][key]) for key, _ in ROW_FINAL),
     ]
+    return [figures.visible(cell) for cell in row]
 
 
-MODEL_HEADINGS = (
-    "model",
-    "verdict",
-    "worst layer",
-    "allowance used",
-    *(label for _, label in FINAL[:4]),
-)
-
-
-def stacks(document):
+def stacks(document: Record) -> str:
     """The originals' stacks, each once: `Keras 1.0.6 on Theano 1.0.5`."""
-    return list(
-        dict.fromkeys(
-            original(model) + f" on Theano {model['stack']['theano']}"
-            for model in document["models"]
-        )
+    found = (
+        f"{original(model)} on Theano {model['stack']['theano']}" for model in document["models"]
     )
+    return ", ".join(dict.fromkeys(found)) or "no original"
 
 
-def versions(document):
-    """What the port ran on: `Chainer 7.8.1, NumPy 1.23.5, Python 3.11.7`; what is not known is
-    left out.
-    """
+def versions(document: Record) -> str:
+    """What the port ran on, as far as known: `Chainer 7.8.1, NumPy 1.23.5, Python 3.11.7`."""
     environment = document["environment"]
     known = ((name, environment[name.lower()]) for name in ("Chainer", "NumPy", "Python"))
     return ", ".join(f"{name} {version}" for name, version in known if version)
 
 
-def original(model):
+def original(model: Record) -> str:
     """What the port is measured against: `Keras 1.1.0`."""
     return f"Keras {model['stack']['keras']}"
+
+
+# --- the end of the chain ---
+
+UNTOLD = (
+    "the run says that the model does not; see oracle_truth, final and attribution in parity.json"
+)
+NO_DRIFT = "There is no final drift to share out: the port's end is the original's, bit for bit."
+NOT_ASKED = "this run was not asked to attribute it, or not all of its layers were judged"
+
+
+def final_fault(model: Record) -> str | None:
+    """Why a model does not hold although its cells do; None where they say enough."""
+    if model["verdict"] == "HOLDS" or not all(cell.holds for cell in cells_of(model)):
+        return None
+    if not model["layers"]:
+        return "no layer of it was compared"
+    found = [why for why in (_oracle_fault(model["oracle_truth"]), _scores_fault(model)) if why]
+    return f"every layer holds, but {'; and '.join(found) or UNTOLD}"
+
+
+def _oracle_fault(truth: Record) -> str | None:
+    ratio = figures.number(truth["ratio"])
+    if ratio is None or ratio <= 1:
+        return None
+    return (
+        f"at {truth['layer']} the oracle is {figures.ratio(ratio)} times as far from the float64 "
+        "original as it may be, so it cannot be relied on"
+    )
+
+
+def _scores_fault(model: Record) -> str | None:
+    """A layer that was not recorded, or an input that was not the same, shows here and nowhere
+    else.
+    """
+    ends = attribution(model).get("ends") or {}
+    if ends.get("holds") is False:
+        return (
+            f"a logit is {figures.ratio(ends.get('ratio'))} times as far from the original's as "
+            "rounding in all layers explains: a layer was not recorded, or an input was not the "
+            "same"
+        )
+    return "its final scores cannot be compared" if model["final"].get("holds") is False else None
+
+
+def final_faults(document: Record) -> list[tuple[Record, str]]:
+    """(model, why) of each model that does not hold although its cells do."""
+    return [(model, why) for model in document["models"] if (why := final_fault(model))]
+
+
+def attribution(model: Record) -> Record:
+    """What the run says of its final drift; empty where it says nothing."""
+    return model.get("attribution") or {}
+
+
+def attribution_note(model: Record) -> str:
+    """Why there are no shares of the final drift, or why they are not of the logits; else empty."""
+    found = attribution(model)
+    why = found.get("message") or NOT_ASKED
+    if not any(layer["chained"].get("share") is not None for layer in model["layers"]):
+        return NO_DRIFT if found.get("drift") == 0 else f"The final drift is not shared out: {why}."
+    if found.get("space") == "scores":
+        return f"The shares are of the drift of the scores, not of the logits: {why}."
+    return ""

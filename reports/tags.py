@@ -1,64 +1,16 @@
-"""What became of a clip's tags, in words: their order, how much rounding could change it, and
-which changed places.
+"""What became of a clip's tags: their order, how much rounding could change it, and which changed
+places.
 """
 
-from parity.reports import figures
+from collections.abc import Iterable
+from typing import Any
 
+from markupsafe import Markup
 
-def order(clip):
-    """`same order`, or how many pairs of its top tags changed places."""
-    return (
-        f"{figures.counted(len(clip['swaps']), 'pair')} changed places"
-        if clip["swaps"]
-        else "same order"
-    )
+from parity.reports import Record, charts, figures
+from parity.reports.summary import attribution
 
-
-def rank(row):
-    """A tag's rank, `3`; both where they differ, `3 → 4`; a dash where the run kept none."""
-    ranks = [row.get(f"rank_{side}") for side in ("expected", "actual")]
-    return (
-        figures.count(ranks[0]) if ranks[0] == ranks[1] else " → ".join(map(figures.count, ranks))
-    )
-
-
-def stability(clip):
-    """How much larger rounding would have to be to change the set of top tags; empty where that is
-    not known.
-    """
-    ratio, top = (
-        figures.number(clip["stability"]),
-        f"top {clip['k']}" if clip.get("k") else "top tags",
-    )
-    if ratio is None:
-        return ""
-    if ratio > 1:
-        return (
-            f"Rounding would have to reach {figures.many(ratio)} times its allowance to "
-            f"change the {top}."
-        )
-    return (
-        f"Rounding alone may change the {top}: {figures.many(ratio)} times its allowance is enough."
-    )
-
-
-def swaps(clip):
-    """A sentence for each pair that changed places."""
-    return [_swap(swap) for swap in clip["swaps"] if isinstance(swap, dict) and swap.get("pair")]
-
-
-def agreement(clip):
-    """How alike both rankings are: Kendall's tau over all tags, and the share of the top tags that
-    both have; empty where not known.
-    """
-    told = (
-        ("Kendall's tau of all tags", figures.score, clip.get("tau")),
-        ("shared of the top tags", figures.percent, clip.get("jaccard")),
-    )
-    return "; ".join(f"{what} {write(value)}" for what, write, value in told if value is not None)
-
-
-EXPLAINED = {True: "explained by rounding", False: "NOT explained by rounding"}
+EXPLAINED: dict[Any, str] = {True: "explained by rounding", False: "NOT explained by rounding"}
 TIED = {
     True: "tied by rounding",
     False: "farther apart than rounding reaches",
@@ -66,10 +18,94 @@ TIED = {
 }
 
 
-def _swap(swap):
+def order(clip: Record) -> str:
+    """`same order`, or how many pairs of its top tags changed places."""
+    swaps = len(clip["swaps"])
+    return f"{figures.counted(swaps, 'pair')} changed places" if swaps else "same order"
+
+
+def rank(row: Record) -> str:
+    """A tag's rank, `3`; both where they differ, `3 → 4`."""
+    ranks = [figures.count(row.get(f"rank_{side}")) for side in ("expected", "actual")]
+    return " → ".join(dict.fromkeys(ranks))
+
+
+def notes(clip: Record) -> list[str]:
+    """All that is known of a clip's ranking, a sentence each."""
+    swaps = [_swap(swap) for swap in clip["swaps"] if isinstance(swap, dict) and swap.get("pair")]
+    return [words for words in (stability(clip), agreement(clip), *swaps) if words]
+
+
+def stability(clip: Record) -> str:
+    """How much larger rounding would have to be to change the set of top tags."""
+    ratio = figures.number(clip["stability"])
+    if ratio is None:
+        return ""
+    top, many = f"top {clip['k']}" if clip.get("k") else "top tags", figures.many(ratio)
+    if ratio > 1:
+        return f"Rounding would have to reach {many} times its allowance to change the {top}."
+    return f"Rounding alone may change the {top}: {many} times its allowance is enough."
+
+
+def agreement(clip: Record) -> str:
+    """How alike both rankings are, by Kendall's tau and by the top tags that both have."""
+    told: Iterable[tuple[str, Any, str]] = (
+        ("Kendall's tau of all tags", figures.score, "tau"),
+        ("shared of the top tags", figures.percent, "jaccard"),
+    )
+    known = ((what, write, clip.get(key)) for what, write, key in told)
+    return "; ".join(f"{what} {write(value)}" for what, write, value in known if value is not None)
+
+
+def _swap(swap: Record) -> str:
     first, second = swap["pair"]
     why = [TIED[swap.get("tied")], *filter(None, [EXPLAINED.get(swap.get("explained"))])]
+    apart = figures.drift(swap.get("margin"))
+    return f"{first} and {second} changed places: {apart} apart, {', '.join(why)}."
+
+
+def in_sd(row: Record) -> float | None:
+    """How far the port's logit is from the original's, in rounding's standard deviations."""
+    port, original, sd = (
+        figures.number(row.get(key)) for key in ("logit_actual", "logit_expected", "sd")
+    )
+    return None if port is None or original is None or not sd else (port - original) / sd
+
+
+def chart(model: Record) -> Markup:
+    """`in_sd` of the top tags by the original's rank, points for each clip."""
+    several = len(model["tags"]) > len(charts.COLOURS)
+    points = [
+        (
+            row["rank_expected"],
+            in_sd(row),
+            f"{len(model['tags'])} clips" if several else clip["clip"],
+        )
+        for clip in model["tags"]
+        for row in clip["top"]
+        if row.get("rank_expected")
+    ]
+    return charts.chart(
+        points,
+        label=f"{model['name']}: port to original by the original's rank of the tag",
+        x="original's rank",
+        y="logit, port − original",
+        unit="sd",
+        log=False,
+        height=130,
+        loose={name for _, _, name in points},
+    )
+
+
+def caption(model: Record) -> str:
+    """What the chart shows, and how much of what rounding explains the farthest logit uses."""
+    ratio = (attribution(model).get("ends") or {}).get("ratio")
+    used = figures.allowance(ratio)
     return (
-        f"{first} and {second} changed places: {figures.drift(swap.get('margin'))} apart, "
-        f"{', '.join(why)}."
+        "The logits' distance from the original's, in standard deviations that rounding gives each."
+        + (
+            f" The farthest of all tags uses {used} of what rounding explains."
+            if ratio is not None
+            else ""
+        )
     )

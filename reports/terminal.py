@@ -1,15 +1,18 @@
-"""The run on a terminal: a table with one line per model, then what does not hold. Plain text
-where nobody sees colours.
-"""
+"""The run on a terminal: a line per model, then what does not hold; colours where they show."""
 
 import sys
+from collections.abc import Sequence
+from typing import TextIO
 
-from parity.reports.ends import final_fault
+from parity.reports import Record
 from parity.reports.figures import visible
 from parity.reports.message import cell_message
 from parity.reports.summary import (
     MODEL_HEADINGS,
+    WORD_COLUMNS,
     data_sentence,
+    final_faults,
+    first_offenders,
     model_row,
     offenders,
     stacks,
@@ -18,96 +21,80 @@ from parity.reports.summary import (
 from parity.reports.verdicts import describe
 
 COLOURS = {"good": "green", "bad": "red", "missing": "yellow"}
-# model, verdict and worst layer are words; the columns after them are figures, aligned to the right
-TEXT_COLUMNS = 3
 
 
-def show(document, stream=None, blocks=3):
-    """Print the run to `stream` (standard output by default); at most `blocks` messages about
-    cells that do not hold.
-    """
+def show(document: Record, stream: TextIO | None = None, blocks: int = 3) -> None:
+    """Print the run to `stream` (standard output by default), with at most `blocks` messages."""
     stream = stream or sys.stdout
     if getattr(stream, "isatty", lambda: False)():
-        _show_table(document, stream, blocks)
+        _show_coloured(document, stream, blocks)
     else:
         say(text(document, blocks), stream)
 
 
-def say(lines, stream=None):
-    """Write text to `stream` (standard output by default); what its encoding cannot hold is
-    written out.
-    """
+def say(lines: str, stream: TextIO | None = None) -> None:
+    """Write text; what the stream's encoding cannot hold is written out."""
     stream = stream or sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(lines.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def text(document, blocks=3):
-    """The same as plain text, no escape codes: data first, then the table, the blocks and the
-    verdict.
-    """
-    rows = [MODEL_HEADINGS, *_rows(document)] if document["models"] else []
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [_aligned(row, widths).rstrip() for row in rows]
+def text(document: Record, blocks: int = 3) -> str:
+    """The same as plain text: data, table, messages, verdict."""
+    table = aligned(
+        MODEL_HEADINGS, [model_row(model) for model in document["models"]], WORD_COLUMNS
+    )
     verdict = visible(verdict_sentence(document))
-    return "\n".join([*_heading(document), *lines, *_blocks(document, blocks), verdict, ""])
+    parts = [*_heading(document), *filter(None, [table]), *_blocks(document, blocks), verdict, ""]
+    return "\n".join(parts)
 
 
-def _show_table(document, stream, blocks):
+def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 99) -> str:
+    """A table with its first `words` columns to the left, the rest to the right; empty without a
+    row.
+    """
+    table = [headings, *([visible(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    sides = [str.ljust if at < words else str.rjust for at in range(len(widths))]
+    lines = (
+        "  ".join(side(cell, width) for side, cell, width in zip(sides, row, widths, strict=True))
+        for row in table
+    )
+    return "\n".join(line.rstrip() for line in lines) if rows else ""
+
+
+def _show_coloured(document: Record, stream: TextIO, blocks: int) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for at, heading in enumerate(MODEL_HEADINGS):
-        table.add_column(
-            heading, justify="right" if at > TEXT_COLUMNS - 1 else "left", overflow="fold"
-        )
-    for model, row in zip(document["models"], _rows(document), strict=True):
-        table.add_row(
-            row[0], Text(row[1], COLOURS[describe(model["verdict"]).tone]), *map(Text, row[2:])
-        )
+        figures = at >= WORD_COLUMNS
+        table.add_column(heading, justify="right" if figures else "left", overflow="fold")
+    for model in document["models"]:
+        name, verdict, *rest = model_row(model)
+        colour = COLOURS[describe(model["verdict"]).tone]
+        table.add_row(name, Text(verdict, colour), *map(Text, rest))
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     for line in [*_heading(document), table, *_blocks(document, blocks)]:
         console.print(line, soft_wrap=isinstance(line, str))
-    tone = describe(document["verdict"]).tone
-    console.print(
-        Text(visible(verdict_sentence(document)), f"bold {COLOURS[tone]}"), soft_wrap=True
-    )
+    colour = COLOURS[describe(document["verdict"]).tone]
+    told = Text(visible(verdict_sentence(document)), f"bold {colour}")
+    console.print(told, soft_wrap=True)
 
 
-def _heading(document):
-    return [
-        data_sentence(document),
-        visible(f"{document['port']} against {', '.join(stacks(document)) or 'no original'}"),
-        "",
-    ]
+def _heading(document: Record) -> list[str]:
+    return [data_sentence(document), visible(f"{document['port']} against {stacks(document)}"), ""]
 
 
-def _rows(document):
-    return [[visible(cell) for cell in model_row(model)] for model in document["models"]]
-
-
-def _aligned(row, widths):
-    cells = enumerate(zip(row, widths, strict=True))
-    return "  ".join(
-        cell.ljust(width) if at < TEXT_COLUMNS else cell.rjust(width) for at, (cell, width) in cells
-    )
-
-
-def _blocks(document, most):
-    """The first offender of each model first, then the others, at most `most`; what is left is
-    counted.
-    """
-    by_model = [offenders(model) for model in document["models"]]
-    ordered = [found[0] for found in by_model if found] + [
-        cell for found in by_model for cell in found[1:]
-    ]
+def _blocks(document: Record, most: int) -> list[str]:
+    """The first offender of each model, then the others, at most `most`; the rest is counted."""
+    others = [cell for model in document["models"] for cell in offenders(model)[1:]]
+    ordered = [*first_offenders(document), *others]
     shown = [cell_message(*cell) for cell in ordered[:most]]
     faults = [
-        visible(f"{model['name']} (end to end): {why}")
-        for model in document["models"]
-        if (why := final_fault(model))
+        visible(f"{model['name']} (end to end): {why}") for model, why in final_faults(document)
     ]
     more = [f"{len(ordered) - most} more in parity.html"] if len(ordered) > most else []
     return [line for block in [*shown, *faults, *more] for line in ("", block)] + [""]

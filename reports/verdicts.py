@@ -1,67 +1,76 @@
-"""The verdict words of parity.json: what each looks like and what it says. Never by colour
-alone.
-"""
+"""The verdict words of parity.json: how each looks and what it says, never by colour alone."""
 
 from typing import NamedTuple
+
+from parity.reports import Record
 
 MODES = ("isolated", "chained")
 NAMED = ", named in brackets where it is known"
 
 
 class Verdict(NamedTuple):
-    """One verdict word: its mark, its tone (good, bad or missing) and its meaning in a sentence."""
+    """A verdict word's mark, tone (good, bad or missing) and meaning."""
 
     mark: str
     tone: str
     meaning: str
 
 
-CELLS = {
-    "EXACT": Verdict("=", "good", "equal to the original, element for element"),
-    "ROUNDING": Verdict(
-        "✓", "good", "differs by no more than float32 rounding of the original's own formula"
-    ),
-    "INHERITED": Verdict(
-        "↓", "bad", "differs, but only because its input does; the fault is in an earlier layer"
-    ),
-    "EXCESS ROUNDING": Verdict(
-        "✗", "bad", "the original's formula, rounded more than float32 arithmetic needs to"
-    ),
-    "FORMULA": Verdict("✗", "bad", f"computes another formula than the original{NAMED}"),
-    "GROSS": Verdict("✗", "bad", "differs by more than any number format's rounding could"),
-    "ORACLE-SUSPECT": Verdict(
-        "!",
-        "missing",
-        "the float64 oracle does not explain the original, so the port is not judged",
-    ),
-    "INCOMPARABLE": Verdict(
-        "!", "bad", "shape, dtype, NaN or input differ, so there is nothing to measure"
-    ),
-    "NOT COMPARED": Verdict("∅", "missing", "was not compared; it counts as a failure"),
-}
-MODELS = {
-    "HOLDS": Verdict(
-        "✓", "good", "every layer is equal to the original or differs by rounding alone"
-    ),
-    "DRIFTS": Verdict("✗", "bad", "at least one layer differs by more than rounding"),
-    "INCOMPLETE": Verdict("∅", "missing", "not every layer was compared, so nothing is proved"),
-}
+def _table(rows: str) -> dict[str, Verdict]:
+    lines = (map(str.strip, row.split("|")) for row in rows.strip().splitlines())
+    return {word: Verdict(mark, tone, meaning) for word, mark, tone, meaning in lines}
 
 
-def describe(word):
-    """The Verdict of a word as parity.json writes it, `FORMULA(name)` included. Raises KeyError on
-    another word.
-    """
-    return (CELLS | MODELS)[word.partition("(")[0]]
+CELLS = _table(f"""
+EXACT | = | good | equal to the original, element for element
+ROUNDING | ✓ | good | differs by no more than float32 rounding of the original's own formula
+INHERITED | ↓ | bad | differs, but only because its input does; the fault is in an earlier layer
+EXCESS ROUNDING | ✗ | bad | the original's formula, rounded more than float32 arithmetic needs to
+FORMULA | ✗ | bad | computes another formula than the original{NAMED}
+GROSS | ✗ | bad | differs by more than any number format's rounding could
+ORACLE-SUSPECT | ! | missing | the oracle does not explain the original, so the port is not judged
+INCOMPARABLE | ! | bad | shape, dtype, NaN or input differ, so there is nothing to measure
+NOT COMPARED | ∅ | missing | was not compared; it counts as a failure
+""")
+MODELS = _table("""
+HOLDS | ✓ | good | every layer is equal to the original or differs by rounding alone
+DRIFTS | ✗ | bad | at least one layer differs by more than rounding
+INCOMPLETE | ∅ | missing | not every layer was compared, so nothing is proved
+""")
+ALL = CELLS | MODELS
 
 
-def meaning(word):
-    """What a word of parity.json says of its layer; of a formula only that it is another, as its
-    name stands in the word.
-    """
+def bare(word: str) -> str:
+    """A verdict without the name of its formula."""
+    return word.partition("(")[0]
+
+
+def describe(word: str) -> Verdict:
+    """The Verdict of a word as parity.json writes it, `FORMULA(name)` included."""
+    return ALL[bare(word)]
+
+
+def meaning(word: str) -> str:
+    """What a word says of its layer; a formula's name stands in the word itself."""
     return describe(word).meaning.removesuffix(NAMED)
 
 
-def passes(word):
-    """True for the words that let a run hold."""
+def passes(word: str) -> bool:
+    """Whether a word lets a run hold."""
     return describe(word).tone == "good"
+
+
+def fails(layer: Record) -> bool:
+    """Whether either cell of a layer does not hold, by its own fault or an earlier layer's."""
+    return not all(passes(layer[mode]["verdict"]) for mode in MODES)
+
+
+def is_guilty(layer: Record) -> bool:
+    """Whether either cell of a layer does not hold by the layer's own fault."""
+    words = [layer[mode]["verdict"] for mode in MODES]
+    return any(not passes(word) and word != "INHERITED" for word in words)
+
+
+def cause_name(layer: Record) -> str:
+    """The formula that the run named as the cause; empty where it named none."""
+    return (layer["cause"] or {}).get("hypothesis") or ""
