@@ -1,6 +1,4 @@
-"""What a layer's card says beside its figures: pictures of its evidence, and which causes are
-possible, excluded or undecidable.
-"""
+"""What a layer's card says beside its figures: pictures of its evidence, and possible causes."""
 
 from typing import NamedTuple
 

@@ -4,9 +4,12 @@ Every series has a colour, a dash and a shape of its own, so that none is told b
 a logarithmic axis what is exactly zero stands at the axis's foot, marked "0".
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -17,7 +20,7 @@ from parity.reports.figures import visible
 
 Point = tuple[Any, Figure, str]  # x: a name or a number; y; series
 COLOURS = ("var(--link)", "var(--missing)", "var(--good)", "var(--soft)", "var(--bad)")
-DASHES = ((1, 0), (6, 3), (2, 2), (9, 3, 2, 3), (4, 5))
+DASHES = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [4, 5])
 # Vega's names of the shapes, and how the legend draws them
 SHAPES = {
     "circle": "M11,5a3,3,0,1,1,6,0a3,3,0,1,1,-6,0",
@@ -26,86 +29,57 @@ SHAPES = {
     "diamond": "M14,1l4,4l-4,4l-4,-4Z",
     "cross": "M12.5,1h3v2.5h2.5v3h-2.5v2.5h-3v-2.5h-2.5v-3h2.5Z",
 }
-INK, SOFT, LINE = "var(--ink)", "var(--soft)", "var(--line)"
 KEPT = 256  # charts
 # What is smaller stands as 0, what is larger is left out: no axis has room for it.
 TINY, HUGE = 1e-300, 1e300
-# as measured; the page draws 11.5 (charts.css), which leaves room for fonts wider than vl-convert's
-FONT = 13
 ROOM = 0.2  # decades at least below the smallest value, so that its bar has a height
 LABEL_PIXELS = 230  # of a name on an axis; longer ones are cut with an ellipsis
 TICKED = 12  # whole numbers on an axis that each have a tick
 STEP, WIDTH_LEAST, WIDTH_MOST = 32, 480, 1600  # of a chart with a place per name, in pixels
-CONFIG = {
-    "background": "transparent",
-    "aria": False,
-    "view": {"stroke": None},
-    "font": "sans-serif",
-    "axis": {
-        "labelColor": INK,
-        "titleColor": SOFT,
-        "labelFontSize": FONT,
-        "titleFontSize": FONT,
-        "titleFontWeight": "normal",
-        "labelFontWeight": "normal",
-        "titlePadding": 9,
-        "domainColor": SOFT,
-        "tickColor": SOFT,
-        "gridColor": LINE,
-    },
-}
+# Vega's configuration. Its fonts are as measured; the page draws 11.5 (charts.css), which leaves
+# room for fonts wider than vl-convert's.
+CONFIG = json.loads(Path(__file__).with_name("templates").joinpath("charts.json").read_text())
 
 
-def chart(
-    points: Iterable[Point],
-    *,
-    label: str,
-    y: str,
-    x: str | None = None,
-    kind: str = "lines",
-    log: bool = True,
-    order: Sequence[str] | None = None,
-    unit: str | None = None,
-    height: int = 220,
-    loose: Iterable[str] = (),
-) -> Markup:
-    """A chart as inline SVG, its legend before it; "" where there is nothing to draw.
+@dataclass(frozen=True)
+class Chart:
+    """What a chart shows.
 
-    points: what has no finite y is left out; label: what the chart shows, for those who do not see
-    it; x, y: titles of the axes; kind: `lines` or `bars`; order: the names on the x axis, None
-    where it is of numbers; loose: series whose points are not joined.
+    points: what has no finite y is left out; label: said to those who do not see it; x, y: titles
+    of the axes; kind: `lines` or `bars`; order: the names on the x axis, None where it is of
+    numbers; loose: series whose points are not joined.
     """
-    # Every text must be visible: vl-convert takes the whole process down at a control character.
-    title = visible(f"{y}, {unit}" if unit else y)
-    names = None if order is None else tuple(map(visible, order))
-    across = None if x is None else visible(x)
-    return _draw(kind, tuple(points), label, across, title, log, names, height, tuple(loose))
+
+    points: tuple[Point, ...]
+    label: str
+    y: str
+    x: str | None = None
+    kind: str = "lines"
+    log: bool = True
+    order: tuple[str, ...] | None = None
+    height: int = 220
+    loose: tuple[str, ...] = ()
+
+
+def chart(points: Iterable[Point], **options: Any) -> Markup:
+    """A Chart as inline SVG, its legend before it; "" where there is nothing to draw."""
+    return _drawn(Chart(tuple(points), **options))
 
 
 @lru_cache(maxsize=KEPT)  # two runs that are compared have many charts in common
-def _draw(
-    kind: str,
-    points: tuple[Point, ...],
-    label: str,
-    x: str | None,
-    y: str,
-    log: bool,
-    order: tuple[str, ...] | None,
-    height: int,
-    loose: tuple[str, ...],
-) -> Markup:
-    rows, foot = _rows(points, log)
+def _drawn(chart: Chart) -> Markup:
+    rows, foot = _rows(chart.points, chart.log)
     if not rows:
         return Markup("")
     names = list(dict.fromkeys(row["series"] for row in rows))
-    encoding = {"x": _x(rows, x, order), "y": _y(rows, y, log, foot)}
+    encoding = {"x": _x(rows, chart), "y": _y(rows, chart, foot)}
     spec = {
-        **MARKS[kind](rows, encoding, names, loose),
-        "width": min(WIDTH_MOST, max(WIDTH_LEAST, STEP * len(order or ()))),
-        "height": height,
+        **MARKS[chart.kind](rows, encoding, names, chart.loose),
+        "width": min(WIDTH_MOST, max(WIDTH_LEAST, STEP * len(chart.order or ()))),
+        "height": chart.height,
         "config": CONFIG,
     }
-    return _legend(names, loose, kind == "bars") + _svg(spec, label)
+    return _legend(names, chart) + _svg(spec, chart.label)
 
 
 def rendered(spec: Record) -> str:
@@ -143,11 +117,14 @@ def _rows(points: Iterable[Point], log: bool) -> tuple[list[Record], float | Non
     return rows, foot
 
 
-def _x(rows: list[Record], title: str | None, order: tuple[str, ...] | None) -> Record:
-    if order is None:
-        field = {"field": "x", "type": "quantitative", "title": title}
+def _x(rows: list[Record], chart: Chart) -> Record:
+    # Every text must be visible: vl-convert takes the whole process down at a control character.
+    field = {"field": "x", "title": None if chart.x is None else visible(chart.x)}
+    if chart.order is None:
         scale = {"zero": False, "nice": False, "padding": 12}
-        return {**field, "scale": scale, "axis": {"grid": False, **_ticks(rows)}}
+        axis = {"grid": False, **_ticks(rows)}
+        return {**field, "type": "quantitative", "scale": scale, "axis": axis}
+    order = [visible(name) for name in chart.order]
     axis = {
         "grid": False,
         "ticks": False,
@@ -156,8 +133,7 @@ def _x(rows: list[Record], title: str | None, order: tuple[str, ...] | None) -> 
         "labelLimit": LABEL_PIXELS,
         "labelOverlap": len(order) > WIDTH_MOST // STEP,
     }
-    field = {"field": "x", "type": "nominal", "title": title, "sort": None}
-    return {**field, "scale": {"domain": list(order)}, "axis": axis}
+    return {**field, "type": "nominal", "sort": None, "scale": {"domain": order}, "axis": axis}
 
 
 def _ticks(rows: list[Record]) -> Record:
@@ -168,9 +144,9 @@ def _ticks(rows: list[Record]) -> Record:
     return {"format": "d", **({"values": places} if len(places) <= TICKED else {"tickMinStep": 1})}
 
 
-def _y(rows: list[Record], title: str, log: bool, foot: float | None) -> Record:
-    field = {"field": "y", "type": "quantitative", "title": title}
-    if not log:
+def _y(rows: list[Record], chart: Chart, foot: float | None) -> Record:
+    field = {"field": "y", "type": "quantitative", "title": visible(chart.y)}
+    if not chart.log:
         return {**field, "axis": {"tickCount": 5}}
     low, high = (math.log10(edge(row["y"] for row in rows)) for edge in (min, max))
     low = math.floor(low if foot else low - ROOM)
@@ -185,9 +161,7 @@ def _y(rows: list[Record], title: str, log: bool, foot: float | None) -> Record:
 
 
 def _look(at: int, looks: Sequence[Any]) -> Any:
-    """The colour, dash or shape of a series; from the sixth on a colour comes back with another
-    dash and shape.
-    """
+    """A series' colour, dash or shape; the sixth has the first's colour with another dash."""
     return looks[(at + (0 if looks is COLOURS else at // len(COLOURS))) % len(looks)]
 
 
@@ -224,27 +198,24 @@ def _bars(rows: list[Record], encoding: Record, names: list[str], _: Sequence[st
 MARKS: dict[str, Callable[..., Record]] = {"lines": _lines, "bars": _bars}
 
 
-def _legend(names: list[str], loose: Sequence[str], are_bars: bool) -> Markup:
+def _legend(names: list[str], chart: Chart) -> Markup:
     """What the series look like, as HTML that wraps where the page is narrow; not for one alone."""
-    if len(names) < 2:
-        return Markup("")
     key = Markup(
         '<span><svg class="key" viewBox="0 0 28 10" width="28" height="10" '
         'aria-hidden="true">{}</svg> <bdi>{}</bdi></span> '
     )
-    keys = [
-        key.format(Markup(_key(at, name in loose, are_bars)), name) for at, name in enumerate(names)
-    ]
-    return Markup('<p class="legend">{}</p>').format(Markup("").join(keys))
+    keys = [key.format(Markup(_key(at, name, chart)), name) for at, name in enumerate(names)]
+    legend = Markup('<p class="legend">{}</p>').format(Markup("").join(keys))
+    return legend if len(names) > 1 else Markup("")
 
 
-def _key(at: int, is_loose: bool, is_bar: bool) -> str:
+def _key(at: int, name: str, chart: Chart) -> str:
     colour, dash = _look(at, COLOURS), " ".join(map(str, _look(at, DASHES)))
-    if is_bar:
+    if chart.kind == "bars":
         return f'<path fill="{colour}" d="M6,0h16v10h-16Z"/>'
     line = f'<path stroke="{colour}" stroke-width="1.5" stroke-dasharray="{dash}" d="M0,5h28"/>'
     mark = f'<path fill="{colour}" d="{SHAPES[_look(at, tuple(SHAPES))]}"/>'
-    return mark if is_loose else line + mark
+    return mark if name in chart.loose else line + mark
 
 
 # --- the charts of parity.json ---
@@ -269,7 +240,7 @@ def drift(model: Record) -> Markup:
         _drifts(model) + allowed,
         label=f"drift through {model['name']}, layer by layer",
         y="absolute difference",
-        order=[layer["name"] for layer in model["layers"]],
+        order=tuple(layer["name"] for layer in model["layers"]),
         loose=(ALLOWED,),
     )
 
@@ -315,9 +286,8 @@ def shares(model: Record) -> Markup:
         points,
         kind="bars",
         label=f"shares of {model['name']}'s final drift by layer",
-        y="share of the final drift",
-        unit="%",
+        y="share of the final drift, %",
         log=False,
-        order=[name for name, _, _ in points],
+        order=tuple(name for name, _, _ in points),
         height=150,
     )

@@ -1,15 +1,12 @@
-"""The documents that may lie beside parity.json: what the microscope, the planted faults and the
-investigation found.
-"""
+"""The documents that may lie beside parity.json."""
 
 from pathlib import Path
 
 from parity.reports import Record
-from parity.reports.document import Kind
 from parity.reports.faults import FAULTS
 from parity.reports.investigation import INVESTIGATION
+from parity.reports.microscope import MICROSCOPE
 
-MICROSCOPE = Kind("microscope.json", "microscope.schema.json", "make microscope")
 COMPANIONS = {"microscope": MICROSCOPE, "faults": FAULTS, "investigation": INVESTIGATION}
 
 

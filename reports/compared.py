@@ -203,9 +203,7 @@ def _figure(before: Figure, after: Figure) -> Record:
 
 
 def _ratio(before: float | None, after: float | None) -> Figure:
-    """after/before; 1 where both are 0, `inf` where only before is or it is too large, None where
-    either is missing or not finite.
-    """
+    """after/before, 1 for 0/0; `inf` beyond all numbers, None where a side is not finite."""
     if before is None or after is None or not (math.isfinite(before) and math.isfinite(after)):
         return None
     ratio = 1.0 if before == after else after / before if before else math.inf

@@ -1,6 +1,4 @@
-"""Two compared runs as a sentence, as text, as Markdown and as a page; each says first which data
-was used.
-"""
+"""Two compared runs as a sentence, text, Markdown and page; each says first which data was used."""
 
 from parity.reports import Record, compared, figures, html
 from parity.reports.figures import ABSENT, counted, visible

@@ -1,6 +1,4 @@
-"""Reads parity.json and its companions and refuses, in one sentence, what is not a whole document
-of this format.
-"""
+"""Reads parity.json and its companions; refuses in one sentence what is not whole and valid."""
 
 import json
 import math

@@ -13,16 +13,9 @@ from xml.etree.ElementTree import Element, fromstring
 
 SVG = "{http://www.w3.org/2000/svg}"
 OF_PATH = (
-    "fill",
-    "stroke",
-    "stroke-width",
-    "stroke-dasharray",
-    "stroke-linecap",
-    "opacity",
-    "fill-opacity",
-    "stroke-opacity",
-)
-OF_TEXT = ("fill", "font-size", "font-weight", "text-anchor")
+    "fill stroke stroke-width stroke-dasharray stroke-linecap opacity fill-opacity stroke-opacity"
+).split()
+OF_TEXT = "fill font-size font-weight text-anchor".split()
 IMPLIED = {
     "stroke-width": "1",
     "opacity": "1",
@@ -41,43 +34,42 @@ Leaf = tuple[bool, Style, str]  # is it text; its style; its markup or path data
 def small(text: str) -> tuple[float, float, str]:
     """(width, height, markup of everything inside) of the SVG `text`."""
     root = fromstring(text)
-    leaves = [leaf for child in root for leaf in _leaves(child, 0.0, 0.0, {})]
+    leaves = [leaf for child in root for leaf in _leaves(child, 0j, {})]
     drawn = (
         _together(is_text, style, "".join(body for *_, body in group))
         for (is_text, style), group in groupby(leaves, key=lambda leaf: leaf[:2])
     )
-    return float(root.get("width", 0)), float(root.get("height", 0)), "".join(drawn)
+    width, height = _numbers(root, "width", "height")
+    return width, height, "".join(drawn)
 
 
-def _leaves(element: Element, x: float, y: float, inherited: Style) -> Iterator[Leaf]:
-    """All that is drawn in `element`, at its place in the whole picture."""
-    x, y, turn = _moved(element.get("transform", ""), x, y)
-    style = inherited | {
-        key: element.get(key, "") for key in {*OF_PATH, *OF_TEXT} & set(element.attrib)
-    }
+def _leaves(element: Element, at: complex, inherited: Style) -> Iterator[Leaf]:
+    """All that is drawn in `element`; at: its place in the whole picture, x + jy."""
+    at, turn = _moved(element.get("transform", ""), at)
+    style = {**inherited, **element.attrib}
     kind = element.tag.removeprefix(SVG)
     if kind == "g":
         for child in element:
-            yield from _leaves(child, x, y, style)
+            yield from _leaves(child, at, style)
     elif kind == "text":
         if element.text and style.get("opacity") != "0":
-            yield True, _kept(style, OF_TEXT), _text(element, x, y, turn)
+            yield True, _kept(style, OF_TEXT), _text(element, at, turn)
     elif kind in PATHS and _seen(style):
         # a filled mark needs no outline of its own colour
         outlined = style.get("stroke", style.get("fill")) != style.get("fill")
         keys = [key for key in OF_PATH if outlined or not key.startswith("stroke")]
-        yield False, _kept(style, keys), _placed(PATHS[kind](element), x, y)
+        yield False, _kept(style, keys), _placed(PATHS[kind](element), at)
 
 
-def _moved(transform: str, x: float, y: float) -> tuple[float, float, str]:
+def _moved(transform: str, at: complex) -> tuple[complex, str]:
     turn = ""
     for what, values in MOVE.findall(transform):
         across, *down = [float(value) for value in NUMBER.findall(values)]
         if what == "translate":
-            x, y = x + across, y + sum(down)
+            at += complex(across, sum(down))
         elif across:
             turn = short(across)
-    return x, y, turn
+    return at, turn
 
 
 def _seen(style: Style) -> bool:
@@ -94,13 +86,11 @@ def _numbers(element: Element, *keys: str) -> list[float]:
     return [float(element.get(key, 0)) for key in keys]
 
 
-def _text(element: Element, x: float, y: float, turn: str) -> str:
-    at = [
-        short(start + moved)
-        for start, moved in zip(_numbers(element, "x", "y"), (x, y), strict=True)
-    ]
-    turned = f' transform="rotate({turn} {at[0]} {at[1]})"' if turn else ""
-    return f'<text x="{at[0]}" y="{at[1]}"{turned}>{_escaped(element.text or "")}</text>'
+def _text(element: Element, at: complex, turn: str) -> str:
+    at += complex(*_numbers(element, "x", "y"))
+    x, y = short(at.real), short(at.imag)
+    turned = f' transform="rotate({turn} {x} {y})"' if turn else ""
+    return f'<text x="{x}" y="{y}"{turned}>{_escaped(element.text or "")}</text>'
 
 
 def _rectangle(element: Element) -> str:
@@ -120,49 +110,39 @@ PATHS: dict[str, Callable[[Element], str]] = {
 }
 
 
-def _placed(data: str, x: float, y: float) -> str:
-    """Path data moved by (x, y), every point in tenths from the last, which is shorter than from
-    the corner.
-    """
-    written, at, start = [], (0, 0), (0, 0)
+def _placed(data: str, shift: complex) -> str:
+    """Path data moved by `shift`, every point in tenths from the last, which is shortest."""
+    written, at, start = "", 0j, 0j
     for command, arguments in COMMAND.findall(data):
         numbers = [float(value) for value in NUMBER.findall(arguments)]
-        if command == "Z":
-            written.append("Z")
-            at = start
-            continue
-        point = _point(command, numbers, at, x, y)
+        point = start if command == "Z" else _point(command, numbers, at, shift)
         start = point if command == "M" else start
-        written.append(_step(command, numbers[:-2], at, point))
+        written += _step(command, numbers[:-2], point, point - at)
         at = point
-    return "".join(written)
+    return written
 
 
-def _point(
-    command: str, numbers: list[float], at: tuple[int, int], x: float, y: float
-) -> tuple[int, int]:
+def _point(command: str, numbers: list[float], at: complex, shift: complex) -> complex:
     """Where a command of Vega's leads, in tenths of a pixel from the corner of the picture."""
     if command in "hv":
-        step = round(10 * numbers[0])
-        return at[0] + step * (command == "h"), at[1] + step * (command == "v")
+        return at + round(10 * numbers[0]) * (1 if command == "h" else 1j)
     if command not in "MLA":
         raise ValueError(f"a path command {command!r}, which Vega did not use before")
-    return round(10 * (numbers[-2] + x)), round(10 * (numbers[-1] + y))
+    return complex(round(10 * (numbers[-2] + shift.real)), round(10 * (numbers[-1] + shift.imag)))
 
 
-def _step(command: str, head: list[float], at: tuple[int, int], point: tuple[int, int]) -> str:
-    if command == "M":
-        return "M" + _pair(*point)
-    across, down = point[0] - at[0], point[1] - at[1]
+def _step(command: str, head: list[float], point: complex, step: complex) -> str:
     if command == "A":
-        return f"a{','.join(map(short, head))},{_pair(across, down)}".replace(",-", "-")
-    if not down:
-        return "h" + short(across / 10)
-    return "v" + short(down / 10) if not across else "l" + _pair(across, down)
+        return f"a{','.join(map(short, head))},{_pair(step)}".replace(",-", "-")
+    if command in "MZ":
+        return "Z" if command == "Z" else "M" + _pair(point)
+    if not step.imag:
+        return "h" + short(step.real / 10)
+    return "l" + _pair(step) if step.real else "v" + short(step.imag / 10)
 
 
-def _pair(x: int, y: int) -> str:
-    return f"{short(x / 10)},{short(y / 10)}".replace(",-", "-")
+def _pair(point: complex) -> str:
+    return f"{short(point.real / 10)},{short(point.imag / 10)}".replace(",-", "-")
 
 
 def _together(is_text: bool, style: Style, body: str) -> str:

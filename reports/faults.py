@@ -124,9 +124,7 @@ TABLES: Sequence[tuple[str, str, str, Callable[[Record], Iterable[Row]]]] = (
 
 
 def tables(document: Record) -> list[tuple[str, list[str], list[Row]]]:
-    """(title, headings, rows) of all that was planted; a title is empty where the page has another
-    form for it.
-    """
+    """(title, headings, rows) of all that was planted; without a title where it is text alone."""
     return [
         (
             title,

@@ -1,6 +1,4 @@
-"""Numbers and names as text: as many digits as they mean, and nothing that a terminal, a browser or
-XML would obey.
-"""
+"""Numbers and names as text: the digits that mean something, nothing that a reader obeys."""
 
 import math
 import unicodedata
@@ -31,6 +29,12 @@ def visible(text: object, keep: str = "") -> str:
 def number(value: Figure) -> float | None:
     """A figure of the JSON as a float; None stays None."""
     return None if value is None else float(value)
+
+
+def size(value: Figure) -> float:
+    """The magnitude of a figure, to find the largest; NaN and None are below all others."""
+    found = abs(number(value) or 0.0)
+    return -math.inf if value is None or math.isnan(found) else found
 
 
 def _text(value: Figure, write: Callable[[float], str], unit: str = "") -> str:

@@ -1,6 +1,4 @@
-"""Where a port differs, as a picture of a few hundred bytes: the map of a layer's evidence as a
-palette PNG in a data: URI.
-"""
+"""Where a port differs: the map of a layer's evidence as a palette PNG in a data: URI."""
 
 import io
 from base64 import b64encode
@@ -85,15 +83,11 @@ def _hottest(found: Record) -> list[str]:
     """The first block of the highest level, `33` or `32 to 35`, on both axes."""
     levels = "".join(found["rows"])
     places = divmod(levels.index(max(levels)), len(found["rows"][0]))
-    firsts = [at * block for at, block in zip(places, found["block"], strict=True)]
-    lasts = [
-        min(end, first + block) - 1
-        for first, block, end in zip(firsts, found["block"], found["shape"], strict=True)
-    ]
-    return [
-        f"{first} to {last}" if first != last else str(first)
-        for first, last in zip(firsts, lasts, strict=True)
-    ]
+    spans = (
+        (at * block, min(end, (at + 1) * block) - 1)
+        for at, block, end in zip(places, found["block"], found["shape"], strict=True)
+    )
+    return [" to ".join(map(str, dict.fromkeys(span))) for span in spans]
 
 
 def _caption(layer: Record, found: Record) -> str:

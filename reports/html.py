@@ -5,30 +5,14 @@ from base64 import b64encode
 from collections.abc import Callable
 from functools import cache, partial
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from parity.reports import (
-    Figure,
-    Record,
-    cards,
-    charts,
-    companions,
-    faults,
-    figures,
-    heatmap,
-    investigation,
-    message,
-    microscope,
-    provenance,
-    small_charts,
-    summary,
-    tags,
-    verdicts,
-)
+from parity.reports import Figure, Record, companions, figures
 
 if TYPE_CHECKING:
     import jinja2
@@ -77,11 +61,11 @@ SECTIONS = {
     "provenance": "provenance",
     "glossary": "glossary",
 }
-# the modules that templates call, by their own names
-DRAWN_WITH = (
-    *(cards, charts, faults, figures, heatmap, investigation, message, microscope, provenance),
-    *(small_charts, summary, tags, verdicts),
-)
+# the modules of this room that templates call, by their own names
+CALLED = (
+    "cards charts companions faults figures heatmap investigation message microscope provenance "
+    "small_charts summary tags verdicts"
+).split()
 WORDS = {"port": "the port", "reference": "the original", "equal": "neither"}
 
 
@@ -97,9 +81,7 @@ def page(document: Record, **beside: Record | None) -> str:
 
 
 def draw(template: str, embedded: Record, json_name: str, **shown: Any) -> str:
-    """A page from a template that extends base.html.j2; `embedded` is the JSON inside it, saved as
-    `json_name`.
-    """
+    """A page from a template that extends base.html.j2, with its JSON, saved as `json_name`."""
     known = {"embedded": _embedded(embedded), "json_name": json_name, "script": _script()}
     return str(_environment().get_template(template).render(known, **shown))
 
@@ -158,7 +140,7 @@ def _environment() -> "jinja2.Environment":
         keep_trailing_newline=True,
     )
     environment.globals.update(
-        {module.__name__.rpartition(".")[2]: module for module in DRAWN_WITH},
+        {name: import_module(f"parity.reports.{name}") for name in CALLED},
         anchor=anchor,
         bar_width=bar_width,
         card_figures=FIGURES,

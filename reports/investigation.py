@@ -139,7 +139,7 @@ def evidence_chart(table: Record) -> Markup:
         y=", ".join(chart["y"]),
         log=chart["log"],
         height=190,
-        order=None if numeric else list(dict.fromkeys(x for x, _, _ in points)),
+        order=None if numeric else tuple(dict.fromkeys(x for x, _, _ in points)),
     )
 
 

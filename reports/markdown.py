@@ -2,18 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from parity.reports import Record
+from parity.reports import Record, summary
 from parity.reports.figures import visible
 from parity.reports.message import cell_message
-from parity.reports.summary import (
-    MODEL_HEADINGS,
-    WORD_COLUMNS,
-    data_sentence,
-    final_faults,
-    first_offenders,
-    model_row,
-    verdict_sentence,
-)
 
 HARMLESS = frozenset(" .,:;()%+-–/=✓✗∅!↓_'")
 COMMAND = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -57,16 +48,18 @@ def _escaped(text: object, escapes: dict[str, str]) -> str:
 
 
 def markdown(document: Record, blocks: int = 3) -> str:
-    """A run: verdict, data, table and the first offenders. Holds no time or date."""
+    """A run: verdict, data, table and the first summary.offenders. Holds no time or date."""
     return paragraphs(
-        f"**{plain(verdict_sentence(document))}**",
-        plain(data_sentence(document)),
+        f"**{plain(summary.verdict_sentence(document))}**",
+        plain(summary.data_sentence(document)),
         verdict_table(document),
-        *(plain(f"{model['name']}: {why}") for model, why in final_faults(document)),
-        *(fenced(cell_message(*cell)) for cell in first_offenders(document)[:blocks]),
+        *(plain(f"{model['name']}: {why}") for model, why in summary.final_faults(document)),
+        *(fenced(cell_message(*cell)) for cell in summary.first_offenders(document)[:blocks]),
     )
 
 
 def verdict_table(document: Record) -> str:
     """One row per model, under the headings of the terminal's table."""
-    return table(MODEL_HEADINGS, map(model_row, document["models"]), WORD_COLUMNS)
+    return table(
+        summary.MODEL_HEADINGS, map(summary.model_row, document["models"]), summary.WORD_COLUMNS
+    )

@@ -103,9 +103,7 @@ def _blame(model: Record, layer: Record, mode: str) -> list[str]:
 
 
 def cause(layer: Record, mode: str) -> str:
-    """Why a cell does not hold, in a sentence: the named formula, else the run's own words, else
-    its verdict's meaning.
-    """
+    """Why a cell does not hold: the named formula, the run's words, or the verdict's meaning."""
     if named := cause_name(layer):
         return f"Explained by: {named}."
     unnamed = "; none of the formulas tried explains it" if layer["cause"] else ""

@@ -1,8 +1,4 @@
-"""What the page draws from microscope.json: GRU, batch normalisation, convolution and the worth of
-each fix.
-
-It is drawn as it came; a figure that is not in it is a dash, never a zero.
-"""
+"""What the page draws from microscope.json; a figure that is not in it is a dash, never a zero."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -11,7 +7,10 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from parity.reports import Figure, Record, charts, figures, small_charts
+from parity.reports.document import Kind
 
+MICROSCOPE = Kind("microscope.json", "microscope.schema.json", "make microscope")
+read, validate = MICROSCOPE.read, MICROSCOPE.validate
 GATES = {"z": "gate z", "r": "gate r", "candidate": "candidate"}
 AVERAGES = {"running_mean": "running mean", "running_std": "running std"}
 CHANNELS_MOST = 256  # of a picture of channels
@@ -32,13 +31,17 @@ def found_at(key: str, models: Iterable[Record]) -> Iterator[Found]:
             yield Found(model["name"], layer, found)
 
 
+def _in_run(document: Record) -> list[Record]:
+    """What every run measures by itself: the states of its GRUs, the kernels' asymmetry."""
+    return [{**(each.get("microscope") or {}), "name": each["name"]} for each in document["models"]]
+
+
 def grus(document: Record, microscope: Record | None) -> list[Found]:
     """Every GRU looked into: from microscope.json, which has gates, else from the run itself."""
-    inside = {model["name"]: model["gru"] for model in (microscope or {}).get("models", ())}
-    models = [
-        {"name": name, "gru": inside.get(name) or (model.get("microscope") or {}).get("gru")}
-        for name, model in ((model["name"], model) for model in document["models"])
-    ]
+    inside = {each["name"]: each["gru"] for each in (microscope or {}).get("models", ())}
+    models = (
+        {**each, "gru": inside.get(each["name"]) or each.get("gru")} for each in _in_run(document)
+    )
     return list(found_at("gru", models))
 
 
@@ -67,15 +70,11 @@ def saturation_chart(gru: Found) -> Markup:
         for step, share in enumerate(found[f"{way}_by_step"], start=1)
     ]
     label = f"{gru.model} / {gru.layer}: saturated gates per time step"
-    return charts.chart(
-        points, label=label, x="time step", y="saturated", unit="%", log=False, height=130
-    )
+    return charts.chart(points, label=label, x="time step", y="saturated, %", log=False, height=130)
 
 
 def gains_picture(of: Found) -> Markup:
-    """Gain of port to original in each channel as a share of what rounded parameters may do; ""
-    where both agree.
-    """
+    """Gain of port to original as a share of what rounded parameters may do, if there is any."""
     limit = of.found["worst"]["gain_limit_u"]
     values = [figures.number(value) or 0.0 for value in of.found["gain_u"]["drift"]]
     if not limit or not any(values):
@@ -99,16 +98,12 @@ def training_chart(phase: Record, average: str) -> Markup:
 
 
 def convolutions(document: Record, microscope: Record | None) -> list[tuple[Found, Record]]:
-    """(what was found, asymmetry) of every convolution; nothing found where only the kernels were
-    looked at.
-    """
+    """(what was found, asymmetry) of every convolution; the run itself only has the asymmetry."""
     if microscope:
         every = found_at("convolution", microscope["models"])
         return [(each, each.found["asymmetry"]) for each in every]
-    models = (
-        {**(model.get("microscope") or {}), "name": model["name"]} for model in document["models"]
-    )
-    return [(each._replace(found={}), each.found) for each in found_at("convolution", models)]
+    found = found_at("convolution", _in_run(document))
+    return [(each._replace(found={}), each.found) for each in found]
 
 
 FLIPS = {"unflipped": "without the flip", "flipped": "with it, as the port has it"}
@@ -123,7 +118,7 @@ def flip_chart(model: Record) -> Markup:
         for layer, each in found.items()
     ]
     label = f"{model['name']}: convolutions with and without the flip"
-    return charts.chart(points, label=label, y="largest difference", order=list(found), height=150)
+    return charts.chart(points, label=label, y="largest difference", order=tuple(found), height=150)
 
 
 # --- the worth of each fix ---
@@ -151,16 +146,11 @@ def _worth_row(trial: Record, clean: float | None) -> Record:
     return {
         "drift": trial["drift"],
         "where": layers[0] if len(layers) == 1 else f"{len(layers)} layers",
-        "at_layer": max(costs, key=_size, default=None),
+        "at_layer": max(costs, key=figures.size, default=None),
         "final": end,
         "times": None if end is None or not clean else end / clean,
         "tags": "; ".join(map(_tag_text, trial["tags"])),
     }
-
-
-def _size(value: Figure) -> float:
-    number = figures.number(value)
-    return -1.0 if number is None or math.isnan(number) else abs(number)
 
 
 def _tag_text(tag: Record) -> str:
@@ -169,28 +159,26 @@ def _tag_text(tag: Record) -> str:
     return f"{first}, top {tag['k']} alike {figures.percent(tag['jaccard'])}"
 
 
+def _ends(model: Record) -> dict[str, Figure]:
+    """{drift: largest difference of the final scores}."""
+    return {drift: trial["final"]["max_abs"] for drift, trial in _whole(model).items()}
+
+
 def worth_chart(model: Record) -> Markup:
     """Largest difference of the final scores for each drift, beside the port's own."""
-    ends = {"the port": model["clean"]} | {
-        drift: trial["final"] for drift, trial in _whole(model).items()
-    }
+    ends = {"the port": model["clean"]["max_abs"], **_ends(model)}
     return charts.chart(
-        [(name, end["max_abs"], "scores") for name, end in ends.items()],
+        [(name, end, "scores") for name, end in ends.items()],
         kind="bars",
         label=f"{model['name']}: what stock Chainer costs at the end",
         y="largest difference of scores",
-        order=list(ends),
+        order=tuple(ends),
         height=170,
     )
 
 
 def worth_caption(model: Record) -> str:
     """What the chart of the worth shows, and which trials have no bar."""
-    ends = {
-        drift: figures.number(trial["final"]["max_abs"]) for drift, trial in _whole(model).items()
-    }
-    without = ", ".join(
-        drift for drift, end in ends.items() if end is None or not math.isfinite(end)
-    )
-    told = f" Without a bar, as the scores are not finite: {without}." if without else ""
+    without = [drift for drift, end in _ends(model).items() if not math.isfinite(figures.size(end))]
+    told = f" Without a bar, as the scores are not finite: {', '.join(without)}." if without else ""
     return f"Largest difference of the final scores, each fix left out at all of its layers.{told}"

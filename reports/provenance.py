@@ -5,20 +5,8 @@ from functools import cache
 
 from parity import room
 from parity.reports import Record
-from parity.reports.companions import COMPANIONS
-from parity.reports.document import PARITY
 
 MANIFEST = room("fixtures") / "manifest.json"  # the published files: path, sha256, source, licence
-
-# (what, the command that makes it)
-MADE_BY = (
-    ("published weights and clips", "make fixtures"),
-    ("seeded stand-ins", "python -m fixtures seeded FOLDER"),
-    ("recorded originals", "python -m parity record"),
-    ("parity.json, parity.csv, junit.xml, parity.html", PARITY.command),
-    *((kind.file, kind.command) for kind in COMPANIONS.values()),
-    ("this page from what lies beside it", "python -m parity report"),
-)
 
 
 def origin(sha256: str, data: str) -> str:

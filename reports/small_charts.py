@@ -24,9 +24,7 @@ Rung = tuple[float, str]  # a place on an axis and its label
 
 
 def spread(residuals: Record | None, label: str) -> Markup:
-    """Shares of (side - oracle)/sigma per bin, logarithmic: port filled, original dashed, a normal
-    distribution dotted; "" where there are no residuals.
-    """
+    """Shares of (side - oracle)/sigma per bin: port filled, original dashed, normal dotted."""
     if not residuals:
         return Markup("")
     looks = {"port": "spread", "original": "original"}

@@ -1,7 +1,6 @@
 """What a whole run says: its cells, counts, sentences and one line of figures per model."""
 
-import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from parity.reports import Figure, Record, figures
 from parity.reports.verdicts import CELLS, MODES, bare, cause_name, describe, fails, passes
@@ -15,6 +14,7 @@ FINAL = (
     ("noise_truth", "original (fast_run) to truth"),
 )
 ROW_FINAL = FINAL[:4]
+RHO = {"isolated": "rho_port", "chained": "rho_local"}  # the share of rounding's allowance
 MODEL_HEADINGS = ("model", "verdict", "worst layer", "allowance used", *dict(ROW_FINAL).values())
 WORD_COLUMNS = 3  # of MODEL_HEADINGS; figures follow
 
@@ -27,9 +27,8 @@ class Cell(NamedTuple):
     mode: str
 
     @property
-    def figures(self) -> Record:
-        found: Record = self.layer[self.mode]
-        return found
+    def figures(self) -> Any:
+        return self.layer[self.mode]
 
     @property
     def verdict(self) -> str:
@@ -73,20 +72,14 @@ def found_by(model: Record, layer: Record) -> str:
 
 
 def worst_first(model: Record) -> dict[str, int]:
-    """{layer name: its place, 0 for the worst}: by verdict, then allowance used, then network
-    order.
-    """
+    """{layer name: its place, 0 for the worst}: by verdict, then by allowance used."""
     ordered = sorted(model["layers"], key=_badness, reverse=True)
     return {layer["name"]: place for place, layer in enumerate(ordered)}
 
 
 def _badness(layer: Record) -> tuple[int, float]:
     grave = max(list(CELLS).index(bare(layer[mode]["verdict"])) for mode in MODES)
-    used = (
-        figures.number(layer["isolated"]["rho_port"]),
-        figures.number(layer["chained"]["rho_local"]),
-    )
-    return grave, max(0.0 if rho is None or math.isnan(rho) else rho for rho in used)
+    return grave, max(figures.size(layer[mode][key]) for mode, key in RHO.items())
 
 
 def counts(document: Record) -> dict[str, int]:
@@ -124,27 +117,21 @@ def _compared(found: dict[str, int]) -> str:
     return f"{of_all} ({parts})"
 
 
-def worst_text(model: Record) -> str:
-    """The worst layer of a model: `conv3 (isolated) ROUNDING`."""
-    worst = model["worst"] or {}
-    if not worst.get("layer"):
-        return figures.ABSENT
-    return f"{worst['layer']} ({worst['mode']}) {worst['verdict']}"
-
-
-def worst_rho(model: Record) -> Figure:
-    """The largest share of rounding's allowance that a layer of the model used."""
-    rho: Figure = (model["worst"] or {}).get("rho")
-    return rho
+def worst(model: Record) -> tuple[str, Figure]:
+    """The worst layer of a model, `conv3 (isolated) ROUNDING`, and the allowance it used."""
+    found = model["worst"] or {}
+    named = f"{found['layer']} ({found['mode']}) {found['verdict']}" if found.get("layer") else ""
+    return named or figures.ABSENT, found.get("rho")
 
 
 def model_row(model: Record) -> list[str]:
     """One line per model, as visible text, under MODEL_HEADINGS."""
+    layer, rho = worst(model)
     row = [
         model["name"],
         f"{describe(model['verdict']).mark} {model['verdict']}",
-        worst_text(model),
-        figures.allowance(worst_rho(model)),
+        layer,
+        figures.allowance(rho),
         *(figures.drift(model["final"][key]) for key, _ in ROW_FINAL),
     ]
     return [figures.visible(cell) for cell in row]
@@ -152,9 +139,7 @@ def model_row(model: Record) -> list[str]:
 
 def stacks(document: Record) -> str:
     """The originals' stacks, each once: `Keras 1.0.6 on Theano 1.0.5`."""
-    found = (
-        f"{original(model)} on Theano {model['stack']['theano']}" for model in document["models"]
-    )
+    found = (f"{original(each)} on Theano {each['stack']['theano']}" for each in document["models"])
     return ", ".join(dict.fromkeys(found)) or "no original"
 
 
@@ -200,9 +185,7 @@ def _oracle_fault(truth: Record) -> str | None:
 
 
 def _scores_fault(model: Record) -> str | None:
-    """A layer that was not recorded, or an input that was not the same, shows here and nowhere
-    else.
-    """
+    """Only here it shows that a layer was not recorded, or that an input was not the same."""
     ends = attribution(model).get("ends") or {}
     if ends.get("holds") is False:
         return (

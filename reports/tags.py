@@ -1,6 +1,4 @@
-"""What became of a clip's tags: their order, how much rounding could change it, and which changed
-places.
-"""
+"""What became of a clip's tags: their order, and how much rounding could change it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -89,11 +87,10 @@ def chart(model: Record) -> Markup:
         points,
         label=f"{model['name']}: port to original by the original's rank of the tag",
         x="original's rank",
-        y="logit, port − original",
-        unit="sd",
+        y="logit, port − original, sd",
         log=False,
         height=130,
-        loose={name for _, _, name in points},
+        loose=tuple({name for _, _, name in points}),
     )
 
 

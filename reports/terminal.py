@@ -4,20 +4,9 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from parity.reports import Record
+from parity.reports import Record, summary
 from parity.reports.figures import visible
 from parity.reports.message import cell_message
-from parity.reports.summary import (
-    MODEL_HEADINGS,
-    WORD_COLUMNS,
-    data_sentence,
-    final_faults,
-    first_offenders,
-    model_row,
-    offenders,
-    stacks,
-    verdict_sentence,
-)
 from parity.reports.verdicts import describe
 
 COLOURS = {"good": "green", "bad": "red", "missing": "yellow"}
@@ -42,17 +31,17 @@ def say(lines: str, stream: TextIO | None = None) -> None:
 def text(document: Record, blocks: int = 3) -> str:
     """The same as plain text: data, table, messages, verdict."""
     table = aligned(
-        MODEL_HEADINGS, [model_row(model) for model in document["models"]], WORD_COLUMNS
+        summary.MODEL_HEADINGS,
+        [summary.model_row(model) for model in document["models"]],
+        summary.WORD_COLUMNS,
     )
-    verdict = visible(verdict_sentence(document))
+    verdict = visible(summary.verdict_sentence(document))
     parts = [*_heading(document), *filter(None, [table]), *_blocks(document, blocks), verdict, ""]
     return "\n".join(parts)
 
 
 def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 99) -> str:
-    """A table with its first `words` columns to the left, the rest to the right; empty without a
-    row.
-    """
+    """A table, its first `words` columns to the left, the rest to the right; "" without a row."""
     table = [headings, *([visible(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     sides = [str.ljust if at < words else str.rjust for at in range(len(widths))]
@@ -69,32 +58,37 @@ def _show_coloured(document: Record, stream: TextIO, blocks: int) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for at, heading in enumerate(MODEL_HEADINGS):
-        figures = at >= WORD_COLUMNS
+    for at, heading in enumerate(summary.MODEL_HEADINGS):
+        figures = at >= summary.WORD_COLUMNS
         table.add_column(heading, justify="right" if figures else "left", overflow="fold")
     for model in document["models"]:
-        name, verdict, *rest = model_row(model)
+        name, verdict, *rest = summary.model_row(model)
         colour = COLOURS[describe(model["verdict"]).tone]
         table.add_row(name, Text(verdict, colour), *map(Text, rest))
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     for line in [*_heading(document), table, *_blocks(document, blocks)]:
         console.print(line, soft_wrap=isinstance(line, str))
     colour = COLOURS[describe(document["verdict"]).tone]
-    told = Text(visible(verdict_sentence(document)), f"bold {colour}")
+    told = Text(visible(summary.verdict_sentence(document)), f"bold {colour}")
     console.print(told, soft_wrap=True)
 
 
 def _heading(document: Record) -> list[str]:
-    return [data_sentence(document), visible(f"{document['port']} against {stacks(document)}"), ""]
+    return [
+        summary.data_sentence(document),
+        visible(f"{document['port']} against {summary.stacks(document)}"),
+        "",
+    ]
 
 
 def _blocks(document: Record, most: int) -> list[str]:
     """The first offender of each model, then the others, at most `most`; the rest is counted."""
-    others = [cell for model in document["models"] for cell in offenders(model)[1:]]
-    ordered = [*first_offenders(document), *others]
+    others = [cell for model in document["models"] for cell in summary.offenders(model)[1:]]
+    ordered = [*summary.first_offenders(document), *others]
     shown = [cell_message(*cell) for cell in ordered[:most]]
     faults = [
-        visible(f"{model['name']} (end to end): {why}") for model, why in final_faults(document)
+        visible(f"{model['name']} (end to end): {why}")
+        for model, why in summary.final_faults(document)
     ]
     more = [f"{len(ordered) - most} more in parity.html"] if len(ordered) > most else []
     return [line for block in [*shown, *faults, *more] for line in ("", block)] + [""]

@@ -7,23 +7,23 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+import altair
 import pytest
+from jsonschema import ValidationError
 
 from parity.reports import charts, drawing
 from tests.reports import factory
 
-NAMES = ["conv1", "bn1", "elu_1"]
+NAMES = ("conv1", "bn1", "elu_1")
 POINTS = [
     (name, 10.0**-at, series) for at, name in enumerate(NAMES) for series in ("port", "noise")
 ]
 HOSTILE = "</svg><script>alert(1)</script>\"'&\u202e\x00"
 
 
-def lines(points=POINTS, **changes):
+def draw(points=POINTS, **changes):
     return str(
-        charts.lines(
-            points, **{"label": "drift", "x": None, "y": "difference", "order": NAMES, **changes}
-        )
+        charts.chart(points, **{"label": "drift", "y": "difference", "order": NAMES, **changes})
     )
 
 
@@ -47,18 +47,29 @@ def paths(markup, **attributes):
 
 @pytest.fixture(autouse=True)
 def checked(monkeypatch):
-    """Every chart of these tests is drawn anew and checked by Altair against Vega's schema, which
-    a page has no time for.
-    """
-    charts._draw.cache_clear()
-    monkeypatch.setattr(charts, "CHECKED", True)
+    """Every chart of these tests is drawn anew and checked by Altair against Vega's schema."""
+    render = charts.rendered
+
+    def checked(spec):
+        (altair.LayerChart if "layer" in spec else altair.Chart).from_dict(spec)
+        return render(spec)
+
+    charts._drawn.cache_clear()
+    monkeypatch.setattr(charts, "rendered", checked)
     yield
-    charts._draw.cache_clear()
+    charts._drawn.cache_clear()
 
 
-@pytest.mark.parametrize("draw", [charts.lines, charts.bars])
-def test_every_name_and_series_is_there_and_what_it_shows_is_said(draw):
-    markup = str(draw(POINTS, label="drift of CNN", x=None, y="difference", order=NAMES, log=True))
+@pytest.mark.parametrize("kind", charts.MARKS)
+def test_what_vega_does_not_know_is_found(kind, monkeypatch):
+    monkeypatch.setattr(charts, "_ticks", lambda _: {"tickMinStop": 1})
+    with pytest.raises(ValidationError):
+        draw([(1, 1.0, "port"), (2, 3.0, "port")], order=None, kind=kind)
+
+
+@pytest.mark.parametrize("kind", charts.MARKS)
+def test_every_name_and_series_is_there_and_what_it_shows_is_said(kind):
+    markup = draw(kind=kind, label="drift of CNN")
     assert set(NAMES) <= set(texts(markup)) and "difference" in texts(markup)
     assert (
         svg_of(markup).get("role") == "img" and svg_of(markup).get("aria-label") == "drift of CNN"
@@ -68,7 +79,7 @@ def test_every_name_and_series_is_there_and_what_it_shows_is_said(draw):
 
 def test_colours_are_the_pages_own():
     painted = {
-        element.get(key) for element in svg_of(lines()).iter() for key in ("fill", "stroke")
+        element.get(key) for element in svg_of(draw()).iter() for key in ("fill", "stroke")
     } - {None}
     assert (
         all(re.fullmatch(r"none|var\(--[a-z]+\)", colour) for colour in painted)
@@ -78,7 +89,7 @@ def test_colours_are_the_pages_own():
 
 def test_series_differ_by_more_than_colour():
     many = [(name, 1.0 + at, f"series {at}") for at in range(7) for name in NAMES]
-    markup = lines(many)
+    markup = draw(many)
     keys = re.findall(r'<svg class="key".*?</svg>', markup)
     looks = [re.sub(r"var\(--\w+\)", "", key) for key in keys]
     assert len(keys) == 7 and len(set(looks[:5])) == 5 and len(set(keys)) == 7
@@ -96,15 +107,15 @@ def test_series_differ_by_more_than_colour():
 
 def test_zero_stands_at_the_foot_of_a_logarithmic_axis_marked_as_zero():
     assert (
-        texts(
-            lines([("conv1", 0.0, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")])
-        ).count("0")
+        texts(draw([("conv1", 0.0, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")])).count(
+            "0"
+        )
         == 1
     )
     assert "0" not in texts(
-        lines([("conv1", 1e-8, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")])
+        draw([("conv1", 1e-8, "port"), ("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")])
     )
-    assert "0" in texts(lines([(name, 0.0, "port") for name in NAMES])), (
+    assert "0" in texts(draw([(name, 0.0, "port") for name in NAMES])), (
         "nothing but zeros is a chart too"
     )
 
@@ -112,19 +123,19 @@ def test_zero_stands_at_the_foot_of_a_logarithmic_axis_marked_as_zero():
 @pytest.mark.parametrize("value", [None, "nan", "inf", "-inf", 1e305])
 def test_what_has_no_place_on_the_axis_is_left_out(value):
     rest = [("bn1", 1e-6, "port"), ("elu_1", 1e-7, "port")]
-    assert lines([("conv1", value, "port"), *rest]) == lines(rest)
-    assert lines([("conv1", value, "port")]) == ""
+    assert draw([("conv1", value, "port"), *rest]) == draw(rest)
+    assert draw([("conv1", value, "port")]) == ""
 
 
 @pytest.mark.parametrize("value", [1e-323, 1e-300, 1e299])
 def test_the_smallest_and_the_largest_numbers_are_drawn(value):
-    assert lines([("conv1", value, "port"), ("bn1", 1e-6, "port"), ("elu_1", 0.0, "port")])
+    assert draw([("conv1", value, "port"), ("bn1", 1e-6, "port"), ("elu_1", 0.0, "port")])
 
 
 def test_hostile_text_is_text():
-    markup = lines(
+    markup = draw(
         [(HOSTILE, 1e-6, HOSTILE), ("bn1", 1e-7, "other")],
-        order=[HOSTILE, "bn1"],
+        order=(HOSTILE, "bn1"),
         label=HOSTILE,
         x=HOSTILE,
         y=HOSTILE,
@@ -135,29 +146,18 @@ def test_hostile_text_is_text():
 
 
 def test_numbers_on_both_axes():
-    markup = lines(
-        [(step, step * 1e-8, "port") for step in range(1, 16)], order=None, x="time step"
-    )
+    markup = draw([(step, step * 1e-8, "port") for step in range(1, 16)], order=None, x="time step")
     whole = [int(text) for text in texts(markup) if text.isdecimal()]
     assert "time step" in texts(markup) and whole == list(range(1, 16))
 
 
 def test_a_point_alone_is_not_joined():
-    joined = len(paths(lines(POINTS), **{"stroke-width": "1.5"}))
-    assert len(paths(lines(POINTS, loose=("noise",)), **{"stroke-width": "1.5"})) == joined - 1
+    joined = len(paths(draw(POINTS), **{"stroke-width": "1.5"}))
+    assert len(paths(draw(POINTS, loose=("noise",)), **{"stroke-width": "1.5"})) == joined - 1
 
 
 def test_a_bar_on_a_logarithmic_axis_reaches_from_its_foot_to_its_value():
-    bars = str(
-        charts.bars(
-            [("conv1", 1e-2, "a"), ("bn1", 1e-4, "a")],
-            label="a",
-            x=None,
-            y="b",
-            log=True,
-            order=["conv1", "bn1"],
-        )
-    )
+    bars = draw([("conv1", 1e-2, "a"), ("bn1", 1e-4, "a")], kind="bars", order=NAMES[:2])
     heights = [
         abs(float(height))
         for height in re.findall(
@@ -168,8 +168,8 @@ def test_a_bar_on_a_logarithmic_axis_reaches_from_its_foot_to_its_value():
 
 
 def test_charts_of_a_large_network_keep_to_their_width():
-    names = [f"layer_{at}" for at in range(150)]
-    markup = lines([(name, 1e-6, "port") for name in names], order=names)
+    names = tuple(f"layer_{at}" for at in range(150))
+    markup = draw([(name, 1e-6, "port") for name in names], order=names)
     assert (
         float(svg_of(markup).get("width")) < charts.WIDTH_MOST + 200
         and 10 < len(set(texts(markup)) & set(names)) < 150
@@ -187,11 +187,11 @@ def test_a_chart_of_a_whole_network_is_small():
 
 def test_another_process_draws_the_same_bytes():
     code = (
-        "from tests.reports.test_charts import lines; import sys; "
-        "sys.stdout.buffer.write(lines().encode())"
+        "from tests.reports.test_charts import draw; import sys; "
+        "sys.stdout.buffer.write(draw().encode())"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    assert run.stdout.decode() == lines()
+    assert run.stdout.decode() == draw()
 
 
 def test_the_reports_start_without_what_draws():
@@ -240,7 +240,7 @@ def test_a_path_of_another_kind_is_no_silent_hole():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 12])
 def test_few_whole_numbers_have_a_tick_each(count):
-    markup = lines(
+    markup = draw(
         [(step, step * 1e-8, "port") for step in range(1, count + 1)], order=None, x="update"
     )
     assert [text for text in texts(markup) if text.isdecimal()] == [

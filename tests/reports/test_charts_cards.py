@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from parity.reports import cards, heatmap, html, small_charts
+from parity.reports import cards, heatmap, html, message, small_charts
 from tests.reports import factory
 
 BINS = small_charts.BINS
@@ -87,7 +87,7 @@ def test_one_picture_serves_both_sides_where_they_are_the_same():
     found = factory.layer(
         evidence=evidence(residuals={"port": None, "original": residuals(certain=7, every=4)})
     )
-    caption = cards.spread_caption(found)
+    caption = cards.spread_caption(found["evidence"]["residuals"])
     assert caption.endswith(
         "Beyond 5: port and original 3 of 1000; one element in 4 was counted; 7 more may "
         "not differ at all."
@@ -95,11 +95,13 @@ def test_one_picture_serves_both_sides_where_they_are_the_same():
 
 
 def test_captions_count_what_is_outside_the_picture():
-    assert "Beyond 5: port 3 of 1000, original 0 of 997." in cards.spread_caption(layer())
+    assert "Beyond 5: port 3 of 1000, original 0 of 997." in cards.spread_caption(
+        layer()["evidence"]["residuals"]
+    )
 
 
 def test_the_expected_spread_is_a_normal_distribution():
-    shares = [small_charts._normal(at, BINS) for at in range(BINS)]
+    shares = [small_charts.normal_share(at, BINS) for at in range(BINS)]
     assert sum(shares) == pytest.approx(1, abs=1e-6) and max(shares) == shares[
         BINS // 2
     ] == pytest.approx(0.097, abs=0.001)
@@ -143,7 +145,7 @@ def test_pictures_name_the_strongest_channel():
 )
 def test_a_layer_without_evidence_has_no_pictures(found):
     without = factory.layer(evidence=found)
-    assert cards.pictures(MODEL, without) == [] and cards.heat_map(MODEL, without) is None
+    assert cards.pictures(MODEL, without) == [] and heatmap.heat_map(MODEL, without) is None
     assert cards.pictures(MODEL, factory.layer()) == [], "as documents before there was any"
 
 
@@ -170,20 +172,20 @@ def test_a_map_is_small_and_the_same_every_time():
         ["".join(heatmap.LEVELS[level] for level in row) for row in rng.integers(0, 16, (32, 64))]
     )
     assert heatmap.image(noisy) == heatmap.image(noisy) and len(heatmap.image(noisy)) < 2000
-    assert heatmap.size(noisy) == (280, 140)
+    assert heatmap.heat_map(MODEL, factory.layer(evidence={"map": noisy}))["size"] == [280, 140]
 
 
 def test_a_map_says_where_it_is_largest():
-    said = heatmap.alternative(layer(), mapped())
+    said = heatmap._alternative(layer(), mapped())
     assert "at most 3.0e-06" in said and "largest at mel band 6 to 7, time frame 12 to 15" in said
-    assert "mel band 0 is below" in cards.heat_map(MODEL, layer())["caption"]
+    assert "mel band 0 is below" in heatmap.heat_map(MODEL, layer())["caption"]
     uneven = mapped(["0f"], shape=[1, 5], block=[1, 3])
-    assert "mel band 0, time frame 3 to 4" in heatmap.alternative(layer(), uneven)
+    assert "mel band 0, time frame 3 to 4" in heatmap._alternative(layer(), uneven)
 
 
 def test_of_a_sequence_time_steps_are_upwards():
     found = factory.layer("gru1", "GRU", (2, 15, 32), evidence=evidence(map=mapped(block=[1, 1])))
-    caption = cards.heat_map(MODEL, found)["caption"]
+    caption = heatmap.heat_map(MODEL, found)["caption"]
     assert "largest over clips at each time step and unit; time step 0 is below" in caption
 
 
@@ -218,7 +220,7 @@ def test_the_table_of_a_network_has_causes_only_where_there_are_any():
         ("gru2", "chained"): "from gru1",
         ("output", "chained"): "from gru1",
     }
-    assert cards.causes(unnamed) == {("conv1", "isolated"): cards.UNEXPLAINED}
+    assert cards.causes(unnamed) == {("conv1", "isolated"): message.UNEXPLAINED}
 
 
 def page_with(found):

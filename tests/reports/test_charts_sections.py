@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from parity.reports import findings, html, sections
+from parity.reports import faults, figures, html, investigation, microscope, tags
 from tests.reports import companions_factory as made
 from tests.reports import factory
 
@@ -79,22 +79,21 @@ def test_batch_normalisation_channel_by_channel_and_in_training(page):
     assert {"1.0.6", "1.1.0"} <= set(re.findall(r"train phase, Keras ([\d.]+)", found))
 
 
+def gains(found):
+    return microscope.gains_picture(microscope.Found("CNN0", "bn1", found))
+
+
 def test_gains_are_shares_of_what_rounded_parameters_reach():
     found = made.microscope()["models"][0]["batch_normalization"]["bn_0_freq"]
-    assert "gain of port to original" in sections.gains_picture("CNN0", "bn1", found)
-    heights = [
-        float(height)
-        for height in re.findall(r"v(-?[\d.]+)", sections.gains_picture("CNN0", "bn1", found))
-    ]
+    assert "gain of port to original" in gains(found)
+    heights = [float(height) for height in re.findall(r"v(-?[\d.]+)", gains(found))]
     assert max(map(abs, heights)) / 39 == pytest.approx(1.75 / 6, abs=0.01), (
         "of half the picture's height"
     )
     signs = {**found, "gain_u": {**found["gain_u"], "drift": [1.0, -3.0] * 300}}
-    assert "v-" not in sections.gains_picture("CNN0", "bn1", signs), (
-        "of neighbours the largest in size is kept, with its sign"
-    )
+    assert "v-" not in gains(signs), "of neighbours the largest in size is kept, with its sign"
     agrees = {**found, "gain_u": {**found["gain_u"], "drift": [0.0, None, 0.0]}}
-    assert sections.gains_picture("CNN0", "bn1", agrees) == ""
+    assert gains(agrees) == ""
 
 
 def test_the_flip_could_not_be_seen_with_symmetric_kernels():
@@ -114,15 +113,15 @@ def test_the_worth_of_each_fix(page):
         "an end that is not finite is said"
     )
     model = made.microscope()["models"][0]
-    (_, whole), (_, single) = sections.worth_tables(model)
-    assert len(whole) + len(single) == len(model["worth"]) and [row[4] for row in whole] == [
+    (_, whole), (_, single) = microscope.worth_tables(model)
+    assert len(whole) + len(single) == len(model["worth"]) and [row["times"] for row in whole] == [
         pytest.approx(1),
         float("inf"),
     ]
 
 
 def test_differences_of_any_size():
-    assert [sections.magnitude(value) for value in (3.8e-6, 0.5748, 643.9, 2e7, "inf", None)] == [
+    assert [figures.magnitude(value) for value in (3.8e-6, 0.5748, 643.9, 2e7, "inf", None)] == [
         "3.8e-06",
         "0.575",
         "644",
@@ -133,12 +132,14 @@ def test_differences_of_any_size():
 
 
 def test_planted_faults_by_kind_and_one_by_one(page):
-    found, faults = section(page, "faults"), made.faults()
-    assert sections.fault_counts(faults) == [("weights", [6, 4, 3, 3, 1])]
+    found = section(page, "faults")
+    assert faults.counts(made.faults()) == [("weights", [6, 4, 3, 3, 1])]
     assert (
-        sections.fault_sentence(faults) in found and "SURVIVES" in found and "FALSE ALARM" in found
+        faults.sentence(made.faults()) in found and "SURVIVES" in found and "FALSE ALARM" in found
     )
-    assert all(record["id"].removeprefix("CNN0-conv1-") in found for record in faults["faults"])
+    assert all(
+        record["id"].removeprefix("CNN0-conv1-") in found for record in made.faults()["faults"]
+    )
 
 
 def test_the_investigation_is_drawn_as_it_came(page):
@@ -183,7 +184,7 @@ CHART = {"kind": "lines", "x": "layer", "y": ["arriving", "stored"], "series": N
     ids=["lines", "bars", "series", "both"],
 )
 def test_a_table_is_drawn_as_it_asks(change, names):
-    markup = str(findings.evidence_chart(table({**CHART, **change})))
+    markup = str(investigation.evidence_chart(table({**CHART, **change})))
     assert (
         re.findall(r"<bdi>(.*?)</bdi>", markup) == names and 'aria-label="what arrives"' in markup
     )
@@ -191,13 +192,13 @@ def test_a_table_is_drawn_as_it_asks(change, names):
 
 def test_a_table_that_asks_for_no_chart_or_for_columns_it_lacks_has_none():
     assert (
-        findings.evidence_chart(table(None)) == ""
-        and findings.evidence_chart(table({**CHART, "x": "depth"})) == ""
+        investigation.evidence_chart(table(None)) == ""
+        and investigation.evidence_chart(table({**CHART, "x": "depth"})) == ""
     )
 
 
 def test_cells_of_evidence():
-    assert [findings.cell(value) for value in (True, None, 0.123456, 12, "word")] == [
+    assert [figures.cell(value) for value in (True, None, 0.123456, 12, "word")] == [
         "yes",
         "–",
         "0.1235",
@@ -208,26 +209,22 @@ def test_cells_of_evidence():
 
 def test_numbers_on_the_x_axis_are_numbers_in_lines_and_names_in_bars():
     near, far = ([(10, 1.0, 2.0), (at, 3.0, 4.0)] for at in (20, 100))
-    assert ">100<" in str(findings.evidence_chart(table({**CHART, "kind": "bars"}, rows=far)))
-    assert str(findings.evidence_chart(table(CHART, rows=near))) != str(
-        findings.evidence_chart(table(CHART, rows=far))
+    assert ">100<" in str(investigation.evidence_chart(table({**CHART, "kind": "bars"}, rows=far)))
+    assert str(investigation.evidence_chart(table(CHART, rows=near))) != str(
+        investigation.evidence_chart(table(CHART, rows=far))
     )
 
 
 def test_tags_in_standard_deviations_of_rounding():
     row = {"logit_actual": 1.5, "logit_expected": 1.0, "sd": 0.25}
     assert (
-        sections.tag_sd(row) == 2
-        and sections.tag_sd({**row, "sd": None}) is None
-        and sections.tag_sd({}) is None
+        tags.in_sd(row) == 2 and tags.in_sd({**row, "sd": None}) is None and tags.in_sd({}) is None
     )
     top = [{"tag": f"tag {rank}", "rank_expected": rank, **row} for rank in range(1, 11)]
     few = {"name": "CNN", "tags": [{"clip": clip, "top": top} for clip in ("one", "two")]}
-    assert re.findall(r"<bdi>(.*?)</bdi>", str(sections.tag_chart(few))) == ["one", "two"]
+    assert re.findall(r"<bdi>(.*?)</bdi>", str(tags.chart(few))) == ["one", "two"]
     assert "<bdi>" not in str(
-        sections.tag_chart(
-            {"name": "CNN", "tags": [{"clip": str(at), "top": top} for at in range(40)]}
-        )
+        tags.chart({"name": "CNN", "tags": [{"clip": str(at), "top": top} for at in range(40)]})
     )
 
 
@@ -288,4 +285,4 @@ def test_a_trial_that_is_not_finite_has_no_bar_and_that_is_said(page):
     )
     model = made.microscope()["models"][0]
     model["worth"] = model["worth"][:1]
-    assert "Without" not in sections.worth_caption(model)
+    assert "Without" not in microscope.worth_caption(model)

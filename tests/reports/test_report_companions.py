@@ -31,7 +31,7 @@ def test_nothing_beside_it(folder):
 
 @EACH
 def test_each_is_found_by_its_name_and_valid(folder, name, make):
-    (folder / COMPANIONS[name][0].file).write_text(json.dumps(make()))
+    (folder / COMPANIONS[name].file).write_text(json.dumps(make()))
     assert beside(folder / "parity.json") == {**dict.fromkeys(COMPANIONS), name: make()}
 
 
@@ -40,13 +40,13 @@ def test_each_schema_is_itself_valid(name, make):
     from jsonschema import Draft202012Validator
 
     Draft202012Validator.check_schema(
-        json.loads((document.FOLDER / COMPANIONS[name][0].schema).read_text())
+        json.loads((document.FOLDER / COMPANIONS[name].schema).read_text())
     )
 
 
 @EACH
 def test_each_name_that_the_schema_requires_is_missed(folder, name, make):
-    kind, read = COMPANIONS[name]
+    kind = COMPANIONS[name]
     for key in json.loads((document.FOLDER / kind.schema).read_text())["required"]:
         (folder / kind.file).write_text(
             json.dumps({other: value for other, value in make().items() if other != key})
@@ -54,7 +54,7 @@ def test_each_name_that_the_schema_requires_is_missed(folder, name, make):
         with pytest.raises(
             ReportError, match=f"lacks '{key}'" if key != "format" else "no format number"
         ):
-            read(folder / kind.file)
+            kind.read(folder / kind.file)
 
 
 BROKEN = {
@@ -75,7 +75,7 @@ BROKEN = {
 @EACH
 @pytest.mark.parametrize(("spoil", "says"), BROKEN.values(), ids=BROKEN)
 def test_a_bad_companion_gets_its_sentence_and_leaves_the_old_page(folder, name, make, spoil, says):
-    (kind, _), page = COMPANIONS[name], folder / "parity.html"
+    kind, page = COMPANIONS[name], folder / "parity.html"
     page.write_text("old")
     (folder / kind.file).write_text(spoil(json.dumps(make())))
     refused = CliRunner().invoke(main, ["report", str(folder / "parity.json")])

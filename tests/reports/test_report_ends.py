@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from parity.reports import cards, ends, html, junit, markdown, terminal
+from parity.reports import cards, html, junit, markdown, message, summary, terminal
 from parity.reports.summary import verdict_sentence
 from tests.reports import factory
 
@@ -48,7 +48,7 @@ REASONS = {
 @pytest.mark.parametrize(("changes", "says"), REASONS.values(), ids=REASONS)
 def test_each_reason_is_told_everywhere(changes, says):
     document = factory.document([drifting(**changes)], verdict="DRIFTS")
-    assert says in ends.final_fault(document["models"][0])
+    assert says in summary.final_fault(document["models"][0])
     page = html.page(document).replace("&#39;", "'")
     texts = (page, terminal.text(document), junit.junit(document), markdown.markdown(document))
     assert all(says.lower() in text.lower() for text in texts)
@@ -57,12 +57,13 @@ def test_each_reason_is_told_everywhere(changes, says):
 def test_all_reasons_are_told_together():
     changes = {**REASONS["logits"][0], **REASONS["oracle"][0]}
     assert all(
-        REASONS[name][1] in ends.final_fault(drifting(**changes)) for name in ("logits", "oracle")
+        REASONS[name][1] in summary.final_fault(drifting(**changes))
+        for name in ("logits", "oracle")
     )
 
 
 def test_where_the_cells_say_enough_nothing_is_added():
-    assert [ends.final_fault(model) for model in factory.failing()["models"]] == [None] * 3
+    assert [summary.final_fault(model) for model in factory.failing()["models"]] == [None] * 3
 
 
 def shared(model, share=0.5):
@@ -95,8 +96,10 @@ NOTES = {
 
 @pytest.mark.parametrize(("model", "says"), NOTES.values(), ids=NOTES)
 def test_why_shares_are_missing_or_of_the_scores_is_said(model, says):
-    assert says in ends.attribution_note(model) and bool(says) == bool(ends.attribution_note(model))
-    assert ends.attribution_note(model) in html.page(factory.document([model])).replace(
+    assert says in summary.attribution_note(model) and bool(says) == bool(
+        summary.attribution_note(model)
+    )
+    assert summary.attribution_note(model) in html.page(factory.document([model])).replace(
         "&#39;", "'"
     )
 
@@ -106,7 +109,7 @@ CAUSES = {
     "ORACLE-SUSPECT": "so the port is not judged",
     "INCOMPARABLE": "shape (2, 3), expected (2, 4)",
     "NOT COMPARED": "the port raised KeyError",
-    "GROSS": cards.UNEXPLAINED,
+    "GROSS": message.UNEXPLAINED,
 }
 
 

@@ -78,7 +78,7 @@ def test_a_failed_write_leaves_no_part(tmp_path, monkeypatch):
 
     monkeypatch.setattr(publish.os, "replace", full)
     with pytest.raises(ReportError, match="No space left on device"):
-        publish.write(tmp_path / "parity.html", "text")
+        publish._write(tmp_path / "parity.html", "text")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -93,7 +93,7 @@ def test_whether_rounding_explains_a_swap(explained, says):
     found = clip(
         swaps=[{"pair": ["jazz", "pop"], "margin": 1e-7, "tied": True, "explained": explained}]
     )
-    assert tags.swaps(found) == [f"jazz and pop changed places: 1.0e-07 apart, {says}"]
+    assert tags.notes(found) == [f"jazz and pop changed places: 1.0e-07 apart, {says}"]
     run = factory.document([factory.model(tags=[found])])
     document.validate(run)
     assert says in html.page(run)

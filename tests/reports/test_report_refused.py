@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from parity.cli import main
-from parity.reports import document, figures, publish
+from parity.reports import compared, document, figures, publish
 from parity.reports.document import ReportError
 from tests.reports import companions_factory, factory
 
@@ -155,7 +155,7 @@ def test_numbers_that_no_float_holds(tmp_path, number, says):
 def test_two_documents_that_cannot_be_compared_are_named(tmp_path, monkeypatch):
     for name in ("a.json", "b.json"):
         (tmp_path / name).write_text(WHOLE)
-    monkeypatch.setattr(publish.compared, "compare", lambda *_: {}["runs"])
+    monkeypatch.setattr(compared, "compare", lambda *_: {}["runs"])
     with pytest.raises(
         ReportError,
         match=r"a\.json and .*b\.json: holds figures that cannot be drawn \(KeyError: 'runs'\)",

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from parity.reports import companions, document, faults, findings, html, investigation
+from parity.reports import companions, faults, html, investigation
 from parity.reports.summary import DATA
 from tests.reports import companions_factory as made
 from tests.reports import factory
@@ -47,7 +47,8 @@ def test_other_data_than_the_runs_is_said_at_the_head_of_the_section(name):
 def test_what_the_project_improved_is_a_table():
     found = section(html.page(factory.document(), **made.all_three()), "faults")
     assert "what the project improved" in found
-    assert all(str(value) in found for row in faults.improved_rows(made.faults()) for value in row)
+    improved = [row for each in made.faults()["improved"] for row in faults.improved_rows(each)]
+    assert all(str(value) in found for row in improved for value in row)
 
 
 def test_a_verdict_is_called_unnamed_only_where_no_cause_is_beside_it():
@@ -57,9 +58,7 @@ def test_a_verdict_is_called_unnamed_only_where_no_cause_is_beside_it():
             "verdict": "FORMULA(unnamed)",
             "cause": cause and {"hypothesis": cause},
         }
-        return faults.improved_rows({"improved": [{**made.improvement(), "layers": [layer]}]})[0][
-            2:4
-        ]
+        return next(faults.improved_rows({**made.improvement(), "layers": [layer]}))[2:4]
 
     assert row("eps twice") == ("FORMULA", "eps twice") and row(None) == ("FORMULA(unnamed)", "–")
 
@@ -73,7 +72,7 @@ def test_promises_are_told_with_what_became_of_them():
         ("not tried", "promise 2: 0.97"),
     ]
     before = {key: value for key, value in made.faults().items() if key != "promises"}
-    document.validate(before, None, faults.FAULTS)
+    faults.validate(before)
     assert "promise" not in section(html.page(factory.document(), faults=before), "faults")
 
 
@@ -83,7 +82,7 @@ def test_every_sentence_of_the_conclusion_leads_to_its_finding():
     assert leads == ["#finding-decibels"] and {
         link[1:] for link in page.links if link.startswith("#")
     } <= set(page.ids)
-    assert {findings.anchor(name) for name in ("decibels", "batch", "noise")} <= set(page.ids)
+    assert {investigation.anchor(name) for name in ("decibels", "batch", "noise")} <= set(page.ids)
     assert "[decibels]" in investigation.text(made.investigation()).splitlines()[0]
 
 
@@ -102,10 +101,10 @@ def test_a_finding_says_what_it_judges_and_a_question_what_it_ran_on():
 
 def test_a_question_whose_original_did_not_run_or_did_not_agree():
     asked = made.investigation()["questions"][0]
-    assert findings.ran({**asked, "stack": {}}) == ""
-    assert findings.ran({**asked, "stack": {"CNN": "Keras 1.0.6"}}) == findings.ran(asked)
+    assert investigation.ran({**asked, "stack": {}}) == ""
+    assert investigation.ran({**asked, "stack": {"CNN": "Keras 1.0.6"}}) == investigation.ran(asked)
     asked["optimizer_noise"]["CNN"].update(ratio=1.4, holds=False)
-    assert "140 % of what rounding allows, TOO MUCH)" in findings.ran(asked)
+    assert "140 % of what rounding allows, TOO MUCH)" in investigation.ran(asked)
 
 
 def test_no_sentence_ends_twice():
