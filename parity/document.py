@@ -1,84 +1,103 @@
-"""parity.json: what a run found, as one document (format 1; schema in
-reports/parity.schema.json).
-"""
+"""parity.json: what a run found, as one document (format 1; its types stand in parity.results)."""
 
 import datetime
 import json
 import math
 import os
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from typing import Any
 
 from parity.compare import verdict
+from parity.results import (
+    DRIFTS,
+    HELD,
+    INCOMPLETE,
+    Model,
+    Run,
+    RunVerdict,
+    Worst,
+)
 
 FORMAT = 1
-HOLDS, DRIFTS, INCOMPLETE = "HOLDS", "DRIFTS", "INCOMPLETE"
 
 
-def document(models, *, environment, command, port, selection=None):
-    """Put the models' records together under the run's own verdict: the worst of theirs,
+def document(
+    models: Sequence[Model],
+    *,
+    environment: Any,
+    command: str,
+    port: str,
+    selection: list[str] | None = None,
+) -> dict[str, Any]:
+    """The document as JSON has it, under the run's own verdict: the worst of its models',
     INCOMPLETE where there are none.
     """
-    words = [model["verdict"] for model in models]
-    whole = DRIFTS if DRIFTS in words else INCOMPLETE if INCOMPLETE in words or not words else HOLDS
-    data = "seeded" if any(model["data"] == "seeded" for model in models) else "real"
-    return {
-        "format": FORMAT,
-        "verdict": whole,
-        "data": data,
-        "created": now(),
-        "command": command,
-        "port": port,
-        "selection": selection,
-        "environment": environment,
-        "models": models,
-    }
+    words = [model.verdict for model in models]
+    whole: RunVerdict = HELD
+    if DRIFTS in words:
+        whole = DRIFTS
+    elif INCOMPLETE in words or not words:
+        whole = INCOMPLETE
+    return asdict(
+        Run(
+            format=FORMAT,
+            verdict=whole,
+            data="seeded" if any(model.data == "seeded" for model in models) else "real",
+            created=now(),
+            command=command,
+            environment=environment,
+            port=port,
+            selection=selection,
+            models=list(models),
+        )
+    )
 
 
-def model_verdict(record):
+def model_verdict(model: Model) -> RunVerdict:
     """DRIFTS where a compared cell, the oracle check, the end of the chain or what users call
     fails; INCOMPLETE where cells are missing, or the call could not be judged.
     """
-    words = {
-        layer[mode]["verdict"] for layer in record["layers"] for mode in ("isolated", "chained")
-    }
+    words = {cell.verdict for layer in model.layers for cell in layer.cells()}
     if words - verdict.HOLDS - {verdict.NOT_COMPARED}:
         return DRIFTS
     if not words or verdict.NOT_COMPARED in words:
         return INCOMPLETE
-    call = record["whole_call"] or {"holds": True}
-    if not (record["final"]["holds"] and record["oracle_truth"]["ratio"] <= 1):
+    ratio, call = model.oracle_truth.ratio, model.whole_call
+    if not (model.final.holds and ratio is not None and ratio <= 1):
         return DRIFTS
-    return {True: HOLDS, None: INCOMPLETE, False: DRIFTS}[call["holds"]]
+    if call and call.holds is None:
+        return INCOMPLETE
+    return DRIFTS if call and not call.holds else HELD
 
 
-def worst_cell(record):
+def worst_cell(model: Model) -> Worst | None:
     """The cell of the gravest verdict and, among equals, of the largest share of rounding's
     allowance.
     """
     cells = [
-        {
-            "layer": layer["name"],
-            "mode": mode,
-            "verdict": layer[mode]["verdict"],
-            "rho": layer[mode][rho],
-        }
-        for layer in record["layers"]
-        for mode, rho in (("isolated", "rho_port"), ("chained", "rho_local"))
+        Worst(layer.name, mode, cell.verdict, rho)
+        for layer in model.layers
+        for mode, cell, rho in (
+            ("isolated", layer.isolated, layer.isolated.rho_port),
+            ("chained", layer.chained, layer.chained.rho_local),
+        )
     ]
     return max(
-        cells,
-        key=lambda cell: (verdict.severity(cell["verdict"]), cell["rho"] or 0.0),
-        default=None,
+        cells, key=lambda cell: (verdict.severity(cell.verdict), cell.rho or 0.0), default=None
     )
 
 
-def to_json(found):
+def to_json(found: Any) -> str:
     """The document as text: sorted nowhere (order means something), infinities and NaN as strings,
     same document same bytes.
     """
     return json.dumps(_plain(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        value = vars(value)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -90,12 +109,8 @@ def _plain(value):
     return value
 
 
-def now():
+def now() -> str:
     """UTC; SOURCE_DATE_EPOCH fixes it where the same input has to give the same bytes."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = (
-        datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
-        if epoch
-        else datetime.datetime.now(datetime.UTC)
-    )
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    epoch, utc = os.environ.get("SOURCE_DATE_EPOCH"), datetime.UTC
+    moment = datetime.datetime.fromtimestamp(int(epoch), utc) if epoch else None
+    return (moment or datetime.datetime.now(utc)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,7 +12,6 @@ from parity.schema import Later, Says
 EXACT, ROUNDING, INHERITED, EXCESS = "EXACT", "ROUNDING", "INHERITED", "EXCESS ROUNDING"
 FORMULA, GROSS, SUSPECT = "FORMULA(unnamed)", "GROSS", "ORACLE-SUSPECT"
 INCOMPARABLE, NOT_COMPARED = "INCOMPARABLE", "NOT COMPARED"
-HELD, DRIFTS, INCOMPLETE = "HOLDS", "DRIFTS", "INCOMPLETE"
 MODES = ("isolated", "chained")
 
 
@@ -50,6 +49,9 @@ Mode = Literal["isolated", "chained"]
 Data = Literal["real", "seeded"]
 Side = Literal["port", "reference", "equal"]
 RunVerdict = Literal["HOLDS", "DRIFTS", "INCOMPLETE"]
+HELD: RunVerdict = "HOLDS"
+DRIFTS: RunVerdict = "DRIFTS"
+INCOMPLETE: RunVerdict = "INCOMPLETE"
 IsolatedVerdict = Annotated[str, _verdict("isolated_verdict", *_CELL, NOT_COMPARED)]
 Verdict = Annotated[str, _verdict("verdict", *_CELL, INHERITED, NOT_COMPARED)]
 Figure = Annotated[
@@ -87,6 +89,8 @@ class Tap:
     relative: float | None
     t: float
     scale: float
+    filter: Later[Natural] = 0
+    tap: Later[Natural] = 0
 
 
 @dataclass

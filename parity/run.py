@@ -15,6 +15,7 @@ from parity.provenance import environment, threads_per_worker
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
+from parity.results import INCOMPLETE, Clip, Model, Stack, Weights
 from parity.workers import side_by_side
 
 # glibc: reuse freed arrays, a tenth less time
@@ -45,7 +46,7 @@ def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, 
     models = [
         model_record(case, heard[case.model.name], traces[case], found[case]) for case in cases
     ]
-    versions = models[0]["identity"]["stack"]["harness"]
+    versions = models[0].identity["stack"]["harness"]
     return document(
         models,
         environment=environment(threads_per_worker(min(workers, len(cases))), versions),
@@ -56,57 +57,35 @@ def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, 
 
 
 def model_record(case, clips, lanes, found):
-    """One model's part of the document."""
-    stack = stacks.describe(case.model.stack, lanes["reference"])
-    record = {
-        "name": case.model.name,
-        "verdict": None,
-        "worst": None,
-        "data": case.data,
-        "weights": {"file": case.weights.path.name, "sha256": case.weights.sha256},
-        "stack": stack,
-        "clips": [
-            {"name": name, "sha256": digest}
-            for name, digest in zip(clips.names, clips.sha256, strict=True)
-        ],
-        "batch_size": len(clips.names),
-        "first_divergence": found["first_divergence"],
-        "final": found["final"],
-        "whole_call": found["whole_call"],
-        "oracle_truth": found["oracle_truth"],
-        "identity": found["identity"],
-        "layers": found["layers"],
-        "attribution": found["attribution"],
-        "microscope": found["microscope"],
-        "tags": tag_tables(
-            clips.names,
-            case.model.tags,
-            found["scores"],
-            found["logits"],
-            _rounding_only(found),
-        ),
-    }
-    return {**record, "verdict": model_verdict(record), "worst": worst_cell(record)}
-
-
-def _rounding_only(found):
-    """Whether every layer rounds at most more than usual, so that rounding may be the reason for a
-    swap.
-    """
-    allowed = {*verdict.HOLDS, verdict.EXCESS}
-    return all(
-        layer[mode]["verdict"] in allowed
-        for layer in found["layers"]
-        for mode in ("isolated", "chained")
+    """One model's part of the document; found: of compare_case."""
+    holds = {*verdict.HOLDS, verdict.EXCESS}  # rounding alone may be the reason for a swap
+    rounding_only = all(cell.verdict in holds for layer in found.layers for cell in layer.cells())
+    model = Model(
+        name=case.model.name,
+        verdict=INCOMPLETE,
+        worst=None,
+        data=case.data,
+        weights=Weights(case.weights.path.name, case.weights.sha256),
+        stack=Stack(**stacks.describe(case.model.stack, lanes["reference"])),
+        clips=[Clip(*clip) for clip in zip(clips.names, clips.sha256, strict=True)],
+        batch_size=len(clips.names),
+        first_divergence=found.first_divergence,
+        final=found.final,
+        whole_call=found.whole_call,
+        oracle_truth=found.oracle_truth,
+        identity=found.identity,
+        layers=found.layers,
+        attribution=found.attribution,
+        microscope=found.microscope,
+        tags=tag_tables(clips.names, case.model.tags, found.scores, found.logits, rounding_only),
     )
+    model.verdict, model.worst = model_verdict(model), worst_cell(model)
+    return model
 
 
 def _compare_one(case, lanes, port, layers, explain):
     port_itself = load(port, case)
     found = compare_case(case, lanes, port_itself, layers=layers, explain=explain)
     with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
-        return {
-            **found,
-            "whole_call": whole_call(port_itself, trace, found),
-            "identity": identity(case, trace, port),
-        }
+        called = whole_call(port_itself, trace, found.scores, found.final)
+        return found._replace(whole_call=called, identity=identity(case, trace, port))

@@ -65,7 +65,7 @@ def test_the_original_is_explained_by_its_oracle(record, layer):
     excessive (q 0.05 to 1.2).
     """
     _, cell = _cell(record, layer, "isolated")
-    assert reference_is_sane(cell), (cell["rho_reference"], cell["q_reference"])
+    assert reference_is_sane(cell["rho_reference"], cell["q_reference"]), cell
 
 
 @pytest.mark.parametrize(("name", "most"), [("CRNN", 6.5e-7), ("CNN0", 1.0e-6), ("CNN", 5.8e-6)])

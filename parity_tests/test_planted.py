@@ -76,13 +76,13 @@ def test_a_planted_fault_is_found_where_it_is(model, layer, plant, cause):
     chain = load(model, case.weights, stacks.STACKS[case.model.stack].keras)
     replaced = plant(case, chain, layer) or {}
     found = compare_case(case, lanes, Replaced(ChainerPort(chain), replaced))
-    alone = {record["name"]: record["isolated"]["verdict"] for record in found["layers"]}
-    together = {record["name"]: record["chained"]["verdict"] for record in found["layers"]}
+    alone = {record.name: record.isolated.verdict for record in found.layers}
+    together = {record.name: record.chained.verdict for record in found.layers}
     after = list(alone)[list(alone).index(layer) + 1 :]
-    assert found["first_divergence"] == layer
-    blamed = next(record["cause"] for record in found["layers"] if record["name"] == layer)
-    assert cause in [survivor["name"] for survivor in blamed["survivors"]]
-    shares = {record["name"]: record["chained"]["share"] or 0.0 for record in found["layers"]}
+    assert found.first_divergence == layer
+    blamed = next(record.cause for record in found.layers if record.name == layer)
+    assert cause in [survivor["name"] for survivor in blamed.survivors]
+    shares = {record.name: record.chained.share or 0.0 for record in found.layers}
     assert max(shares, key=shares.get) == layer and shares[layer] > 0.95, (
         "the planted layer made the final drift"
     )
@@ -91,4 +91,4 @@ def test_a_planted_fault_is_found_where_it_is(model, layer, plant, cause):
         "a layer whose input agrees is not blamed"
     )
     assert {together[name] for name in after} <= {"INHERITED"}
-    assert not found["final"]["holds"]
+    assert not found.final.holds

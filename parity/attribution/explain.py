@@ -18,6 +18,7 @@ from parity.numerics.closeness import closeness
 from parity.numerics.montecarlo import Samples, deviation, sample_counts
 from parity.numerics.rounding import tail_factor
 from parity.port_api import Answer, ask
+from parity.results import Ends
 
 LOGITS, SCORES = "logits", "scores"
 NO_LOGITS = "the port does not give its logits, so the drift is attributed in the scores"
@@ -213,11 +214,5 @@ def at_the_end(logits, sigmoid=False):
         allowed = scores * (1 - scores) * np.expm1(allowed) + 2 * activation.sigmoid_rounding(
             logits["oracle"], scores
         )
-    return {
-        "ratio": ratio,
-        "holds": bool(ratio <= 1),
-        "allowed": float(allowed.max()),
-        "z_port": z_port,
-        "z_reference": z_reference,
-        "closeness": closeness(np.square(port).sum(axis=0), np.square(reference).sum(axis=0)),
-    }
+    closer = closeness(np.square(port).sum(axis=0), np.square(reference).sum(axis=0))
+    return Ends(ratio, bool(ratio <= 1), float(allowed.max()), z_port, z_reference, closer)

@@ -1,7 +1,7 @@
 """What a layer's card shows beside its figures: how the residuals spread, what each channel does,
 where the differences lie.
 
-Gathered in the blocks of the comparison; every series is one line of text, so that a run of three
+Gathered in the blocks of the comparison. Every series is one line of text, so that a run of three
 models stays below a megabyte.
 """
 
@@ -9,78 +9,69 @@ import math
 
 import numpy as np
 
+from parity.compare.tally import Comparison, Tally, Where
 from parity.numerics.rounding import NOTHING, Scratch, U
+from parity.numerics.structure import Regression
+from parity.numerics.witness import Block, Witness
+from parity.results import Channels, Evidence, Map, Mode, Sides
+from parity.results import Residuals as Counts
 
-BINS, REACH = (
-    41,
-    5.0,
-)  # bins of (side - oracle)/sigma over [-REACH, REACH], with one tail on either side
-ELEMENTS_ENOUGH = (
-    2**21
-)  # of a tensor for its residuals: of n times as many, every n-th window is counted
+# bins of (side - oracle)/sigma over [-REACH, REACH], with one tail on either side
+BINS, REACH = 41, 5.0
+# of a tensor for its residuals: of n times as many, every n-th window is counted
+ELEMENTS_ENOUGH = 2**21
 CHANNELS_MOST = 256  # of more, neighbours are put together and the one nearest its limit is shown
 ROWS, COLUMNS = 32, 64  # of a map, at most
 # 0: no difference at all; 1 to f: from the least to the largest block, in equal ratios
 LEVELS = "0123456789abcdef"
 
 
-class Evidence:
-    """One layer's evidence: hand it to drift.compare_layer, then ask for its `record`."""
+class Watch:
+    """Gathers one layer's evidence while it is compared: `start` it, then ask for its `record`."""
 
-    def __init__(self):
-        self.isolated = self.reference = self.chained = None
+    def __init__(self, isolated: Comparison, chained: Comparison | None) -> None:
+        self.isolated = isolated
+        # where isolated is exact, the map of the chain is shown
+        self.mapped: dict[Mode, Comparison] = {"isolated": isolated}
+        if chained and chained.usable and isolated.copies:
+            self.mapped["chained"] = chained
+        self.peaks = {mode: Peaks(isolated.judge) for mode in self.mapped}
+        self.port, self.original = Residuals(isolated.judge), Residuals(isolated.judge)
 
-    def watch(self, isolated, reference, chained):
-        """Let two drift.Comparisons (chained: or None) and the original's tally.Tally gather what
-        is shown of them.
-        """
-        self.isolated, self.reference, self.chained = isolated, reference, chained
-        for tally in {id(isolated.port): isolated.port, id(reference): reference}.values():
-            tally.residuals = Residuals(isolated.judge)
-        for comparison in self._mapped():
-            comparison.pair.peaks = Peaks(isolated.judge)
+    def start(self, reference: Tally) -> None:
+        """Look at every block from now on; reference: the original's tally."""
+        self.reference = reference
+        self.isolated.port.watch = self.port.add
+        reference.watch = self.original.add  # the same tally where the port copies
+        for mode, comparison in self.mapped.items():
+            comparison.pair.watch = self.peaks[mode].add
 
-    def record(self):
-        """{residuals: {port, original}, channels, map}, each part None where there is nothing to
-        show; None for a layer of nothing.
-        """
-        if self.isolated is None or not (self.isolated.port.finite and self.reference.finite):
+    def record(self) -> Evidence | None:
+        """What there is to show, None where there is nothing."""
+        port = self.isolated.port
+        if not (port.finite and self.reference.finite):
             return None
-        copies, regression = self.isolated.copies, self.isolated.port.regression
-        residuals = {
-            "port": None if copies else self.isolated.port.residuals.record(),
-            "original": self.reference.residuals.record(),
-        }
-        maps = (
-            comparison.pair.peaks.record(mode)
-            for mode, comparison in zip(("isolated", "chained"), self._mapped(), strict=False)
+        shown = None if self.isolated.copies else port.regression
+        sides = Sides(None if self.isolated.copies else self.port.record(), self.original.record())
+        found = Evidence(
+            sides if self.reference.bounded else None,
+            channels(shown) if shown else None,
+            next(filter(None, (peaks.record(mode) for mode, peaks in self.peaks.items())), None),
         )
-        found = {
-            "residuals": residuals if self.reference.bounded else None,
-            "channels": channels(regression) if regression and not copies else None,
-            "map": next(filter(None, maps), None),
-        }
-        return found if any(found.values()) else None
-
-    def _mapped(self):
-        """The comparisons of which a map may be shown: the isolated one, and the chained one where
-        that is exact.
-        """
-        both = [self.isolated, *([self.chained] if self.chained and self.chained.usable else [])]
-        return both if self.isolated.copies else both[:1]
+        return found if found.residuals or found.channels or found.map else None
 
 
 class Residuals:
     """Counts of (value - oracle)/sigma over the elements that may round: below, BINS inside,
-    above; judge: a bounds.Witness.
+    above.
     """
 
-    def __init__(self, judge):
+    def __init__(self, judge: Witness) -> None:
         self.judge, self.scratch = judge, Scratch()
         self.every, self.turn = max(1, math.prod(judge.view) // ELEMENTS_ENOUGH), 0
         self.counts, self.certain = np.zeros(BINS + 2, int), 0
 
-    def add(self, block, error, ratio2):
+    def add(self, block: Block, error: np.ndarray, ratio2: np.ndarray) -> None:
         """error: value - o over the block; ratio2: (error/B)^2."""
         if block.bound2 is None:  # a moving kind: nothing may round
             return
@@ -93,14 +84,14 @@ class Residuals:
         if block.exact_count:
             self._leave_out(bound2, ratio2)
 
-    def _next(self, size):
+    def _next(self, size: int) -> slice:
         """The window of a block's elements to count: all, or one in `every`, never the same window
         of blocks that alternate.
         """
         at, self.turn = (self.turn + self.turn // self.every) % self.every, self.turn + 1
         return slice(at * size // self.every, (at + 1) * size // self.every)
 
-    def _bins(self, error, spread, per_bin):
+    def _bins(self, error: np.ndarray, spread: np.ndarray, per_bin: float) -> np.ndarray:
         """The bin of each element, given its squared distance: in float32, as a bin is wide and
         float64 takes twice as long.
         """
@@ -112,7 +103,7 @@ class Residuals:
         bins += np.float32(1 + BINS / 2)
         return np.fmin(np.fmax(bins, 0, out=bins), BINS + 1, out=bins).astype(np.uint8)
 
-    def _leave_out(self, bound2, ratio2):
+    def _leave_out(self, bound2: np.ndarray, ratio2: np.ndarray) -> None:
         """Elements that may not round and do not are no part of a spread; those that do stay in
         the tails.
         """
@@ -120,18 +111,10 @@ class Residuals:
         self.counts[1 + BINS // 2] -= certain
         self.certain += certain
 
-    def record(self):
-        """{inside, below, above, certain, every}: counts per bin as a line of text, both tails,
-        what was left out; one in `every`.
-        """
+    def record(self) -> Counts:
+        """The counts per bin as a line of text, and both tails."""
         below, *inside, above = self.counts.tolist()
-        return {
-            "inside": " ".join(map(str, inside)),
-            "below": below,
-            "above": above,
-            "certain": self.certain,
-            "every": self.every,
-        }
+        return Counts(" ".join(map(str, inside)), below, above, self.certain, self.every)
 
 
 class Peaks:
@@ -139,44 +122,30 @@ class Peaks:
     two axes.
     """
 
-    def __init__(self, judge):
+    def __init__(self, judge: Witness) -> None:
         before, channels, after = judge.view
         self.shape, self.over_channels = judge.shape, judge.axis < len(judge.shape) - 2
         self.largest = np.zeros((before, 1 if self.over_channels else channels, after), np.float32)
 
-    def add(self, where, difference):
+    def add(self, where: Where, difference: np.ndarray) -> None:
         """difference: actual - expected over a block."""
         size = np.abs(difference)
         if self.over_channels:
             where, size = (where[0], slice(None), where[2]), size.max(axis=1, keepdims=True)
         np.fmax(self.largest[where], size, out=self.largest[where])
 
-    def record(self, mode):
-        """{mode, shape, block, least, largest, rows}; None where there is no plane of two axes or
-        nothing differs in it.
-
-        shape: of the two axes; block: how many places of each a letter of `rows` stands for;
-        least, largest: of the blocks that differ, in the output's unit. rows: one text per row of
-        blocks, letters of LEVELS.
-        """
+    def record(self, mode: Mode) -> Map | None:
+        """None where there is no plane of two axes or nothing differs in it."""
         if len(self.shape) < 3 or min(self.shape[-2:]) < 2 or not 0 < self.largest.max() < np.inf:
             return None
         plane = self.largest.reshape(-1, *self.shape[-2:]).max(axis=0).astype(np.float64)
         plane, block = block_maximum(plane)
         least, largest = float(plane[plane > 0].min()), float(plane.max())
-        return {
-            "mode": mode,
-            "shape": list(self.shape[-2:]),
-            "block": block,
-            "least": short(least),
-            "largest": short(largest),
-            "rows": [
-                "".join(LEVELS[level] for level in row) for row in levels(plane, least, largest)
-            ],
-        }
+        rows = ["".join(LEVELS[level] for level in row) for row in levels(plane, least, largest)]
+        return Map(mode, list(self.shape[-2:]), block, short(least), short(largest), rows)
 
 
-def block_maximum(plane):
+def block_maximum(plane: np.ndarray) -> tuple[np.ndarray, list[int]]:
     """(plane reduced to at most ROWS x COLUMNS by the maximum of equal blocks, [rows, columns] of
     a block).
     """
@@ -186,7 +155,7 @@ def block_maximum(plane):
     return plane, block
 
 
-def levels(plane, least, largest):
+def levels(plane: np.ndarray, least: float, largest: float) -> np.ndarray:
     """Each value's level: 0 for 0, else 1 to 15 in equal ratios from least to largest (15 where
     they are the same).
     """
@@ -197,46 +166,33 @@ def levels(plane, least, largest):
     return np.where(plane > 0, 1 + np.rint(steps * (top - 1)).astype(int), 0)
 
 
-def channels(regression):
-    """Per channel the gain, in u, and the offset, in the output's unit, beside what rounding may
-    do; series as lines of text.
-
-    {axis, count, every, gain_u, gain_limit_u, offset, offset_limit}; every: neighbouring channels
-    per entry. A limit that all share stands once.
-    """
-    found = regression.channels()
+def channels(regression: Regression) -> Channels:
+    """Per channel the gain, in u, and the offset, beside what rounding may do."""
+    found, count = regression.channels(), regression.judge.view[1]
     gain, offset = (_strongest(*found[name]) for name in ("gain", "offset"))
-    return {
-        "axis": regression.judge.axis_name,
-        "count": regression.judge.view[1],
-        "every": _every(regression.judge.view[1]),
-        "gain_u": _line(gain[0] / U),
-        "gain_limit_u": _line(gain[1] / U),
-        "offset": _line(offset[0]),
-        "offset_limit": _line(offset[1]),
-    }
+    lines = [_line(values) for values in (gain[0] / U, gain[1] / U, *offset)]
+    return Channels(regression.judge.axis_name, count, _every(count), *lines)
 
 
-def _every(count):
+def _every(count: int) -> int:
     return -(-count // CHANNELS_MOST)
 
 
-def _strongest(value, limit):
+def _strongest(value: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(value, limit) of every channel, or of the one of each group that is nearest to its limit."""
     every = _every(len(value))
     share = np.abs(value) / np.maximum(limit, np.finfo(float).tiny)
-    at = [
-        start + int(np.argmax(share[start : start + every]))
-        for start in range(0, len(value), every)
-    ]
+    starts = range(0, len(value), every)
+    at = [start + int(np.argmax(share[start : start + every])) for start in starts]
     return value[at], limit[at]
 
 
-def _line(values):
+def _line(values: np.ndarray) -> str:
+    """The figures in one line; a value that all share stands once."""
     written = [f"{value:.3g}" for value in values]
     return written[0] if len(set(written)) == 1 else " ".join(written)
 
 
-def short(value):
+def short(value: float) -> float:
     """A number rounded to three significant digits."""
     return float(f"{value:.3g}")

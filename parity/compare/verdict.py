@@ -3,9 +3,20 @@
 Every rule states what must hold, so that a NaN never passes one.
 """
 
-EXACT, ROUNDING, INHERITED, EXCESS = "EXACT", "ROUNDING", "INHERITED", "EXCESS ROUNDING"
-FORMULA, GROSS, SUSPECT = "FORMULA(unnamed)", "GROSS", "ORACLE-SUSPECT"
-INCOMPARABLE, NOT_COMPARED = "INCOMPARABLE", "NOT COMPARED"
+from collections.abc import Callable, Iterable
+
+from parity.results import (
+    EXACT,
+    EXCESS,
+    FORMULA,
+    GROSS,
+    INCOMPARABLE,
+    INHERITED,
+    NOT_COMPARED,
+    ROUNDING,
+    SUSPECT,
+    Cell,
+)
 
 # In order of severity: a model's verdict is its worst layer's.
 VERDICTS = (EXACT, ROUNDING, INHERITED, EXCESS, FORMULA, GROSS, SUSPECT, INCOMPARABLE, NOT_COMPARED)
@@ -20,72 +31,66 @@ OPERANDS = ((2.0**-12, 2.0**-10), (2.0**-9, 2.0**-8))
 Q_REFERENCE_SANE = (0.05, 1.2)
 
 
-def _reduced_operands(m):
-    return m["u_in"] is not None and any(low <= m["u_in"] <= high for low, high in OPERANDS)
+def _reduced_operands(u_in: float | None) -> bool:
+    return u_in is not None and any(low <= u_in <= high for low, high in OPERANDS)
 
 
-# (verdict, its condition on the measures of drift.report, what it means)
-RULES = (
-    (INCOMPARABLE, lambda m: m["fault"] != "", "shape, dtype or NaN: there is nothing to compare"),
-    (EXACT, lambda m: m["exact"], "every element is the original's"),
+# (verdict, its condition on a measured cell, what it means)
+RULES: tuple[tuple[str, Callable[..., bool], str], ...] = (
+    (INCOMPARABLE, lambda m: m.fault != "", "shape, dtype or NaN: there is nothing to compare"),
+    (EXACT, lambda m: m.exact, "every element is the original's"),
     (
         SUSPECT,
-        lambda m: not m["rho_reference"] <= RHO_MOST,
+        lambda m: not m.rho_reference <= RHO_MOST,
         "the oracle does not explain the original itself",
     ),
     (
         ROUNDING,
-        lambda m: m["rho_port"] <= RHO_MOST and m["q_port"] <= Q_MOST and not m["structured"],
+        lambda m: m.rho_port <= RHO_MOST and m.q_port <= Q_MOST and not m.structured,
         "float32 rounding explains it",
     ),
     (
         EXCESS,
-        lambda m: not m["structured"] and (m["rho_det"] <= 1 or _reduced_operands(m)),
+        lambda m: not m.structured and (m.rho_det <= 1 or _reduced_operands(m.u_in)),
         "the same formula, rounded more than expected",
     ),
-    (FORMULA, lambda m: m["effective_bits"] >= BITS_LEAST, "another formula or parameter"),
+    (FORMULA, lambda m: m.effective_bits >= BITS_LEAST, "another formula or parameter"),
     (GROSS, lambda m: True, "no rounding of any common format"),
 )
 
 
-def judge(measures, upstream_holds=True):
-    """The verdict of one cell, a string of VERDICTS. measures: of drift, or None for a cell that
-    was never compared.
+def judge(cell: Cell, upstream_holds: bool = True) -> str:
+    """The verdict of a measured cell.
 
-    upstream_holds: in a chain, whether every layer before holds. If not, a layer which itself
-    holds has only INHERITED its difference, and so has one whose input cannot be compared any
-    more.
+    upstream_holds: in a chain, whether every layer before holds. Where not, a layer that itself
+    holds has only INHERITED its difference; so has one whose input cannot be compared any more.
     """
-    if measures is None:
-        return NOT_COMPARED
-    if not upstream_holds and measures.get("input_fault"):
+    if not upstream_holds and getattr(cell, "input_fault", None):
         return INHERITED
-    verdict = next(name for name, applies, _ in RULES if applies(measures))
-    if verdict in HOLDS and not upstream_holds and not measures["bitwise_equal"]:
+    verdict = next(name for name, applies, _ in RULES if applies(cell))
+    if verdict in HOLDS and not upstream_holds and not cell.bitwise_equal:
         return INHERITED
     return verdict
 
 
-def severity(verdict):
+def severity(verdict: str) -> int:
     """Place of a verdict in VERDICTS; a named formula is as grave as an unnamed one."""
     return VERDICTS.index(FORMULA if verdict.startswith("FORMULA(") else verdict)
 
 
-def worst(verdicts):
+def worst(verdicts: Iterable[str]) -> str:
     """The severest of some verdicts; NOT COMPARED of none."""
     return max(verdicts, key=severity, default=NOT_COMPARED)
 
 
-def holds(verdict):
+def holds(verdict: str) -> bool:
     """Whether a verdict means that the port does what the original does."""
     return verdict in HOLDS
 
 
-def reference_is_sane(measures):
-    """The guard on the oracle: the original within its bound, and its rounding neither absent nor
-    excessive.
+def reference_is_sane(rho: float, q: float) -> bool:
+    """The guard on the oracle: the original keeps within its bound, and its rounding is neither
+    absent nor excessive.
     """
     low, high = Q_REFERENCE_SANE
-    return measures["rho_reference"] <= RHO_MOST and (
-        measures["q_reference"] == 0 or low <= measures["q_reference"] <= high
-    )
+    return rho <= RHO_MOST and (q == 0 or low <= q <= high)

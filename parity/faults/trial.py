@@ -315,7 +315,7 @@ def judged(there: Original, step: Step) -> tuple[str, str | None]:
     if step.isolated.actual is None:
         return verdict.NOT_COMPARED, step.isolated.fault
     measures = measure(step.isolated.actual, step.expected, there.witness(step.layer.name))
-    return verdict.judge(measures), measures["fault"] or None
+    return verdict.judge(measures), measures.message
 
 
 def cause_of(there: Original, step: Step) -> dict[str, Any]:

@@ -212,8 +212,9 @@ def _against_original(actual, row):
 def _against_oracle(judge, actual, entry):
     """(verdict, [(limit, text)]) of a layer on its own input: verdict rules and ratchet."""
     measures = measure(actual, actual, judge)
-    measures |= {"exact": judge.moves and measures["rho_port"] == 0, "rho_reference": 0.0}
-    word, rho, q = verdict.judge(measures), measures["rho_port"], measures["q_port"]
+    rho, q, measures.rho_reference = measures.rho_port, measures.q_port, 0.0
+    measures.exact = judge.moves and rho == 0
+    word = verdict.judge(measures)
     if not verdict.holds(word):
         text = (
             f"chained: {word}; rho {rho:.3g} of {verdict.RHO_MOST:g}, q {q:.3g} of "

@@ -53,8 +53,8 @@ def _measure(case, batch, progress):
         "allowed": (2 * tail_factor(logits["sd"].size) * logits["sd"]).tolist(),
         "max_abs": float(scores.max()),
         "logits_max_abs": float(np.abs(logits["actual"] - logits["expected"]).max()),
-        "ratio": ends["ratio"],
-        "holds": ends["holds"],
+        "ratio": ends.ratio,
+        "holds": ends.holds,
     }
 
 

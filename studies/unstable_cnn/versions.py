@@ -75,28 +75,23 @@ def judged(case, path, port=OURS):
         return {
             "keras": trace.provenance["keras"],
             **_verdicts(found),
-            "at_fault": _at_fault(found["layers"], case, trace),
+            "at_fault": _at_fault(found.layers, case, trace),
             **_numbers(case, trace),
         }
 
 
 def _verdicts(found):
-    layers, scores = found["layers"], found["scores"]
-    words = {mode: [layer[mode]["verdict"] for layer in layers] for mode in MODES}
-    allowed = [
-        layer["isolated"]["rho_port"]
-        for layer in layers
-        if layer["isolated"]["rho_port"] is not None
-    ]
+    scores, rhos = found.scores, [layer.isolated.rho_port for layer in found.layers]
+    words = {mode: [getattr(layer, mode).verdict for layer in found.layers] for mode in MODES}
     failing = [
-        layer[mode] for layer in layers for mode in MODES if layer[mode]["verdict"] not in PASSING
+        cell for layer in found.layers for cell in layer.cells() if cell.verdict not in PASSING
     ]
     return {
         "verdicts": {mode: dict(Counter(of)) for mode, of in words.items()},
-        "within": not any(cell["beyond"] for cell in failing),
+        "within": not any(cell.beyond for cell in failing),
         "worst": {mode: verdict.worst(of) for mode, of in words.items()},
-        "rho": max(allowed, default=None),
-        "first_divergence": found["first_divergence"],
+        "rho": max((rho for rho in rhos if rho is not None), default=None),
+        "first_divergence": found.first_divergence,
         "port_to_original": None
         if scores is None
         else float(np.abs(scores["actual"] - scores["expected"]).max()),
@@ -114,11 +109,11 @@ def _at_fault(layers, case, trace):
     """
     params, keras, found = case.weights.params, trace.provenance["keras"], {}
     for record in layers:
-        name = record["name"]
-        cells = [record[mode] for mode in MODES if record[mode]["verdict"] not in PASSING]
+        name = record.name
+        cells = [cell for cell in record.cells() if cell.verdict not in PASSING]
         if cells:
             within = all(
-                cell["verdict"] in (verdict.FORMULA, verdict.EXCESS) and cell["beyond"] == 0
+                cell.verdict in (verdict.FORMULA, verdict.EXCESS) and cell.beyond == 0
                 for cell in cells
             )
             found[name] = within and beyond_limits(
@@ -139,20 +134,18 @@ def _itself(layer, trace, own, keras):
         actual_isolated=original.copy(),
         input_chained=given,
         actual_chained=original,
-    )[0]
+    ).isolated
 
 
 def beyond_limits(measures):
     """Whether a channel's gain or offset, or the rounding of a whole layer, is larger than
     parity's rules allow, however sure.
     """
-    shared = measures["structure"]
-    sizes = (
-        [abs(shared[what]) > shared[f"{what}_limit"] for what in ("gain", "offset")]
-        if shared
-        else []
+    shared = measures.structure
+    beyond = shared and (
+        abs(shared.gain) > shared.gain_limit or abs(shared.offset) > shared.offset_limit
     )
-    return bool(any(sizes) or measures["q_port"] > verdict.Q_MOST)
+    return bool(beyond or measures.q_port > verdict.Q_MOST)
 
 
 def _numbers(case, trace):

@@ -29,7 +29,7 @@ def three_parts(monkeypatch):
         layer.name: 4 if NUMBER[layer.name] < 7 else 16 if NUMBER[layer.name] < 12 else 32
         for layer in LAYERS
     }
-    monkeypatch.setattr("parity.attribution.explain.sample_counts", lambda layers, params: counts)
+    monkeypatch.setattr("parity.attribution.explain.sample_counts", lambda costs: counts)
 
 
 def logits(port, scale=None, seed=0):
@@ -102,15 +102,15 @@ def test_a_layer_that_rounds_more_widens_the_sd(three_parts):
 
 def test_clean_rounding_is_covered_and_not_drowned():
     ratios = [at_the_end(logits(steps(PARAMS, seed=seed))) for seed in range(10, 40, 10)]
-    assert all(ends["holds"] for ends in ratios)
-    assert 0.1 < np.mean([ends["z_port"] for ends in ratios]) < 1.5
+    assert all(ends.holds for ends in ratios)
+    assert 0.1 < np.mean([ends.z_port for ends in ratios]) < 1.5
 
 
 def test_a_fault_is_more_than_rounding():
     broken = {name: dict(suffixes) for name, suffixes in PARAMS.items()}
     broken["conv2"]["W"] = broken["conv2"]["W"] * np.float32(1.001)
     ends = at_the_end(logits(steps(broken, seed=2)))
-    assert not ends["holds"] and ends["ratio"] > 10 and ends["closeness"]["closer"] == "reference"
+    assert not ends.holds and ends.ratio > 10 and ends.closeness.closer == "reference"
 
 
 def test_dear_parts_get_few_samples_and_cheap_ones_many():

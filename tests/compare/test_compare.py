@@ -113,7 +113,7 @@ def recording(x, steps):
 
 
 def verdicts(found, mode="isolated"):
-    return {layer["name"]: layer[mode]["verdict"] for layer in found["layers"]}
+    return {layer.name: getattr(layer, mode).verdict for layer in found.layers}
 
 
 def test_the_same_network_holds(recorded):
@@ -124,11 +124,8 @@ def test_the_same_network_holds(recorded):
         == {"pool1": "EXACT", "flatten_1": "EXACT", "output": "EXACT"}
         == verdicts(found, "chained")
     )
-    assert (
-        found["first_divergence"] is None
-        and model_verdict({**found, "whole_call": None}) == "HOLDS"
-    )
-    assert found["final"]["port_reference"] == 0 and found["final"]["holds"]
+    assert found.first_divergence is None and model_verdict(found) == "HOLDS"
+    assert found.final.port_reference == 0 and found.final.holds
 
 
 def test_one_rounding_error_is_rounding(recorded):
@@ -136,10 +133,7 @@ def test_one_rounding_error_is_rounding(recorded):
     found = compare_case(
         case, lanes, {**steps, "output": lambda x: steps["output"](x) * np.float32(1 + 2 * U)}
     )
-    assert (
-        verdicts(found)["output"] == "ROUNDING"
-        and model_verdict({**found, "whole_call": None}) == "HOLDS"
-    )
+    assert verdicts(found)["output"] == "ROUNDING" and model_verdict(found) == "HOLDS"
 
 
 @pytest.mark.parametrize(
@@ -169,39 +163,31 @@ def test_a_wrong_layer_is_blamed_alone(recorded, layer, step, isolated, chained)
     assert [
         name for name, word in verdicts(found).items() if word not in ("EXACT", "ROUNDING")
     ] == [layer]
-    assert (
-        found["first_divergence"] == layer
-        and model_verdict({**found, "whole_call": None}) == "DRIFTS"
-    )
+    assert found.first_divergence == layer and model_verdict(found) == "DRIFTS"
     assert verdicts(found, "chained")["output"] not in ("EXACT", "ROUNDING")
 
 
 def test_a_missing_layer_is_not_compared_and_named(recorded):
     case, lanes, steps = recorded
     found = compare_case(case, lanes, {name: steps[name] for name in ("pool1", "output")})
-    missing = found["layers"][1]
+    missing = found.layers[1]
     assert (
-        missing["isolated"]["verdict"] == "NOT COMPARED"
-        and missing["isolated"]["message"] == "the port has no layer flatten_1"
+        missing.isolated.verdict == "NOT COMPARED"
+        and missing.isolated.message == "the port has no layer flatten_1"
     )
     assert (
         verdicts(found)["output"] == "EXACT"
         and verdicts(found, "chained")["output"] == "NOT COMPARED"
     )
-    assert (
-        model_verdict({**found, "whole_call": None}) == "INCOMPLETE" and not found["final"]["holds"]
-    )
+    assert model_verdict(found) == "INCOMPLETE" and not found.final.holds
 
 
 def test_an_extra_layer_of_the_port_is_listed_and_not_green(recorded):
     case, lanes, steps = recorded
     found = compare_case(case, lanes, {**steps, "softmax_1": lambda x: x})
+    assert found.layers[-1].name == "softmax_1" and model_verdict(found) == "INCOMPLETE"
     assert (
-        found["layers"][-1]["name"] == "softmax_1"
-        and model_verdict({**found, "whole_call": None}) == "INCOMPLETE"
-    )
-    assert (
-        found["layers"][-1]["isolated"]["message"]
+        found.layers[-1].isolated.message
         == "the original and the declared list have no layer softmax_1"
     )
 
@@ -210,10 +196,7 @@ def test_a_declared_layer_the_original_lost_is_listed_and_not_green(recorded):
     case, lanes, steps = recorded
     grown = case._replace(model=MODEL._replace(layers=(*MODEL.layers, "dropout1")))
     found = compare_case(grown, lanes, steps)
-    assert (
-        verdicts(found)["dropout1"] == "NOT COMPARED"
-        and model_verdict({**found, "whole_call": None}) == "INCOMPLETE"
-    )
+    assert verdicts(found)["dropout1"] == "NOT COMPARED" and model_verdict(found) == "INCOMPLETE"
 
 
 def test_a_reordered_port_is_not_green(recorded):
@@ -222,8 +205,7 @@ def test_a_reordered_port_is_not_green(recorded):
         case, lanes, {name: steps[name] for name in ("flatten_1", "pool1", "output")}
     )
     assert (
-        "another order" in found["layers"][0]["chained"]["message"]
-        and model_verdict({**found, "whole_call": None}) == "INCOMPLETE"
+        "another order" in found.layers[0].chained.message and model_verdict(found) == "INCOMPLETE"
     )
 
 
@@ -242,5 +224,5 @@ def test_an_oracle_that_disagrees_with_the_truth_fails_the_model(recorded, tmp_p
         {"keras": "1.0.6"},
     )
     found = compare_case(case, {**lanes, "truth": wrong}, steps)
-    assert found["oracle_truth"]["layer"] == "flatten_1" and found["oracle_truth"]["ratio"] > 1
-    assert model_verdict({**found, "whole_call": None}) == "DRIFTS"
+    assert found.oracle_truth.layer == "flatten_1" and found.oracle_truth.ratio > 1
+    assert model_verdict(found) == "DRIFTS"

@@ -1,29 +1,36 @@
 """The run's verdict and its JSON: what is red stays red, whatever the numbers are."""
 
 import json
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
 from parity.compare import verdict
-from parity.compare.case import born_failed, first_divergence
+from parity.compare.case import first_divergence
 from parity.document import document, model_verdict, to_json, worst_cell
+from parity.results import Chained, Final, Isolated, Layer, Model, OracleTruth, WholeCall
 
 
 def layer(name, isolated="ROUNDING", chained="ROUNDING", rho=0.5):
-    record = born_failed(name, "ELU")
-    record["isolated"].update(verdict=isolated, rho_port=rho)
-    record["chained"].update(verdict=chained, rho_local=rho)
-    return record
+    return Layer(
+        name,
+        isolated=Isolated(isolated, rho_port=rho),
+        chained=Chained(chained, rho_local=rho),
+    )
 
 
 def model(*layers, holds=True, ratio=0.5, call=None):
-    return {
-        "layers": list(layers),
-        "final": {"holds": holds},
-        "oracle_truth": {"ratio": ratio},
-        "whole_call": call,
-    }
+    final, truth = Final(0.0, 0.0, 0.0, 0.0, 0.0, holds=holds), OracleTruth("a", ratio)
+    return whole(layers=list(layers), final=final, oracle_truth=truth, whole_call=call)
+
+
+def whole(**known):
+    return Model(**{**dict.fromkeys(field.name for field in fields(Model)), **known})
+
+
+def call(holds):
+    return WholeCall(False, 0.0, holds, "")
 
 
 @pytest.mark.parametrize(
@@ -37,14 +44,14 @@ def model(*layers, holds=True, ratio=0.5, call=None):
         (model(layer("a", isolated="a word nobody knows")), "DRIFTS"),
         (model(layer("a", chained="NOT COMPARED")), "INCOMPLETE"),
         (model(layer("a", chained="NOT COMPARED"), layer("b", "GROSS")), "DRIFTS"),
-        (model(born_failed("a")), "INCOMPLETE"),
+        (model(Layer("a")), "INCOMPLETE"),
         (model(), "INCOMPLETE"),
         (model(layer("a"), holds=False), "DRIFTS"),
         (model(layer("a"), ratio=1.01), "DRIFTS"),
         (model(layer("a"), ratio=float("nan")), "DRIFTS"),
-        (model(layer("a"), call={"holds": True}), "HOLDS"),
-        (model(layer("a"), call={"holds": False}), "DRIFTS"),
-        (model(layer("a"), call={"holds": None}), "INCOMPLETE"),
+        (model(layer("a"), call=call(True)), "HOLDS"),
+        (model(layer("a"), call=call(False)), "DRIFTS"),
+        (model(layer("a"), call=call(None)), "INCOMPLETE"),
     ],
 )
 def test_a_model_holds_only_when_everything_does(record, expected):
@@ -52,7 +59,7 @@ def test_a_model_holds_only_when_everything_does(record, expected):
 
 
 @pytest.mark.parametrize(
-    ("words", "whole"),
+    ("words", "expected"),
     [
         (["HOLDS", "HOLDS"], "HOLDS"),
         (["HOLDS", "INCOMPLETE"], "INCOMPLETE"),
@@ -60,14 +67,16 @@ def test_a_model_holds_only_when_everything_does(record, expected):
         ([], "INCOMPLETE"),
     ],
 )
-def test_the_run_is_as_good_as_its_worst_model(words, whole):
-    models = [{"verdict": word, "data": "real"} for word in words]
-    assert document(models, environment={}, command="", port="")["verdict"] == whole
+def test_the_run_is_as_good_as_its_worst_model(words, expected):
+    found = document(
+        [whole(verdict=word, data="real") for word in words], environment=None, command="", port=""
+    )
+    assert found["verdict"] == expected
 
 
 def test_one_seeded_model_makes_the_whole_run_seeded():
-    models = [{"verdict": "HOLDS", "data": data} for data in ("real", "seeded")]
-    assert document(models, environment={}, command="", port="")["data"] == "seeded"
+    models = [whole(verdict="HOLDS", data=data) for data in ("real", "seeded")]
+    assert document(models, environment=None, command="", port="")["data"] == "seeded"
 
 
 def test_first_divergence_is_the_first_layer_at_fault_and_never_an_heir():
@@ -82,10 +91,8 @@ def test_first_divergence_is_the_first_layer_at_fault_and_never_an_heir():
 
 
 def test_the_worst_cell_is_the_gravest_then_the_fullest():
-    assert worst_cell(model(layer("a", rho=0.9), layer("b", rho=0.95)))["layer"] == "b"
-    assert (
-        worst_cell(model(layer("a", "GROSS", rho=None), layer("b", rho=0.95)))["verdict"] == "GROSS"
-    )
+    assert worst_cell(model(layer("a", rho=0.9), layer("b", rho=0.95))).layer == "b"
+    assert worst_cell(model(layer("a", "GROSS", rho=None), layer("b", rho=0.95))).verdict == "GROSS"
 
 
 def test_only_two_verdicts_hold():

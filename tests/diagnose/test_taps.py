@@ -48,12 +48,10 @@ def _judged(subject, actual):
 def test_a_tap_under_the_bound_is_no_rounding(by, rng):
     subject = _subject(rng)
     said, measures = _judged(subject, layers.conv(subject.x, _off(subject.params, by)))
-    assert measures["rho_port"] < 1 and said == verdict.FORMULA
-    found = measures["structure"]["tap"]
-    assert found["at"] == list(AT) and found["relative"] == pytest.approx(by, rel=0.1)
-    assert (
-        not measures["structure"]["gain_channels"] and not measures["structure"]["offset_channels"]
-    )
+    assert measures.rho_port < 1 and said == verdict.FORMULA
+    found = measures.structure.tap
+    assert found.at == list(AT) and found.relative == pytest.approx(by, rel=0.1)
+    assert not measures.structure.gain_channels and not measures.structure.offset_channels
 
 
 def test_it_is_named_with_its_size(rng):
@@ -71,7 +69,7 @@ def test_it_is_named_with_its_size(rng):
 def test_no_order_of_summation_has_one(order, rng):
     subject = _subject(rng)
     said, measures = _judged(subject, layers.conv(subject.x, subject.params, order))
-    assert verdict.holds(said) and measures["structure"]["tap"] is None
+    assert verdict.holds(said) and measures.structure.tap is None
 
 
 def _silent(x):

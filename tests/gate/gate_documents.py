@@ -5,7 +5,8 @@ figures, made up.
 import copy
 import hashlib
 
-from parity.compare.case import born_failed
+from parity.results import Layer
+from parity.schema import plain
 
 LAYERS = (
     ("conv1", "Convolution2D", [2, 8, 96, 100]),
@@ -18,6 +19,13 @@ OTHERS = {
     "structure": None,
     "support": None,
     "beyond": 0,
+    "fault": "",
+    "input_fault": "",
+    "exact": False,
+    "structured": False,
+    "rho_det_exact": True,
+    "bitwise_equal": False,
+    "signed_zeros": 0,
     "share": None,
     "energy": None,
 }
@@ -32,7 +40,7 @@ def layer(name, kind, shape, rho=0.4, q=0.6):
     exact = kind == "MaxPooling2D"
     word = "EXACT" if exact else "ROUNDING"
     rho, q = (0.0, 0.0) if exact else (rho, q)
-    record = born_failed(name, kind)
+    record = plain(Layer(name, kind))
     record.update(shape=shape, dtype="float32")
     for cell in (record["isolated"], record["chained"]):
         cell.update({key: OTHERS.get(key, 1e-7) for key in cell})

@@ -129,7 +129,7 @@ def test_gru_errors_lie_within_the_bound_and_are_not_lost_in_it(rng):
         for sequences, found in shares.items():
             y = f32.gru(x, p, sequences)
             judge = witness(f32.layer("GRU", return_sequences=sequences), p, x, f32.KERAS)
-            found.append(measure(y, y, judge)["rho_reference"])
+            found.append(measure(y, y, judge).rho_reference)
     assert max(shares[True] + shares[False]) < 0.5
     assert min(shares[True] + shares[False]) > 0.02
 
@@ -144,8 +144,8 @@ def test_beyond_counts_from_the_bound_on(rng):
             whole(judge)[0, 1, 3, 3]
         )
         found = measure(port, y, judge)
-        assert found["beyond"] == beyond and found["rho_port"] == pytest.approx(share, abs=0.1)
-        assert not (found["support"] or {}).get("edges_only")
+        assert found.beyond == beyond and found.rho_port == pytest.approx(share, abs=0.1)
+        assert not (found.support and found.support.edges_only)
     inner = y.copy()
     inner[:, :, 1, 1:-1] += F(1)
-    assert not measure(inner, y, judge)["support"]["edges_only"], "the second row is no edge"
+    assert not measure(inner, y, judge).support.edges_only, "the second row is no edge"

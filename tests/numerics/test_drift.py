@@ -41,9 +41,9 @@ def given(rng):
 
 
 def compare(layer, params, x, actual, expected, keras=f32.KERAS):
-    found, _ = compare_layer(
+    found = compare_layer(
         layer, params, keras, input_reference=x, expected=expected, actual_isolated=actual
-    )
+    ).isolated
     return found, judge(found)
 
 
@@ -55,8 +55,8 @@ def test_any_order_of_summation_is_rounding(given, order, original):
         CONV, params, x, f32.conv(x, params, order), f32.conv(x, params, original)
     )
     assert verdict == ("EXACT" if order == original else "ROUNDING")
-    assert 0.05 <= found["q_port"] <= 1.2 and found["rho_det"] <= 1 and found["effective_bits"] > 20
-    assert found["beyond"] == 0 and found["support"] is None
+    assert 0.05 <= found.q_port <= 1.2 and found.rho_det <= 1 and found.effective_bits > 20
+    assert found.beyond == 0 and found.support is None
 
 
 def with_changed(params, name, edit):
@@ -102,21 +102,18 @@ def test_a_faulty_convolution_is_no_rounding(given, port, verdicts, channels):
     x, params, _ = given
     found, verdict = compare(CONV, params, x, port(x, params), f32.conv(x, params))
     assert verdict in verdicts
-    assert found["rho_port"] > 1 and found["rho_det"] > 0 and found["rho_det_exact"]
-    assert found["support"]["touched"][1] == channels
+    assert found.rho_port > 1 and found.rho_det > 0 and found.rho_det_exact
+    assert found.support.touched[1] == channels
 
 
 def test_where_the_fault_is(given):
     x, params, _ = given
     expected = f32.conv(x, params)
     tap, _ = compare(CONV, params, x, f32.conv(x, with_changed(params, "W", scale_tap)), expected)
-    assert tap["support"]["text"] == "1 of 12 channels (7)" and tap["support"]["indices"][1] == [7]
-    assert tap["worst_index"][1] == 7
+    assert tap.support.text == "1 of 12 channels (7)" and tap.support.indices[1] == [7]
+    assert tap.worst_index[1] == 7
     edges, _ = compare(CONV, params, x, f32.conv(x, params, mode="edge"), expected)
-    assert (
-        edges["support"]["edges_only"]
-        and edges["support"]["text"] == "12 of 12 channels, edges only"
-    )
+    assert edges.support.edges_only and edges.support.text == "12 of 12 channels, edges only"
 
 
 def test_the_worst_element_is_the_one_that_is_worst(given):
@@ -127,20 +124,20 @@ def test_the_worst_element_is_the_one_that_is_worst(given):
     found, verdict = compare(CONV, params, x, actual, expected)
     assert verdict in BROKEN
     assert (
-        found["worst_index"] == [1, 3, 20, 11]
-        and found["beyond"] == 1
-        and found["beyond_share"] == 1 / expected.size
+        found.worst_index == [1, 3, 20, 11]
+        and found.beyond == 1
+        and found.beyond_share == 1 / expected.size
     )
     assert (
-        found["worst_actual"] == actual[1, 3, 20, 11]
-        and found["worst_expected"] == expected[1, 3, 20, 11]
+        found.worst_actual == actual[1, 3, 20, 11]
+        and found.worst_expected == expected[1, 3, 20, 11]
     )
-    assert found["rho_port"] == pytest.approx(
-        abs(found["worst_actual"] - found["worst_oracle"]) / found["worst_allowed"]
+    assert found.rho_port == pytest.approx(
+        abs(found.worst_actual - found.worst_oracle) / found.worst_allowed
     )
-    assert found["max_abs"] == abs(float(actual[1, 3, 20, 11]) - float(expected[1, 3, 20, 11]))
-    assert found["rms"] == pytest.approx(found["max_abs"] / np.sqrt(expected.size))
-    assert found["bitwise_share"] == 1 - 1 / expected.size
+    assert found.max_abs == abs(float(actual[1, 3, 20, 11]) - float(expected[1, 3, 20, 11]))
+    assert found.rms == pytest.approx(found.max_abs / np.sqrt(expected.size))
+    assert found.bitwise_share == 1 - 1 / expected.size
 
 
 def test_structure_finds_a_gain_and_an_offset_under_the_bound(given):
@@ -149,15 +146,15 @@ def test_structure_finds_a_gain_and_an_offset_under_the_bound(given):
     expected = f32.conv(x, params, "blocked")
     gained, verdict = compare(CONV, params, x, expected * F(1 + 6 * 2.0**-24 * 2), expected)
     assert (
-        gained["rho_port"] < 1
+        gained.rho_port < 1
         and verdict == "FORMULA(unnamed)"
-        and len(gained["structure"]["gain_channels"]) == 12
+        and len(gained.structure.gain_channels) == 12
     )
     shifted = expected.copy()
     shifted[:, 4] += F(1e-5) * np.abs(exact).mean() / 2
     offset, verdict = compare(CONV, params, x, shifted, expected)
-    assert verdict in BROKEN and offset["structure"]["offset_channels"] == [4]
-    assert not compare(CONV, params, x, f32.conv(x, params, "pairwise"), expected)[0]["structured"]
+    assert verdict in BROKEN and offset.structure.offset_channels == [4]
+    assert not compare(CONV, params, x, f32.conv(x, params, "pairwise"), expected)[0].structured
 
 
 def test_silence_repeats_one_error_and_is_no_structure():
@@ -184,8 +181,8 @@ def compare_silence(seed, order):
     found, verdict = compare(CONV, params, x, f32.conv(x, params, order), expected)
     assert verdict == "ROUNDING"
     assert compare(CONV, params, x, expected * F(1 + 2.0**-20), expected)[1] == "FORMULA(unnamed)"
-    s = found["structure"]
-    return abs(s["offset"]) > s["offset_limit"] and abs(s["offset_t"]) > 15
+    s = found.structure
+    return abs(s.offset) > s.offset_limit and abs(s.offset_t) > 15
 
 
 def test_terms_that_repeat_are_rounded_alike_and_are_no_structure():
@@ -200,10 +197,10 @@ def test_terms_that_repeat_are_rounded_alike_and_are_no_structure():
     x = f32.elu(np.where(sounding, 20 * x + 10 * level, -30).astype(F))
     actual = f32.conv(x, params)
     found, verdict = compare(CONV, params, x, actual, f32.conv(x, params, "pairwise"))
-    plain = found["structure"]
-    assert verdict == "ROUNDING" and abs(plain["gain"]) > 2 * U and abs(plain["gain_t"]) > 15
+    plain = found.structure
+    assert verdict == "ROUNDING" and abs(plain.gain) > 2 * U and abs(plain.gain_t) > 15
     found, verdict = compare(CONV, params, x, (actual * (1 + 32 * U)).astype(F), actual)
-    assert verdict == "FORMULA(unnamed)" and len(found["structure"]["gain_channels"]) > 12
+    assert verdict == "FORMULA(unnamed)" and len(found.structure.gain_channels) > 12
 
 
 def test_an_offset_read_far_from_the_values_may_be_what_their_gain_may_make_there(given):
@@ -225,8 +222,8 @@ def test_a_large_channel_is_fitted_from_a_part_of_it(monkeypatch, given):
     actual = expected * F(1 + 2.0**-20)
     monkeypatch.setattr("parity.numerics.structure.POSITIONS_ENOUGH", 300)
     part, verdict = compare(CONV, params, x, actual, expected)
-    assert verdict == "FORMULA(unnamed)" and len(part["structure"]["gain_channels"]) == 12
-    assert part["structure"]["gain"] == pytest.approx(2.0**-20, rel=0.2)
+    assert verdict == "FORMULA(unnamed)" and len(part.structure.gain_channels) == 12
+    assert part.structure.gain == pytest.approx(2.0**-20, rel=0.2)
 
 
 def blocks_of(judged):
@@ -239,7 +236,7 @@ def test_normalisation_in_any_order_is_rounding(given, fused):
     found, verdict = compare(
         NORM, params, x, f32.norm(x, params, fused=fused), f32.norm(x, params, fused=not fused)
     )
-    assert verdict == "ROUNDING" and 0.05 <= found["q_port"] <= 1.2
+    assert verdict == "ROUNDING" and 0.05 <= found.q_port <= 1.2
 
 
 @pytest.mark.parametrize(
@@ -295,16 +292,12 @@ def test_faulty_elus(given):
     x, layer = given[0], f32.layer("ELU", alpha=1.0)
     expected = f32.elu(x)
     scaled, verdict = compare(layer, {}, x, f32.elu(x, alpha=0.999), expected)
-    assert verdict == "FORMULA(unnamed)" and scaled["support"]["side"] == "x <= 0"
+    assert verdict == "FORMULA(unnamed)" and scaled.support.side == "x <= 0"
     nudged, verdict = compare(
         layer, {}, x, np.where(x > 0, np.nextafter(expected, F(9)), expected), expected
     )
-    assert (
-        verdict in BROKEN
-        and nudged["rho_port"] == float("inf")
-        and nudged["support"]["side"] == "x > 0"
-    )
-    assert nudged["worst_allowed"] == 0
+    assert verdict in BROKEN and nudged.rho_port == float("inf") and nudged.support.side == "x > 0"
+    assert nudged.worst_allowed == 0
 
 
 def test_pooling_must_be_bit_for_bit(given):
@@ -312,12 +305,12 @@ def test_pooling_must_be_bit_for_bit(given):
     expected = x.reshape(2, 8, 12, 2, 20, 2).max((3, 5))
     assert compare(POOL, {}, x, expected.copy(), expected)[1] == "EXACT"
     nudged, verdict = compare(POOL, {}, x, np.nextafter(expected, F(99)), expected)
-    assert verdict in BROKEN and nudged["rho_port"] == nudged["rho_det"] == float("inf")
+    assert verdict in BROKEN and nudged.rho_port == nudged.rho_det == float("inf")
     covering = np.pad(expected, ((0, 0), (0, 0), (0, 0), (0, 1)))
     found, verdict = compare(POOL, {}, x, covering, expected)
     assert (
         verdict == "INCOMPARABLE"
-        and found["fault"] == "shape (2, 8, 12, 21) instead of (2, 8, 12, 20)"
+        and found.fault == "shape (2, 8, 12, 21) instead of (2, 8, 12, 20)"
     )
 
 
@@ -325,7 +318,7 @@ def test_minus_zero_is_zero_and_is_counted():
     x = np.zeros((1, 1, 4, 4), F)
     expected = np.zeros((1, 1, 2, 2), F)
     found, verdict = compare(POOL, {}, x, -expected, expected)
-    assert verdict == "EXACT" and found["bitwise_equal"] and found["signed_zeros"] == 4
+    assert verdict == "EXACT" and found.bitwise_equal and found.signed_zeros == 4
 
 
 @pytest.mark.parametrize("kind", ["Permute", "Dropout"])
@@ -372,7 +365,7 @@ def test_grus(rng):
     ):
         found, verdict = compare(GRU, p, x, f32.gru(x, p, **fault), expected)
         assert verdict in BROKEN, fault
-        steps = found["support"]["indices"][1]
+        steps = found.support.indices[1]
         assert (0 not in steps) == ("reset_after" in fault), (
             "before the second step there is no state to reset"
         )
@@ -397,7 +390,7 @@ def test_what_cannot_be_compared_is_never_green(given, damage, says, kind):
         "BatchNormalization": (NORM, norm, f32.norm(x, norm)),
     }[kind]
     found, verdict = compare(layer, params, x, damage(y), y)
-    assert verdict == "INCOMPARABLE" and says in found["fault"]
+    assert verdict == "INCOMPARABLE" and says in found.fault
 
 
 @pytest.mark.parametrize("spoilt", [np.nan, np.inf])
@@ -407,24 +400,23 @@ def test_nan_or_infinity_on_both_sides_is_not_green(given, spoilt):
     found, verdict = compare(f32.layer("Dropout", p=0.1), {}, x, x.copy(), x)
     assert (
         verdict == "INCOMPARABLE"
-        and "1 of the port's" in found["fault"]
-        and "the original's" in found["fault"]
+        and "1 of the port's" in found.fault
+        and "the original's" in found.fault
     )
 
 
 def test_nothing_at_all_is_not_green():
     empty = np.zeros((0, 3, 2, 2), F)
     assert compare(f32.layer("Dropout", p=0.1), {}, empty, empty, empty)[1] == "INCOMPARABLE"
-    assert judge(None) == "NOT COMPARED"
 
 
 def test_an_original_that_its_oracle_does_not_explain_is_said_first(given):
     x, _, params = given
     other = f32.norm(x, params, eps=1e-2)
     found, verdict = compare(NORM, params, x, f32.norm(x, params), other)
-    assert verdict == "ORACLE-SUSPECT" and found["rho_reference"] > 1 and found["rho_port"] <= 1
+    assert verdict == "ORACLE-SUSPECT" and found.rho_reference > 1 and found.rho_port <= 1
     unshaped, verdict = compare(POOL, {}, x, x + F(1), x)
-    assert verdict == "ORACLE-SUSPECT" and unshaped["rho_reference"] == float("inf")
+    assert verdict == "ORACLE-SUSPECT" and unshaped.rho_reference == float("inf")
 
 
 def test_measure_takes_a_witness(given):
@@ -444,19 +436,17 @@ def test_blocks_and_the_whole_give_the_same_figures(given, monkeypatch, kind, si
         "BatchNormalization": (NORM, norm, f32.norm(x, norm, fused=True), f32.norm(x, norm)),
         "ELU": (f32.layer("ELU", alpha=0.7), {}, f32.elu(x, 0.7, np.expm1), f32.elu(x, 0.7)),
     }[kind]
-    whole, _ = compare(layer, params, x, actual, expected)
+    given = {"input_reference": x, "expected": expected, "actual_isolated": actual}
+    whole = compare_layer(layer, params, f32.KERAS, **given)
     for module in ("numerics.rounding", "kinds.convolution.arithmetic"):
         monkeypatch.setattr(f"parity.{module}.BLOCK", size)
-    pieces, _ = compare(layer, params, x, actual, expected)
-    for key, figure in whole.items():
+    pieces = compare_layer(layer, params, f32.KERAS, **given)
+    closer, again = whole.closeness, pieces.closeness
+    assert [again.bits, *again.interval] == pytest.approx([closer.bits, *closer.interval], rel=1e-5)
+    for key, figure in vars(whole.isolated).items():
         if isinstance(figure, float):
-            assert pieces[key] == pytest.approx(figure, rel=1e-5), (
-                key
-            )  # the squares are summed in float32
-        elif key == "closeness":
-            figures = [figure["bits"], *figure["interval"]]
-            assert [pieces[key]["bits"], *pieces[key]["interval"]] == pytest.approx(
-                figures, rel=1e-5
+            assert getattr(pieces.isolated, key) == pytest.approx(figure, rel=1e-5), (
+                key  # the squares are summed in float32
             )
         elif key != "structure":
-            assert pieces[key] == figure, key
+            assert getattr(pieces.isolated, key) == figure, key

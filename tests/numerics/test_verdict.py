@@ -13,6 +13,7 @@ from parity.compare.verdict import (
     reference_is_sane,
     worst,
 )
+from parity.results import Chained, Isolated
 
 NAN, INF = float("nan"), float("inf")
 CLEAN = {
@@ -28,6 +29,10 @@ CLEAN = {
     "u_in": None,
     "effective_bits": 22.0,
 }
+
+
+def cell(**changes):
+    return Chained(**{**CLEAN, **changes})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +64,7 @@ CLEAN = {
     ],
 )
 def test_each_row(changes, verdict):
-    assert judge(CLEAN | changes) == verdict
+    assert judge(cell(**changes)) == verdict
 
 
 @pytest.mark.parametrize(
@@ -70,27 +75,25 @@ def test_nan_passes_no_row(key):
         "rho_det": {"rho_port": 2.0},
         "effective_bits": {"rho_port": 2.0, "rho_det": 2.0},
     }.get(key, {})
-    assert judge(CLEAN | failing | {key: NAN}) not in HOLDS
+    assert judge(cell(**failing, **{key: NAN})) not in HOLDS
 
 
 def test_a_cell_never_compared_is_not_green():
-    assert judge(None) == NOT_COMPARED
+    assert Isolated().verdict == Chained().verdict == NOT_COMPARED
     assert not holds(NOT_COMPARED)
     assert worst([]) == NOT_COMPARED
 
 
 def test_below_a_broken_layer_a_clean_one_has_inherited_its_difference():
-    assert judge(CLEAN, upstream_holds=False) == INHERITED
-    assert judge(CLEAN | {"exact": True}, upstream_holds=False) == INHERITED
-    assert judge(CLEAN | {"exact": True, "bitwise_equal": True}, upstream_holds=False) == "EXACT"
+    assert judge(cell(), upstream_holds=False) == INHERITED
+    assert judge(cell(exact=True), upstream_holds=False) == INHERITED
+    assert judge(cell(exact=True, bitwise_equal=True), upstream_holds=False) == "EXACT"
     assert (
-        judge(CLEAN | {"fault": "NaN", "input_fault": "its input holds NaN"}, upstream_holds=False)
+        judge(cell(fault="NaN", input_fault="its input holds NaN"), upstream_holds=False)
         == INHERITED
     )
-    assert judge(CLEAN | {"fault": "NaN", "input_fault": "its input holds NaN"}) == "INCOMPARABLE"
-    assert (
-        judge(CLEAN | {"rho_port": 9.0, "rho_det": 9.0}, upstream_holds=False) == "FORMULA(unnamed)"
-    )
+    assert judge(cell(fault="NaN", input_fault="its input holds NaN")) == "INCOMPARABLE"
+    assert judge(cell(rho_port=9.0, rho_det=9.0), upstream_holds=False) == "FORMULA(unnamed)"
 
 
 def test_severity():
@@ -102,12 +105,6 @@ def test_severity():
 
 
 def test_the_guard_on_the_original():
-    assert reference_is_sane(CLEAN)
-    assert reference_is_sane(CLEAN | {"rho_reference": 0.0, "q_reference": 0.0})
-    for changes in (
-        {"rho_reference": 1.1},
-        {"q_reference": 0.01},
-        {"q_reference": 1.3},
-        {"q_reference": NAN},
-    ):
-        assert not reference_is_sane(CLEAN | changes)
+    assert reference_is_sane(0.5, 0.5) and reference_is_sane(0.0, 0.0)
+    for rho, q in ((1.1, 0.5), (0.5, 0.01), (0.5, 1.3), (0.5, NAN)):
+        assert not reference_is_sane(rho, q)

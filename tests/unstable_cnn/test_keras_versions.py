@@ -4,6 +4,7 @@ on files can turn over.
 
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import trained_networks
 from parity.compare import verdict
 from parity.fixtures import seeded
 from parity.model import MODELS, Case, Weights
+from parity.results import Isolated
 from parity.studies.unstable_cnn import keras_findings, versions
 from reference.trace_file import Layer, write_trace
 
@@ -99,34 +101,18 @@ def test_only_what_the_original_fails_too_is_left_open(at_fault, holds):
 
 
 @pytest.mark.parametrize(
-    ("measures", "beyond"),
+    ("q", "gain", "offset", "beyond"),
     [
-        (
-            {
-                "q_port": 0.5,
-                "structure": {"gain": 0.5, "gain_limit": 1, "offset": -0.5, "offset_limit": 1},
-            },
-            False,
-        ),
-        (
-            {
-                "q_port": 0.5,
-                "structure": {"gain": -1.5, "gain_limit": 1, "offset": 0.0, "offset_limit": 1},
-            },
-            True,
-        ),
-        (
-            {
-                "q_port": 0.5,
-                "structure": {"gain": 0.0, "gain_limit": 1, "offset": 1.5, "offset_limit": 1},
-            },
-            True,
-        ),
-        ({"q_port": 1.6, "structure": None}, True),
-        ({"q_port": 1.4, "structure": None}, False),
+        (0.5, 0.5, -0.5, False),
+        (0.5, -1.5, 0.0, True),
+        (0.5, 0.0, 1.5, True),
+        (1.6, None, None, True),
+        (1.4, None, None, False),
     ],
 )
-def test_the_original_is_held_to_the_sizes_that_the_port_is(measures, beyond):
+def test_the_original_is_held_to_the_sizes_that_the_port_is(q, gain, offset, beyond):
+    shared = SimpleNamespace(gain=gain, gain_limit=1, offset=offset, offset_limit=1)
+    measures = Isolated(q_port=q, structure=None if gain is None else shared)
     assert versions.beyond_limits(measures) is beyond
 
 
