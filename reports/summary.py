@@ -170,7 +170,8 @@ def final_fault(model: Record) -> str | None:
         return None
     if not model["layers"]:
         return "no layer of it was compared"
-    found = [why for why in (_oracle_fault(model["oracle_truth"]), _scores_fault(model)) if why]
+    faults = (_oracle_fault(model["oracle_truth"]), _scores_fault(model), _call_fault(model))
+    found = [why for why in faults if why]
     return f"every layer holds, but {'; and '.join(found) or UNTOLD}"
 
 
@@ -194,6 +195,16 @@ def _scores_fault(model: Record) -> str | None:
             "same"
         )
     return "its final scores cannot be compared" if model["final"].get("holds") is False else None
+
+
+def _call_fault(model: Record) -> str | None:
+    call = model.get("whole_call") or {"holds": True}
+    return None if call["holds"] else call_note(model)
+
+
+def call_note(model: Record) -> str:
+    """How what users call differs from the layers that were judged; else empty."""
+    return (model.get("whole_call") or {}).get("message") or ""
 
 
 def final_faults(document: Record) -> list[tuple[Record, str]]:

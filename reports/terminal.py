@@ -90,5 +90,10 @@ def _blocks(document: Record, most: int) -> list[str]:
         visible(f"{model['name']} (end to end): {why}")
         for model, why in summary.final_faults(document)
     ]
+    faults += [
+        visible(f"{model['name']} (as users call it): {note}")
+        for model in document["models"]
+        if (note := summary.call_note(model)) and note not in (summary.final_fault(model) or "")
+    ]
     more = [f"{len(ordered) - most} more in parity.html"] if len(ordered) > most else []
     return [line for block in [*shown, *faults, *more] for line in ("", block)] + [""]

@@ -89,7 +89,19 @@ def compare_case(
     """
     with ExitStack() as opened:
         traces = {lane: opened.enter_context(open_trace(path)) for lane, path in lanes.items()}
-        return _Proof(case, traces, port, layers, explain).run()
+        return compare(case, traces, port, layers=layers, explain=explain)
+
+
+def compare(
+    case: Case,
+    traces: Mapping[str, Trace],
+    port: Port,
+    *,
+    layers: Iterable[str] | None = None,
+    explain: bool = True,
+) -> Found:
+    """The same on traces that are open, or stand in memory."""
+    return _Proof(case, traces, port, layers, explain).run()
 
 
 def first_divergence(records: Iterable[Layer]) -> str | None:

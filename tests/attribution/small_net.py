@@ -6,6 +6,7 @@ import numpy as np
 
 from parity.kinds import KINDS, value
 from parity.recording.trace import Layer
+from parity.stand_in import InMemory
 
 F = np.float32
 KERAS = "1.0.6"
@@ -73,31 +74,9 @@ def sound(seed=0):
     return np.random.default_rng(100 + seed).standard_normal(INPUT).astype(F)
 
 
-class Recorded:
-    """What parity.recording.trace.Trace gives of an original, in memory. steps: the original's
-    layers as callables.
-    """
-
-    def __init__(self, x, steps, params, rows=ROWS):
-        self.provenance, self.layers = (
-            {"keras": KERAS},
-            {"input": Layer("input", "InputLayer", {}, (), x.shape, x.dtype, "")},
-        )
-        self.outputs, before = {"input": x}, "input"
-        for name, kind, config, _ in rows:
-            out = self.outputs[name] = steps[name](self.outputs[before])
-            self.layers[name] = Layer(name, kind, config, (before,), out.shape, out.dtype, "")
-            before = name
-        self.sums = getattr(steps[before], "logits", lambda x: None)(
-            self.outputs[self.layers[before].inbound[0]]
-        )
-
-    def read(self, name):
-        return self.outputs[name]
-
-    def read_pre_activation(self, name):
-        assert name == list(self.layers)[-1]
-        return self.sums
+def recorded(x, steps, rows=ROWS):
+    """The original in memory; steps: its layers as callables."""
+    return InMemory(x, rows, steps, KERAS)
 
 
 class Rounding:

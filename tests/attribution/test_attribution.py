@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_net import KERAS, ROWS, Recorded, Rounding, parameters, sound, steps
+from small_net import KERAS, ROWS, Rounding, parameters, recorded, sound, steps
 
 from parity.attribution import shares as attribution
 from parity.attribution.explain import Explanation
@@ -16,7 +16,7 @@ from parity.kinds.api import through_float64
 from parity.ports.callables import Callables
 
 PARAMS = parameters()
-ORIGINAL = Recorded(sound(), steps(PARAMS), PARAMS)
+ORIGINAL = recorded(sound(), steps(PARAMS))
 EXACT = [name for name, kind, _, _ in ROWS if KINDS[kind].move]
 ROW = {row[0]: row for row in ROWS}
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from small_net import KERAS, ROWS, Recorded, parameters, sound, steps
+from small_net import KERAS, ROWS, parameters, recorded, sound, steps
 
 from parity.attribution.propagate import Carrier
 from parity.kinds import value
 
 PARAMS = parameters()
-NET = Recorded(sound(), steps(PARAMS), PARAMS)
+NET = recorded(sound(), steps(PARAMS))
 NAMES = [row[0] for row in ROWS]
 SIZES = (1e-7, 1e-3, 1.0, 30.0)
 

@@ -4,7 +4,7 @@ calibrated.
 
 import numpy as np
 import pytest
-from small_net import KERAS, ROWS, Recorded, parameters, sound, steps
+from small_net import KERAS, ROWS, parameters, recorded, sound, steps
 
 from parity.attribution.explain import Explanation, at_the_end
 from parity.compare.walk import walk
@@ -13,7 +13,7 @@ from parity.numerics import montecarlo
 from parity.ports.callables import Callables
 
 PARAMS = parameters()
-ORIGINAL = Recorded(sound(), steps(PARAMS), PARAMS)
+ORIGINAL = recorded(sound(), steps(PARAMS))
 LAYERS = [ORIGINAL.layers[row[0]] for row in ROWS]
 NUMBER = {layer.name: at for at, layer in enumerate(LAYERS)}
 AT_LOGITS = [

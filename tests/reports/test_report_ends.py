@@ -27,7 +27,18 @@ def drifting(**changes):
     return factory.model(verdict="DRIFTS", **changes)
 
 
+def called(holds):
+    return {
+        "bitwise_equal": False,
+        "port_reference": 2e-5,
+        "holds": holds,
+        "message": "what users call is not the composition of the layers",
+    }
+
+
 REASONS = {
+    "call": ({"whole_call": called(False)}, "what users call is not the composition"),
+    "call not judged": ({"whole_call": called(None)}, "what users call is not the composition"),
     "logits": (
         {"attribution": attributed(ends={"ratio": 1.43, "holds": False})},
         "a logit is 1.43 times as far from the original's as rounding",
@@ -43,6 +54,13 @@ REASONS = {
     "untold": ({}, "see oracle_truth, final and attribution in parity.json"),
     "no layer": ({"layers": []}, "no layer of it was compared"),
 }
+
+
+def test_another_call_that_holds_is_told_beside_the_verdict():
+    run = factory.document([factory.model(whole_call=called(True))])
+    assert "(as users call it): what users call is not" in terminal.text(run)
+    assert "What users call is not the composition of the layers." in html.page(run)
+    assert "users call" not in terminal.text(factory.document())
 
 
 @pytest.mark.parametrize(("changes", "says"), REASONS.values(), ids=REASONS)
