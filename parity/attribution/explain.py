@@ -6,94 +6,110 @@ Both questions carry deviations from the original's recorded chain through the s
 comparison.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
 import numpy as np
 
 from parity.attribution.propagate import Carrier
-from parity.attribution.shares import Paths, Plain, attribute
-from parity.compare.measure import mismatch
-from parity.compare.walk import network_order
-from parity.kinds import activation, costs
-from parity.kinds.activation import POINTWISE
+from parity.attribution.shares import NO_SHARES, Part, Paths, Plain, attribute
+from parity.compare.tally import mismatch
+from parity.compare.walk import Step, network_order
+from parity.kinds import costs
+from parity.kinds.activation import POINTWISE, sigmoid, sigmoid_rounding
 from parity.numerics.closeness import closeness
 from parity.numerics.montecarlo import Samples, deviation, sample_counts
 from parity.numerics.rounding import tail_factor
-from parity.port_api import Answer, ask
-from parity.results import Ends
+from parity.port_api import Answer, Port, ask
+from parity.recording.trace import Trace
+from parity.results import Attribution, Ends
 
-LOGITS, SCORES = "logits", "scores"
+Space = Literal["logits", "scores"]
+LOGITS: Space = "logits"
+SCORES: Space = "scores"
 NO_LOGITS = "the port does not give its logits, so the drift is attributed in the scores"
+
+
+@dataclass
+class Logits:
+    """The sums before the last activation, each (B, N) float64; actual: None where the port gives
+    none; sd: of each logit by rounding, sd_error: its relative standard error.
+    """
+
+    oracle: np.ndarray
+    expected: np.ndarray
+    actual: np.ndarray | None
+    sd: np.ndarray
+    sd_error: np.ndarray
+
+
+class Findings(NamedTuple):
+    """What explains a model's drift; layers: empty where it could not be attributed."""
+
+    attribution: Attribution
+    layers: Mapping[str, Part]
+    logits: Logits
 
 
 class Explanation:
     """What is being found out about one model. Call `follow` with every step of a walk, in order,
     then `findings`.
 
-    reference: the open trace; params: layer name -> {suffix: array}; keras: version; port: a
-    port_api.Port. Where it gives its logits the drift is attributed there ("logits", as the
-    original's are recorded), else in the scores. logit(score) is no substitute: near 0 and 1 it
-    multiplies the score's own rounding by 1/(y(1-y)).
+    reference: the open trace; params: layer name -> {suffix: array}; keras: version. Where the port
+    gives its logits the drift is attributed there ("logits", as the original's are recorded), else
+    in the scores. logit(score) is no substitute: near 0 and 1 it multiplies the score's own
+    rounding by 1/(y(1-y)).
     """
 
-    def __init__(self, reference, params, keras, port):
-        names = network_order(reference)
-        self.reference, self.params, self.keras, self.port, self.last = (
-            reference,
-            params,
-            keras,
-            port,
-            names[-1],
-        )
-        layers = [reference.layers[name] for name in names]
-        self.paths, self.samples, self.plain = (
-            Paths(),
-            Samples(sample_counts(costs(layers, params))),
-            Plain(layers, params),
-        )
-        self.space, self.broken, self.note = SCORES, None, None
+    def __init__(
+        self,
+        reference: Trace,
+        params: Mapping[str, Mapping[str, np.ndarray]],
+        keras: str,
+        port: Port,
+    ) -> None:
+        self.reference, self.params, self.keras, self.port = reference, params, keras, port
+        layers = [reference.layers[name] for name in network_order(reference)]
+        self.last, self.paths, self.plain = layers[-1], Paths(), Plain(layers, params)
+        self.samples = Samples(sample_counts(costs(layers, params)))
+        self.space: Space = SCORES
+        self.broken: str | None = None
+        self.note: str | None = None
 
-    def carrier(self, step):
+    def carrier(self, step: Step) -> Carrier:
         """The Carrier of a step's layer: feed its `observe` with the blocks of that layer's
         witness, or call its `run`.
         """
-        return Carrier(
-            step.layer, self.params.get(step.layer.name, {}), self.keras, step.x, step.expected
-        )
+        own = self.params.get(step.layer.name, {})
+        return Carrier(step.layer, own, self.keras, step.x, step.expected)
 
-    def follow(self, step, carrier, scale=1.0):
+    def follow(self, step: Step, carrier: Carrier, scale: float = 1.0) -> None:
         """Take in one layer. carrier: from `carrier`, observed; scale: the layer's q where it
         rounds more than expected.
         """
         with np.errstate(all="ignore"):  # a chain with NaN or infinities is reported as broken
-            if step.layer.name == self.last:
+            if step.layer.name == self.last.name:
                 self._finish(step, carrier, scale)
                 return
             self._advance(carrier, step.chained)
             self.samples.carry(carrier)
             self.samples.disturb(carrier, self.paths.deviations["oracle"], scale)
 
-    def findings(self):
-        """What was found; call it after the last layer.
-
-        space: "logits" or "scores"; message: why nothing, or nothing at the logits, could be
-        attributed, or None;
-        attribution: as attribution.attribute gives it, or None; logits: {oracle, expected, actual
-        (None where the port gives none), sd, sd_error}, each (B, N) float64; ends: as `at_the_end`
-        gives it, None without the port's logits.
-        """
+    def findings(self) -> Findings:
+        """What was found; call it after the last layer."""
+        logits, found = self.logits, NO_SHARES
         if not self.broken:
             self.plain.check(self.paths, self.ends[1].astype(np.float64))
-        attribution = None if self.broken else attribute(self.paths, *self.ends)
-        sigmoid = self.reference.layers[self.last].config.get("activation") == "sigmoid"
-        ends = None if self.logits["actual"] is None else at_the_end(self.logits, sigmoid)
-        return {
-            "space": self.space,
-            "message": self.broken or self.note,
-            "attribution": attribution,
-            "logits": self.logits,
-            "ends": ends,
-        }
+            found = attribute(self.paths, *self.ends)
+        ends = None
+        if logits.actual is not None:
+            ends = at_the_end(logits, self.last.config.get("activation") == "sigmoid")
+        message = self.broken or self.note
+        whole = Attribution(self.space, message, found.drift, found.closure, ends)
+        return Findings(whole, found.layers, logits)
 
-    def _advance(self, carrier, side):
+    def _advance(self, carrier: Carrier, side: Answer) -> None:
         self.broken = self.broken or _unusable(carrier, side)
         if self.broken:
             self.paths.abandon()
@@ -102,43 +118,34 @@ class Explanation:
             self.paths.join(carrier, side.x, side.actual)
             self.plain.follow(carrier, side.actual, self.paths)
 
-    def _finish(self, step, carrier, scale):
+    def _finish(self, step: Step, carrier: Carrier, scale: float) -> None:
         """The last layer: the samples end at the logits, the paths too where both sides give
         theirs.
         """
-        at_logits = self._at_logits(step, carrier)
+        at_logits, own = self._at_logits(step, carrier), 0.0
         oracle_end = _moved_on(at_logits, self.paths.deviations["oracle"])
         self.samples.carry(at_logits)
-        own = (
-            0.0
-            if at_logits.sigma is None
-            else np.square(scale * at_logits.sigma.astype(np.float64))
-        )
+        if at_logits.sigma is not None:
+            own = np.square(scale * at_logits.sigma.astype(np.float64))
         sd, sd_error = deviation(self.samples.variances(oracle_end), own)
         side, actual = step.chained, self._port_logits(step, at_logits)
         if actual is not None:
             self.space, carrier, side = LOGITS, at_logits, side._replace(actual=actual)
+            actual = actual.astype(np.float64)
         self._advance(carrier, side)
         self.ends = side.actual, carrier.expected
         expected = at_logits.expected.astype(np.float64)
-        self.logits = {
-            "oracle": expected + oracle_end,
-            "expected": expected,
-            "sd": sd,
-            "sd_error": sd_error,
-            "actual": None if actual is None else actual.astype(np.float64),
-        }
+        self.logits = Logits(expected + oracle_end, expected, actual, sd, sd_error)
 
-    def _at_logits(self, step, carrier):
-        """The last layer's carrier before its sigmoid; the given one where it has none."""
+    def _at_logits(self, step: Step, carrier: Carrier) -> Carrier:
+        """The last layer's carrier before its activation; the given one where it has none."""
         if step.layer.config.get("activation", "linear") == "linear":
             return carrier
         layer = step.layer._replace(config={**step.layer.config, "activation": "linear"})
-        return self.carrier(
-            step._replace(layer=layer, expected=self.reference.read_pre_activation(layer.name))
-        ).run()
+        sums = self.reference.read_pre_activation(layer.name)
+        return self.carrier(step._replace(layer=layer, expected=sums)).run()
 
-    def _port_logits(self, step, at_logits):
+    def _port_logits(self, step: Step, at_logits: Carrier) -> np.ndarray | None:
         """The port's own sums before the activation, or None, and then `note` says why."""
         side = step.chained
         if at_logits.layer is step.layer:  # no activation: the scores are the logits
@@ -157,62 +164,57 @@ class Explanation:
         return None if self.note else said.actual
 
 
-def _not_of_its_scores(activation, logits, scores):
+def _not_of_its_scores(activation: str, logits: np.ndarray, scores: np.ndarray) -> str | None:
     """Why a port's logits cannot stand for its scores, or None; NaN stands for nothing."""
     sums = logits.astype(np.float64)
     exact = POINTWISE[activation].value(sums)
+    away = "of another shape than"
     if scores.shape == sums.shape:
         gap = np.abs(exact - scores)
         if (gap <= POINTWISE[activation].own(sums, exact)).all():
             return None
         away = f"up to {gap.max():.2g} away from"
-    else:
-        away = "of another shape than"
     return (
         f"the port's scores are {away} the {activation} of what it gives as its logits, so the "
         "drift is attributed in the scores"
     )
 
 
-def _unusable(carrier, side):
+def _unusable(carrier: Carrier, side: Answer) -> str | None:
     """Why the port's chain cannot be followed through a layer, or None."""
-    if side.actual is None:
+    actual, expected = side.actual, carrier.expected
+    if actual is None:
         return side.fault
-    fault = mismatch(side.actual, carrier.expected)
-    if not fault and not np.isfinite(
-        side.actual.sum(dtype=np.float64) + carrier.expected.sum(dtype=np.float64)
-    ):
+    fault = mismatch(actual, expected)
+    if not fault and not np.isfinite(actual.sum(dtype="f8") + expected.sum(dtype="f8")):
         fault = "NaN or infinite values"
     return f"{carrier.layer.name}: {fault}" if fault else None
 
 
-def _moved_on(carrier, deviation_before):
-    end = carrier.carry(None if deviation_before is None else deviation_before.copy())
+def _moved_on(carrier: Carrier, before: np.ndarray | None) -> np.ndarray:
+    end = carrier.carry(None if before is None else before.copy())
     return np.zeros(carrier.expected.shape) if end is None else end.astype(np.float64)
 
 
-def at_the_end(logits, sigmoid=False):
-    """Whether rounding can account for the logits' drift; sigmoid: whether the scores are their
+def at_the_end(logits: Logits, of_sigmoid: bool = False) -> Ends:
+    """Whether rounding can account for the logits' drift; of_sigmoid: whether the scores are their
     sigmoid.
 
-    ratio: largest |actual - expected|/(2 lam sd), holds: ratio <= 1; allowed: the largest
-    difference of two float32 runs' scores that rounding explains; z_port, z_reference: rms of
-    (logit - oracle)/sd, about 0.5 for clean code (sigma counts one accumulator, libraries use
-    several); closeness: closeness.closeness over the logits. Where it does not hold though every
-    layer does, a layer was not recorded or an input was not the same.
+    ratio is the largest |actual - expected|/(2 lam sd). z is about 0.5 for clean code: sigma counts
+    one accumulator, libraries use several. Where it does not hold though every layer does, a layer
+    was not recorded or an input was not the same.
     """
-    port, reference = (logits[side] - logits["oracle"] for side in ("actual", "expected"))
-    drift, sd = np.abs(logits["actual"] - logits["expected"]), logits["sd"]
+    sd, allowed = logits.sd, 2 * tail_factor(logits.sd.size) * logits.sd
+    port, reference = logits.actual - logits.oracle, logits.expected - logits.oracle
+    drift = np.abs(logits.actual - logits.expected)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = float(np.max(np.where(drift == 0, 0.0, drift / (2 * tail_factor(sd.size) * sd))))
+        ratio = float(np.max(np.where(drift == 0, 0.0, drift / allowed)))
         z_port, z_reference = (
             float(np.sqrt(np.mean(np.square(error / sd)))) for error in (port, reference)
         )
-    allowed = 2 * tail_factor(sd.size) * sd
-    if sigmoid:
-        scores = activation.sigmoid(logits["oracle"])
-        allowed = scores * (1 - scores) * np.expm1(allowed) + 2 * activation.sigmoid_rounding(
-            logits["oracle"], scores
-        )
+    if of_sigmoid:
+        scores = sigmoid(logits.oracle)
+        own = sigmoid_rounding(logits.oracle, scores)
+        allowed = scores * (1 - scores) * np.expm1(allowed) + 2 * own
     closer = closeness(np.square(port).sum(axis=0), np.square(reference).sum(axis=0))
     return Ends(ratio, bool(ratio <= 1), float(allowed.max()), z_port, z_reference, closer)

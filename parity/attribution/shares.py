@@ -8,70 +8,92 @@ gives what the oracle gives, bit for bit, starts none, and with the gap E_k = S_
 C_k is E_k - E_{k-1}: while both sides are on one path, it is exactly 0.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
 import numpy as np
 
+from parity.attribution.propagate import Carrier
 from parity.errors import CannotRun
 from parity.kinds import costs, kind_of
+from parity.recording.trace import Layer
 
 CLOSURE = 1e-10  # of |D|: what the parts may leave of the whole
 # multiply-adds that a plain run of the oracle may take, to hold the carried deviations against
 PLAIN_COST = 1e8
 CARRIED = 1e-3  # of the largest deviation: a share is told to 0.1 %
 PLAIN = 1e-12  # of the largest value: what float64 itself may lose on the way
+OUR_FAULT = (
+    "a fault of this harness, not of the port; report it, and run with --no-explain until then"
+)
+
+
+class Part(NamedTuple):
+    """One layer's part of the drift. share: <C_k, D>/<D, D>, adds up to 1 and is negative where a
+    layer cancels others, None where D is exactly 0; energy: |C_k|^2/sum |C_j|^2.
+    """
+
+    share: float | None
+    energy: float
+
+
+class Shares(NamedTuple):
+    """How a drift divides among the layers. drift: |D|; closure: |sum C - D|/|D|, None where D is
+    exactly 0.
+    """
+
+    layers: Mapping[str, Part]
+    drift: float | None
+    closure: float | None
+
+
+NO_SHARES = Shares({}, None, None)
 
 
 class Paths:
     """The oracle's continuations of both chains, all carried side by side through the layers as
     deviations (see parity.attribution.propagate).
+
+    deviations: path -> its deviation after the current layer; "oracle" is the oracle's own chain.
+    port, reference: the path on which each side's latest output continues. gaps: (layer name, the
+    port's path behind it, the original's).
     """
 
-    def __init__(self):
-        self.deviations = {
-            "oracle": None
-        }  # path -> deviation after the current layer; "oracle" is the oracle's own chain
-        self.port = self.reference = (
-            "oracle"  # the path on which each side's latest output continues
-        )
-        self.gaps = []  # (layer name, the port's path behind it, the original's)
+    def __init__(self) -> None:
+        self.deviations: dict[str, np.ndarray | None] = {"oracle": None}
+        self.port = self.reference = "oracle"
+        self.gaps: list[tuple[str, str, str]] = []
 
-    def carry(self, carrier):
+    def carry(self, carrier: Carrier) -> None:
         """Carry every path through one layer."""
         self.deviations = {
             path: carrier.carry(deviation) for path, deviation in self.deviations.items()
         }
 
-    def join(self, carrier, given, actual):
-        """After `carry`: start the paths of what both sides gave; given, actual: the port's own
-        input and output, float32.
+    def join(self, carrier: Carrier, x: np.ndarray, actual: np.ndarray) -> None:
+        """After `carry`: start the paths of what both sides gave; x, actual: the port's own input
+        and output, float32.
         """
         name, left = carrier.layer.name, {self.port, self.reference}
         if carrier.error is not None and carrier.error.any():
             self.reference = self._start(f"reference {name}", None)
         if np.array_equal(actual, carrier.expected):
             self.port = self.reference
-        elif not moved(carrier.layer, given, actual):
+        elif not moved(carrier.layer, x, actual):
             drift = np.subtract(actual, carrier.expected, dtype=np.float64)
             self.port = self._start(f"port {name}", drift.astype(np.float32))
         self.gaps.append((name, self.port, self.reference))
-        for path in left - {"oracle", self.port, self.reference} - self._apart():
+        apart = {path for _, *ends in self.gaps if ends[0] != ends[1] for path in ends}
+        for path in left - {"oracle", self.port, self.reference} - apart:
             del self.deviations[path]
 
-    def abandon(self):
+    def abandon(self) -> None:
         """Keep the oracle's own chain only."""
         self.deviations = {"oracle": self.deviations["oracle"]}
 
-    def _start(self, path, deviation):
+    def _start(self, path: str, deviation: np.ndarray | None) -> str:
         self.deviations[path] = deviation
         return path
-
-    def _apart(self):
-        """The paths whose ends make up a gap."""
-        return {
-            path
-            for _, port, reference in self.gaps
-            if port != reference
-            for path in (port, reference)
-        }
 
 
 class Plain:
@@ -82,97 +104,86 @@ class Plain:
     start: the first layer from which on a run is cheap.
     """
 
-    def __init__(self, layers, params):
-        each = list(costs(layers, params).values())
-        ahead = [sum(each[at + 1 :]) for at in range(len(layers))]
-        self.start = next(
-            (layer.name for layer, left in zip(layers, ahead, strict=True) if left <= PLAIN_COST),
-            None,
-        )
-        self.values = self.path = None
+    def __init__(
+        self, layers: Sequence[Layer], params: Mapping[str, Mapping[str, np.ndarray]]
+    ) -> None:
+        cost = costs(layers, params)
+        ahead = sum(cost.values()) - np.cumsum(list(cost.values()))
+        cheap = (name for name, left in zip(cost, ahead, strict=True) if left <= PLAIN_COST)
+        self.start = next(cheap, None)
+        self.values: np.ndarray | None = None
+        self.path = ""
 
-    def follow(self, carrier, actual, paths):
+    def follow(self, carrier: Carrier, actual: np.ndarray, paths: Paths) -> None:
         """Take in one layer, after `paths` did."""
         if carrier.layer.name == self.start and paths.port != paths.reference:
             self.path, self.values = paths.port, actual.astype(np.float64)
         elif self.values is not None:
             self.values = carrier.case.but(x=self.values).value()
 
-    def check(self, paths, expected):
+    def check(self, paths: Paths, expected: np.ndarray) -> None:
         """Raise CannotRun where the carried deviation does not end where the plain run does;
         expected: the original's end.
         """
         if self.values is None:
             return
-        carried = paths.deviations[self.path]
-        carried = np.zeros(expected.shape) if carried is None else carried.astype(np.float64)
+        end = paths.deviations[self.path]
+        carried = np.zeros(expected.shape) if end is None else end.astype(np.float64)
         gap = np.abs(expected + carried - self.values).max()
         allowed = CARRIED * np.abs(carried).max() + PLAIN * np.abs(self.values).max()
         if not gap <= allowed:
             raise CannotRun(
-                f"attribution: what was carried from {self.start} to the end is {gap:.2g} "
-                "away from a plain float64 run, "
-                f"{allowed:.2g} are allowed: a fault of this harness, not of the port; "
-                "report it, and run with "
-                "--no-explain until then"
+                f"attribution: what was carried from {self.start} to the end is {gap:.2g} away "
+                f"from a plain float64 run, {allowed:.2g} are allowed: {OUR_FAULT}"
             )
 
 
-def moved(layer, given, actual):
-    """Whether the layer only moves values and `actual` is what that makes of `given`."""
+def moved(layer: Layer, x: np.ndarray, actual: np.ndarray) -> bool:
+    """Whether the layer only moves values and `actual` is what that makes of `x`."""
     move = kind_of(layer).move
-    return move is not None and np.array_equal(move(layer.config, given), actual)
+    return move is not None and np.array_equal(move(layer.config, x), actual)
 
 
-def attribute(paths, actual, expected):
+def attribute(paths: Paths, actual: np.ndarray, expected: np.ndarray) -> Shares:
     """Shares of the final drift, from paths that went through every layer.
 
-    actual, expected: (B, N) the float32 ends of the port's and the original's chain.
-    Returns {layers: {name: {share, energy}}, drift: |D|, closure: |sum C - D|/|D|}: share_k =
-    <C_k, D>/<D, D> adds up to 1 and is negative where a layer cancels others; energy_k =
-    |C_k|^2/sum |C_j|^2. Where D is exactly 0, share and closure are None. Raises CannotRun where
-    the parts do not add up.
+    actual, expected: (B, N) the float32 ends of the port's and the original's chain. Raises
+    CannotRun where the parts do not add up.
     """
+    drift = np.subtract(actual, expected, dtype=np.float64)
+    zero = np.zeros(drift.shape)
     ends = {
-        path: 0.0 if end is None else end.astype(np.float64)
+        path: zero if end is None else end.astype(np.float64)
         for path, end in paths.deviations.items()
     }
-    drift = np.subtract(actual, expected, dtype=np.float64)
-    ends[paths.port], ends[paths.reference] = (
-        drift,
-        np.zeros(drift.shape),
-    )  # in float64, both chains having ended
-    return shares(
-        added(
-            {
-                name: ends[port] - ends[reference] if port != reference else np.zeros(drift.shape)
-                for name, port, reference in paths.gaps
-            }
-        ),
-        drift,
-    )
+    ends[paths.port], ends[paths.reference] = drift, zero  # in float64, both chains having ended
+    gaps = {
+        name: zero if port == reference else ends[port] - ends[reference]
+        for name, port, reference in paths.gaps
+    }
+    return shares(added(gaps), drift)
 
 
-def added(gaps):
+def added(gaps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """{layer: C_k} from {layer: E_k}, in network order."""
     ends = list(gaps.values())
     return dict(zip(gaps, np.diff([np.zeros(ends[0].shape), *ends], axis=0), strict=True))
 
 
-def shares(parts, drift):
-    """What `attribute` returns, from {layer: C_k} and D, each (B, N) float64."""
+def shares(parts: Mapping[str, np.ndarray], drift: np.ndarray) -> Shares:
+    """The Shares of {layer: C_k} in D, each (B, N) float64."""
     whole, energy = float(np.vdot(drift, drift)), sum(float(np.vdot(c, c)) for c in parts.values())
     layers = {
-        name: {
-            "share": float(np.vdot(c, drift)) / whole if whole else None,
-            "energy": float(np.vdot(c, c)) / energy if energy else 0.0,
-        }
+        name: Part(
+            float(np.vdot(c, drift)) / whole if whole else None,
+            float(np.vdot(c, c)) / energy if energy else 0.0,
+        )
         for name, c in parts.items()
     }
-    return {"layers": layers, "drift": whole**0.5, "closure": closes(parts.values(), drift)}
+    return Shares(layers, whole**0.5, closes(parts.values(), drift))
 
 
-def closes(parts, drift):
+def closes(parts: Iterable[np.ndarray], drift: np.ndarray) -> float | None:
     """|sum of parts - drift|/|drift|, None where drift is 0 and the largest part stands for it;
     CannotRun above CLOSURE.
     """
@@ -180,8 +191,7 @@ def closes(parts, drift):
     size, left = np.linalg.norm(drift), np.linalg.norm(sum(parts) - drift)
     if not left <= CLOSURE * (size or max(np.linalg.norm(part) for part in parts)):
         raise CannotRun(
-            f"attribution: the layers' parts leave {left:.3g} of a drift of {size:.3g}, "
-            "so it is wrong: a fault of this "
-            "harness, not of the port; report it, and run with --no-explain until then"
+            f"attribution: the layers' parts leave {left:.3g} of a drift of {size:.3g}, so it is "
+            f"wrong: {OUR_FAULT}"
         )
     return float(left / size) if size else None

@@ -6,53 +6,68 @@ B_i = lam sd_i, the most that rounding moves logit i, two tags are tied by round
 has them no farther apart than B_i + B_j.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
+from parity.attribution.explain import Logits
 from parity.numerics.rounding import tail_factor
+from parity.results import ClipTags, Swap, Tag
 
 TOP = 10
+SIDES = ("expected", "actual")
 
 
-def tag_tables(clips, names, scores, logits=None, rounding_only=False):
+def tag_tables(
+    clips: Sequence[str],
+    names: Sequence[str],
+    scores: Mapping[str, np.ndarray] | None,
+    logits: Logits | None = None,
+    rounding_only: bool = False,
+) -> list[ClipTags]:
     """One table per clip; [] where the port gave no comparable scores.
 
     clips : clip names, length B. names : tag names, length N. scores : {"expected": (B, N),
-    "actual": (B, N)} or None.
-    logits : {oracle, expected, actual or None, sd, ...}, each (B, N), as explain.Explanation finds
-    them, or None.
-    rounding_only : whether every layer is EXACT or ROUNDING (EXCESS with its sigma scaled),
-    without which nothing is explained.
-    Each table: {clip, top: [{tag, expected, actual, delta, rank_expected, rank_actual,
-    logit_expected, logit_actual, sd}],
-    swaps: [{pair, margin, tied, explained}], stability, tau, jaccard, k}; see `swaps`,
-    `stability`, `kendall_tau`, `jaccard`.
+    "actual": (B, N)}. rounding_only : whether every layer is EXACT or ROUNDING (EXCESS with its
+    sigma scaled), without which nothing is explained.
     """
     if scores is None or scores["actual"].shape != scores["expected"].shape:
         return []
-    rows = [
-        {side: scores[side][clip].astype(np.float64) for side in ("expected", "actual")}
-        for clip in range(len(clips))
-    ]
-    known = [_of_clip(logits, clip) for clip in range(len(clips))]
+    known: dict[str, Any] = dict.fromkeys(("oracle", "expected", "actual", "sd", "bound"))
+    if logits is not None:
+        known |= {**vars(logits), "bound": bounds(logits.sd)}
     return [
-        _table(clip, names, row, each, rounding_only)
-        for clip, row, each in zip(clips, rows, known, strict=True)
+        _table(
+            clip,
+            names,
+            {side: scores[side][at].astype(np.float64) for side in SIDES},
+            {name: None if rows is None else rows[at] for name, rows in known.items()},
+            rounding_only,
+        )
+        for at, clip in enumerate(clips)
     ]
 
 
-def ranking(values):
+def ranking(values: np.ndarray) -> list[int]:
     """Indices by falling value, ties by index."""
     return [int(index) for index in np.lexsort((np.arange(len(values)), -values))]
 
 
-def bounds(sd):
+def bounds(sd: np.ndarray) -> np.ndarray:
     """B = lam sd, the most that rounding moves each logit; lam for all of a model's logits
     together.
     """
-    return tail_factor(sd.size) * sd
+    return np.asarray(tail_factor(sd.size) * sd)
 
 
-def swaps(expected, actual, oracle, bound, among):
+def swaps(
+    expected: np.ndarray,
+    actual: np.ndarray,
+    oracle: np.ndarray | None,
+    bound: np.ndarray | None,
+    among: Iterable[int],
+) -> list[tuple[int, int, float, bool | None]]:
     """Pairs (i, j) of indices in `among`, in the original's order, which the port ranks the other
     way: [(i, j, margin, tied)].
 
@@ -60,28 +75,18 @@ def swaps(expected, actual, oracle, bound, among):
     for both, and then the margin is the original's own and tied is None. margin: how far i is
     above j by the oracle (below 0: the original errs).
     """
-    place = {
-        side: np.argsort(ranking(values))
-        for side, values in (("expected", expected), ("actual", actual))
-    }
-    among = sorted(among, key=lambda index: place["expected"][index])
-    found = []
+    theirs, ours = np.argsort(ranking(expected)), np.argsort(ranking(actual))
+    among, found = sorted(among, key=lambda index: theirs[index]), []
     for at, i in enumerate(among):
         for j in among[at + 1 :]:
-            if place["actual"][i] > place["actual"][j]:
+            if ours[i] > ours[j]:
                 margin = float((expected if oracle is None else oracle)[[i, j]] @ (1, -1))
-                found.append(
-                    (
-                        i,
-                        j,
-                        margin,
-                        None if bound is None else bool(abs(margin) <= bound[i] + bound[j]),
-                    )
-                )
+                tied = None if bound is None else bool(abs(margin) <= bound[i] + bound[j])
+                found.append((i, j, margin, tied))
     return found
 
 
-def stability(oracle, bound, k):
+def stability(oracle: np.ndarray, bound: np.ndarray, k: int) -> float | None:
     """Least (l_i - l_j)/(B_i + B_j) over tags i in the oracle's top k and j outside: above 1
     rounding cannot change the set.
 
@@ -97,7 +102,7 @@ def stability(oracle, bound, k):
     return float(ratio.min())
 
 
-def kendall_tau(expected, actual):
+def kendall_tau(expected: np.ndarray, actual: np.ndarray) -> float | None:
     """Kendall's tau of the two rankings, -1 to 1; no ties, as rankings break them by index. None
     for fewer than two tags.
     """
@@ -107,68 +112,43 @@ def kendall_tau(expected, actual):
     return float(np.mean(agreement[0] * agreement[1])) if len(first) > 1 else None
 
 
-def jaccard(expected, actual, k):
+def jaccard(expected: np.ndarray, actual: np.ndarray, k: int) -> float:
     """Shared tags of both top k over the tags in either."""
     first, second = set(ranking(expected)[:k]), set(ranking(actual)[:k])
     return len(first & second) / len(first | second)
 
 
-def _of_clip(logits, clip):
-    """The clip's rows of the logits, with their bound; every one None where there are no logits."""
-    names = ("oracle", "expected", "actual", "sd")
-    if logits is None:
-        return dict.fromkeys((*names, "bound"))
-    rows = {name: None if logits[name] is None else logits[name][clip] for name in names}
-    return {**rows, "bound": bounds(logits["sd"])[clip]}
-
-
-def _table(clip, names, scores, logits, rounding_only):
+def _table(
+    clip: str,
+    names: Sequence[str],
+    scores: Mapping[str, np.ndarray],
+    logits: Mapping[str, Any],
+    rounding_only: bool,
+) -> ClipTags:
     by = scores if logits["actual"] is None else logits  # what both sides can be ranked by
+    sides, oracle, bound = [by[side] for side in SIDES], logits["oracle"], logits["bound"]
     k = min(TOP, len(names) // 2) or 1  # with every tag in the top, the set could never change
-    places = {side: np.argsort(ranking(by[side])) + 1 for side in ("expected", "actual")}
-    shown = [
-        index
-        for index in ranking(by["expected"])
-        if min(places[side][index] for side in places) <= TOP
-    ]
-    top = [_row(names[index], index, scores, logits, places) for index in shown]
-    swapped = [
-        {
-            "pair": [names[i], names[j]],
-            "margin": margin,
-            "tied": tied,
-            "explained": None if tied is None else tied and rounding_only,
-        }
-        for i, j, margin, tied in swaps(
-            by["expected"], by["actual"], logits["oracle"], logits["bound"], shown
-        )
-    ]
-    return {
-        "clip": clip,
-        "top": top,
-        "swaps": swapped,
-        "k": k,
-        "stability": None
-        if logits["oracle"] is None
-        else stability(logits["oracle"], logits["bound"], k),
-        "tau": kendall_tau(by["expected"], by["actual"]),
-        "jaccard": jaccard(by["expected"], by["actual"], k),
-    }
+    places = [np.argsort(ranking(values)) + 1 for values in sides]
+    shown = [at for at in ranking(sides[0]) if min(place[at] for place in places) <= TOP]
 
+    def row(at: int) -> Tag:
+        expected, actual = (float(scores[side][at]) for side in SIDES)
+        ranks = [int(place[at]) for place in places]
+        own = (logits["expected"], logits["actual"], logits["sd"])
+        figures = [None if values is None else float(values[at]) for values in own]
+        return Tag(names[at], expected, actual, actual - expected, *ranks, *figures)
 
-def _row(tag, index, scores, logits, places):
-    expected, actual = float(scores["expected"][index]), float(scores["actual"][index])
-
-    def of(name):
-        return None if logits[name] is None else float(logits[name][index])
-
-    return {
-        "tag": tag,
-        "expected": expected,
-        "actual": actual,
-        "delta": actual - expected,
-        **{f"rank_{side}": int(place[index]) for side, place in places.items()},
-        "logit_expected": of("expected"),
-        "logit_actual": of("actual"),
-        "sd": of("sd"),
-    }
+    return ClipTags(
+        clip,
+        [row(at) for at in shown],
+        [
+            Swap(
+                [names[i], names[j]], margin, tied, None if tied is None else tied and rounding_only
+            )
+            for i, j, margin, tied in swaps(*sides, oracle, bound, shown)
+        ],
+        None if oracle is None else stability(oracle, bound, k),
+        k,
+        kendall_tau(*sides),
+        jaccard(*sides, k),
+    )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity import diagnose as hypotheses
-from parity.attribution.explain import Explanation
+from parity.attribution.explain import Explanation, Logits
 from parity.compare import verdict
 from parity.compare.measure import compare_layer
 from parity.compare.tally import pair_of
@@ -38,7 +38,7 @@ TRUTH_AGREEMENT = 1e-12
 
 class Found(NamedTuple):
     """What is found of one model. scores: {"expected", "actual"}, each (B, N), None where the port
-    gave none; logits: as explain.Explanation finds them.
+    gave none.
     """
 
     layers: list[Layer]
@@ -48,7 +48,7 @@ class Found(NamedTuple):
     attribution: Attribution | None
     microscope: Microscope | None
     scores: dict[str, np.ndarray] | None
-    logits: Any
+    logits: Logits | None
     whole_call: WholeCall | None = None
     identity: Any = None
 
@@ -264,21 +264,16 @@ class _Proof:
                 cell.verdict = verdict.NOT_COMPARED
                 cell.message = f"{' and '.join(lacking)} {have} no layer {name}"
 
-    def attribute(self) -> tuple[Attribution | None, Any]:
+    def attribute(self) -> tuple[Attribution | None, Logits | None]:
         """Put each layer's share of the final drift into its record; returns what the model's
         record says of it, and the logits.
         """
         if self.explanation is None:
             return None, None
         found = self.explanation.findings()
-        parts = found["attribution"] or {"layers": {}, "drift": None, "closure": None}
-        for name, part in parts["layers"].items():
-            chained = self.records[name].chained
-            chained.share, chained.energy = part["share"], part["energy"]
-        whole = Attribution(
-            found["space"], found["message"], parts["drift"], parts["closure"], found["ends"]
-        )
-        return whole, found["logits"]
+        for name, part in found.layers.items():
+            self.records[name].chained.share, self.records[name].chained.energy = part
+        return found.attribution, found.logits
 
     def final(self, step: Step, ends: Ends | None) -> Final:
         """Largest differences of the final scores.

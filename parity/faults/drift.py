@@ -5,6 +5,7 @@ The shares and the letters are those of parity.attribution.shares. A mutant's ch
 port's up to the first layer that it changes, so that much is worked out once for a model.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -12,8 +13,8 @@ import numpy as np
 
 from parity.attribution.explain import LOGITS, SCORES
 from parity.attribution.propagate import Carrier
-from parity.attribution.shares import added, moved, shares
-from parity.compare.measure import mismatch
+from parity.attribution.shares import Part, added, moved, shares
+from parity.compare.tally import mismatch
 from parity.compare.walk import CHAINED, Step
 from parity.errors import CannotRun
 from parity.port_api import Port, ask
@@ -37,7 +38,7 @@ class Division:
     changed: str | None
     space: str
     parts: dict[str, np.ndarray]
-    layers: dict[str, dict[str, float]]
+    layers: Mapping[str, Part]
     drift: float
     sound_drift: float
     final: float
@@ -153,8 +154,8 @@ class SoundEnd:
             chain.changed,
             space,
             parts,
-            found["layers"],
-            found["drift"],
+            found.layers,
+            found.drift,
             float(np.linalg.norm(sum(self.parts[space].values()))),
             float(np.abs(drift[SCORES]).max()),
             self.final,
@@ -166,11 +167,11 @@ class SoundEnd:
             found = self.divide(chain)
         except Broken as why:
             return Attribution(message=str(why))
-        by_share = {name: part["share"] for name, part in found.layers.items()}
+        by_share = {name: part.share for name, part in found.layers.items()}
         blamed = max(by_share, key=by_share.__getitem__) if found.drift else None
         return Attribution(
             found.space,
-            **found.layers[layer],
+            **found.layers[layer]._asdict(),
             blamed_layer=blamed,
             blamed_share=by_share.get(blamed),
             above_rounding=self._above_rounding(found),

@@ -272,7 +272,7 @@ def measured(mutant: Fault, sound: Sound) -> Published:
     except Broken as why:
         message = str(why)
     for layer in layers:
-        layer |= end.layers[layer["layer"]] if end else dict.fromkeys(("share", "energy"))
+        layer |= end.layers[layer["layer"]]._asdict() if end else dict.fromkeys(("share", "energy"))
     return Published(
         mutant.id,
         mutant.model,

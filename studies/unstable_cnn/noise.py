@@ -48,11 +48,11 @@ def _measure(case, batch, progress):
     with open_trace(paths["reference"]) as plain, open_trace(paths["noise"]) as optimised:
         found = _explanation(case, plain, optimised).findings()
         scores = np.abs(optimised.read(last).astype(np.float64) - plain.read(last))
-    logits, ends = found["logits"], found["ends"]
+    logits, ends = found.logits, found.attribution.ends
     return {
-        "allowed": (2 * tail_factor(logits["sd"].size) * logits["sd"]).tolist(),
+        "allowed": (2 * tail_factor(logits.sd.size) * logits.sd).tolist(),
         "max_abs": float(scores.max()),
-        "logits_max_abs": float(np.abs(logits["actual"] - logits["expected"]).max()),
+        "logits_max_abs": float(np.abs(logits.actual - logits.expected).max()),
         "ratio": ends.ratio,
         "holds": ends.holds,
     }

@@ -135,21 +135,19 @@ def test_shares_are_those_of_plain_float64_suffix_runs_and_close():
     port["output"].logits = repeatable("logits", steps(PARAMS, seed=3)["output"].logits)
     found = explain(port)
     wanted = brute_force(port)
-    drift = found["logits"]["actual"] - found["logits"]["expected"]
-    assert found["space"] == "logits" and found["attribution"]["closure"] <= 1e-10
+    drift = found.logits.actual - found.logits.expected
+    assert found.attribution.space == "logits" and found.attribution.closure <= 1e-10
     for name, part in wanted.items():
         share = np.vdot(part, drift) / np.vdot(drift, drift)
-        assert found["attribution"]["layers"][name]["share"] == pytest.approx(share, abs=1e-5), name
-    assert sum(
-        layer["share"] for layer in found["attribution"]["layers"].values()
-    ) == pytest.approx(1, abs=1e-9)
+        assert found.layers[name].share == pytest.approx(share, abs=1e-5), name
+    assert sum(layer.share for layer in found.layers.values()) == pytest.approx(1, abs=1e-9)
 
 
 def test_layers_that_only_move_values_have_exactly_no_share():
-    layers = explain(steps(PARAMS, seed=5))["attribution"]["layers"]
-    assert {name: layers[name]["share"] for name in EXACT} == dict.fromkeys(EXACT, 0.0)
-    assert {name: layers[name]["energy"] for name in EXACT} == dict.fromkeys(EXACT, 0.0)
-    assert all(layers[name]["energy"] > 0 for name in set(layers) - set(EXACT))
+    layers = explain(steps(PARAMS, seed=5)).layers
+    assert {name: layers[name].share for name in EXACT} == dict.fromkeys(EXACT, 0.0)
+    assert {name: layers[name].energy for name in EXACT} == dict.fromkeys(EXACT, 0.0)
+    assert all(layers[name].energy > 0 for name in set(layers) - set(EXACT))
 
 
 def test_a_layer_that_adds_nothing_costs_no_path_through_the_layers_behind_it():
@@ -161,7 +159,7 @@ def test_a_layer_that_adds_nothing_costs_no_path_through_the_layers_behind_it():
 def test_layers_that_give_the_originals_bits_have_exactly_no_share():
     port = steps(PARAMS)
     port["bn2"] = Rounding(ROW["bn2"], PARAMS["bn2"], seed=4)
-    layers = explain(port)["attribution"]["layers"]
+    layers = explain(port).layers
     paths = followed(port).paths.deviations
     assert [path for path in paths if path.startswith("reference")] == [
         "reference bn2",
@@ -170,31 +168,31 @@ def test_layers_that_give_the_originals_bits_have_exactly_no_share():
         "reference output",
     ], "equal layers cost no path behind them"
     before = [row[0] for row in ROWS[: [row[0] for row in ROWS].index("bn2")]]
-    assert {
-        name: (layers[name]["share"], layers[name]["energy"]) for name in before
-    } == dict.fromkeys(before, (0.0, 0.0))
-    assert layers["bn2"]["energy"] > 0
+    assert {name: (layers[name].share, layers[name].energy) for name in before} == dict.fromkeys(
+        before, (0.0, 0.0)
+    )
+    assert layers["bn2"].energy > 0
 
 
 def test_a_planted_fault_has_the_largest_share():
     blamed = []
     for name, change, config in FAULTS:
-        layers = explain(planted(name, change, config))["attribution"]["layers"]
-        blamed.append(max(layers, key=lambda layer: layers[layer]["share"]) == name)
+        layers = explain(planted(name, change, config)).layers
+        blamed.append(max(layers, key=lambda layer: layers[layer].share) == name)
     missed = [FAULTS[at] for at, right in enumerate(blamed) if not right]
     assert np.mean(blamed) >= 0.95, missed
 
 
 def test_a_pool_of_the_port_that_errs_is_blamed():
     port = steps(PARAMS, seed=5, pool1=lambda x: Rounding(ROW["pool1"], {})(x) * np.float32(1.01))
-    layers = explain(port)["attribution"]["layers"]
-    assert max(layers, key=lambda layer: layers[layer]["share"]) == "pool1"
+    layers = explain(port).layers
+    assert max(layers, key=lambda layer: layers[layer].share) == "pool1"
 
 
 def test_a_port_that_gives_the_originals_bits_has_no_drift_to_share():
-    found = explain(steps(PARAMS))["attribution"]
-    assert found["drift"] == 0.0 and found["closure"] is None
-    assert {layer["share"] for layer in found["layers"].values()} == {None}
+    found = explain(steps(PARAMS))
+    assert found.attribution.drift == 0.0 and found.attribution.closure is None
+    assert {layer.share for layer in found.layers.values()} == {None}
 
 
 def test_parts_that_do_not_add_up_stop_the_run():
@@ -210,13 +208,16 @@ def test_without_the_ports_logits_the_scores_are_attributed():
         for name, step in planted("conv2", scaled("W", 1.001)).items()
     }
     found = explain(port)
-    assert found["space"] == "scores" and "does not give its logits" in found["message"]
-    layers = found["attribution"]["layers"]
-    assert max(layers, key=lambda layer: layers[layer]["share"]) == "conv2"
     assert (
-        found["logits"]["actual"] is None
-        and found["ends"] is None
-        and np.all(found["logits"]["sd"] > 0)
+        found.attribution.space == "scores"
+        and "does not give its logits" in found.attribution.message
+    )
+    layers = found.layers
+    assert max(layers, key=lambda layer: layers[layer].share) == "conv2"
+    assert (
+        found.logits.actual is None
+        and found.attribution.ends is None
+        and np.all(found.logits.sd > 0)
     )
 
 
@@ -237,15 +238,19 @@ def test_a_broken_chain_is_told_and_the_noise_still_measured(step, why):
     explanation = followed(steps(PARAMS, seed=5, dropout1=step))
     found = explanation.findings()
     assert list(explanation.paths.deviations) == ["oracle"]
-    assert found["attribution"] is None and why in found["message"] and found["ends"] is None
-    assert np.all(found["logits"]["sd"] > 0)
+    assert not found.layers and why in found.attribution.message and found.attribution.ends is None
+    assert np.all(found.logits.sd > 0)
 
 
 def test_logits_that_raise_leave_the_scores():
     port = steps(PARAMS, seed=5)
     port["output"].logits = raises
     found = explain(port)
-    assert found["space"] == "scores" and "out of luck" in found["message"] and found["attribution"]
+    assert (
+        found.attribution.space == "scores"
+        and "out of luck" in found.attribution.message
+        and found.layers
+    )
 
 
 @pytest.mark.parametrize(("factor", "offset"), [(0.99, 0), (1, 8 * 2.0**-24)])
@@ -256,11 +261,11 @@ def test_logits_that_are_not_what_the_scores_come_from_are_not_trusted(factor, o
     port["output"].logits = honest.logits
     found = explain(port)
     assert (
-        found["space"] == "scores"
-        and "away from the sigmoid of what it gives as its logits" in found["message"]
+        found.attribution.space == "scores"
+        and "away from the sigmoid of what it gives as its logits" in found.attribution.message
     )
-    layers = found["attribution"]["layers"]
-    assert max(layers, key=lambda layer: layers[layer]["share"]) == "output"
+    layers = found.layers
+    assert max(layers, key=lambda layer: layers[layer].share) == "output"
 
 
 def test_what_is_carried_is_held_against_a_plain_run(monkeypatch):
@@ -275,7 +280,7 @@ def test_what_is_carried_is_held_against_a_plain_run(monkeypatch):
             "__init__",
             lambda self, *_, start=start: vars(self).update(start=start, values=None, path=None),
         )
-        assert followed(steps(PARAMS, seed=5)).findings()["attribution"]["closure"] <= 1e-10
+        assert followed(steps(PARAMS, seed=5)).findings().attribution.closure <= 1e-10
         with monkeypatch.context() as patch:
             patch.setitem(
                 KINDS,

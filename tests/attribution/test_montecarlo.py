@@ -39,7 +39,7 @@ def logits(port, scale=None, seed=0):
         explanation.follow(
             step, explanation.carrier(step).run(), (scale or {}).get(step.layer.name, 1.0)
         )
-    return explanation.findings()["logits"]
+    return explanation.findings().logits
 
 
 def sigmas(x):
@@ -79,8 +79,8 @@ def test_the_parts_together_are_plain_monte_carlo_arithmetic(three_parts):
     seeds, runs = 12, 400
     wanted = plain(runs, seed=1)
     estimates = [logits(steps(PARAMS, seed=2), seed=seed) for seed in range(seeds)]
-    got = np.sqrt(np.mean([np.square(found["sd"]) for found in estimates], axis=0))
-    own = np.mean([found["sd_error"] for found in estimates], axis=0) / np.sqrt(seeds)
+    got = np.sqrt(np.mean([np.square(found.sd) for found in estimates], axis=0))
+    own = np.mean([found.sd_error for found in estimates], axis=0) / np.sqrt(seeds)
     z = (got / wanted - 1) / np.hypot(own, 1 / np.sqrt(2 * runs))
     assert np.abs(z).max() < 4.5 and np.sqrt(np.mean(z**2)) < 1.5
     assert abs(np.mean(got / wanted) - 1) < 0.03
@@ -88,15 +88,15 @@ def test_the_parts_together_are_plain_monte_carlo_arithmetic(three_parts):
 
 def test_the_stated_error_is_the_scatter_over_seeds(three_parts):
     estimates = [logits(steps(PARAMS, seed=2), seed=seed) for seed in range(24)]
-    sds = np.array([found["sd"] for found in estimates])
+    sds = np.array([found.sd for found in estimates])
     scatter = np.sqrt(np.mean(np.square(sds.std(axis=0) / sds.mean(axis=0))))
-    stated = np.sqrt(np.mean(np.square([found["sd_error"] for found in estimates])))
+    stated = np.sqrt(np.mean(np.square([found.sd_error for found in estimates])))
     assert 0.8 < scatter / stated < 1.25
 
 
 def test_a_layer_that_rounds_more_widens_the_sd(three_parts):
     more = {"conv2": 20.0, "output": 3.0}
-    got, wanted = logits(steps(PARAMS, seed=2), scale=more)["sd"], plain(200, seed=3, scale=more)
+    got, wanted = logits(steps(PARAMS, seed=2), scale=more).sd, plain(200, seed=3, scale=more)
     assert np.sqrt(np.mean(np.square(got / wanted))) == pytest.approx(1, abs=0.12)
 
 
@@ -128,5 +128,5 @@ def test_dear_parts_get_few_samples_and_cheap_ones_many():
 
 
 def test_the_same_run_gives_the_same_sd():
-    first, second = (logits(steps(PARAMS, seed=2))["sd"] for _ in range(2))
+    first, second = (logits(steps(PARAMS, seed=2)).sd for _ in range(2))
     np.testing.assert_array_equal(first, second)

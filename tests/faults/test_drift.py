@@ -49,7 +49,7 @@ def walked(port, known=None):
 
 
 def of_the_whole_run(there, port):
-    """{layer: {share, energy}} as a parity run attributes the drift."""
+    """The Findings of a parity run."""
     trace = AsTrace(there)
     explanation = Explanation(trace, there.params, there.keras, port)
     for step in walk(trace, port):
@@ -62,22 +62,21 @@ def test_a_single_broken_layer_has_the_largest_share_and_the_whole_run_says_the_
     found = tried(fault).attribution
     whole = of_the_whole_run(there, planted(there.tagger(), fault))
     assert found.blamed_layer == fault.layer and found.above_rounding > 10
-    assert found.space == whole["space"]
-    whole = whole["attribution"]
-    assert found.drift == pytest.approx(whole["drift"], rel=1e-9)
-    assert found.share == pytest.approx(whole["layers"][fault.layer]["share"], abs=1e-4)
-    assert found.energy == pytest.approx(whole["layers"][fault.layer]["energy"], abs=1e-4)
+    assert found.space == whole.attribution.space
+    assert found.drift == pytest.approx(whole.attribution.drift, rel=1e-9)
+    assert found.share == pytest.approx(whole.layers[fault.layer].share, abs=1e-4)
+    assert found.energy == pytest.approx(whole.layers[fault.layer].energy, abs=1e-4)
 
 
 def test_the_sound_port_is_divided_as_the_whole_run_divides_it(there):
     port = ChainerPort(there.tagger())
-    whole = of_the_whole_run(there, port)["attribution"]
+    whole = of_the_whole_run(there, port)
     end, chain = walked(port)
     found = end.divide(chain)
     assert found.changed is None
-    assert found.drift == found.sound_drift == pytest.approx(whole["drift"], rel=1e-9)
-    for name, part in whole["layers"].items():
-        assert found.layers[name]["share"] == pytest.approx(part["share"], abs=1e-3), name
+    assert found.drift == found.sound_drift == pytest.approx(whole.attribution.drift, rel=1e-9)
+    for name, part in whole.layers.items():
+        assert found.layers[name].share == pytest.approx(part.share, abs=1e-3), name
 
 
 def test_the_layer_that_is_broken_is_blamed_and_not_the_one_that_was_said_to_be():
