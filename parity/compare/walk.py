@@ -73,8 +73,8 @@ def walk(
 
 
 def network_order(trace) -> list[str]:
-    """The layers of a trace in network order, its InputLayers left out."""
-    return [name for name, layer in trace.layers.items() if layer.kind != "InputLayer"]
+    """The layers of a trace that read others, in network order."""
+    return [name for name, layer in trace.layers.items() if layer.inbound]
 
 
 def _in_the_chain(trace, port, name, inputs, isolated):

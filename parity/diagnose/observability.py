@@ -31,7 +31,7 @@ def undecidable(layer, params, keras, *, given, expected, actual=None):
     expected = np.asarray(expected)
     found, tested, settled = [], 0, _decided_by_few(case)
     with np.errstate(all="ignore"):
-        sampled = list(_sampled(case.witness))
+        sampled = _sampled(case.witness)
         for name, formula in registered(case).items():
             judge = None if name in settled else formula.witness(case)
             tested += judge is not None or name in settled
@@ -48,9 +48,7 @@ def form(case, actual):
 
 
 def _sampled(original):
-    for where in pieces(original, 96):
-        block = original.block(where)
-        yield where, block.o.copy(), None if block.bound2 is None else block.bound2.copy()
+    return [original.block(where).kept() for where in pieces(original, 96)]
 
 
 def _decided_by_few(case):
@@ -64,7 +62,7 @@ def _decided_by_few(case):
     # variants of parameters may take them from one channel to another
     formulas = anywhere() if case.kind.parameters else registered(few)
     with np.errstate(all="ignore"):
-        sampled = list(_sampled(few.witness))
+        sampled = _sampled(few.witness)
         judges = {name: formula.witness(few) for name, formula in formulas.items()}
         return frozenset(
             name for name, judge in judges.items() if judge and _shows(few.witness, judge, sampled)
@@ -89,13 +87,7 @@ def _shows(original, judge, sampled):
     """Whether D reaches 1 among the sampled values, or the shape tells."""
     if judge.shape != original.shape:
         return True
-    return any(_ratio2(o, bound2, judge.block(where).o) >= 1 for where, o, bound2 in sampled)
-
-
-def _ratio2(o, bound2, other):
-    if bound2 is None:
-        return 0.0 if np.array_equal(other, o) else np.inf
-    return float((np.square(other - o) / bound2).max(initial=0.0))
+    return any(block.ratio2(judge.block(block.where).o) >= 1 for block in sampled)
 
 
 def _whole_distance(original, judge, expected):
@@ -108,7 +100,7 @@ def _whole_distance(original, judge, expected):
     for where in original.blocks():
         block = original.block(where)
         other = judge.block(where).o
-        largest = max(largest, _ratio2(block.o, block.bound2, other))
+        largest = max(largest, block.ratio2(other))
         if not largest < 1:
             return None
         if regression:

@@ -101,15 +101,8 @@ def _distance(judge, best):
 
     inf where nothing may round and something differs.
     """
-    furthest = 0.0
-    for where in pieces(best):
-        block = best.block(where)
-        gap2, other = block.bound2, judge.block(where).o
-        if gap2 is None:
-            furthest = max(furthest, 0.0 if np.array_equal(other, block.o) else float("inf"))
-        else:
-            furthest = max(furthest, float((np.square(other - block.o) / gap2).max(initial=0.0)))
-    return float(np.sqrt(furthest))
+    ratios = (best.block(where).ratio2(judge.block(where).o) for where in pieces(best))
+    return float(np.sqrt(max(ratios, default=0.0)))
 
 
 def verdict_of(verdict, found):
@@ -172,7 +165,7 @@ def explains(judge, actual):
     if actual.shape != judge.shape:
         return None
     values = np.ascontiguousarray(actual).reshape(judge.view)
-    if not all(_within(judge.block(where), values[where]) for where in pieces(judge)):
+    if not all(judge.block(where).holds(values[where]) for where in pieces(judge)):
         return None
     tally = Tally(judge, actual, structure=True)
     for where in judge.blocks():
@@ -181,12 +174,6 @@ def explains(judge, actual):
             return None
     structured = tally.regression and tally.regression.findings(tally.values)["structured"]
     return tally if tally.q <= Q_MOST and tally.finite and not structured else None
-
-
-def _within(block, values):
-    if block.bound2 is None:
-        return np.array_equal(values, block.o)
-    return bool((np.square(values - block.o) <= block.bound2).all())
 
 
 def _add_stated(seen, found):

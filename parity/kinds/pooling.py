@@ -35,16 +35,11 @@ def pooled_shape(x, size, strides):
 
 def max_pool(config, x):
     """Floor max-pooling over the last two axes, in x's own dtype: a maximum rounds nothing."""
-    size, strides = geometry(config)
-    for only in ((1, 0), (0, 1)):  # first over rows, then over columns
-        sides = (
-            [n if at else 1 for n, at in zip(side, only, strict=True)] for side in (size, strides)
-        )
-        first, *rest = windows(dict(zip(("pool_size", "strides"), sides, strict=True)), x)
-        x = first.copy()
-        for tap in rest:
-            np.maximum(x, tap, out=x)
-    return x
+    first, *rest = windows(config, x)
+    out = first.copy()
+    for tap in rest:
+        np.maximum(out, tap, out=out)
+    return out
 
 
 def average(config, x):

@@ -97,8 +97,8 @@ def step_errors(s, form=KERAS):
         + u2 * (slope > 0) * np.square(form.gate.rounding(s[g]))
         for g, slope in (("z", slope_z), ("r", slope_r))
     }
-    product = h @ p["U_h"] if form.late_reset else None
     if form.late_reset:
+        product = h @ p["U_h"]
         of_reset = product**2 * (of_gate["r"] + u2 * r**2)
         inner = r[:, :, None] * p["U_h"].T + (product * slope_r)[:, :, None] * p["U_r"].T
     else:
@@ -150,7 +150,7 @@ class Gru(Witness):
     def __init__(self, case, p=None, form=KERAS, direction=""):
         self.p, self.x, self.form = p or parameters(case), case.x, form
         self.direction, self.sequences = direction, bool(case.config.get("return_sequences"))
-        self.backwards = bool(case.config.get("go_backwards")) != (direction == "backwards in time")
+        self.backwards = bool(case.config.get("go_backwards")) != (direction == BACKWARDS)
         self.axis_name, self.bound2 = "time step" if self.sequences else "unit", None
         out = self._shaped(self._pass(errors=False)[0])
         super().__init__(out.shape, 1)
@@ -168,7 +168,7 @@ class Gru(Witness):
 
     def _pass(self, errors):
         """(states, their variances), (B, T, units) each; the latter are empty without `errors`."""
-        carried = self.direction == "state carried over from clip to clip"
+        carried = self.direction == CARRIED
         batches = [clip[None] for clip in self.x] if carried else [self.x]
         units = len(self.p["U_z"])
         state = np.zeros((len(batches[0]), units))
@@ -188,7 +188,7 @@ class Gru(Witness):
         return [np.concatenate(many) for many in zip(*found, strict=True)]
 
     def _shaped(self, states):
-        if self.direction == "last state for the whole sequence":
+        if self.direction == LAST:
             return np.repeat(states[:, -1:], states.shape[1], axis=1)
         return states if self.sequences else states[:, -1]
 
@@ -213,12 +213,9 @@ CHANGES = {
     "bias left out": _each("b", lambda a: 0 * a),
     "no recurrence": _each("U", lambda a: 0 * a),
 }
-DIRECTIONS = (
-    "",
-    "backwards in time",
-    "state carried over from clip to clip",
-    "last state for the whole sequence",
-)
+BACKWARDS, CARRIED = "backwards in time", "state carried over from clip to clip"
+LAST = "last state for the whole sequence"
+DIRECTIONS = ("", BACKWARDS, CARRIED, LAST)
 TRUE, SWAP = "true sigmoid gates", "z and 1 - z swapped"
 KNOWN = {  # ports known to make several at once
     frozenset({TRUE, SWAP}): "Chainer's own GRU (true sigmoid, z and 1 - z swapped)",
@@ -233,10 +230,8 @@ KNOWN = {  # ports known to make several at once
 
 def _variant(form, change, direction):
     def make(s):
-        sequences = s.config.get("return_sequences")
-        if (direction == DIRECTIONS[3] and not sequences) or (
-            direction == DIRECTIONS[2] and len(s.x) < 2
-        ):
+        one = not s.config.get("return_sequences")
+        if (direction == LAST and one) or (direction == CARRIED and len(s.x) < 2):
             return None
         return Gru(s, change(parameters(s)), form, direction)
 

@@ -40,6 +40,23 @@ class Block:
         """1/B^2; where nothing may round, so large a number that any difference is beyond."""
         return 1 / NOTHING if self.bound2 is None else np.reciprocal(self.bound2)
 
+    def ratio2(self, values):
+        """Largest ((values - o)/B)^2; inf where nothing may round and something differs."""
+        if self.bound2 is None:
+            return 0.0 if np.array_equal(values, self.o) else np.inf
+        return float((np.square(values - self.o) / self.bound2).max(initial=0.0))
+
+    def holds(self, values):
+        """Whether all values are within B; NaN is not."""
+        if self.bound2 is None:
+            return np.array_equal(values, self.o)
+        return bool((np.square(values - self.o) <= self.bound2).all())
+
+    def kept(self):
+        """A copy of values and bound that the next block leaves alone."""
+        bound2 = None if self.bound2 is None else self.bound2.copy()
+        return Block(self.where, self.o.copy(), bound2)
+
     @cached_property
     def precision(self):
         """1/sigma^2, flat, for blocks with a sigma2."""

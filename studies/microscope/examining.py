@@ -11,6 +11,9 @@ from functools import partial
 from parity.compare.walk import network_order
 from parity.document import now
 from parity.errors import CannotRun
+from parity.kinds.convolution import CONVOLUTION
+from parity.kinds.normalization import BATCH_NORMALIZATION
+from parity.kinds.recurrent import GRU
 from parity.port_api import ask, output
 from parity.ports import OURS, load
 from parity.ports.callables import Replaced
@@ -39,7 +42,7 @@ def quick(reference, params, port):
     kernels = {
         layer.name: convolution.asymmetry(params[layer.name]["W"])
         for layer in layers
-        if layer.kind == "Convolution2D"
+        if layer.kind == CONVOLUTION.keras_class
     }
     said = {
         layer.name: convolution.symmetric(layer, kernels[layer.name])
@@ -50,7 +53,7 @@ def quick(reference, params, port):
         "gru": {
             layer.name: _quick_gru(layer, params[layer.name], *_recorded(reference, layer), port)
             for layer in layers
-            if layer.kind == "GRU" and layer.name in port.layers
+            if layer.kind == GRU.keras_class and layer.name in port.layers
         },
         "convolution": kernels,
         "messages": {name: text for name, text in said.items() if text},
@@ -148,7 +151,7 @@ def _unflipped(layer, given, replacements):
 
 # Keras class -> (part of the document, what looks at such a layer)
 PARTS = {
-    "GRU": (
+    GRU.keras_class: (
         "gru",
         lambda layer, params, given, expected, step, inside, stock, keras: (
             gru.examine(
@@ -160,13 +163,13 @@ PARTS = {
             )
         ),
     ),
-    "BatchNormalization": (
+    BATCH_NORMALIZATION.keras_class: (
         "batch_normalization",
         lambda layer, params, given, expected, step, inside, stock, keras: (
             batch_normalization.examine(layer, params, given, expected, step(given), keras, inside)
         ),
     ),
-    "Convolution2D": (
+    CONVOLUTION.keras_class: (
         "convolution",
         lambda layer, params, given, expected, step, inside, stock, keras: convolution.examine(
             layer, params, given, expected, step(given), keras, _unflipped(layer, given, stock)

@@ -10,6 +10,7 @@ import numpy as np
 from parity.compare import verdict
 from parity.compare.case import compare_case
 from parity.compare.measure import compare_layer
+from parity.kinds.normalization import BATCH_NORMALIZATION
 from parity.ports import OURS, load
 from parity.recording import stacks
 from parity.recording.trace import array_sha256, open_trace
@@ -152,7 +153,7 @@ def _numbers(case, trace):
     remembered, keras = stored.stored(case.weights), trace.provenance["keras"]
     nats, values = {}, {}
     for name, layer in trace.layers.items():
-        if layer.kind == "BatchNormalization":
+        if layer.kind == BATCH_NORMALIZATION.keras_class:
             values[name] = runs.thinned(trace.read(name), MOST_VALUES).ravel().tolist()
         if name in remembered:
             mean, variance = runs.statistics(

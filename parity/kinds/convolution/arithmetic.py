@@ -21,9 +21,8 @@ class Convolution:
         self.size = kernels.shape[2:]
         self.pad = tuple(k // 2 for k in self.size) if border_mode == "same" else (0, 0)
         self.same, self.stride, self.bias = border_mode == "same", stride, bias
-        self.matrix = np.ascontiguousarray(kernels[:, :, ::-1, ::-1]).reshape(
-            len(kernels), -1
-        )  # (K, C*kh*kw)
+        flipped = np.ascontiguousarray(kernels[:, :, ::-1, ::-1])
+        self.matrix = flipped.reshape(len(kernels), -1)  # (K, C*kh*kw)
         self.squares = np.square(self.matrix)
         self.squares32 = self.squares.astype(np.float32)
         self.terms = self.matrix.shape[1] + 1  # of each sum, the bias included
@@ -32,12 +31,8 @@ class Convolution:
     def output_shape(self, shape):
         """(B, K, rows, columns) for an input of this shape."""
         # Keras cuts what an even kernel leaves over: theano_backend.py, _postprocess_conv2d_output
-        if self.same:
-            image = [-(-n // s) for n, s in zip(shape[2:], self.stride, strict=True)]
-        else:
-            image = [
-                (n - k) // s + 1 for n, k, s in zip(shape[2:], self.size, self.stride, strict=True)
-            ]
+        sides = zip(shape[2:], self.size, self.stride, strict=True)
+        image = [-(-n // s) if self.same else (n - k) // s + 1 for n, k, s in sides]
         return shape[0], len(self.matrix), *image
 
     def blocks(self, shape):
@@ -46,12 +41,11 @@ class Convolution:
         """
         clips, kernels, rows, columns = self.output_shape(shape)
         pieces = -(-kernels * columns // (2 * BLOCK))
-        step = (
-            max(1, BLOCK // (kernels * columns)) * columns if pieces == 1 else -(-columns // pieces)
-        )
+        some_rows = max(1, BLOCK // (kernels * columns)) * columns
+        many, step = (some_rows,) * 2 if pieces == 1 else (columns, -(-columns // pieces))
         for clip in range(clips):
-            for start in range(0, rows * columns, columns if pieces > 1 else step):
-                stop = min(start + (columns if pieces > 1 else step), rows * columns)
+            for start in range(0, rows * columns, many):
+                stop = min(start + many, rows * columns)
                 for first in range(start, stop, step):
                     yield slice(clip, clip + 1), slice(None), slice(first, min(first + step, stop))
 
@@ -66,12 +60,9 @@ class Convolution:
         """(C*kh*kw, positions): what the kernels meet at these outputs, zeros beyond the edge."""
         columns = self.output_shape(x.shape)[3]
         rows, left, right = self._rows(x, where, columns)
-        windows = sliding_window_view(rows, self.size, axis=(1, 2))[
-            :, :: self.stride[0], :: self.stride[1]
-        ]
-        windows = windows[:, :, : right - left].transpose(
-            0, 3, 4, 1, 2
-        )  # (C, kh, kw, rows, columns)
+        windows = sliding_window_view(rows, self.size, axis=(1, 2))
+        windows = windows[:, :: self.stride[0], :: self.stride[1]][:, :, : right - left]
+        windows = windows.transpose(0, 3, 4, 1, 2)  # (C, kh, kw, rows, columns)
         out = self.scratch.take(f"patches {x.dtype}", windows.shape, x.dtype)
         np.copyto(out, windows)
         return out.reshape(self.terms - 1, -1)
@@ -82,11 +73,9 @@ class Convolution:
         """
         start, stop = where[2].start, where[2].stop
         rows = slice(start // columns, -(-stop // columns))
-        left, right = (
-            (start % columns, start % columns + stop - start)
-            if stop - start < columns
-            else (0, columns)
-        )
+        left, right = 0, columns
+        if stop - start < columns:
+            left, right = start % columns, start % columns + stop - start
         image = x[where[0].start]
         cuts, pads = [slice(None)], [(0, 0)]
         for axis, (first, last) in enumerate(((rows.start, rows.stop), (left, right))):
@@ -117,9 +106,8 @@ class Convolution:
         """
         matrix, bias, patches = form(self.matrix), form(self.bias), self.patches(x, where)
         if patches.dtype == np.float32:
-            sums = np.matmul(matrix.astype(np.float32), form(patches), dtype=np.float32).astype(
-                np.float64
-            )
+            sums = np.matmul(matrix.astype(np.float32), form(patches), dtype=np.float32)
+            sums = sums.astype(np.float64)
             sums *= 1 + 2 * (self.terms + 4) * U
             if np.isfinite(sums).all():
                 return (sums + bias[:, None])[None]
@@ -138,11 +126,8 @@ class Convolution:
         sums = self._dot(self.matrix, self.bias, wide)
         squares, matrix = (patches, self.squares32) if fast else (wide, self.squares)
         np.square(squares, out=squares)
-        terms2 = np.matmul(
-            matrix,
-            squares,
-            out=self.scratch.take(f"terms2 {matrix.dtype}", sums.shape[1:], matrix.dtype),
-        )
+        room = self.scratch.take(f"terms2 {matrix.dtype}", sums.shape[1:], matrix.dtype)
+        terms2 = np.matmul(matrix, squares, out=room)
         return sums, terms2[None], 1 - 2 * (self.terms + 4) * U if fast else 1.0
 
     def squares_fit(self, x):
@@ -152,8 +137,7 @@ class Convolution:
         return x.dtype == np.float32 and all(low < size < high for size in sizes)
 
     def _dot(self, matrix, bias, patches):
-        out = np.matmul(
-            matrix, patches, out=self.scratch.take("sums", (len(matrix), patches.shape[1]))
-        )
+        room = self.scratch.take("sums", (len(matrix), patches.shape[1]))
+        out = np.matmul(matrix, patches, out=room)
         out += bias[:, None]
         return out[None]
