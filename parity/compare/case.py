@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity import diagnose as hypotheses
+from parity import diagnose
 from parity.attribution.explain import Explanation, Logits
 from parity.compare import verdict
 from parity.compare.measure import compare_layer
@@ -203,20 +203,17 @@ class _Proof:
         """Test the hypotheses about a layer that does not hold, or whose original is not explained;
         of one that holds, list what it could not have shown.
         """
-        layer, actual, cell = step.layer, step.isolated.actual, record.isolated
-        facts: Any = {"given": step.x, "expected": step.expected}
+        actual, cell = step.isolated.actual, record.isolated
+        of = layer_case(step.layer, params, step.x, self.keras)
 
         def cause(actual: Any, u_in: float | None = None) -> Cause:
-            return Cause(
-                **hypotheses.cause(layer, params, self.keras, **facts, actual=actual, u_in=u_in)
-            )
+            return Cause(**diagnose.cause(of, step.expected, actual, u_in))
 
         if actual is None:
             found = cause(step.isolated.fault)
             record.cause = found if found.hypothesis else None
             return
-        of = layer_case(layer, params, step.x, self.keras)
-        forms = Forms(*(hypotheses.form(of, y) for y in (actual, step.expected)))
+        forms = Forms(*(diagnose.form(of, y) for y in (actual, step.expected)))
         record.form = forms if forms != Forms() else None
         if cell.verdict == verdict.SUSPECT:
             # until the original is what its oracle says, nothing can be said of the port
@@ -231,8 +228,7 @@ class _Proof:
                 if each.verdict in (verdict.FORMULA, verdict.GROSS) and found.survivors:
                     each.verdict = f"FORMULA({found.hypothesis})"
         elif self.explanation:
-            hidden = hypotheses.undecidable(layer, params, self.keras, **facts, actual=actual)
-            record.undecidable = hidden["undecidable"]
+            record.undecidable = diagnose.undecidable(of, step.expected)
 
     def check_oracle(self, step: Step) -> None:
         """Oracle against the original in float64, on the original's own float64 input, as a share

@@ -3,43 +3,27 @@
 import numpy as np
 
 from parity.diagnose.formulas import anywhere, registered
-from parity.kinds import layer_case
 from parity.numerics.structure import Regression
 from parity.numerics.witness import pieces
 
 FEW = 2  # channels that settle most hypotheses about a clean layer
 
 
-def undecidable(layer, params, keras, *, given, expected, actual=None):
-    """Which registered hypotheses this layer, on this input, could not show.
+def undecidable(case, expected):
+    """Which registered hypotheses this layer, on this input, could not show: [{name, D}].
 
     D = max|o_h - o|/B: below 1, with no structure that the regression would see, h can be neither
-    named nor refuted here.
-
-    Parameters
-    ----------
-    layer, params, keras : as `parity.kinds.layer_case` takes them.
-    given, expected : the original's input and output.
-    actual : the port's output, used for its rounding errors; the original's serve as well.
-
-    Returns
-    -------
-    {undecidable: [{name, D}], tested, form}.
+    named nor refuted here. expected: the original's output, for its rounding errors.
     """
-    case = layer_case(layer, params, given, keras)
-    unusable = actual is None or np.shape(actual) != np.shape(expected)
-    expected = np.asarray(expected)
-    found, tested, settled = [], 0, _decided_by_few(case)
+    found, settled = [], _decided_by_few(case)
     with np.errstate(all="ignore"):
         sampled = _sampled(case.witness)
         for name, formula in registered(case).items():
             judge = None if name in settled else formula.witness(case)
-            tested += judge is not None or name in settled
-            distance = judge and _hidden(case.witness, judge, sampled, expected)
+            distance = judge and _hidden(case.witness, judge, sampled, np.asarray(expected))
             if distance is not None:
                 found.append({"name": name, "D": distance})
-    values = expected if unusable else np.asarray(actual)
-    return {"undecidable": found, "tested": tested, "form": form(case, values)}
+    return found
 
 
 def form(case, actual):

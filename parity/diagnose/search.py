@@ -9,7 +9,7 @@ from parity.compare.verdict import OPERANDS, Q_MOST, RHO_MOST
 from parity.diagnose import failing
 from parity.diagnose.formulas import combined, groups, registered
 from parity.diagnose.observability import form, undecidable
-from parity.kinds import Formula, layer_case
+from parity.kinds import Formula
 from parity.kinds.fitting import Seen
 from parity.numerics.regression import add_per_channel
 from parity.numerics.witness import Witness, has_whole_channels, pieces
@@ -43,13 +43,13 @@ class Survivor:
         return {"name": self.name, "rho": self.tally.rho, "q": self.tally.q, "distance": distance}
 
 
-def cause(layer, params, keras, *, given, expected, actual, u_in=None):
+def cause(case, expected, actual, u_in=None):
     """Why a layer that fails fails.
 
     Parameters
     ----------
-    layer, params, keras : as `parity.kinds.layer_case` takes them.
-    given, expected : the original's input and output, float32.
+    case : LayerCase, the layer on the original's input.
+    expected : the original's output, float32.
     actual : the port's output on that input, of any shape, or the sentence it failed with.
     u_in : of the measures, where the verdict is EXCESS ROUNDING: it reads the operands' precision
         where no formula explains.
@@ -58,11 +58,10 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
     -------
     {hypothesis, survivors, undecidable, estimate, r2, theta, tested, form}. hypothesis: None where
     no tested one explains the output, or where the layer's own formula does. survivors: [{name,
-    rho, q, distance}], best first, distance: as of `_distance`. undecidable: as of
-    `observability.undecidable`. estimate: {what, value, se} or None. theta: {value, se}, how much
-    of the hypothesis' effect is seen (1 where it is true).
+    rho, q, distance}], best first, distance: as of `_distance`. undecidable: as of `undecidable`.
+    estimate: {what, value, se} or None. theta: {value, se}, how much of the hypothesis' effect is
+    seen (1 where it is true).
     """
-    case = layer_case(layer, params, given, keras)
     if isinstance(actual, str):
         return _of_nothing(*failing.explaining(case, actual))
     actual = np.asarray(actual)
@@ -71,9 +70,7 @@ def cause(layer, params, keras, *, given, expected, actual, u_in=None):
         survivors, tested = ([], 0) if clean else _survivors(case, actual)
         found = NOTHING_FOUND | {
             "hypothesis": None if clean else _operands(u_in),
-            "undecidable": undecidable(
-                layer, params, keras, given=given, expected=expected, actual=actual
-            )["undecidable"],
+            "undecidable": undecidable(case, expected),
             "tested": tested,
         }
         if survivors:

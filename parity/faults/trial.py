@@ -21,7 +21,7 @@ from parity.errors import CannotRun
 from parity.faults.drift import Attribution, Broken, Chain, SoundEnd
 from parity.faults.plant import planted, widened
 from parity.faults.table import Fault
-from parity.kinds import witness
+from parity.kinds import layer_case, witness
 from parity.numerics.structure import Regression
 from parity.port.models import load
 from parity.port.proof import ChainerPort
@@ -320,14 +320,9 @@ def judged(there: Original, step: Step) -> tuple[str, str | None]:
 
 def cause_of(there: Original, step: Step) -> dict[str, Any]:
     """{hypothesis, survivors, estimate} of a layer that does not hold."""
-    found = cause(
-        step.layer,
-        there.params.get(step.layer.name, {}),
-        there.keras,
-        given=step.x,
-        expected=step.expected,
-        actual=step.isolated.fault if step.isolated.actual is None else step.isolated.actual,
-    )
+    params, said = there.params.get(step.layer.name, {}), step.isolated
+    case = layer_case(step.layer, params, step.x, there.keras)
+    found = cause(case, step.expected, said.fault if said.actual is None else said.actual)
     return {
         "hypothesis": found["hypothesis"],
         "survivors": [each["name"] for each in found["survivors"]],

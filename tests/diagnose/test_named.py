@@ -18,26 +18,11 @@ from tests.numerics.float32_layers import F
 
 
 def explain(subject, actual, **more):
-    return cause(
-        subject.layer,
-        subject.params,
-        subject.keras,
-        given=subject.x,
-        expected=output(subject.witness),
-        actual=actual,
-        **more,
-    )
+    return cause(subject, output(subject.witness), actual, **more)
 
 
 def hidden(subject):
-    found = undecidable(
-        subject.layer,
-        subject.params,
-        subject.keras,
-        given=subject.x,
-        expected=output(subject.witness),
-    )
-    return {each["name"]: each["D"] for each in found["undecidable"]}
+    return {each["name"]: each["D"] for each in undecidable(subject, output(subject.witness))}
 
 
 @pytest.fixture
