@@ -7,6 +7,6 @@ layer by less than a bound is listed as undecidable.
 """
 
 from parity.diagnose.observability import form, undecidable
-from parity.diagnose.search import cause, verdict_of
+from parity.diagnose.search import cause
 
-__all__ = ["cause", "form", "undecidable", "verdict_of"]
+__all__ = ["cause", "form", "undecidable"]

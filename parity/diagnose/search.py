@@ -102,13 +102,6 @@ def _distance(judge, best):
     return float(np.sqrt(max(ratios, default=0.0)))
 
 
-def verdict_of(verdict, found):
-    """The verdict with its cause's name, FORMULA(<name>); as it was where no formula was found to
-    explain the layer.
-    """
-    return f"FORMULA({found['hypothesis']})" if found and found["survivors"] else verdict
-
-
 def _operands(u_in):
     """The operand precision that u_in reads, or None."""
     ranges = zip(OPERAND_NAMES, OPERANDS, strict=True)
