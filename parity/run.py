@@ -15,7 +15,8 @@ from parity.provenance import environment, threads_per_worker
 from parity.recording import stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
-from parity.results import INCOMPLETE, Clip, Model, Stack, Weights
+from parity.results import INCOMPLETE, Clip, Microscope, Model, Stack, Weights
+from parity.studies.microscope import examining
 from parity.workers import side_by_side
 
 # glibc: reuse freed arrays, a tenth less time
@@ -84,8 +85,12 @@ def model_record(case, clips, lanes, found):
 
 
 def _compare_one(case, lanes, port, layers, explain):
-    port_itself = load(port, case)
-    found = compare_case(case, lanes, port_itself, layers=layers, explain=explain)
+    asked = load(port, case)
+    found = compare_case(case, lanes, asked, layers=layers, explain=explain)
     with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
-        called = whole_call(port_itself, trace, found.scores, found.final)
-        return found._replace(whole_call=called, identity=identity(case, trace, port))
+        quick = examining.quick(trace, case.weights.params, asked) if explain else None
+        return found._replace(
+            microscope=quick and Microscope(**quick),
+            whole_call=whole_call(asked, trace, found.scores, found.final),
+            identity=identity(case, trace, port),
+        )

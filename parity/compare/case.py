@@ -30,7 +30,6 @@ from parity.results import (
     OracleTruth,
     WholeCall,
 )
-from parity.studies.microscope import examining
 
 # of a tensor's largest magnitude: float64 against float64, so only a formula can differ more
 TRUTH_AGREEMENT = 1e-12
@@ -46,9 +45,9 @@ class Found(NamedTuple):
     oracle_truth: OracleTruth
     final: Final
     attribution: Attribution | None
-    microscope: Microscope | None
     scores: dict[str, np.ndarray] | None
     logits: Logits | None
+    microscope: Microscope | None = None
     whole_call: WholeCall | None = None
     identity: Any = None
 
@@ -80,7 +79,7 @@ def compare_case(
     Returns
     -------
     Found
-        attribution, logits and microscope are None without explanation.
+        attribution and logits are None without explanation; what else a run finds is left None.
 
     Raises
     ------
@@ -149,7 +148,6 @@ class _Proof:
         for name, record in self.records.items():
             self.flag_stranger(name, record)
         attribution, logits = self.attribute()
-        quick = examining.quick(self.reference, self.params, self.port) if self.explain else None
         chosen = [record for name, record in self.records.items() if name in self.asked]
         scores = {"expected": step.expected, "actual": step.chained.actual}
         return Found(
@@ -158,7 +156,6 @@ class _Proof:
             self.oracle_truth,
             self.final(step, attribution and attribution.ends),
             attribution,
-            quick and Microscope(**quick),
             None if step.chained.actual is None else scores,
             logits,
         )
