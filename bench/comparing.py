@@ -14,7 +14,7 @@ from parity import ports
 from parity.compare.measure import compare_layer
 from parity.compare.walk import walk
 from parity.model import DEFAULT_MODELS, case_for
-from parity.recording import stacks
+from parity.recording import recordings
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
 
@@ -27,7 +27,7 @@ def rows():
     """
     for name in DEFAULT_MODELS:
         case = case_for(name)
-        lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
+        lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):  # as in a run, whose workers share the cores
             comparing, forward = _times(case, lanes["reference"])
         yield (

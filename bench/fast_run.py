@@ -8,8 +8,9 @@ from threadpoolctl import threadpool_limits
 
 from parity import ports
 from parity.model import DEFAULT_MODELS, case_for
-from parity.recording import stacks
+from parity.recording import recordings
 from parity.recording.clips import read_clips
+from parity.recording.job import Job
 
 LIMIT, RUNS = 1.3, 5
 
@@ -21,7 +22,7 @@ def rows():
     for name in DEFAULT_MODELS:
         case = case_for(name)
         batch = read_clips(case.clips).batch
-        original = stacks.timings(stacks.job(name, case.model.stack, "noise", case.weights, batch))[
+        original = recordings.timings(Job.of(name, case.model.stack, "noise", case.weights, batch))[
             "predict"
         ]["wall_s"]
         port = ports.load(ports.OURS, case)

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from bench.explaining import cpu_s
 from parity.model import DEFAULT_MODELS, case_for
-from parity.recording import stacks
+from parity.recording import recordings
 from parity.recording.clips import read_clips
 from parity.studies.microscope import examining
 
@@ -17,7 +17,7 @@ def rows():
     """One row per model; the train phase, which needs no model, is left out."""
     for name in DEFAULT_MODELS:
         case = case_for(name)
-        lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
+        lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):
             examining.examine(
                 case, lanes["reference"]

@@ -3,8 +3,9 @@ flags, in one process.
 """
 
 from parity.model import DEFAULT_MODELS, case_for
-from parity.recording import stacks
+from parity.recording import recordings
 from parity.recording.clips import read_clips
+from parity.recording.job import Job
 
 LIMIT = 1.25
 
@@ -13,12 +14,12 @@ def rows():
     """One row per model, in the reference lane (optimizer None)."""
     for name in DEFAULT_MODELS:
         case = case_for(name)
-        wish = stacks.job(
+        wish = Job.of(
             name, case.model.stack, "reference", case.weights, read_clips(case.clips).batch
         )
         seconds = {
             what: times["cpu_s"]
-            for what, times in stacks.timings(wish).items()
+            for what, times in recordings.timings(wish).items()
             if what != "bitwise_equal"
         }
         yield (

@@ -180,13 +180,13 @@ def record(models, layers, weights, clips, more_clips, workers):
     """Record the originals' traces into the cache, without comparing."""
     from parity import progress
     from parity.model import cases, select
-    from parity.recording import stacks
+    from parity.recording import recordings
     from parity.recording.clips import read_clips
 
     select(models, layers)
     chosen = cases(models, weights, (*clips, *more_clips))
     with progress.shown() as shown:
-        traces = stacks.traces(
+        traces = recordings.traces(
             {case: read_clips(case.clips).batch for case in chosen}, workers=workers, progress=shown
         )
     for case, lanes in traces.items():

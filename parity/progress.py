@@ -22,7 +22,8 @@ class Live:
     """On a terminal: a row per job with its stage, how far it is and how long it has taken."""
 
     def __init__(self, progress: Any):
-        self._progress, self._rows = progress, {}
+        self._progress = progress
+        self._rows: dict[str, Any] = {}
 
     def update(self, job: str, stage: str, share: float | None = None) -> None:
         """Show that `job` is at `stage`; `share` in [0, 1] where it is known."""

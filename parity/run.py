@@ -12,7 +12,7 @@ from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
 from parity.ports import OURS, load
 from parity.provenance import environment, threads_per_worker
-from parity.recording import stacks
+from parity.recording import recordings
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
 from parity.results import INCOMPLETE, Clip, Microscope, Model, Stack, Weights
@@ -34,7 +34,7 @@ def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, 
     for case in cases:
         _ = case.weights.params  # a broken file is said before anything is started
     heard = {case.model.name: read_clips(case.clips) for case in cases}
-    traces = stacks.traces(
+    traces = recordings.traces(
         {case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress
     )
     jobs = {case: (case, traces[case], port, layers, explain) for case in cases}
@@ -67,7 +67,7 @@ def model_record(case, clips, lanes, found):
         worst=None,
         data=case.data,
         weights=Weights(case.weights.path.name, case.weights.sha256),
-        stack=Stack(**stacks.describe(case.model.stack, lanes["reference"])),
+        stack=Stack(**recordings.describe(case.model.stack, lanes["reference"])),
         clips=[Clip(*clip) for clip in zip(clips.names, clips.sha256, strict=True)],
         batch_size=len(clips.names),
         first_divergence=found.first_divergence,

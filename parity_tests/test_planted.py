@@ -13,7 +13,7 @@ from parity.model import case_for
 from parity.port.models import load
 from parity.port.proof import ChainerPort, in_test_phase
 from parity.ports.callables import Replaced
-from parity.recording import stacks
+from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
 
 
@@ -72,7 +72,7 @@ FAULTS = [
 )
 def test_a_planted_fault_is_found_where_it_is(model, layer, plant, cause):
     case = case_for(model)
-    lanes = stacks.traces({case: read_clips(case.clips).batch})[case]
+    lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
     chain = load(model, case.weights, stacks.STACKS[case.model.stack].keras)
     replaced = plant(case, chain, layer) or {}
     found = compare_case(case, lanes, Replaced(ChainerPort(chain), replaced))

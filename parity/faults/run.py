@@ -21,7 +21,7 @@ from parity.faults.trial import BELOW, NO_END, SEVERAL, heard, measured, sound_o
 from parity.files import sha256_of
 from parity.port.proof import VERSIONS
 from parity.provenance import environment, threads_per_worker
-from parity.recording import stacks
+from parity.recording import recordings
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
 from parity.store import Store, key_of
@@ -67,7 +67,7 @@ def run(
     """
     models = sorted({mutant.model for mutant in chosen}, key=ORDER.index)
     there = {name: model.case_for(name) for name in models}
-    traces = stacks.traces(
+    traces = recordings.traces(
         {case: read_clips(case.clips).batch for case in there.values()},
         lanes=("reference",),
         workers=workers,

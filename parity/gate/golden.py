@@ -28,7 +28,7 @@ from parity.gate.recorded import identity_of
 from parity.kinds import witness
 from parity.numerics.rounding import U
 from parity.ports import load
-from parity.recording import stacks
+from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import Layer, open_trace
 
@@ -57,7 +57,7 @@ def path_of(case, folder, to=None) -> Path:
 
 def write(case, folder, to=None, progress=None) -> tuple[Path, int]:
     """Write a golden trace, recording the lanes where needed; returns (path, bytes)."""
-    lanes = stacks.traces({case: read_clips(case.clips).batch}, progress=progress)[case]
+    lanes = recordings.traces({case: read_clips(case.clips).batch}, progress=progress)[case]
     text, path = baseline.text(make(case, lanes)), path_of(case, folder, to)
     atomic_write(path, text)
     return path, len(text.encode())

@@ -7,13 +7,14 @@ from parity.identity import identity
 from parity.recording.cache import trace_cache
 from parity.recording.clips import batch
 from parity.recording.environments import is_built
-from parity.recording.stacks import LANES, STACKS, job
+from parity.recording.job import Job
+from parity.recording.stacks import LANES, STACKS
 from parity.recording.trace import open_trace
 
 
 def cached(case, lane: str) -> Path | None:
     """The path of a recorded trace, or None; a cache that cannot be opened holds none."""
-    wanted = job(case.model.name, case.model.stack, lane, case.weights, batch(case.clips))
+    wanted = Job.of(case.model.name, case.model.stack, lane, case.weights, batch(case.clips))
     try:
         return trace_cache().find(wanted.key)
     except CannotRun:

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from parity.errors import CannotRun
+from parity.recording.stacks import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = Path(os.environ.get("TOX_WORK_DIR") or ROOT / ".tox")
@@ -21,7 +22,7 @@ _NO_PYTHON = (
 )
 
 
-def python_of(stack) -> Path:
+def python_of(stack: Stack) -> Path:
     """The Python of `stack`'s environment, built first where it is missing or stale."""
     if not shutil.which("g++"):
         raise CannotRun(
@@ -52,7 +53,7 @@ def lock_in_work(path: Path, blocking: bool = True) -> FileLock | None:
         ) from error
 
 
-def is_built(stack) -> bool:
+def is_built(stack: Stack) -> bool:
     """Whether the environment holds the stack's packages in the stack's versions."""
     home = WORK / stack.name
     site = home / "lib" / f"python{stack.python}" / "site-packages"
@@ -61,7 +62,7 @@ def is_built(stack) -> bool:
     return (home / "bin" / "python").exists() and stack.packages.items() <= held.items()
 
 
-def _build(name):
+def _build(name: str) -> None:
     if not TOX.exists():
         raise CannotRun(
             f"{TOX}: not there, and {name} has to be built with it; run `make parity` "

@@ -4,23 +4,24 @@ It gets a job file, and a HOME and Theano flags that are not the user's. It says
 it is, and is killed with everything it started when it takes too long.
 """
 
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
-from parity import room
 from parity.errors import CannotRun
+from parity.progress import Lines, Live
 from parity.recording.cache import positive
 from parity.recording.environments import WORK, lock_in_work, python_of
+from parity.recording.job import RECORDER, Job
+from parity.recording.stacks import Stack
 
-RECORDER = room("reference")
 DEFAULT_TIMEOUT_S = 900.0
 _LOG_TAIL_LINES = 15
 # Threads change the order of summation.
@@ -32,17 +33,9 @@ _STAGE_SHARE = {
 }  # fmt: skip
 
 
-def command_of(stack, program="reference.record"):
+def command_of(stack: Stack, program: str) -> list[str]:
     """How to start a program of `reference/` on `stack`; builds its environment where needed."""
     return [str(python_of(stack)), "-W", "ignore", "-m", program]
-
-
-def sources_sha256() -> str:
-    """sha256, hex, of the recorder's own files, computed as reference/record.py does."""
-    digest = hashlib.sha256()
-    for path in sorted([*RECORDER.glob("*.py"), RECORDER / "keras.json"]):
-        digest.update(f"{path.name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def timeout_s() -> float:
@@ -56,10 +49,13 @@ class Recorder:
     `folder` holds all it reads and writes; `compile_lock` is released once it has compiled.
     """
 
-    def __init__(self, job, folder: Path, command, compile_lock: FileLock | None = None):
+    def __init__(
+        self, job: Job, folder: Path, command: list[str], compile_lock: FileLock | None = None
+    ):
         self.job, self.folder, self.started_s = job, folder, time.monotonic()
         self.out, self.log = folder / "trace.h5", folder / "stderr.log"
-        self.timings, self._error, self._pending, self._compile_lock = None, None, b"", compile_lock
+        self.timings: dict[str, Any] = {}
+        self._error, self._pending, self._compile_lock = None, b"", compile_lock
         try:
             self.process = self._launch(command)
         except OSError as error:
@@ -67,9 +63,11 @@ class Recorder:
                 f"{job.label}: the recorder could not be started in {folder} ({error.strerror}); "
                 "free space, or choose another folder with PARITY_CACHE"
             ) from error
-        os.set_blocking(self.process.stdout.fileno(), False)
+        assert self.process.stdout is not None
+        self._said = self.process.stdout
+        os.set_blocking(self._said.fileno(), False)
 
-    def _launch(self, command):
+    def _launch(self, command: list[str]) -> "subprocess.Popen[bytes]":
         job, folder = self.job, self.folder
         asked = {
             "model": job.model,
@@ -92,24 +90,24 @@ class Recorder:
                 start_new_session=True,
             )
 
-    def __enter__(self):
+    def __enter__(self) -> "Recorder":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        self.process.stdout.close()
+        self._said.close()
 
     @property
     def age_s(self) -> float:
         return time.monotonic() - self.started_s
 
-    def poll(self, progress=None) -> bool:
+    def poll(self, progress: Lines | Live | None = None) -> bool:
         """Take in what it has said so far; returns whether it has ended."""
         ended = self.process.poll() is not None  # asked first, so that nothing it says is missed
         try:
-            while said := os.read(self.process.stdout.fileno(), 1 << 16):
+            while said := os.read(self._said.fileno(), 1 << 16):
                 *lines, self._pending = (self._pending + said).split(b"\n")
                 for line in lines:
                     self._understand(line, progress)
@@ -125,7 +123,7 @@ class Recorder:
             )
         return ended
 
-    def _understand(self, line, progress):
+    def _understand(self, line: bytes, progress: Lines | Live | None) -> None:
         try:
             message = dict(json.loads(line))
         except (ValueError, TypeError):
@@ -137,7 +135,7 @@ class Recorder:
         if progress and "stage" in message:
             progress.update(self.job.label, message["stage"], _STAGE_SHARE.get(message["stage"]))
 
-    def _raise_failure(self):
+    def _raise_failure(self) -> None:
         """Raise CannotRun where it failed, with its own sentence or the tail of its log."""
         code = self.process.returncode
         if self._error:
@@ -149,7 +147,7 @@ class Recorder:
             raise CannotRun(f"{self.job.label}: the recorder {how}; its log ends with:\n{said}")
 
 
-def _environment(job, home):
+def _environment(job: Job, home: Path) -> dict[str, str]:
     """A HOME with the committed keras.json, flags set here, nothing of the user's own settings."""
     settings = json.loads((RECORDER / "keras.json").read_text())
     (home / ".keras").mkdir()
@@ -172,12 +170,12 @@ def _environment(job, home):
     }
 
 
-def _compiledir(job):
+def _compiledir(job: Job) -> Path:
     """Where Theano keeps what it compiles, which depends on lane and Theano, not on Keras."""
     return WORK / "theano" / f"{job.stack.theano}-{job.lane.name}"
 
 
-def compile_lock(job) -> FileLock | None:
+def compile_lock(job: Job) -> FileLock | None:
     """The right to compile for `job`: two recorders in one folder would lock each other out.
 
     None while another process has it.

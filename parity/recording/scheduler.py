@@ -4,12 +4,14 @@ killed when one fails.
 
 import shutil
 import time
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from parity.errors import CannotRun
+from parity.progress import Lines, Live
 from parity.recording import recorder as recorders
-from parity.recording.trace import open_trace
+from parity.recording.job import Job
 from parity.store import Store
 
 POLL_S = 0.05
@@ -18,7 +20,14 @@ _MODEL_COST = {"CRNN": 3.0, "CRNN50": 3.0}
 _LANE_COST = {"truth": 1.2, "noise": 0.4}
 
 
-def record_all(jobs, store: Store, *, workers=2, progress=None, check=None) -> dict[str, Path]:
+def record_all(
+    jobs: Mapping[str, Job],
+    store: Store,
+    *,
+    workers: int = 2,
+    progress: Lines | Live | None = None,
+    check: Callable[[Job, Path], None] | None = None,
+) -> dict[str, Path]:
     """Record Jobs {key: Job} into `store`, `workers` side by side; returns {key: path}.
 
     check: called with a job and its file before that is kept. The first job that fails stops and
@@ -33,7 +42,7 @@ def record_all(jobs, store: Store, *, workers=2, progress=None, check=None) -> d
         _recording(key, job, store, commands[job.stack, job.program], progress, check, paths)
         for key, job in sorted(jobs.items(), key=lambda item: -_cost(item[1]))
     ]
-    started = set()
+    started: set[Generator[bool, None, None]] = set()
     with ExitStack() as leave:
         for task in tasks:
             leave.callback(task.close)
@@ -50,7 +59,15 @@ def record_all(jobs, store: Store, *, workers=2, progress=None, check=None) -> d
     return paths
 
 
-def _recording(key, job, store, command, progress, check, paths):
+def _recording(
+    key: str,
+    job: Job,
+    store: Store,
+    command: list[str],
+    progress: Lines | Live | None,
+    check: Callable[[Job, Path], None] | None,
+    paths: dict[str, Path],
+) -> Generator[bool, None, None]:
     """Record one job: yields False while it waits for its turn, True while its recorder runs."""
     with ExitStack() as leave:
         while (lock := store.try_lock(key)) is None:
@@ -79,23 +96,5 @@ def _recording(key, job, store, command, progress, check, paths):
             progress.done(job.label, said)
 
 
-def _cost(job):
+def _cost(job: Job) -> float:
     return _MODEL_COST.get(job.model, 1.0) * _LANE_COST.get(job.lane.name, 1.0) * len(job.batch)
-
-
-def check_trace(job, path: Path) -> None:
-    """Raise CannotRun unless the trace is whole and says that what was asked for is what ran."""
-    with open_trace(path) as trace:
-        found = trace.provenance
-    asked = {"model": job.model, "lane": job.lane.name, **job.expect}
-    wrong = [
-        f"{name} is {found.get(name)!r}, asked for {value!r}"
-        for name, value in asked.items()
-        if found.get(name) != value
-    ]
-    if wrong:
-        raise CannotRun(
-            f"{job.label}: the trace is not the one asked for: {'; '.join(wrong)}; "
-            "rebuild the environment with "
-            f"`.tools/bin/tox run -r --notest -e {job.stack.name}`"
-        )

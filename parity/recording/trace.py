@@ -7,7 +7,7 @@ is opened, every array against its sha256 each time it is read.
 import hashlib
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -27,7 +27,7 @@ class Layer(NamedTuple):
 
     name: str
     kind: str
-    config: dict
+    config: dict[str, Any]
     inbound: tuple[str, ...]  # the layers it reads
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -46,7 +46,7 @@ class Trace:
         {name: Layer} in network order, InputLayer first.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
         try:
             self._file = h5py.File(self.path, "r")
@@ -63,10 +63,10 @@ class Trace:
             self.close()
             raise
 
-    def __enter__(self):
+    def __enter__(self) -> "Trace":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -87,14 +87,14 @@ class Trace:
             )
         return self._verified(name, "pre_activation", self._pre_sha256[name])
 
-    def _layer(self, name):
+    def _layer(self, name: str) -> Layer:
         if name not in self.layers:
             raise TraceError(
                 f"{self.path}: the trace has no layer {name}; it holds {' '.join(self.layers)}"
             )
         return self.layers[name]
 
-    def _describe(self):
+    def _describe(self) -> None:
         attrs = self._file.attrs
         if (found := attrs.get("format")) != FORMAT:
             raise self._error(f"trace format {found}, this program reads format {FORMAT}")
@@ -111,20 +111,22 @@ class Trace:
         written = json.dumps([FORMAT, entries, provenance])
         if hashlib.sha256(written.encode()).hexdigest() != attrs["digest"]:
             raise self._error("the trace's description was changed after recording")
-        self.provenance = json.loads(provenance)
+        self.provenance: dict[str, Any] = json.loads(provenance)
         self.layers = {entry[0]: self._parse(*entry) for entry in entries}
 
-    def _entry(self, name):
+    def _entry(self, name: str) -> list[str | None]:
         attrs = self._file[f"layers/{name}"].attrs
         said = (str(attrs[key]) for key in ("class", "config", "inbound", "sha256"))
         return [name, *said, self._pre_sha256.get(name)]
 
-    def _parse(self, name, kind, config, inbound, sha256, _):
+    def _parse(
+        self, name: str, kind: str, config: str, inbound: str, sha256: str, _: str | None
+    ) -> Layer:
         output = self._file[f"layers/{name}/output"]
         reads = tuple(json.loads(inbound))
         return Layer(name, kind, json.loads(config), reads, output.shape, output.dtype, sha256)
 
-    def _verified(self, name, dataset, sha256):
+    def _verified(self, name: str, dataset: str, sha256: str) -> np.ndarray:
         try:
             array = self._file[f"layers/{name}/{dataset}"][()]
         except (OSError, RuntimeError) as error:
@@ -133,11 +135,11 @@ class Trace:
             raise self._error(f"{name}/{dataset} was changed after recording")
         return array
 
-    def _error(self, what):
+    def _error(self, what: str) -> TraceError:
         return TraceError(f"{self.path}: {what}; {_RECORD_AGAIN}")
 
 
-def open_trace(path) -> Trace:
+def open_trace(path: str | Path) -> Trace:
     """Open a recorded trace.
 
     Parameters
@@ -171,5 +173,5 @@ def array_sha256(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _flat(error):
+def _flat(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -18,7 +18,7 @@ from parity.port_api import ask, output
 from parity.ports import OURS, load
 from parity.ports.callables import Replaced
 from parity.provenance import environment, threads_per_worker
-from parity.recording import stacks
+from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
 from parity.studies.microscope import batch_normalization, convolution, gru, stock, training
@@ -221,7 +221,7 @@ def examine_all(cases, *, port=OURS, workers=2, command="", progress=None):
     """
     from parity.port.proof import VERSIONS
 
-    traces = stacks.traces(
+    traces = recordings.traces(
         {case: read_clips(case.clips).batch for case in cases},
         lanes=("reference",),
         workers=workers,

@@ -16,7 +16,7 @@ from parity.kinds.normalization.formula import SPREADS, dialect
 from parity.numerics.rounding import U
 from parity.recording import stacks
 from parity.recording.cache import default_folder, key_of
-from parity.recording.recorder import RECORDER
+from parity.recording.job import RECORDER, Job
 from parity.recording.scheduler import record_all
 from parity.recording.trace import array_sha256
 from parity.store import Store
@@ -185,9 +185,7 @@ def original(stack, given, progress=None):
     key = key_of({"training": program, "batches": array_sha256(given), **expect})
     kept = Store(default_folder() / "training", ".h5")
     if kept.find(key) is None:
-        job = stacks.Job(
-            "train phase", stack, lane, Path(), given, expect, program="reference.training"
-        )
+        job = Job("train phase", stack, lane, Path(), given, expect, program="reference.training")
         record_all({key: job}, kept, progress=progress)
     path = kept.path(key)
     try:

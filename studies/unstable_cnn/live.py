@@ -11,6 +11,7 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.recording import stacks
 from parity.recording.cache import default_folder, key_of
+from parity.recording.job import Job, check_batch, weights_sha256
 from parity.recording.scheduler import record_all
 from parity.recording.trace import array_sha256
 from parity.store import Store
@@ -50,7 +51,7 @@ def _asked(
 ):
     """(key, Job) of one recorder's answer."""
     for batch in batches.values():
-        stacks.check_batch(batch)
+        check_batch(batch)
     unknown = [name for name in keep or () if name not in case.model.layers]
     if unknown:
         raise CannotRun(
@@ -62,7 +63,7 @@ def _asked(
         {
             "model": job.model,
             "program": program(),
-            "weights": stacks.weights_sha256(job.weights),
+            "weights": weights_sha256(job.weights),
             "clips": array_sha256(job.batch),
             **more,
             **job.expect,
@@ -84,7 +85,7 @@ def _job(case, stack, optimizer, batches, threads):
     )
     expect = {**stack.expect(lane), **stacks.SETTINGS, "threads": str(threads)}
     clips = {array_sha256(clip): clip for batch in batches.values() for clip in batch}
-    return stacks.Job(
+    return Job(
         case.model.name,
         stack,
         lane,

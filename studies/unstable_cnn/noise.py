@@ -11,7 +11,8 @@ from parity.attribution.explain import Explanation
 from parity.compare.walk import walk
 from parity.numerics.rounding import tail_factor
 from parity.ports.callables import Callables
-from parity.recording import stacks
+from parity.recording import recordings, stacks
+from parity.recording.job import check_batch
 from parity.recording.trace import array_sha256, open_trace
 from parity.studies.unstable_cnn import kept
 
@@ -32,7 +33,7 @@ def measured(subject, model):
         if names
         else np.zeros((0, 1, 96, 1366), np.float32)
     )
-    stacks.check_batch(batch)
+    check_batch(batch)
     found = kept.recalled(
         "noise",
         [model, case.model.stack, case.weights.sha256, array_sha256(batch)],
@@ -43,7 +44,7 @@ def measured(subject, model):
 
 
 def _measure(case, batch, progress):
-    paths = stacks.traces({case: batch}, lanes=("reference", "noise"), progress=progress)[case]
+    paths = recordings.traces({case: batch}, lanes=("reference", "noise"), progress=progress)[case]
     last = case.model.layers[-1]
     with open_trace(paths["reference"]) as plain, open_trace(paths["noise"]) as optimised:
         found = _explanation(case, plain, optimised).findings()

@@ -12,7 +12,8 @@ from parity.compare.case import compare_case
 from parity.compare.measure import compare_layer
 from parity.kinds.normalization import BATCH_NORMALIZATION
 from parity.ports import OURS, load
-from parity.recording import stacks
+from parity.recording import recordings, stacks
+from parity.recording.job import Job
 from parity.recording.trace import array_sha256, open_trace
 from parity.studies.unstable_cnn import kept, runs, stored
 from parity.workers import side_by_side
@@ -47,9 +48,9 @@ def under_all(case, batch, progress=None):
 
 def _run(case, batch, progress):
     jobs = {
-        name: stacks.job(case.model.name, name, LANE, case.weights, batch) for name in stacks.STACKS
+        name: Job.of(case.model.name, name, LANE, case.weights, batch) for name in stacks.STACKS
     }
-    paths = stacks.record(jobs.values(), workers=WORKERS, progress=progress)
+    paths = recordings.record(jobs.values(), workers=WORKERS, progress=progress)
     return _judge_all({name: (_on(case, name), paths[job.key]) for name, job in jobs.items()})
 
 

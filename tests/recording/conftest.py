@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from parity.recording import recorder as recorders
-from parity.recording import stacks
 from parity.recording.cache import trace_cache
+from parity.recording.job import Job
 
 FAKE = Path(__file__).with_name("fake_recorder.py")
 
@@ -48,7 +48,7 @@ def make_job(tmp_path):
         weights = tmp_path / "weights.h5"
         if not weights.exists():
             weights.write_bytes(b"weights")
-        return stacks.job(
+        return Job.of(
             model,
             stack,
             lane,

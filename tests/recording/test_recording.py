@@ -13,7 +13,7 @@ import pytest
 
 from parity.errors import CannotRun
 from parity.recording import recorder as recorders
-from parity.recording import stacks
+from parity.recording import recordings, stacks
 from parity.recording.trace import open_trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,14 +37,14 @@ def test_a_recording_lands_in_the_cache_and_the_next_run_starts_nothing(
 ):
     behave("chat")
     heard, job = Heard(), make_job()
-    first = stacks.record([job], progress=heard, cache=cache)[job.key]
+    first = recordings.record([job], progress=heard, cache=cache)[job.key]
     with open_trace(first) as trace:
         assert trace.provenance["keras"] == "1.0.6"
     assert heard.stages == [("CNN0 reference (Keras 1.0.6)", "run", 0.4)]
     assert heard.ends[0][1].startswith("recorded in ")
     assert list(cache.folder.iterdir()) == [first]
     monkeypatch.setattr(recorders, "command_of", lambda *_: pytest.fail("a recorder was started"))
-    assert stacks.record([job], progress=heard, cache=cache) == {job.key: first}
+    assert recordings.record([job], progress=heard, cache=cache) == {job.key: first}
     assert heard.ends[1] == ("originals", "1 of 1 traces from the cache")
     assert len((notes / "started").read_text().split()) == 1
 
@@ -75,7 +75,7 @@ def test_a_recorder_that_fails_is_told_in_a_sentence_and_leaves_nothing(
 ):
     behave(mode)
     with pytest.raises(CannotRun, match=sentence):
-        stacks.record([make_job()], cache=cache)
+        recordings.record([make_job()], cache=cache)
     nobody_left()
 
 
@@ -91,14 +91,14 @@ def test_a_recorder_that_hangs_is_killed_with_its_children(
             r"PARITY_RECORDER_TIMEOUT_S"
         ),
     ):
-        stacks.record([make_job()], cache=cache)
+        recordings.record([make_job()], cache=cache)
     nobody_left()
 
 
 def test_when_one_fails_the_others_are_killed(cache, behave, make_job, nobody_left):
     behave("one dies")
     with pytest.raises(CannotRun, match=r"noise .* ended with exit code 3"):
-        stacks.record([make_job(lane) for lane in stacks.LANES], workers=3, cache=cache)
+        recordings.record([make_job(lane) for lane in stacks.LANES], workers=3, cache=cache)
     nobody_left()
 
 
@@ -111,19 +111,20 @@ def test_a_time_limit_that_is_no_positive_number_is_refused(
     with pytest.raises(
         CannotRun, match=r"PARITY_RECORDER_TIMEOUT_S is .* positive number of seconds"
     ):
-        stacks.record([make_job()], cache=cache)
+        recordings.record([make_job()], cache=cache)
 
 
 SCRIPT = """
 import sys
 from pathlib import Path
 import numpy as np
-from parity.recording import recorder as recorders, stacks
+from parity.recording import recorder as recorders, recordings
+from parity.recording.job import Job
 recorders.WORK = Path({work!r})
 recorders.command_of = lambda *_: [sys.executable, {fake!r}, {mode!r}, {notes!r}]
-job = stacks.job("CNN0", "keras106", "reference", {weights!r}, np.zeros((1, 1, 96, 1366), np.float32))
+job = Job.of("CNN0", "keras106", "reference", {weights!r}, np.zeros((1, 1, 96, 1366), np.float32))
 try:
-    print(stacks.record([job])[job.key])
+    print(recordings.record([job])[job.key])
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -204,7 +205,7 @@ def test_two_recorders_never_compile_in_one_folder_at_once_but_run_at_once(
     cache, behave, make_job, notes
 ):
     behave("overlap")
-    stacks.record(
+    recordings.record(
         [make_job("noise", model) for model in ("CNN0", "CNN", "CRNN50")], workers=3, cache=cache
     )
     assert (notes / "noise.compiling").read_text() == "in out in out in out "
@@ -215,7 +216,7 @@ def test_no_more_than_the_asked_number_run_and_the_longest_start_first(
 ):
     behave("environment")
     jobs = [make_job(lane, model) for model in ("CNN0", "CRNN") for lane in stacks.LANES]
-    stacks.record(jobs, workers=1, cache=cache)
+    recordings.record(jobs, workers=1, cache=cache)
     told = (notes / "environment").read_text().replace("}{", "}\n{").splitlines()
     order = [(json.loads(line)["job"]["model"], json.loads(line)["job"]["lane"]) for line in told]
     assert order == [
@@ -237,7 +238,7 @@ def test_a_recorder_gets_its_lanes_settings_and_none_of_the_users(
     for name in ("THEANO_FLAGS", "THEANORC", "KERAS_BACKEND", "PYTHONPATH", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "the user's own")
     behave("environment")
-    stacks.record([make_job(lane)], cache=cache)
+    recordings.record([make_job(lane)], cache=cache)
     told = json.loads((notes / "environment").read_text())
     flags = dict(flag.split("=") for flag in told["environ"]["THEANO_FLAGS"].split(","))
     assert (flags["floatX"], flags["optimizer"], flags["device"], flags["blas.ldflags"]) == (
@@ -270,5 +271,5 @@ def test_a_recorder_gets_its_lanes_settings_and_none_of_the_users(
 
 def test_timings_come_back_and_nothing_is_kept(cache, behave, make_job):
     behave("time")
-    assert stacks.timings(make_job()) == {"predict": {"cpu_s": 2.0}}
+    assert recordings.timings(make_job()) == {"predict": {"cpu_s": 2.0}}
     assert list(cache.folder.iterdir()) == []

@@ -15,9 +15,10 @@ import pytest
 from parity import store
 from parity.errors import CannotRun
 from parity.recording import cache as module
-from parity.recording import recorder as recorders
-from parity.recording import stacks
+from parity.recording import job as job_module
+from parity.recording import recordings, stacks
 from parity.recording.cache import key_of, label_of, trace_cache
+from parity.recording.job import Job
 from reference.trace_file import Layer, write_trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -224,7 +225,7 @@ def test_a_full_or_read_only_cache_is_told_in_a_sentence_and_nobody_stays(
 
     monkeypatch.setattr(function, fail)
     with pytest.raises(CannotRun, match=rf"{cache.folder}.*\({words}\).*PARITY_CACHE"):
-        stacks.record([job], cache=cache)
+        recordings.record([job], cache=cache)
     assert list(cache.folder.iterdir()) == []
 
 
@@ -260,7 +261,7 @@ def test_the_key_sees_everything_that_can_change_a_number(cache, make_job, tmp_p
     monkeypatch.setattr(module, "FORMAT", 2)
     others.append(base)
     keys = [job.key for job in others]
-    monkeypatch.setattr(recorders, "sources_sha256", lambda: "changed")
+    monkeypatch.setattr(job_module, "sources_sha256", lambda: "changed")
     keys.append(make_job(batch=BATCH).key)
     monkeypatch.setattr(module, "FORMAT", 1)
     assert base.key not in keys
@@ -310,4 +311,4 @@ def test_weights_that_are_not_there_are_refused_before_anything_starts(tmp_path)
     with pytest.raises(
         CannotRun, match=r"none\.h5: the weights cannot be read \(No such file or directory\)"
     ):
-        stacks.job("CNN0", "keras106", "reference", tmp_path / "none.h5", BATCH)
+        Job.of("CNN0", "keras106", "reference", tmp_path / "none.h5", BATCH)

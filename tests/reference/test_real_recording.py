@@ -8,8 +8,9 @@ import pytest
 from parity.errors import CannotRun
 from parity.fixtures import seeded
 from parity.model import MODELS
-from parity.recording import stacks
+from parity.recording import recordings
 from parity.recording.cache import trace_cache
+from parity.recording.job import Job
 from parity.recording.trace import open_trace
 
 MODELS_RECORDED = ("CNN0", "CRNN")
@@ -22,10 +23,10 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
     batch = np.load(seeded.clips(1, folder)[0]).astype(np.float32)
     jobs = {
-        model: stacks.job(model, MODELS[model].stack, LANE, seeded.weights(model, folder), batch)
+        model: Job.of(model, MODELS[model].stack, LANE, seeded.weights(model, folder), batch)
         for model in MODELS_RECORDED
     }
-    paths = stacks.record(jobs.values(), workers=2, cache=trace_cache(folder / "traces"))
+    paths = recordings.record(jobs.values(), workers=2, cache=trace_cache(folder / "traces"))
     return {model: (job, paths[job.key]) for model, job in jobs.items()}
 
 
@@ -100,7 +101,7 @@ def test_a_trace_says_what_made_it_and_nothing_of_this_machines_folders(recorded
         "fast_run",
     )
     assert "/" not in str(told)
-    assert stacks.describe("keras110", path) == {
+    assert recordings.describe("keras110", path) == {
         "name": "keras110",
         "python": "3.11",
         "keras": "1.1.0",
@@ -111,7 +112,7 @@ def test_a_trace_says_what_made_it_and_nothing_of_this_machines_folders(recorded
 
 def test_the_same_input_gives_the_same_bytes(recorded, tmp_path):
     job, path = recorded["CNN0"]
-    again = stacks.record([job], cache=trace_cache(tmp_path / "again"))[job.key]
+    again = recordings.record([job], cache=trace_cache(tmp_path / "again"))[job.key]
     assert again != path
     assert again.read_bytes() == path.read_bytes()
 
@@ -136,5 +137,5 @@ def test_the_same_input_gives_the_same_bytes(recorded, tmp_path):
 def test_the_real_recorder_refuses_what_does_not_fit(recorded, tmp_path, change, sentence):
     job = change(recorded["CNN0"][0])
     with pytest.raises(CannotRun, match=sentence):
-        stacks.record([job], cache=trace_cache(tmp_path / "refused"))
+        recordings.record([job], cache=trace_cache(tmp_path / "refused"))
     assert list((tmp_path / "refused").iterdir()) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.recording import recorder as recorders
+from parity.recording.job import sources_sha256
 from reference import record
 from reference.refused import Refused
 
@@ -57,7 +57,7 @@ def test_weights_that_cannot_be_read_are_refused(tmp_path):
 
 
 def test_both_programs_digest_the_recorders_sources_alike_and_see_a_change(tmp_path):
-    assert record.sources_sha256() == recorders.sources_sha256()
+    assert record.sources_sha256() == sources_sha256()
     for source in record.SOURCES.iterdir():
         if source.is_file():
             (tmp_path / source.name).write_bytes(source.read_bytes())

@@ -1,0 +1,87 @@
+"""One recording that is asked for: what to run, on what, and what has to be found running."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from parity import room
+from parity.errors import CannotRun
+from parity.files import sha256_of
+from parity.model import INPUT_SHAPE
+from parity.recording.cache import key_of
+from parity.recording.stacks import LANES, SETTINGS, STACKS, Lane, Stack
+from parity.recording.trace import array_sha256
+
+RECORDER = room("reference")
+
+
+class Job(NamedTuple):
+    """One recording; `of` makes one of a trace.
+
+    program: the module of `reference/` to run; more: what else its job file says.
+    """
+
+    model: str
+    stack: Stack
+    lane: Lane
+    weights: Path
+    batch: np.ndarray  # (B, 1, 96, 1366) float32, decibels
+    expect: dict[str, Any]
+    program: str = "reference.record"
+    more: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
+
+    @classmethod
+    def of(cls, model: str, stack: str, lane: str, weights: Path, batch: np.ndarray) -> "Job":
+        """The recording of `model` on the stack and in the lane of those names."""
+        check_batch(batch)
+        weights = Path(weights).absolute()
+        expect = {
+            **STACKS[stack].expect(LANES[lane]),
+            **SETTINGS,
+            "recorder_sha256": sources_sha256(),
+            "weights_sha256": weights_sha256(weights),
+            "input_sha256": array_sha256(batch),
+        }
+        return cls(model, STACKS[stack], LANES[lane], weights, batch, expect)
+
+    @property
+    def label(self) -> str:
+        return f"{self.model} {self.lane.name} (Keras {self.stack.keras})"
+
+    @property
+    def key(self) -> str:
+        """Everything that can change a number of the trace, and the make-up of the batch."""
+        asked = {"model": self.model, "lane": self.lane.name, "batch_size": len(self.batch)}
+        return key_of({**asked, **self.expect})
+
+
+def sources_sha256() -> str:
+    """sha256, hex, of the recorder's own files, computed as reference/record.py does."""
+    digest = hashlib.sha256()
+    for path in sorted([*RECORDER.glob("*.py"), RECORDER / "keras.json"]):
+        digest.update(f"{path.name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def weights_sha256(path: Path) -> str:
+    """sha256, hex, of a weight file; CannotRun where it cannot be read."""
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise CannotRun(
+            f"{path}: the weights cannot be read ({error.strerror}); check the path"
+        ) from error
+
+
+def check_batch(batch: np.ndarray) -> None:
+    """Raise CannotRun unless `batch` is float32 (B, 1, 96, 1366), B at least 1, and finite."""
+    form = batch.shape[1:], batch.dtype
+    if batch.ndim != 4 or form != (INPUT_SHAPE, np.float32) or not len(batch):
+        raise CannotRun(
+            f"the input is {batch.dtype} {batch.shape}, expected float32 (B, 1, 96, "
+            "1366): mel spectrograms, decibel"
+        )
+    if not np.isfinite(batch).all():
+        raise CannotRun("the input holds NaN or infinity; make the mel spectrogram again")

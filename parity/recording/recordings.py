@@ -1,0 +1,127 @@
+"""The originals' traces, recalled from the cache or recorded now."""
+
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.progress import Lines, Live
+from parity.recording import recorder as recorders
+from parity.recording import scheduler
+from parity.recording.cache import trace_cache
+from parity.recording.job import Job
+from parity.recording.stacks import LANES
+from parity.recording.trace import open_trace
+from parity.store import Store
+
+__all__ = ["describe", "record", "timings", "traces"]
+
+
+def traces(
+    batches: Mapping[Any, np.ndarray],
+    *,
+    lanes: Collection[str] = tuple(LANES),
+    workers: int = 2,
+    progress: Lines | Live | None = None,
+    cache: Store | None = None,
+) -> dict[Any, dict[str, Path]]:
+    """The originals' traces, recorded now where the cache has none.
+
+    Parameters
+    ----------
+    batches : dict
+        {case: (B, 1, 96, 1366) float32, decibels}.
+    lanes : collection of str
+        Names of LANES.
+    workers : int
+        Recorders side by side.
+    progress : Lines or Live, optional
+        A display of `parity.progress`.
+    cache : Store, optional
+        By default the user's trace cache.
+
+    Returns
+    -------
+    dict
+        {case: {lane: path}}; the paths stay valid until this process ends.
+
+    Raises
+    ------
+    CannotRun
+        Where an original cannot be run; no recorder stays behind.
+    """
+    jobs = {
+        case: {
+            lane: Job.of(case.model.name, case.model.stack, lane, case.weights, batch)
+            for lane in lanes
+        }
+        for case, batch in batches.items()
+    }
+    every = [job for of_case in jobs.values() for job in of_case.values()]
+    paths = record(every, workers=workers, progress=progress, cache=cache)
+    return {
+        case: {lane: paths[job.key] for lane, job in of_case.items()}
+        for case, of_case in jobs.items()
+    }
+
+
+def record(
+    jobs: Iterable[Job],
+    *,
+    workers: int = 2,
+    progress: Lines | Live | None = None,
+    cache: Store | None = None,
+) -> dict[str, Path]:
+    """{job.key: path of its trace} for Jobs, recalled or recorded; see `traces`."""
+    cache = cache or trace_cache()
+    wanted = {job.key: job for job in jobs}
+    cached = {key: path for key in wanted if (path := cache.find(key))}
+    if progress and cached:
+        progress.done("originals", f"{len(cached)} of {len(wanted)} traces from the cache")
+    missing = {key: job for key, job in wanted.items() if key not in cached}
+    return cached | scheduler.record_all(
+        missing, cache, workers=workers, progress=progress, check=_check
+    )
+
+
+def _check(job: Job, path: Path) -> None:
+    """Raise CannotRun unless the trace is whole and says that what was asked for is what ran."""
+    with open_trace(path) as trace:
+        found = trace.provenance
+    asked = {"model": job.model, "lane": job.lane.name, **job.expect}
+    wrong = [
+        f"{name} is {found.get(name)!r}, asked for {value!r}"
+        for name, value in asked.items()
+        if found.get(name) != value
+    ]
+    if wrong:
+        raise CannotRun(
+            f"{job.label}: the trace is not the one asked for: {'; '.join(wrong)}; "
+            "rebuild the environment with "
+            f"`.tools/bin/tox run -r --notest -e {job.stack.name}`"
+        )
+
+
+def timings(job: Job) -> dict[str, Any]:
+    """Time the second call of a Job's original, with and without all layers; record nothing."""
+    job = job._replace(more={"time": True})
+    command = recorders.command_of(job.stack, job.program)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        recorders.Recorder(job, Path(folder), command) as recorder,
+    ):
+        while not recorder.poll():
+            time.sleep(scheduler.POLL_S)
+        return recorder.timings
+
+
+def describe(name: str, trace_path: Path) -> dict[str, Any]:
+    """What parity.json says of a stack, read from a trace that it recorded."""
+    with open_trace(trace_path) as trace:
+        found = trace.provenance
+    versions = {key: found[key] for key in ("python", "keras", "theano")}
+    return {"name": name, **versions, "flags": found["theano_flags"]}
