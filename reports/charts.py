@@ -62,8 +62,12 @@ class Chart:
 
 
 def chart(points: Iterable[Point], **options: Any) -> Markup:
-    """A Chart as inline SVG, its legend before it; "" where there is nothing to draw."""
-    return _drawn(Chart(tuple(points), **options))
+    """A Chart as inline SVG, its legend before it; "" where there is nothing to draw.
+
+    options: the fields of Chart; order and loose may be any iterables.
+    """
+    lists = {key: tuple(options[key]) for key in ("order", "loose") if options.get(key) is not None}
+    return _drawn(Chart(tuple(points), **options | lists))
 
 
 @lru_cache(maxsize=KEPT)  # two runs that are compared have many charts in common
@@ -79,7 +83,14 @@ def _drawn(chart: Chart) -> Markup:
         "height": chart.height,
         "config": CONFIG,
     }
-    return _legend(names, chart) + _svg(spec, chart.label)
+    width, height, inside = small(rendered(spec))
+    frame = Markup(
+        '<svg class="chart" role="img" viewBox="0 0 {w:.0f} {h:.0f}" width="{w:.0f}" '
+        'height="{h:.0f}" aria-label="{label}">{inside}</svg>'
+    )
+    label = visible(chart.label)
+    svg = frame.format(w=width, h=height, label=label, inside=Markup(inside))
+    return _legend(names, chart) + svg
 
 
 def rendered(spec: Record) -> str:
@@ -87,15 +98,6 @@ def rendered(spec: Record) -> str:
     from vl_convert import vegalite_to_svg
 
     return str(vegalite_to_svg(spec))
-
-
-def _svg(spec: Record, label: str) -> Markup:
-    width, height, inside = small(rendered(spec))
-    frame = Markup(
-        '<svg class="chart" role="img" viewBox="0 0 {w:.0f} {h:.0f}" width="{w:.0f}" '
-        'height="{h:.0f}" aria-label="{label}">{inside}</svg>'
-    )
-    return frame.format(w=width, h=height, label=visible(label), inside=Markup(inside))
 
 
 def _rows(points: Iterable[Point], log: bool) -> tuple[list[Record], float | None]:
@@ -232,17 +234,10 @@ DRIFT = (
 )
 
 
-def drift(model: Record) -> Markup:
+def drift_points(model: Record) -> list[Point]:
     """Drift layer by layer, beside the original's own noise and what rounding allows."""
     flat = too_small(model)
-    allowed = [point for point in _allowances(model) if point[0] not in flat]
-    return chart(
-        _drifts(model) + allowed,
-        label=f"drift through {model['name']}, layer by layer",
-        y="absolute difference",
-        order=tuple(layer["name"] for layer in model["layers"]),
-        loose=(ALLOWED,),
-    )
+    return _drifts(model) + [point for point in _allowances(model) if point[0] not in flat]
 
 
 def _drifts(model: Record) -> list[Point]:
@@ -276,18 +271,9 @@ def drift_caption(model: Record) -> str:
     )
 
 
-def shares(model: Record) -> Markup:
+def share_points(model: Record) -> list[Point]:
     """Each layer's share of the final drift, in percent, for layers that have any."""
-    found = [
+    found = (
         (layer["name"], figures.number(layer["chained"].get("share"))) for layer in model["layers"]
-    ]
-    points: list[Point] = [(name, 100 * share, "share") for name, share in found if share]
-    return chart(
-        points,
-        kind="bars",
-        label=f"shares of {model['name']}'s final drift by layer",
-        y="share of the final drift, %",
-        log=False,
-        order=tuple(name for name, _, _ in points),
-        height=150,
     )
+    return [(name, 100 * share, "share") for name, share in found if share]

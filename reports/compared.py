@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from parity.reports import Figure, Record, figures, html, summary
@@ -82,39 +82,28 @@ def _settings(before: Record, after: Record, pairs: dict[str, Pair]) -> list[Rec
     for records, aside in ((sides, RUN_ASIDE), ([run["environment"] for run in sides], set())):
         keys = (key for key in _keys(*records) if key not in aside)
         rows += [(key, *(_word(record.get(key)) for record in records)) for key in keys]
-    for name, (first, second) in pairs.items():
-        if first and second:
-            rows += [(f"{what} of {name}", tell(first), tell(second)) for what, tell in OF_A_MODEL]
+    for name, pair in pairs.items():
+        first, second = map(_told, pair)
+        rows += [(f"{what} of {name}", first[what], second[what]) for what in first if second]
     return [
         dict(zip(("what", "before", "after"), row, strict=True)) for row in rows if row[1] != row[2]
     ]
 
 
-def _stack(model: Record) -> str:
-    stack = model["stack"]
+def _told(model: Record | None) -> dict[str, str]:
+    """What a model was measured with, each in words; empty where a run has no such model."""
+    if model is None:
+        return {}
+    stack, truth, weights = model["stack"], model["oracle_truth"], model["weights"]
     versions = f"Python {stack['python']}, {summary.original(model)}, Theano {stack['theano']}"
-    return f"{versions}, {figures.flags(stack['flags'])}"
-
-
-def _oracle(model: Record) -> str:
-    truth = model["oracle_truth"]
-    return f"{figures.percent(truth['ratio'])} of what is allowed, most at {truth['layer']}"
-
-
-def _file(name: str, sha256: str) -> str:
-    return f"{name} {sha256[:12]}"
-
-
-OF_A_MODEL: tuple[tuple[str, Callable[[Record], str]], ...] = (
-    ("weights", lambda model: _file(model["weights"]["file"], model["weights"]["sha256"])),
-    ("stack", _stack),
-    (
-        "clips",
-        lambda model: ", ".join(_file(clip["name"], clip["sha256"]) for clip in model["clips"]),
-    ),
-    ("oracle against the original", _oracle),
-    ("first divergence", lambda model: model["first_divergence"] or "none"),
-)
+    return {
+        "weights": f"{weights['file']} {weights['sha256'][:12]}",
+        "stack": f"{versions}, {figures.flags(stack['flags'])}",
+        "clips": ", ".join(f"{clip['name']} {clip['sha256'][:12]}" for clip in model["clips"]),
+        "oracle against the original": f"{figures.percent(truth['ratio'])} of what is allowed, "
+        f"most at {truth['layer']}",
+        "first divergence": model["first_divergence"] or "none",
+    }
 
 
 def _word(value: object) -> str | None:

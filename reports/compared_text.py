@@ -26,9 +26,10 @@ def sentence(found: Record) -> str:
     changed = [layer for model in shared for layer in model["layers"]]
     turns = [compared.turn(*layer[mode]["verdict"]) for layer in changed for mode in MODES]
     told = [f"{turns.count(word)} {word}" for word in ("better", "worse", "other") if word in turns]
+    first, second = (run["verdict"] for run in found["runs"])
     return "; ".join(
         [
-            _verdicts(*(run["verdict"] for run in found["runs"])),
+            f"{first} in both" if first == second else f"{first} before, {second} after",
             *_only(found),
             f"{counted(len(list(filter(None, turns))), 'verdict')} changed"
             + (f" ({', '.join(told)})" if told else ""),
@@ -55,10 +56,6 @@ def page(found: Record) -> str:
     return html.draw(
         "compared.html.j2", found, "compared.json", **shown, compared=compared, also=also
     )
-
-
-def _verdicts(first: str, second: str) -> str:
-    return f"{first} in both" if first == second else f"{first} before, {second} after"
 
 
 def _only(found: Record) -> list[str]:

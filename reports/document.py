@@ -28,13 +28,9 @@ class ReportError(ValueError):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of JSON document.
+    """A kind of JSON document: its name, its schema in this folder and the command that writes it.
 
-    Parameters
-    ----------
-    file, schema : its name, and that of its schema in this folder.
-    command : what writes it.
-    faults : what no schema can say of a document, in words, if anything.
+    faults: what is wrong with a document that no schema can tell.
     """
 
     file: str
@@ -43,13 +39,7 @@ class Kind:
     faults: Callable[[Record], Iterable[str]] = lambda _: ()
 
     def read(self, path: Path | str) -> Record:
-        """The valid document in `path`.
-
-        Raises
-        ------
-        ReportError
-            Where it is missing, cut short, of another format, or does not match its schema.
-        """
+        """The document in `path`; ReportError where it is missing, cut short or not valid."""
         document = _parse(self, path)
         found = document.get("format") if isinstance(document, dict) else None
         if found != FORMAT or isinstance(found, bool):

@@ -6,7 +6,8 @@ page and pass untouched.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 from xml.etree.ElementTree import Element, fromstring
@@ -23,6 +24,12 @@ IMPLIED = {
     "fill": "transparent",
     "text-anchor": "start",
     "stroke-dasharray": "1,0",
+}
+# what is drawn as a path: its data, from the element's attributes
+PATHS = {
+    "path": "{d}",
+    "rect": "M{x},{y}h{width}v{height}h-{width}Z",
+    "line": "M{x1},{y1}L{x2},{y2}",
 }
 MOVE = re.compile(r"(translate|rotate)\(([^)]*)\)")
 COMMAND = re.compile(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)")  # e is the exponent of a number
@@ -58,7 +65,11 @@ def _leaves(element: Element, at: complex, inherited: Style) -> Iterator[Leaf]:
         # a filled mark needs no outline of its own colour
         outlined = style.get("stroke", style.get("fill")) != style.get("fill")
         keys = [key for key in OF_PATH if outlined or not key.startswith("stroke")]
-        yield False, _kept(style, keys), _placed(PATHS[kind](element), at)
+        yield (
+            False,
+            _kept(style, keys),
+            _placed(PATHS[kind].format_map(defaultdict(int, element.attrib)), at),
+        )
 
 
 def _moved(transform: str, at: complex) -> tuple[complex, str]:
@@ -91,23 +102,6 @@ def _text(element: Element, at: complex, turn: str) -> str:
     x, y = short(at.real), short(at.imag)
     turned = f' transform="rotate({turn} {x} {y})"' if turn else ""
     return f'<text x="{x}" y="{y}"{turned}>{_escaped(element.text or "")}</text>'
-
-
-def _rectangle(element: Element) -> str:
-    x, y, width, height = _numbers(element, "x", "y", "width", "height")
-    return f"M{x},{y}h{width}v{height}h{-width}Z"
-
-
-def _line(element: Element) -> str:
-    x1, y1, x2, y2 = _numbers(element, "x1", "y1", "x2", "y2")
-    return f"M{x1},{y1}L{x2},{y2}"
-
-
-PATHS: dict[str, Callable[[Element], str]] = {
-    "path": lambda element: element.get("d", ""),
-    "rect": _rectangle,
-    "line": _line,
-}
 
 
 def _placed(data: str, shift: complex) -> str:

@@ -7,6 +7,7 @@ from parity.reports.document import Kind
 from parity.reports.figures import ABSENT, drift, percent, ratio
 from parity.reports.markdown import paragraphs, plain, table
 from parity.reports.terminal import aligned
+from parity.reports.verdicts import cause_name
 
 FAULTS = Kind("faults.json", "faults.schema.json", "make faults")
 read, validate = FAULTS.read, FAULTS.validate
@@ -43,7 +44,7 @@ def _fault_row(record: Record) -> Row:
         record["kind"],
         record["verdict"],
         record["located_layer"] or ABSENT,
-        _cause(record) or ABSENT,
+        cause_name(record) or ABSENT,
         _outcome(record),
         _blamed(record),
     )
@@ -52,11 +53,6 @@ def _fault_row(record: Record) -> Row:
 def _planted(record: Record) -> Row:
     name = record["id"].removeprefix(f"{record['model']}-{record['layer']}-")
     return record["model"], record["layer"], name
-
-
-def _cause(record: Record) -> str | None:
-    cause: str | None = (record["cause"] or {}).get("hypothesis")
-    return cause
 
 
 def _outcome(record: Record) -> str:
@@ -86,16 +82,15 @@ def improved_rows(record: Record) -> Iterator[Row]:
     """One row per layer at which the published port's formulas are found out."""
     ends = drift(record["final"]), drift(record["sound_final"])
     for layer in record["layers"]:
-        cause = _cause(layer)
+        cause = cause_name(layer)
         verdict = layer["verdict"].removesuffix("(unnamed)") if cause else layer["verdict"]
         share = percent(layer["share"])
         yield record["model"], layer["layer"], verdict, cause or ABSENT, share, *ends
 
 
 def _promise_row(promise: Record) -> Row:
-    words = {True: "holds", False: "BROKEN", None: "not tried"}
     figure = ABSENT if promise["figure"] is None else f"{promise['figure']:.4g}"
-    return promise["text"], figure, words[promise["holds"]]
+    return promise["text"], figure, KEPT[promise["holds"]][0]
 
 
 # (key in faults.json, title on the page, headings, the rows of a record)

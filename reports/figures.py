@@ -83,11 +83,6 @@ def _in_hundred(share: float) -> str:
     return f"{100 * share:.0f}" if abs(share) >= 0.0995 else f"{100 * share:.2g}"
 
 
-def count(value: int | None) -> str:
-    """A whole number."""
-    return ABSENT if value is None else str(value)
-
-
 def allowance(rho: Figure) -> str:
     """rho as a share of rounding's allowance: `42 %` inside it, `209 times` beyond."""
     value = number(rho)

@@ -31,7 +31,7 @@ FIGURES: dict[str, Rows] = {
         ("largest difference", "max_abs", figures.drift),
         ("rms difference", "rms", figures.drift),
         ("rounding allows there", "worst_allowed", figures.drift),
-        ("elements beyond", "beyond", figures.count),
+        ("elements beyond", "beyond", figures.cell),
         ("share beyond", "beyond_share", figures.percent),
         ("bitwise equal", "bitwise_share", figures.percent),
         ("effective bits", "effective_bits", figures.bits),
@@ -77,29 +77,21 @@ def page(document: Record, **beside: Record | None) -> str:
     found = dict.fromkeys(companions.COMPANIONS) | beside
     found["microscope"] = companions.of_run(document, found["microscope"])
     shown: Record = {"document": document, "beside": found}
-    return draw("parity.html.j2", document, "parity.json", sections=_sections(shown), **shown)
-
-
-def draw(template: str, embedded: Record, json_name: str, **shown: Any) -> str:
-    """A page from a template that extends base.html.j2, with its JSON, saved as `json_name`."""
-    known = {"embedded": _embedded(embedded), "json_name": json_name, "script": _script()}
-    return str(_environment().get_template(template).render(known, **shown))
-
-
-def _sections(shown: Record) -> list[tuple[str, str, Markup]]:
-    """(id, title, markup) of every section after the networks that has something to say."""
     drawn = (
         (name, title, _environment().get_template(f"sections/{name}.html.j2").render(shown))
         for name, title in SECTIONS.items()
     )
-    return [(name, title, Markup(text.strip())) for name, title, text in drawn if text.strip()]
+    sections = [(name, title, Markup(text.strip())) for name, title, text in drawn if text.strip()]
+    return draw("parity.html.j2", document, "parity.json", sections=sections, **shown)
 
 
-@cache
-def _script() -> dict[str, str]:
-    """The one script of the page, and the digest by which the page's policy lets it run."""
-    text = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return {"text": text, "sha256": b64encode(sha256(text.encode()).digest()).decode()}
+def draw(template: str, embedded: Record, json_name: str, **shown: Any) -> str:
+    """A page from a template that extends base.html.j2, with its JSON, saved as `json_name`."""
+    text = json.dumps(embedded, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for sign in "&<>":  # no HTML parser may mistake a name for markup
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    known = {"embedded": text, "json_name": json_name}
+    return str(_environment().get_template(template).render(known, **shown))
 
 
 def anchor(model: Record, layer: Record | None = None) -> str:
@@ -113,12 +105,6 @@ def bar_width(rho: Figure) -> float:
     """Filled share of the allowance bar in percent; full for anything beyond or not a number."""
     value = figures.number(rho)
     return 0 if value is None else round(100 * value, 1) if 0 <= value <= 1 else 100
-
-
-def _embedded(document: Record) -> str:
-    """The document as JSON that no HTML parser can mistake for markup, whatever its names say."""
-    text = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _shown(value: object) -> object:
@@ -139,14 +125,18 @@ def _environment() -> "jinja2.Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    script = (TEMPLATES / "page.js").read_bytes()
     environment.globals.update(
         {name: import_module(f"parity.reports.{name}") for name in CALLED},
         anchor=anchor,
         bar_width=bar_width,
         card_figures=FIGURES,
         words=WORDS,
+        script=script.decode(),
+        script_sha256=b64encode(sha256(script).digest()).decode(),
     )
     macros = vars(environment.get_template("parts.html.j2").module)
+    script = (TEMPLATES / "page.js").read_bytes()
     environment.globals.update(
         {name: macro for name, macro in macros.items() if not name.startswith("_")}
     )

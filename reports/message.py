@@ -19,19 +19,15 @@ HEADLINES = {
 
 def cell_message(model: Record, layer: Record, mode: str) -> str:
     """The block about one cell, without a final newline; model, layer: records of parity.json."""
-    headline = _headline(layer[mode]["verdict"]).format(original=original(model))
+    verdict = layer[mode]["verdict"]
+    differs = HEADLINES.get(verdict, "the port differs from {original}")
+    says = f"{verdict}, the port agrees with {{original}}" if passes(verdict) else differs
     lines = [
-        f"{model['name']} / {layer['name']} ({mode}): {headline}",
+        f"{model['name']} / {layer['name']} ({mode}): {says.format(original=original(model))}",
         *_body(model, layer, mode),
         f"reproduce: {reproduce(model, layer)}",
     ]
     return "\n  ".join(visible(line) for line in lines)
-
-
-def _headline(verdict: str) -> str:
-    if passes(verdict):
-        return f"{verdict}, the port agrees with {{original}}"
-    return HEADLINES.get(verdict, "the port differs from {original}")
 
 
 def _body(model: Record, layer: Record, mode: str) -> list[str]:
@@ -60,7 +56,7 @@ def _isolated(layer: Record, cell: Record, tensor: str) -> list[str]:
         worst = abs(actual - expected)
     port, reference = figures.pair(actual, expected)
     return [
-        f"{figures.count(cell['beyond'])} of {elements} elements beyond rounding "
+        f"{figures.cell(cell['beyond'])} of {elements} elements beyond rounding "
         f"({figures.percent(cell['beyond_share'])}), {tensor}",
         f"worst {drift(worst)} at {figures.place(cell['worst_index'], layer['kind'])}: port "
         f"{port}, original {reference}, rounding allows {drift(cell['worst_allowed'])} "

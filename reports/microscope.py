@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from parity.reports import Figure, Record, charts, figures, small_charts
+from parity.reports import Record, figures, small_charts
+from parity.reports.charts import Point
 from parity.reports.document import Kind
 
 MICROSCOPE = Kind("microscope.json", "microscope.schema.json", "make microscope")
@@ -45,32 +46,28 @@ def grus(document: Record, microscope: Record | None) -> list[Found]:
     return list(found_at("gru", models))
 
 
-def gru_chart(gru: Found, way: str) -> Markup:
-    """Drift per time step and gate beside its bound; way: "free" or "forced"."""
-    rows = gru.found.get(way) or ()
-    points: list[charts.Point] = [
-        *((row["step"], row["state"]["max_abs"], "state, port to original") for row in rows),
-        *((row["step"], row["bound"], "rounding allows the state") for row in rows),
+def gru_points(rows: list[Record] | None) -> list[Point]:
+    """Drift per time step and gate beside its bound."""
+    steps = [(row["step"], row, row["gates"] or {}) for row in rows or ()]
+    return [
+        *((step, row["state"]["max_abs"], "state, port to original") for step, row, _ in steps),
+        *((step, row["bound"], "rounding allows the state") for step, row, _ in steps),
+        *(
+            (step, gates.get(gate), f"{title}, port to oracle")
+            for gate, title in GATES.items()
+            for step, _, gates in steps
+        ),
     ]
-    points += [
-        (row["step"], (row["gates"] or {}).get(gate), f"{title}, port to oracle")
-        for gate, title in GATES.items()
-        for row in rows
-    ]
-    label = f"{gru.model} / {gru.layer}: drift per time step, {way}"
-    return charts.chart(points, label=label, x="time step", y="largest difference", height=170)
 
 
-def saturation_chart(gru: Found) -> Markup:
+def saturation_points(saturation: Record) -> list[Point]:
     """Share of the hard sigmoids that are shut or open at each time step, in percent."""
-    points = [
+    return [
         (step, 100 * share, f"{gate} {way}")
-        for gate, found in gru.found["saturation"].items()
+        for gate, found in saturation.items()
         for way in ("shut", "open")
         for step, share in enumerate(found[f"{way}_by_step"], start=1)
     ]
-    label = f"{gru.model} / {gru.layer}: saturated gates per time step"
-    return charts.chart(points, label=label, x="time step", y="saturated, %", log=False, height=130)
 
 
 def gains_picture(of: Found) -> Markup:
@@ -86,15 +83,13 @@ def gains_picture(of: Found) -> Markup:
     return small_charts.channels(shares, len(values), "channel", label)
 
 
-def training_chart(phase: Record, average: str) -> Markup:
-    """Distance of a moving average from that Keras after each update, one line for each side."""
-    points = [
+def training_points(phase: Record, average: str) -> list[Point]:
+    """Distance of a moving average from that Keras after each update, one series for each side."""
+    return [
         (row["update"], side[average], name)
         for row in phase["updates"]
         for name, side in row["sides"].items()
     ]
-    label = f"Keras {phase['keras']}: {AVERAGES[average]} after each update"
-    return charts.chart(points, label=label, x="update", y="largest difference", height=150)
 
 
 def convolutions(document: Record, microscope: Record | None) -> list[tuple[Found, Record]]:
@@ -109,16 +104,13 @@ def convolutions(document: Record, microscope: Record | None) -> list[tuple[Foun
 FLIPS = {"unflipped": "without the flip", "flipped": "with it, as the port has it"}
 
 
-def flip_chart(model: Record) -> Markup:
+def flip_points(convolution: Record) -> list[Point]:
     """Largest difference from the original with and without the flip, layer by layer."""
-    found = model["convolution"]
-    points = [
+    return [
         (layer, each[way]["max_abs"], title)
         for way, title in FLIPS.items()
-        for layer, each in found.items()
+        for layer, each in convolution.items()
     ]
-    label = f"{model['name']}: convolutions with and without the flip"
-    return charts.chart(points, label=label, y="largest difference", order=tuple(found), height=150)
 
 
 # --- the worth of each fix ---
@@ -159,26 +151,16 @@ def _tag_text(tag: Record) -> str:
     return f"{first}, top {tag['k']} alike {figures.percent(tag['jaccard'])}"
 
 
-def _ends(model: Record) -> dict[str, Figure]:
-    """{drift: largest difference of the final scores}."""
-    return {drift: trial["final"]["max_abs"] for drift, trial in _whole(model).items()}
-
-
-def worth_chart(model: Record) -> Markup:
+def worth_points(model: Record) -> list[Point]:
     """Largest difference of the final scores for each drift, beside the port's own."""
-    ends = {"the port": model["clean"]["max_abs"], **_ends(model)}
-    return charts.chart(
-        [(name, end, "scores") for name, end in ends.items()],
-        kind="bars",
-        label=f"{model['name']}: what stock Chainer costs at the end",
-        y="largest difference of scores",
-        order=tuple(ends),
-        height=170,
-    )
+    ends = {"the port": model["clean"]} | {
+        drift: trial["final"] for drift, trial in _whole(model).items()
+    }
+    return [(name, end["max_abs"], "scores") for name, end in ends.items()]
 
 
 def worth_caption(model: Record) -> str:
     """What the chart of the worth shows, and which trials have no bar."""
-    without = [drift for drift, end in _ends(model).items() if not math.isfinite(figures.size(end))]
+    without = [name for name, end, _ in worth_points(model) if not math.isfinite(figures.size(end))]
     told = f" Without a bar, as the scores are not finite: {', '.join(without)}." if without else ""
     return f"Largest difference of the final scores, each fix left out at all of its layers.{told}"

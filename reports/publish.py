@@ -39,10 +39,6 @@ def everything(path: Path | str, folder: Path | str, stream: TextIO | None = Non
     ReportError
         Where a document is refused or a file cannot be written.
 
-    Examples
-    --------
-    >>> everything("reports/out/parity.json", "reports/out")["verdict"]  # doctest: +SKIP
-    'HOLDS'
     """
     document = read(path)
     texts = _drawn(

@@ -157,9 +157,7 @@ def original(model: Record) -> str:
 
 # --- the end of the chain ---
 
-UNTOLD = (
-    "the run says that the model does not; see oracle_truth, final and attribution in parity.json"
-)
+UNTOLD = "the model does not; see oracle_truth, final and attribution in parity.json"
 NO_DRIFT = "There is no final drift to share out: the port's end is the original's, bit for bit."
 NOT_ASKED = "this run was not asked to attribute it, or not all of its layers were judged"
 

@@ -1,9 +1,6 @@
 """What became of a clip's tags: their order, and how much rounding could change it."""
 
-from collections.abc import Iterable
 from typing import Any
-
-from markupsafe import Markup
 
 from parity.reports import Record, charts, figures
 from parity.reports.summary import attribution
@@ -16,15 +13,9 @@ TIED = {
 }
 
 
-def order(clip: Record) -> str:
-    """`same order`, or how many pairs of its top tags changed places."""
-    swaps = len(clip["swaps"])
-    return f"{figures.counted(swaps, 'pair')} changed places" if swaps else "same order"
-
-
 def rank(row: Record) -> str:
     """A tag's rank, `3`; both where they differ, `3 → 4`."""
-    ranks = [figures.count(row.get(f"rank_{side}")) for side in ("expected", "actual")]
+    ranks = [figures.cell(row.get(f"rank_{side}")) for side in ("expected", "actual")]
     return " → ".join(dict.fromkeys(ranks))
 
 
@@ -47,12 +38,12 @@ def stability(clip: Record) -> str:
 
 def agreement(clip: Record) -> str:
     """How alike both rankings are, by Kendall's tau and by the top tags that both have."""
-    told: Iterable[tuple[str, Any, str]] = (
-        ("Kendall's tau of all tags", figures.score, "tau"),
-        ("shared of the top tags", figures.percent, "jaccard"),
-    )
-    known = ((what, write, clip.get(key)) for what, write, key in told)
-    return "; ".join(f"{what} {write(value)}" for what, write, value in known if value is not None)
+    told = {
+        "Kendall's tau of all tags": (figures.score, clip.get("tau")),
+        "shared of the top tags": (figures.percent, clip.get("jaccard")),
+    }
+    known = ((what, write(value)) for what, (write, value) in told.items() if value is not None)
+    return "; ".join(" ".join(pair) for pair in known)
 
 
 def _swap(swap: Record) -> str:
@@ -70,28 +61,16 @@ def in_sd(row: Record) -> float | None:
     return None if port is None or original is None or not sd else (port - original) / sd
 
 
-def chart(model: Record) -> Markup:
-    """`in_sd` of the top tags by the original's rank, points for each clip."""
-    several = len(model["tags"]) > len(charts.COLOURS)
-    points = [
-        (
-            row["rank_expected"],
-            in_sd(row),
-            f"{len(model['tags'])} clips" if several else clip["clip"],
-        )
-        for clip in model["tags"]
+def points(model: Record) -> list[charts.Point]:
+    """`in_sd` of the top tags by the original's rank, a series for each clip where they are few."""
+    clips = model["tags"]
+    several = f"{len(clips)} clips" if len(clips) > len(charts.COLOURS) else None
+    return [
+        (row["rank_expected"], in_sd(row), several or clip["clip"])
+        for clip in clips
         for row in clip["top"]
         if row.get("rank_expected")
     ]
-    return charts.chart(
-        points,
-        label=f"{model['name']}: port to original by the original's rank of the tag",
-        x="original's rank",
-        y="logit, port − original, sd",
-        log=False,
-        height=130,
-        loose=tuple({name for _, _, name in points}),
-    )
 
 
 def caption(model: Record) -> str:
