@@ -61,7 +61,7 @@ def _of_channels(name: str, channels: Record, effect: str) -> Picture:
     group = f"{axis}s {at} to {last}; the strongest of every {every}"
     return Picture(
         small_charts.channels(shares, channels["count"], axis, label),
-        f"Shared {effect} of each {axis}, of what rounding may do: at most "
+        f"{effect.capitalize()} shared by each {axis}, of what rounding may do: at most "
         f"{figures.allowance(abs(shares[strongest]))}, {group if every > 1 else f'{axis} {at}'}.",
     )
 

@@ -265,8 +265,8 @@ def drift_caption(model: Record) -> str:
     names = ", ".join(too_small(model))
     left_out = f" Too small for this chart is what rounding allows {names}." if names else ""
     return (
-        "Drift through the network, layer by layer, and what the original's own compiler does to "
-        "it. 0 is bit for bit; a point alone is what rounding allows a layer of its own."
+        "Drift through the network, layer by layer, beside the noise that the original's own "
+        "compiler makes. 0 is equal bit for bit; a point alone is what rounding allows the layer."
         f"{left_out}"
     )
 

@@ -23,17 +23,13 @@ Pair = tuple[Record | None, Record | None]
 def compare(before: Record, after: Record) -> Record:
     """What differs between two documents, as plain data.
 
-    Returns
-    -------
-    dict
-        runs: [{data, verdict, created, command, port}, the same]; settings: [{what, before,
-        after}], all of a run or a model but its figures that is not the same; models: [{name,
-        only, verdict, final, layers, of, also}]. only: `before` or `after` where the other run
-        lacks the model; final: [{label, figure, ratio}]; layers: [{name, kind, isolated, chained,
-        also}], only those with a change, a changed verdict first, then by ratio; isolated, chained:
-        {verdict, figure, ratio} of MAIN; also: names of what else changed; of: how many layers
-        there are. Verdicts and figures are pairs [before, after], None where a run has no such
-        layer. Ratios are after/before, None where there is none.
+    runs: [{data, verdict, created, command, port}] of both; settings: [{what, before, after}], all
+    of a run or a model but its figures that differs; models: [{name, only, verdict, final, layers,
+    of, also}]. only: `before` or `after` where the other run lacks the model; final: [{label,
+    figure, ratio}]; layers: [{name, kind, isolated, chained, also}], those that changed, first by
+    verdict, then by ratio; isolated, chained: {verdict, figure, ratio} of MAIN; also: names of what else
+    changed; of: the number of layers. Verdicts and figures are pairs [before, after], None where a
+    run has no such layer. Ratios are after/before, None where there is none.
     """
     pairs = _paired(before["models"], after["models"])
     told = ("data", "verdict", "created", "command", "port")

@@ -45,8 +45,7 @@ class Kind:
         if found != FORMAT or isinstance(found, bool):
             shown = f"format {short(repr(found), NAME_MOST)}"
             said = "no format number" if found is None else shown
-            wanted = f"has {said}, expected {FORMAT}"
-            raise ReportError(f"{path}: {wanted}; write it anew with this version ({self.command})")
+            raise self.refusal(path, f"has {said}, expected {FORMAT}")
         self.validate(document, path)
         return dict(document)
 
@@ -58,7 +57,7 @@ class Kind:
 
     def refusal(self, path: Path | str, why: str) -> ReportError:
         """The error that names the file, what is wrong with it and what writes it anew."""
-        return ReportError(f"{path}: {why}; write it anew ({self.command})")
+        return ReportError(f"{path}: {why}; write it again ({self.command})")
 
 
 PARITY = Kind("parity.json", "parity.schema.json", "make parity")
@@ -111,7 +110,7 @@ def _parse(kind: Kind, path: Path | str) -> Any:
     except UnicodeDecodeError as error:
         raise kind.refusal(path, f"is not UTF-8 text (byte {error.start})") from error
     except (RecursionError, ValueError) as error:
-        raise kind.refusal(path, f"is no JSON of ours ({error})") from error
+        raise kind.refusal(path, f"is not usable JSON ({error})") from error
 
 
 def _finite(kind: Callable[[str], float]) -> Callable[[str], float]:
@@ -127,7 +126,7 @@ def _finite(kind: Callable[[str], float]) -> Callable[[str], float]:
 
 def _no_bare_word(word: str) -> None:
     written = 'non-finite figures are written "inf", "-inf", "nan"'
-    raise ValueError(f"{word} is no JSON number; {written}")
+    raise ValueError(f"{word} is not a JSON number; {written}")
 
 
 def _place(document: Any, path: Iterable[Any]) -> str:

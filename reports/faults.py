@@ -32,9 +32,9 @@ def sentence(document: Record) -> str:
         f"{t['decidable']} decidable ones caught, {t['located']} located, {t['named']} named; "
         f"{t['undecidable']} undecidable; {t['survivors']} survive. "
         f"Largest share of the final drift at the planted layer: {t['attributed']} of "
-        f"{t['attributable']}; apart stand {t['below_rounding']} below rounding at the end, "
+        f"{t['attributable']}; counted apart: {t['below_rounding']} below rounding at the end, "
         f"{t['no_end']} that do not reach it, {t['several_layers']} at several layers. "
-        f"{t['quiet']} of {t['harmless']} harmless reorderings left alone{idle}."
+        f"{t['quiet']} of {t['harmless']} harmless reorderings raised no alarm{idle}."
     )
 
 
@@ -109,7 +109,7 @@ TABLES: Sequence[tuple[str, str, str, Callable[[Record], Iterable[Row]]]] = (
     ),
     (
         "improved",
-        "what the project improved: the published port's formulas, found out",
+        "what the project improved: the published port's formulas, as the harness detects them",
         "Model | Layer | Verdict | Cause | Share of the drift | Scores off, published formulas | "
         "Scores off, ours",
         improved_rows,

@@ -98,6 +98,6 @@ def _caption(layer: Record, found: Record) -> str:
     single = found["block"] == [1, 1]
     place = f"at each {up} and {across}" if single else f"in blocks of {' by '.join(blocks)}"
     return (
-        f"|port − original|, {found['mode']}, largest over {over} {place}; {up} 0 is below; empty "
-        "where nothing differs."
+        f"|port − original|, {found['mode']}, largest over {over} {place}; {up} 0 is at the "
+        "bottom; empty where nothing differs."
     )

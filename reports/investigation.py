@@ -27,7 +27,7 @@ def _faults(document: Record) -> Iterator[str]:
         yield f"the conclusion has {words} words, at most {MOST_WORDS} are allowed"
     for named in (sentence["finding"] for sentence in document["conclusion"]):
         if named not in ids:
-            yield f"the conclusion rests on {named!r}, which is no finding"
+            yield f"the conclusion rests on {named!r}, which is not a finding"
     for finding in findings:
         for table in finding["evidence"]:
             yield from (f"{finding['id']} / {table['id']}: {fault}" for fault in _of_table(table))
@@ -40,7 +40,7 @@ def _of_table(table: Record) -> Iterator[str]:
             yield f"row {at} has {len(row)} values under {len(columns)} columns"
     for name in (chart["x"], *chart["y"], chart["series"]):
         if name not in (None, *columns):
-            yield f"its chart draws {name!r}, which is no column"
+            yield f"its chart draws {name!r}, which is not a column"
 
 
 INVESTIGATION = Kind("investigation.json", "investigation.schema.json", "make investigate", _faults)

@@ -144,7 +144,7 @@ def _drawn(path: Path | str, draw: Callable[[], Drawn]) -> Drawn:
 def _refuse_input(target: Path | str, *inputs: Path | str) -> None:
     if Path(target).resolve() in [Path(path).resolve() for path in inputs]:
         raise ReportError(
-            f"{target}: is what the page is drawn from and would be lost; name another file with -o"
+            f"{target}: is an input and would be overwritten; name another file with -o"
         )
 
 

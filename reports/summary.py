@@ -158,7 +158,7 @@ def original(model: Record) -> str:
 # --- the end of the chain ---
 
 UNTOLD = "the model does not; see oracle_truth, final and attribution in parity.json"
-NO_DRIFT = "There is no final drift to share out: the port's end is the original's, bit for bit."
+NO_DRIFT = "There is no final drift to attribute: the port's end is the original's, bit for bit."
 NOT_ASKED = "this run was not asked to attribute it, or not all of its layers were judged"
 
 
@@ -220,7 +220,7 @@ def attribution_note(model: Record) -> str:
     found = attribution(model)
     why = found.get("message") or NOT_ASKED
     if not any(layer["chained"].get("share") is not None for layer in model["layers"]):
-        return NO_DRIFT if found.get("drift") == 0 else f"The final drift is not shared out: {why}."
+        return NO_DRIFT if found.get("drift") == 0 else f"The final drift is not attributed: {why}."
     if found.get("space") == "scores":
         return f"The shares are of the drift of the scores, not of the logits: {why}."
     return ""

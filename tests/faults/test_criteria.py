@@ -115,7 +115,7 @@ def test_a_whole_run_needs_six_reorderings_that_change_bits():
     assert run.holds(whole(6)) and not run.holds(whole(5)) and run.holds(whole(5, ["some"]))
     assert (whole(6)["totals"]["harmless"], whole(6)["totals"]["unchanged"]) == (6, 2)
     assert (
-        "6 of 6 harmless reorderings left alone (2 more changed no bit and prove nothing)"
+        "6 of 6 harmless reorderings raised no alarm (2 more changed no bit and prove nothing)"
         in drawn.text(whole(6))
     )
     assert "no bit changed" in drawn.text(whole(6)) and "no bit changed" not in drawn.text(whole(8))

@@ -180,7 +180,7 @@ def test_the_tables_say_who_is_blamed_and_what_was_improved():
         "WRONG: output 100 %",
         "below rounding (0.50)",
         "no end",
-        "2 of 3; apart stand 1 below rounding at the end, 1 that do",
+        "2 of 3; counted apart: 1 below rounding at the end, 1 that do",
         "eps|2",
         "1.0e-03",
     ):
@@ -383,7 +383,7 @@ def test_a_document_that_departs_from_the_schema_is_refused(break_it):
     document = found()
     drawn.validate(document)
     break_it(document)
-    with pytest.raises(ReportError, match=r"faults\.json: .*write it anew"):
+    with pytest.raises(ReportError, match=r"faults\.json: .*write it again"):
         drawn.validate(document)
 
 

@@ -178,7 +178,7 @@ def test_a_map_is_small_and_the_same_every_time():
 def test_a_map_says_where_it_is_largest():
     said = heatmap._alternative(layer(), mapped())
     assert "at most 3.0e-06" in said and "largest at mel band 6 to 7, time frame 12 to 15" in said
-    assert "mel band 0 is below" in heatmap.heat_map(MODEL, layer())["caption"]
+    assert "mel band 0 is at the bottom" in heatmap.heat_map(MODEL, layer())["caption"]
     uneven = mapped(["0f"], shape=[1, 5], block=[1, 3])
     assert "mel band 0, time frame 3 to 4" in heatmap._alternative(layer(), uneven)
 
@@ -186,7 +186,7 @@ def test_a_map_says_where_it_is_largest():
 def test_of_a_sequence_time_steps_are_upwards():
     found = factory.layer("gru1", "GRU", (2, 15, 32), evidence=evidence(map=mapped(block=[1, 1])))
     caption = heatmap.heat_map(MODEL, found)["caption"]
-    assert "largest over clips at each time step and unit; time step 0 is below" in caption
+    assert "largest over clips at each time step and unit; time step 0 is at the bottom" in caption
 
 
 CAUSE = {

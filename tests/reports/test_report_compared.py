@@ -144,7 +144,7 @@ def test_models_and_layers_that_only_one_run_has():
     ) in compared_text.sentence(found)
     assert (
         Page(compared_text.page(found)).text.count(
-            "Only the run before has this model, with 6 layers."
+            "Only the earlier run has this model, with 6 layers."
         )
         == 2
     )

@@ -185,10 +185,10 @@ BROKEN = {
     ),
     "no format": (b"{}", "has no format number, expected 1"),
     "a list": (b"[]", "has no format number, expected 1"),
-    "bare NaN": (WHOLE.replace("0.4237", "NaN").encode(), "NaN is no JSON number"),
+    "bare NaN": (WHOLE.replace("0.4237", "NaN").encode(), "NaN is not a JSON number"),
     "not text": (b"\xff\xfe\x00", "is not UTF-8 text"),
     "schema broken": (WHOLE.replace('"ROUNDING"', '"FINE"').encode(), "verdict is 'FINE'"),
-    "too deep": (b"[" * 100_000, "is no JSON of ours"),
+    "too deep": (b"[" * 100_000, "is not usable JSON"),
 }
 
 

@@ -91,10 +91,10 @@ def shared(model, share=0.5):
 
 
 NOTES = {
-    "not asked": (factory.model(), "is not shared out: this run was not asked"),
+    "not asked": (factory.model(), "is not attributed: this run was not asked"),
     "broken": (
         factory.model(attribution=attributed(message="gru1: NaN or infinite values")),
-        "not shared out: gru1: NaN or infinite values.",
+        "not attributed: gru1: NaN or infinite values.",
     ),
     "no drift": (factory.model(attribution=attributed(drift=0)), "is the original's, bit for bit"),
     "scores": (

@@ -193,7 +193,7 @@ def test_reproduce_line_survives_a_shell():
         (figures.times, 301.2, "301 times"),
         (figures.times, 1.4e6, "1.4e+06 times"),
         (figures.score, 0.8123456, "0.8123"),
-        (figures.count, None, "–"),
+        (figures.cell, None, "–"),
         (figures.shape, None, "–"),
     ],
 )

@@ -125,7 +125,7 @@ def test_each_is_a_sentence_and_leaves_the_old_page(tmp_path, steps, value, says
     assert (
         refused.stderr.count("\n") == 1
         and refused.stdout == ""
-        and refused.stderr.endswith("write it anew (make parity)\n")
+        and refused.stderr.endswith("write it again (make parity)\n")
     )
 
 
@@ -133,9 +133,9 @@ NUMBERS = {
     "1e400": "1e400 is too large for a number",
     "-1e999": "-1e999 is too large",
     "9" * 400: "9999",
-    "9" * 5000: "is no JSON of ours",
-    "NaN": "NaN is no JSON number",
-    "-Infinity": "-Infinity is no JSON number",
+    "9" * 5000: "is not usable JSON",
+    "NaN": "NaN is not a JSON number",
+    "-Infinity": "-Infinity is not a JSON number",
 }
 
 

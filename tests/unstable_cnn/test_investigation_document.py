@@ -208,7 +208,7 @@ def test_a_document_that_is_not_one_is_refused(fault):
     made = whole(question(finding()))
     investigation.validate(copy.deepcopy(made))
     BROKEN[fault](made)
-    with pytest.raises(ReportError, match="write it anew"):
+    with pytest.raises(ReportError, match="write it again"):
         investigation.validate(made)
 
 
