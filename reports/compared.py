@@ -27,9 +27,9 @@ def compare(before: Record, after: Record) -> Record:
     of a run or a model but its figures that differs; models: [{name, only, verdict, final, layers,
     of, also}]. only: `before` or `after` where the other run lacks the model; final: [{label,
     figure, ratio}]; layers: [{name, kind, isolated, chained, also}], those that changed, first by
-    verdict, then by ratio; isolated, chained: {verdict, figure, ratio} of MAIN; also: names of what else
-    changed; of: the number of layers. Verdicts and figures are pairs [before, after], None where a
-    run has no such layer. Ratios are after/before, None where there is none.
+    verdict, then by ratio; isolated, chained: {verdict, figure, ratio} of MAIN; also: names of what
+    else changed; of: the number of layers. Verdicts and figures are pairs [before, after], None
+    where a run has no such layer. Ratios are after/before, None where there is none.
     """
     pairs = _paired(before["models"], after["models"])
     told = ("data", "verdict", "created", "command", "port")
