@@ -5,18 +5,16 @@ Every rule states what must hold, so that a NaN never passes one.
 
 from collections.abc import Callable, Iterable
 
-from parity.results import (
-    EXACT,
-    EXCESS,
-    FORMULA,
-    GROSS,
-    INCOMPARABLE,
-    INHERITED,
-    NOT_COMPARED,
-    ROUNDING,
-    SUSPECT,
-    Cell,
-)
+from parity.results import EXACT as EXACT
+from parity.results import EXCESS as EXCESS
+from parity.results import FORMULA as FORMULA
+from parity.results import GROSS as GROSS
+from parity.results import INCOMPARABLE as INCOMPARABLE
+from parity.results import INHERITED as INHERITED
+from parity.results import NOT_COMPARED as NOT_COMPARED
+from parity.results import ROUNDING as ROUNDING
+from parity.results import SUSPECT as SUSPECT
+from parity.results import Cell
 
 # In order of severity: a model's verdict is its worst layer's.
 VERDICTS = (EXACT, ROUNDING, INHERITED, EXCESS, FORMULA, GROSS, SUSPECT, INCOMPARABLE, NOT_COMPARED)
@@ -35,27 +33,22 @@ def _reduced_operands(u_in: float | None) -> bool:
     return u_in is not None and any(low <= u_in <= high for low, high in OPERANDS)
 
 
-# (verdict, its condition on a measured cell, what it means)
-RULES: tuple[tuple[str, Callable[..., bool], str], ...] = (
-    (INCOMPARABLE, lambda m: m.fault != "", "shape, dtype or NaN: there is nothing to compare"),
-    (EXACT, lambda m: m.exact, "every element is the original's"),
-    (
-        SUSPECT,
-        lambda m: not m.rho_reference <= RHO_MOST,
-        "the oracle does not explain the original itself",
-    ),
-    (
-        ROUNDING,
-        lambda m: m.rho_port <= RHO_MOST and m.q_port <= Q_MOST and not m.structured,
-        "float32 rounding explains it",
-    ),
-    (
-        EXCESS,
-        lambda m: not m.structured and (m.rho_det <= 1 or _reduced_operands(m.u_in)),
-        "the same formula, rounded more than expected",
-    ),
-    (FORMULA, lambda m: m.effective_bits >= BITS_LEAST, "another formula or parameter"),
-    (GROSS, lambda m: True, "no rounding of any common format"),
+# (verdict, its condition on a measured cell)
+RULES: tuple[tuple[str, Callable[..., bool]], ...] = (
+    # shape, dtype or NaN: there is nothing to compare
+    (INCOMPARABLE, lambda m: m.fault != ""),
+    # every element is the original's
+    (EXACT, lambda m: m.exact),
+    # the oracle does not explain the original itself
+    (SUSPECT, lambda m: not m.rho_reference <= RHO_MOST),
+    # float32 rounding explains it
+    (ROUNDING, lambda m: m.rho_port <= RHO_MOST and m.q_port <= Q_MOST and not m.structured),
+    # the same formula, rounded more than expected
+    (EXCESS, lambda m: not m.structured and (m.rho_det <= 1 or _reduced_operands(m.u_in))),
+    # another formula or parameter
+    (FORMULA, lambda m: m.effective_bits >= BITS_LEAST),
+    # no rounding of any common format
+    (GROSS, lambda m: True),
 )
 
 
@@ -67,7 +60,7 @@ def judge(cell: Cell, upstream_holds: bool = True) -> str:
     """
     if not upstream_holds and getattr(cell, "input_fault", None):
         return INHERITED
-    verdict = next(name for name, applies, _ in RULES if applies(cell))
+    verdict = next(name for name, applies in RULES if applies(cell))
     if verdict in HOLDS and not upstream_holds and not cell.bitwise_equal:
         return INHERITED
     return verdict

@@ -100,7 +100,7 @@ def test_severity():
     assert worst(["ROUNDING", "EXACT"]) == "ROUNDING"
     assert worst(["GROSS", "FORMULA(unnamed)", "EXCESS ROUNDING"]) == "GROSS"
     assert worst([*VERDICTS]) == NOT_COMPARED
-    assert {name for name, _, _ in RULES} | {INHERITED, NOT_COMPARED} == set(VERDICTS)
+    assert {name for name, _ in RULES} | {INHERITED, NOT_COMPARED} == set(VERDICTS)
     assert {name for name in VERDICTS if holds(name)} == {"EXACT", "ROUNDING"}
 
 
