@@ -13,6 +13,7 @@ from bench.fast_run import forward_s
 from parity import ports
 from parity.compare.measure import compare_layer
 from parity.compare.walk import walk
+from parity.kinds import layer_case
 from parity.model import DEFAULT_MODELS, case_for
 from parity.recording import recordings
 from parity.recording.clips import read_clips
@@ -47,15 +48,8 @@ def _times(case, reference):
         forward = min(forward_s(port, batch) for _ in range(3))
         for step in walk(trace, port):
             start = time.perf_counter()
-            compare_layer(
-                step.layer,
-                params.get(step.layer.name, {}),
-                keras,
-                input_reference=step.x,
-                expected=step.expected,
-                actual_isolated=step.isolated.actual,
-                input_chained=step.chained.x,
-                actual_chained=step.chained.actual,
-            )
+            own = params.get(step.layer.name, {})
+            of = layer_case(step.layer, own, step.x, keras)
+            compare_layer(of, step.expected, step.isolated.actual, step.chained)
             comparing += time.perf_counter() - start
     return comparing, forward

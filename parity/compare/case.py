@@ -13,7 +13,7 @@ from parity.compare import verdict
 from parity.compare.measure import compare_layer
 from parity.compare.tally import pair_of
 from parity.compare.walk import Step, network_order, walk
-from parity.kinds import layer_case, witness
+from parity.kinds import LayerCase, layer_case, witness
 from parity.model import Case
 from parity.port_api import Answer, Port
 from parity.recording.trace import Trace, open_trace
@@ -162,21 +162,18 @@ class _Proof:
 
     def judge(self, step: Step) -> None:
         """Fill a layer's record."""
-        layer, record = step.layer, self.records[step.layer.name]
-        params, name = self.params.get(layer.name, {}), layer.name
+        layer, name = step.layer, step.layer.name
+        record = self.records[name]
         record.kind, record.shape, record.dtype = layer.kind, list(layer.shape), str(layer.dtype)
         carrier = self.explanation and self.explanation.carrier(step)
+        case = layer_case(layer, self.params.get(name, {}), step.x, self.keras)
         found = compare_layer(
-            layer,
-            params,
-            self.keras,
-            input_reference=step.x,
-            expected=step.expected,
-            actual_isolated=step.isolated.actual,
-            input_chained=step.chained.x,
-            actual_chained=step.chained.actual,
-            observe=carrier and carrier.observe,
-            evidence=self.explain,
+            case,
+            step.expected,
+            step.isolated.actual,
+            step.chained,
+            carrier.observe if carrier else None,
+            self.explain,
         )
         record.closer, record.evidence = found.closeness.closer, found.evidence
         record.closeness_bits = found.closeness.bits
@@ -185,7 +182,7 @@ class _Proof:
         record.chained = _judged(found.chained, step.chained, self.upstream) or Chained()
         for cell, side in zip(record.cells(), (step.isolated, step.chained), strict=True):
             cell.message = side.fault if side.actual is None else cell.message
-        self.name_cause(record, step, params)
+        self.name_cause(record, step, case)
         if self.explanation:
             excess = record.isolated.verdict == verdict.EXCESS
             self.explanation.follow(step, carrier, found.isolated.q_port if excess else 1.0)
@@ -196,21 +193,20 @@ class _Proof:
         if not verdict.holds(record.chained.verdict):
             self.upstream = self.upstream or name
 
-    def name_cause(self, record: Layer, step: Step, params: Any) -> None:
+    def name_cause(self, record: Layer, step: Step, case: LayerCase) -> None:
         """Test the hypotheses about a layer that does not hold, or whose original is not explained;
         of one that holds, list what it could not have shown.
         """
         actual, cell = step.isolated.actual, record.isolated
-        of = layer_case(step.layer, params, step.x, self.keras)
 
         def cause(actual: Any, u_in: float | None = None) -> Cause:
-            return Cause(**diagnose.cause(of, step.expected, actual, u_in))
+            return Cause(**diagnose.cause(case, step.expected, actual, u_in))
 
         if actual is None:
             found = cause(step.isolated.fault)
             record.cause = found if found.hypothesis else None
             return
-        forms = Forms(*(diagnose.form(of, y) for y in (actual, step.expected)))
+        forms = Forms(*(diagnose.form(case, y) for y in (actual, step.expected)))
         record.form = forms if forms != Forms() else None
         if cell.verdict == verdict.SUSPECT:
             # until the original is what its oracle says, nothing can be said of the port
@@ -225,7 +221,7 @@ class _Proof:
                 if each.verdict in (verdict.FORMULA, verdict.GROSS) and found.survivors:
                     each.verdict = f"FORMULA({found.hypothesis})"
         elif self.explanation:
-            record.undecidable = diagnose.undecidable(of, step.expected)
+            record.undecidable = diagnose.undecidable(case, step.expected)
 
     def check_oracle(self, step: Step) -> None:
         """Oracle against the original in float64, on the original's own float64 input, as a share

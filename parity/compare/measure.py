@@ -7,19 +7,19 @@ was fed its own output from the start, and is held to the oracle on that same in
 it adds itself is told from what it was handed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from parity.compare.evidence import Watch
 from parity.compare.tally import Comparison, Tally, mismatch, pair_of
-from parity.kinds import witness, witness_beside
+from parity.kinds import LayerCase
 from parity.numerics.closeness import closeness
 from parity.numerics.regression import per_channel
 from parity.numerics.rounding import NOTHING
 from parity.numerics.witness import Block, Witness
-from parity.recording.trace import Layer
+from parity.port_api import Answer
 from parity.results import Cell, Chained, Closeness, Evidence, Isolated, Structure, Tap
 
 EXCESS = 1.5  # q above this, or rho above 1, asks for the certain bound
@@ -51,55 +51,51 @@ def measure(actual: np.ndarray, expected: np.ndarray, judge: Witness) -> Isolate
     """
     isolated = Comparison(judge, actual, expected)
     with np.errstate(all="ignore"):
-        return _cell(Isolated, isolated, _gather(judge, isolated, None))
+        return _cell(Isolated, isolated, _gather(isolated))
 
 
 def compare_layer(
-    layer: Layer,
-    params: Mapping[str, np.ndarray],
-    keras: str,
-    *,
-    input_reference: np.ndarray,
+    case: LayerCase,
     expected: np.ndarray,
-    actual_isolated: np.ndarray,
-    input_chained: np.ndarray | None = None,
-    actual_chained: np.ndarray | None = None,
+    actual: np.ndarray | None,
+    chained: Answer | None = None,
     observe: Observer | None = None,
     evidence: bool = False,
 ) -> Compared:
     """Compare one layer in both modes; the oracle on the original's input is computed once.
 
-    input_reference, expected: the original's, from its trace; actual_isolated: the port's output
-    on input_reference; input_chained, actual_chained: the port's own input and output in the chain.
+    case, expected: the layer on the original's input, and the original's output, both as recorded;
+    actual: the port's output on that input; chained: what it gave for its own in the chain.
     observe: called with (witness, block, expected - o) for every block of the oracle on the
     original's input. evidence: gather it. Raises CannotRun for what the oracle does not know.
     """
-    judge = witness(layer, params, input_reference, keras)
-    isolated, chained = Comparison(judge, actual_isolated, expected), None
-    if in_chain := input_chained is not None and actual_chained is not None:
-        fault = mismatch(np.asarray(input_chained), np.asarray(input_reference))
-        same = not fault and _same(input_chained, input_reference)
-        if not (same and isolated.usable and _same(actual_chained, actual_isolated)):
-            beside = judge
+    isolated, own, fault = Comparison(case.witness, actual, expected), None, ""
+    chained = chained if chained and chained.actual is not None else None
+    if chained:
+        fault = mismatch(np.asarray(chained.x), np.asarray(case.x))
+        same = not fault and _same(chained.x, case.x)
+        if not (same and isolated.usable and _same(chained.actual, actual)):
+            judge = case.witness
             if not same and not fault:
-                beside = witness_beside(judge, layer, params, input_chained, keras)
-            chained = Comparison(beside, actual_chained, expected)
-            chained.usable &= not fault
-    watch = Watch(isolated, chained) if evidence and isolated.usable else None
+                beside = case.but(x=chained.x)
+                judge = judge.near(beside) or beside.witness
+            own = Comparison(judge, chained.actual, expected)
+            own.usable &= not fault
+    watch = Watch(isolated, own) if evidence and isolated.usable else None
+    closer, in_chain = Closeness(), None
     with np.errstate(all="ignore"):  # NaN, inf and 0/0 are findings here, each reported
-        reference = _gather(judge, isolated, chained, observe, watch)
-        alone, together = _cell(Isolated, isolated, reference), None
-        if chained:
-            together = _cell(Chained, chained, reference)
-        elif in_chain:  # the isolated comparison over again
-            together = Chained(**vars(alone))
-            together.local = isolated.pair.norm
-        if together:
-            _hand(together, input_chained, input_reference, fault)
-    closer = Closeness()
-    if reference and isolated.usable and not alone.fault:
+        reference = _gather(isolated, own, observe, watch)
+        cell = _cell(Isolated, isolated, reference)
+        if own:
+            in_chain = _cell(Chained, own, reference)
+        elif chained:  # the isolated comparison over again
+            in_chain = Chained(**vars(cell))
+            in_chain.local = isolated.pair.norm
+        if in_chain and chained:
+            _hand(in_chain, chained.x, case.x, fault)
+    if reference and isolated.usable and not cell.fault:
         closer = closeness(isolated.port.channels2, reference.channels2)
-    return Compared(alone, together, closer, watch and watch.record())
+    return Compared(cell, in_chain, closer, watch.record() if watch else None)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -107,15 +103,15 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _gather(
-    judge: Witness,
     isolated: Comparison,
-    chained: Comparison | None,
+    chained: Comparison | None = None,
     observe: Observer | None = None,
     watch: Watch | None = None,
 ) -> Tally | None:
     """One pass over the blocks; returns the original's tally, None where the oracle's shape is
     another.
     """
+    judge = isolated.judge
     if judge.shape != isolated.expected.shape:
         return None
     reference = isolated.port if isolated.copies else Tally(judge, isolated.expected)
@@ -141,7 +137,7 @@ def _cell(kind: type[C], comparison: Comparison, reference: Tally | None) -> C:
     fault = comparison.fault
     if comparison.usable and reference:
         fault = comparison.not_finite(reference)
-    common = {"fault": fault, "message": fault or None, **_of_reference(reference)}
+    common: dict[str, Any] = {"fault": fault, "message": fault or None, **_of_reference(reference)}
     if fault or not comparison.usable or not reference:
         return kind(**common, **UNMEASURED)
     port, pair = comparison.port, comparison.pair

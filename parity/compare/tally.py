@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from parity.numerics.witness import Block, Witness
 Where = tuple[slice, ...]  # a block's place in the (before, C, after) view
 
 
-class Worst(NamedTuple):
+@dataclass
+class Worst:
     """The element of the largest |value - o|/B."""
 
     index: list[int]
@@ -172,7 +173,7 @@ class Comparison:
     or ""; copies: equal bit for bit.
     """
 
-    def __init__(self, judge: Witness, actual: np.ndarray, expected: np.ndarray) -> None:
+    def __init__(self, judge: Witness, actual: np.ndarray | None, expected: np.ndarray) -> None:
         self.judge, self.actual, self.expected = judge, np.asarray(actual), np.asarray(expected)
         self.fault = mismatch(self.actual, self.expected)
         self.usable = not self.fault and judge.shape == self.expected.shape

@@ -9,7 +9,8 @@ import numpy as np
 
 from parity.compare import verdict
 from parity.compare.case import compare_case
-from parity.compare.measure import compare_layer
+from parity.compare.measure import measure
+from parity.kinds import witness
 from parity.kinds.normalization import BATCH_NORMALIZATION
 from parity.ports import OURS, load
 from parity.recording import recordings, stacks
@@ -126,17 +127,8 @@ def _at_fault(layers, case, trace):
 
 def _itself(layer, trace, own, keras):
     """The measures of the original in the port's place."""
-    given, original = trace.read(layer.inbound[0]), trace.read(layer.name)
-    return compare_layer(
-        layer,
-        own,
-        keras,
-        input_reference=given,
-        expected=original,
-        actual_isolated=original.copy(),
-        input_chained=given,
-        actual_chained=original,
-    ).isolated
+    x, original = trace.read(layer.inbound[0]), trace.read(layer.name)
+    return measure(original, original, witness(layer, own, x, keras))
 
 
 def beyond_limits(measures):

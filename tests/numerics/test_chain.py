@@ -6,7 +6,8 @@ import pytest
 
 from parity.compare.measure import compare_layer
 from parity.compare.verdict import judge
-from parity.kinds import value, witness, witness_beside
+from parity.kinds import layer_case, value, witness, witness_beside
+from parity.port_api import Answer
 
 F = np.float32
 CONV = f32.layer("Convolution2D", **f32.CONV)
@@ -33,16 +34,8 @@ def given(rng):
 
 
 def compare(layer, params, x, own, expected, chained):
-    return compare_layer(
-        layer,
-        params,
-        f32.KERAS,
-        input_reference=x,
-        expected=expected,
-        actual_isolated=expected.copy(),
-        input_chained=own,
-        actual_chained=chained,
-    )
+    case = layer_case(layer, params, x, f32.KERAS)
+    return compare_layer(case, expected, expected.copy(), Answer((own,), chained))
 
 
 def norm(array):
@@ -130,16 +123,8 @@ def test_an_unusable_input_is_inherited_once_the_break_is_known(given, spoil):
 def test_the_same_input_gives_the_isolated_figures(given):
     x, _, _, bn = given
     expected, actual = f32.norm(x, bn), f32.norm(x, bn, fused=True)
-    isolated, found, *_ = compare_layer(
-        NORM,
-        bn,
-        f32.KERAS,
-        input_reference=x,
-        expected=expected,
-        actual_isolated=actual,
-        input_chained=x.copy(),
-        actual_chained=actual,
-    )
+    case = layer_case(NORM, bn, x, f32.KERAS)
+    isolated, found, *_ = compare_layer(case, expected, actual, Answer((x.copy(),), actual))
     assert (
         found.rho_port == isolated.rho_port and found.inherited == 0 and found.amplification is None
     )
@@ -149,14 +134,6 @@ def test_the_isolated_output_again_is_no_answer_to_another_input(given):
     x, _, _, bn = given
     own = (x * F(2)).astype(F)
     expected, actual = f32.norm(x, bn), f32.norm(x, bn, fused=True)
-    isolated, found, *_ = compare_layer(
-        NORM,
-        bn,
-        f32.KERAS,
-        input_reference=x,
-        expected=expected,
-        actual_isolated=actual,
-        input_chained=own,
-        actual_chained=actual,
-    )
+    case = layer_case(NORM, bn, x, f32.KERAS)
+    isolated, found, *_ = compare_layer(case, expected, actual, Answer((own,), actual))
     assert judge(isolated) == "ROUNDING" and judge(found, upstream_holds=False) == "GROSS"

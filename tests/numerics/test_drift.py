@@ -11,7 +11,7 @@ import pytest
 from parity.compare.measure import compare_layer, measure
 from parity.compare.tally import Tally
 from parity.compare.verdict import judge
-from parity.kinds import witness
+from parity.kinds import layer_case, witness
 from parity.numerics.rounding import U
 
 F = np.float32
@@ -41,9 +41,7 @@ def given(rng):
 
 
 def compare(layer, params, x, actual, expected, keras=f32.KERAS):
-    found = compare_layer(
-        layer, params, keras, input_reference=x, expected=expected, actual_isolated=actual
-    ).isolated
+    found = compare_layer(layer_case(layer, params, x, keras), expected, actual).isolated
     return found, judge(found)
 
 
@@ -436,11 +434,10 @@ def test_blocks_and_the_whole_give_the_same_figures(given, monkeypatch, kind, si
         "BatchNormalization": (NORM, norm, f32.norm(x, norm, fused=True), f32.norm(x, norm)),
         "ELU": (f32.layer("ELU", alpha=0.7), {}, f32.elu(x, 0.7, np.expm1), f32.elu(x, 0.7)),
     }[kind]
-    given = {"input_reference": x, "expected": expected, "actual_isolated": actual}
-    whole = compare_layer(layer, params, f32.KERAS, **given)
+    whole = compare_layer(layer_case(layer, params, x, f32.KERAS), expected, actual)
     for module in ("numerics.rounding", "kinds.convolution.arithmetic"):
         monkeypatch.setattr(f"parity.{module}.BLOCK", size)
-    pieces = compare_layer(layer, params, f32.KERAS, **given)
+    pieces = compare_layer(layer_case(layer, params, x, f32.KERAS), expected, actual)
     closer, again = whole.closeness, pieces.closeness
     assert [again.bits, *again.interval] == pytest.approx([closer.bits, *closer.interval], rel=1e-5)
     for key, figure in vars(whole.isolated).items():

@@ -10,6 +10,8 @@ import pytest
 
 from parity.compare import evidence
 from parity.compare.measure import compare_layer
+from parity.kinds import layer_case
+from parity.port_api import Answer
 from parity.schema import plain
 
 F = np.float32
@@ -32,18 +34,10 @@ def given():
     )
 
 
-def compare(layer, params, x, actual, expected, **chained):
-    """(evidence, measures) of a layer."""
-    found = compare_layer(
-        layer,
-        params,
-        f32.KERAS,
-        input_reference=x,
-        expected=expected,
-        actual_isolated=actual,
-        evidence=True,
-        **chained,
-    )
+def compare(layer, params, x, actual, expected, chained=None):
+    """(evidence, measures) of a layer; chained: the port's own input and output."""
+    case = layer_case(layer, params, x, f32.KERAS)
+    found = compare_layer(case, expected, actual, chained, evidence=True)
     return plain(found.evidence), found._replace(evidence=None)
 
 
@@ -205,8 +199,7 @@ def test_an_exact_layer_shows_the_original_alone_and_its_chain(given):
         x,
         expected.copy(),
         expected,
-        input_chained=own,
-        actual_chained=f32.conv(own, conv),
+        Answer((own,), f32.conv(own, conv)),
     )
     assert (
         found["residuals"]["port"] is None
@@ -243,11 +236,9 @@ def test_a_vector_has_no_map(given):
 def test_looking_changes_no_figure(given):
     x, conv, _ = given
     actual, expected = f32.conv(x, conv, "blocked"), f32.conv(x, conv)
-    chain = {"input_chained": (x * (1 + F(2.0**-22))).astype(F), "actual_chained": actual}
-    looked, found = compare(CONV, conv, x, actual, expected, **chain)
-    unseen = compare_layer(
-        CONV, conv, f32.KERAS, input_reference=x, expected=expected, actual_isolated=actual, **chain
-    )
+    chain = Answer(((x * (1 + F(2.0**-22))).astype(F),), actual)
+    looked, found = compare(CONV, conv, x, actual, expected, chain)
+    unseen = compare_layer(layer_case(CONV, conv, x, f32.KERAS), expected, actual, chain)
     assert repr(unseen) == repr(found) and len(json.dumps(looked)) < 4000
 
 
