@@ -7,12 +7,15 @@ be known, needs accept_worse.
 
 import difflib
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 from parity.errors import CannotRun
 from parity.gate import baseline
 from parity.gate.baseline import FINAL, MODES, cell_of, number
 from parity.gate.budget import broken_cells, budget
+from parity.gate.outcome import Json
 from parity.gate.ratchet import ratchet
 
 
@@ -27,7 +30,15 @@ def check_allowed(reason: str) -> None:
         )
 
 
-def approve(document, folder, *, approved, models=None, layer=None, accept_worse=False):
+def approve(
+    document: Json,
+    folder: Path,
+    *,
+    approved: Json,
+    models: Collection[str] | None = None,
+    layer: str | None = None,
+    accept_worse: bool = False,
+) -> list[Json]:
     """The new baselines of a document, nothing written yet.
 
     approved: {at, by, reason}; models: names, None for all of the document; layer: the one layer
@@ -47,7 +58,9 @@ def approve(document, folder, *, approved, models=None, layer=None, accept_worse
     ]
 
 
-def _approved(record, folder, approved, layer, accept_worse):
+def _approved(
+    record: Json, folder: Path, approved: Json, layer: str | None, accept_worse: bool
+) -> Json:
     name, old = record["name"], _old(folder, record, accept_worse)
     if not record.get("identity"):
         raise CannotRun(
@@ -63,10 +76,10 @@ def _approved(record, folder, approved, layer, accept_worse):
     fresh = baseline.make(record, approved, known)
     if old and not accept_worse:
         fresh = _tightest(fresh, old)
-    return baseline.seal(_only(fresh, old, layer) if layer else fresh)
+    return baseline.seal(_only(fresh, old, layer) if layer and old else fresh)
 
 
-def _old(folder, record, accept_worse):
+def _old(folder: Path, record: Json, accept_worse: bool) -> Json | None:
     """The baseline that is there, or None; one that cannot be read is only replaced on purpose."""
     if not baseline.path_of(folder, record["data"], record["name"]).exists():
         return None
@@ -78,7 +91,9 @@ def _old(folder, record, accept_worse):
         raise CannotRun(f"{error}; or replace it as a whole with --accept-worse") from error
 
 
-def _known(record, old, approved, layer, accept_worse):
+def _known(
+    record: Json, old: Json | None, approved: Json, layer: str | None, accept_worse: bool
+) -> list[Json]:
     """Known differences: those which still are, and, on purpose and for a single layer, its own."""
     still = [
         row
@@ -93,7 +108,7 @@ def _known(record, old, approved, layer, accept_worse):
     ]
 
 
-def _refuse(record, old, known, layer):
+def _refuse(record: Json, old: Json | None, known: list[Json], layer: str | None) -> None:
     """Raise CannotRun for the first breach of the budget, then of the `old` baseline's ratchet."""
     for where, text in budget(record, {cell_of(row) for row in known}):
         if layer in (None, where):
@@ -111,18 +126,18 @@ def _refuse(record, old, known, layer):
             )
 
 
-def _place(record, layer):
+def _place(record: Json, layer: str) -> str:
     return f"{record['name']} / {layer}" if layer else record["name"]
 
 
-def _tightest(fresh, old):
+def _tightest(fresh: Json, old: Json) -> Json:
     """`fresh` with the smaller of every pair of figures; layers of another shape keep their own."""
     was = {layer["name"]: layer for layer in old["layers"]}
     layers = [_smaller(layer, was.get(layer["name"])) for layer in fresh["layers"]]
     return {**fresh, "layers": layers, "final": _least(fresh["final"], old["final"], FINAL)}
 
 
-def _smaller(layer, was):
+def _smaller(layer: Json, was: Json | None) -> Json:
     if was is None or was["shape"] != layer["shape"]:
         return layer
     kept = {
@@ -133,11 +148,11 @@ def _smaller(layer, was):
     return {**layer, **kept}
 
 
-def _least(fresh, old, keys):
+def _least(fresh: Json, old: Json, keys: Iterable[str]) -> Json:
     return {**fresh, **{key: min(fresh[key], old[key], key=number) for key in keys}}
 
 
-def _only(fresh, old, layer):
+def _only(fresh: Json, old: Json, layer: str) -> Json:
     """`old` with the entries of one layer, or the final scores, from `fresh`."""
     base = {**old, "known": fresh["known"], "approved": fresh["approved"]}
     if layer == "final":
@@ -157,10 +172,10 @@ def _only(fresh, old, layer):
     return {**base, "layers": layers, "identity": identity}
 
 
-def _identity_of(fresh, old, layer):
+def _identity_of(fresh: Json, old: Json, layer: str) -> Json:
     """The old identity with one layer's tensors and rows from the new one."""
 
-    def rows(key):
+    def rows(key: str) -> Any:
         if old[key] is None or fresh[key] is None:
             return old[key]
         new = {row["name"]: row for row in fresh[key]}
@@ -176,7 +191,7 @@ def _identity_of(fresh, old, layer):
     return {**old, "weights": weights, "original": rows("original"), "port": rows("port")}
 
 
-def difference(folder: Path, bases, lines_most: int = 200) -> str:
+def difference(folder: Path, bases: Iterable[Json], lines_most: int = 200) -> str:
     """The unified diff that writing `bases` would make; long ones are cut and say so."""
     found: list[str] = []
     for base in bases:
@@ -189,7 +204,7 @@ def difference(folder: Path, bases, lines_most: int = 200) -> str:
     return "\n".join(found[:lines_most] + cut) or "nothing changes"
 
 
-def received(document) -> dict:
+def received(document: Json) -> Json:
     """What the run would be as a baseline: the failing gate leaves it beside its report."""
     nobody = {"at": document["created"], "by": None, "reason": None}
     records = [record for record in document["models"] if record.get("identity")]

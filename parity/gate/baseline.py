@@ -6,10 +6,13 @@ reviewer.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from parity.errors import CannotRun
 from parity.files import atomic_write
+from parity.gate.outcome import Json
 from parity.identity import digest
 
 FORMAT = 2  # 2: final.rounding, what rounding explains of the scores
@@ -21,17 +24,17 @@ FINAL = ("port_reference", "port_truth")
 _REMEDY = "restore it from version control, or approve anew with `parity gate accept --reason ...`"
 
 
-def number(value) -> float:
+def number(value: Any) -> float:
     """A JSON figure, which may be "inf", "nan" or null, as float; null becomes NaN."""
     return float("nan") if value is None else float(value)
 
 
-def _rounded(value):
+def _rounded(value: Any) -> Any:
     found = number(value)
     return float(f"{found:.{DIGITS}g}") if abs(found) < float("inf") else value
 
 
-def of_layer(record) -> dict:
+def of_layer(record: Json) -> Json:
     """What a baseline keeps of a layer's record in parity.json."""
     cells = {
         mode: {
@@ -43,7 +46,7 @@ def of_layer(record) -> dict:
     return {"name": record["name"], "shape": record["shape"], **cells}
 
 
-def of_final(final) -> dict:
+def of_final(final: Json) -> Json:
     """What a baseline keeps of the final scores.
 
     `rounding` is what rounding explains of the drift; where that is not known, the scale of the
@@ -55,7 +58,7 @@ def of_final(final) -> dict:
     return {**drift, "rounding": _rounded(max(noise) if known is None else known)}
 
 
-def make(record, approved, known=()) -> dict:
+def make(record: Json, approved: Json, known: Iterable[Json] = ()) -> Json:
     """A baseline of a model's record in parity.json.
 
     approved: {at, by, reason}; known: accepted differences, {layer, mode, verdict, reason, by, at}
@@ -75,17 +78,18 @@ def make(record, approved, known=()) -> dict:
     )
 
 
-def cell_of(row) -> tuple[str, str, str]:
+def cell_of(row: Json) -> tuple[str, str, str]:
     """The cell (layer, mode, verdict) of a known difference."""
     return row["layer"], row["mode"], row["verdict"]
 
 
-def seal_of(entry) -> str:
+def seal_of(entry: Json) -> str:
     """The digest of an entry without its seal."""
-    return digest({key: value for key, value in entry.items() if key != "seal"})[:16]
+    sealed = {key: value for key, value in entry.items() if key != "seal"}
+    return str(digest(sealed)[:16])
 
 
-def seal(base) -> dict:
+def seal(base: Json) -> Json:
     """`base` with every seal made anew."""
     layers = [{**layer, "seal": seal_of(layer)} for layer in base["layers"]]
     final = {**base["final"], "seal": seal_of(base["final"])}
@@ -93,27 +97,27 @@ def seal(base) -> dict:
     return {**sealed, "seal": _whole_seal(sealed)}
 
 
-def _whole_seal(base):
+def _whole_seal(base: Json) -> str:
     layers = [layer["seal"] for layer in base["layers"]]
     return seal_of({**base, "layers": layers, "final": base["final"]["seal"]})
 
 
-def path_of(folder, data: str, model: str) -> Path:
+def path_of(folder: str | Path, data: str, model: str) -> Path:
     """Where the baseline of a model lies."""
     return Path(folder) / data / f"{model}.json"
 
 
-def names(folder, data: str) -> list[str]:
+def names(folder: str | Path, data: str) -> list[str]:
     """The models which have a baseline for `data`."""
     paths = (Path(folder) / data).glob("*.json")
     return sorted(path.stem for path in paths if not path.name.endswith(".golden.json"))
 
 
-def read(folder, data: str, model: str) -> dict:
+def read(folder: str | Path, data: str, model: str) -> Json:
     """The baseline of `model` on `data` ("real" or "seeded"); CannotRun where it is unusable."""
     path = path_of(folder, data, model)
     try:
-        base = json.loads(path.read_text(encoding="utf-8"))
+        base: Json = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CannotRun(
             f"{path}: there is no baseline of {model} on {data} data; approve one with "
@@ -144,7 +148,7 @@ def read(folder, data: str, model: str) -> dict:
     return base
 
 
-def _edited(base):
+def _edited(base: Json) -> str | None:
     """Which entry is not as it was approved, or None."""
     entries = {layer["name"]: layer for layer in base["layers"]}
     missing = [name for name in base["identity"]["declared"] if name not in entries]
@@ -158,19 +162,19 @@ def _edited(base):
     return None
 
 
-def write(folder, base) -> Path:
+def write(folder: str | Path, base: Json) -> Path:
     """Write a baseline whole or not at all; returns its path."""
     path = path_of(folder, base["data"], base["model"])
     atomic_write(path, text(base))
     return path
 
 
-def text(value) -> str:
+def text(value: Any) -> str:
     """JSON with sorted keys, one line for what fits in one: a layer's change is a line's change."""
     return _laid_out(value, 0) + "\n"
 
 
-def _laid_out(value, depth):
+def _laid_out(value: Any, depth: int) -> str:
     short = json.dumps(value, sort_keys=True, ensure_ascii=False)
     if not isinstance(value, (dict, list)) or (depth > 0 and len(short) + depth <= LINE):
         return short

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator
 
 from parity.compare import verdict
 from parity.gate.baseline import number
-from parity.gate.outcome import WHOLE
+from parity.gate.outcome import WHOLE, Json, Pairs
+from parity.results import EXACT, INHERITED, ROUNDING
 
 Cell = tuple[str, str, str]  # layer, mode, verdict
 RULES = {
@@ -23,13 +24,13 @@ RULES = {
 FINAL: Cell = ("final", "final", "over budget")
 
 
-def budget(record, known: Collection[Cell] = ()) -> list[tuple[str, str]]:
+def budget(record: Json, known: Collection[Cell] = ()) -> list[tuple[str, str]]:
     """(layer, what is wrong) of a model's record; `known` cells were accepted."""
     found, excused = [], False
     for cell, fault in _faults(record):
         if cell in known:
             excused = True
-        elif not (excused and cell[2] == verdict.INHERITED):
+        elif not (excused and cell[2] == INHERITED):
             found.append((cell[0], fault))
     found += [*_oracle(record), *(() if FINAL in known else _final(record))]
     if record["verdict"] != "HOLDS" and not found and not excused:
@@ -37,14 +38,14 @@ def budget(record, known: Collection[Cell] = ()) -> list[tuple[str, str]]:
     return found
 
 
-def broken_cells(record, layer: str) -> list[Cell]:
+def broken_cells(record: Json, layer: str) -> list[Cell]:
     """The cells that break the budget at `layer`, "final" for the final scores."""
     if layer == "final":
         return [FINAL for _ in _final(record)]
     return [cell for cell, _ in _faults(record) if cell[0] == layer]
 
 
-def _faults(record) -> Iterator[tuple[Cell, str]]:
+def _faults(record: Json) -> Iterator[tuple[Cell, str]]:
     """Every cell that breaks the budget, and why. A word alone passes nothing: figures count."""
     for layer in record["layers"]:
         for mode, limits in RULES.items():
@@ -55,19 +56,19 @@ def _faults(record) -> Iterator[tuple[Cell, str]]:
                 for key, most in limits.items()
                 if not number(cell[key]) <= most
             )
-            if word == verdict.ROUNDING:
+            if word == ROUNDING:
                 why = over and f"ROUNDING, but {over}"
             else:
                 why = "; ".join(filter(None, (word, cell.get("message") or over)))
-            if why and word != verdict.EXACT:
+            if why and word != EXACT:
                 yield (layer["name"], mode, word), f"{mode}: {why}"
 
 
-def _short(figure):
+def _short(figure: object) -> str:
     return f"{figure:.3g}" if isinstance(figure, (int, float)) else str(figure)
 
 
-def _oracle(record):
+def _oracle(record: Json) -> Pairs:
     """Every other verdict rests on the oracle being what the original computes in float64."""
     worst = record["oracle_truth"]
     if not number(worst["ratio"]) <= 1:
@@ -78,7 +79,7 @@ def _oracle(record):
         )
 
 
-def _final(record):
+def _final(record: Json) -> Pairs:
     """An unexplained run does not say what rounding explains; its last layer's cells do."""
     final = record["final"]
     most = sys.float_info.max if final.get("allowed") is None else number(final["allowed"])

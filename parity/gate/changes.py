@@ -3,12 +3,18 @@
 Every function yields (layer, what changed) pairs.
 """
 
-from parity.gate.outcome import WHOLE
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from parity.gate.outcome import WHOLE, Json, Pairs
 
 STACK_NAMES = {"original": "the original's", "harness": "the port's"}
 
 
-def changes(fresh, base):
+Rows = list[Json] | None
+
+
+def changes(fresh: Json, base: Json) -> list[tuple[str, str]]:
     """What differs between a fresh identity (see parity.identity) and the one in a baseline.
 
     What `fresh` could not look at, the original's layers without a trace, is not compared; the
@@ -25,11 +31,11 @@ def changes(fresh, base):
     return list(dict.fromkeys(found))
 
 
-def _named(names):
+def _named(names: Iterable[str]) -> list[Json]:
     return [{"name": name} for name in names]
 
 
-def _tensors(fresh, base):
+def _tensors(fresh: Json, base: Json) -> Pairs:
     ours, theirs = fresh["tensors"], base["tensors"]
     for name in dict.fromkeys([*theirs, *ours]):
         layer, _, suffix = name.partition("/")
@@ -42,14 +48,14 @@ def _tensors(fresh, base):
         yield WHOLE, f"weights: another file ({new}, was {old}) with the same tensors"
 
 
-def _change(ours, theirs):
+def _change(ours: list[Any], theirs: list[Any]) -> str:
     for what, new, old in zip(("dtype", "shape"), ours[:2], theirs[:2], strict=True):
         if new != old:
             return f"has {what} {new}, was {old}"
     return f"has other values ({ours[2][:12]}, was {theirs[2][:12]})"
 
 
-def _original(fresh, base):
+def _original(fresh: Json, base: Json) -> Pairs:
     if fresh["original"] is not None and base["original"] is not None:
         yield from _rows("the original", fresh["original"], base["original"])
     elif fresh["definition"] != base["definition"]:
@@ -60,7 +66,7 @@ def _original(fresh, base):
         )
 
 
-def _rows(whose, fresh, base):
+def _rows(whose: str, fresh: Rows, base: Rows) -> Pairs:
     """Compare two ordered lists of {name, ...}: gone, new, renamed, moved or set otherwise."""
     if fresh is None or base is None:
         if fresh is not base:
@@ -91,7 +97,7 @@ def _rows(whose, fresh, base):
                 yield name, f"{whose}: {change}"
 
 
-def _renamed(ours, theirs):
+def _renamed(ours: dict[str, Json], theirs: dict[str, Json]) -> dict[str, str]:
     """{old name: new name} of layers at the same place with the same settings."""
     pairs = zip(theirs.values(), ours.values(), strict=False)
     return {
@@ -103,7 +109,7 @@ def _renamed(ours, theirs):
     }
 
 
-def _settings(ours, theirs):
+def _settings(ours: Json, theirs: Json) -> Iterator[str]:
     """One sentence per changed entry of a row; nested settings by their own names."""
     flat, was = _flat(ours), _flat(theirs)
     for key in dict.fromkeys([*was, *flat]):
@@ -111,9 +117,9 @@ def _settings(ours, theirs):
             yield f"{key} is {_shown(flat.get(key))}, was {_shown(was.get(key))}"
 
 
-def _flat(row):
+def _flat(row: Json) -> Json:
     """A row's entries by name; a setting inside another by both names."""
-    found = {}
+    found: Json = {}
     for key, value in row.items():
         if isinstance(value, dict):
             prefix = "" if key == "settings" else f"{key} "
@@ -123,12 +129,12 @@ def _flat(row):
     return found
 
 
-def _shown(value):
+def _shown(value: object) -> str:
     text = str(value)
     return "not set" if value is None else text[:12] if len(text) == 64 else text
 
 
-def _stack(fresh, base):
+def _stack(fresh: Json, base: Json) -> Pairs:
     for side, name in STACK_NAMES.items():
         for key in dict.fromkeys([*base[side], *fresh[side]]):
             new, old = fresh[side].get(key), base[side].get(key)
@@ -136,7 +142,7 @@ def _stack(fresh, base):
                 yield WHOLE, f"stack: {name} {key} is {_shown(new)}, was {_shown(old)}"
 
 
-def _batch(fresh, base):
+def _batch(fresh: list[str], base: list[str]) -> Pairs:
     if len(fresh) != len(base):
         yield WHOLE, f"batch: {len(fresh)} clips, was {len(base)}"
     elif sorted(fresh) == sorted(base):

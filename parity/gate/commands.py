@@ -4,7 +4,9 @@ import getpass
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,7 +19,8 @@ from parity.gate import accept as approval
 from parity.gate import baseline, recorded, surfaces
 from parity.gate import golden as golden_traces
 from parity.gate.judge import judge, judge_identity
-from parity.model import cases
+from parity.gate.outcome import Json, Outcome
+from parity.model import Case, cases
 from parity.ports import OURS
 from parity.reports.document import ReportError, read
 
@@ -27,10 +30,8 @@ _OUT = Path("reports/out")
 _JSON = "parity.json"
 
 
-def _option(name, *more, help, **settings):
-    return click.option(
-        name, *more, help=help, show_default=bool(settings.get("default")), **settings
-    )
+def _option(*names: str, **settings: Any) -> Callable[[Callable], Callable]:
+    return click.option(*names, show_default=bool(settings.get("default")), **settings)
 
 
 _BASELINES = _option(
@@ -61,7 +62,17 @@ _MODELS = _option("--model", "models", multiple=True, help="Only this model (rep
 @_option("--workers", default=2, type=click.IntRange(1), help="Processes side by side.")
 @_option("--out", default=str(_OUT), type=_FOLDER, help="Where the outputs go.")
 @click.pass_context
-def gate(context, models, folder, given, identity_only, golden, port, workers, out):
+def gate(
+    context: click.Context,
+    models: tuple[str, ...],
+    folder: Path,
+    given: Path | None,
+    identity_only: bool,
+    golden: bool,
+    port: str,
+    workers: int,
+    out: Path,
+) -> None:
     """Is this the network that was proved, and is it still as faithful as it was?
 
     Compares a fresh run, or the given one, with its baselines: budget (the verdict rules), ratchet
@@ -93,17 +104,19 @@ def gate(context, models, folder, given, identity_only, golden, port, workers, o
     sys.exit(NOTHING_COMPARED if not outcome.cells else 0 if outcome.passed else 1)
 
 
-def _nothing_to_run(chosen, folder, golden):
+def _nothing_to_run(chosen: list[Case], folder: Path, golden: bool) -> str | None:
     """Why golden traces stand in for a run, or None."""
     for case in chosen:  # a run of minutes is not started for a baseline that cannot be read
         baseline.read(folder, case.data, case.model.name)
     if golden:
         return "asked for"
     lacking = [case.model.name for case in chosen if not recorded.can_run(case)]
-    return lacking and f"no recorded trace of {lacking[0]} and no environment to record one"
+    if not lacking:
+        return None
+    return f"no recorded trace of {lacking[0]} and no environment to record one"
 
 
-def _run(chosen, port, workers, out):
+def _run(chosen: list[Case], port: str, workers: int, out: Path) -> Json:
     with progress.shown() as shown:
         document = runs.run(
             chosen, port=port, workers=workers, command="parity gate", progress=shown, explain=False
@@ -114,7 +127,9 @@ def _run(chosen, port, workers, out):
     return _read(out / _JSON)
 
 
-def _by_figures(document, folder, models, out):
+def _by_figures(
+    document: Json, folder: Path, models: tuple[str, ...], out: Path
+) -> tuple[Outcome, str]:
     outcome = judge(document, folder, models or None)
     if not outcome.passed:
         received = baseline.text(approval.received(document))
@@ -122,14 +137,14 @@ def _by_figures(document, folder, models, out):
     return outcome, document["data"]
 
 
-def _read(path):
+def _read(path: Path) -> Json:
     try:
         return read(path)
     except ReportError as error:
         raise CannotRun(str(error)) from error
 
 
-def _publish(outcome, data, folder, out):
+def _publish(outcome: Outcome, data: str, folder: Path, out: Path) -> None:
     atomic_write(out / "gate.json", surfaces.as_json(outcome, data))
     atomic_write(out / "gate-junit.xml", surfaces.junit(outcome, now()))
     click.echo(surfaces.terminal(outcome, data))
@@ -140,7 +155,7 @@ def _publish(outcome, data, folder, out):
             _append(summary, surfaces.summary(outcome, data))
 
 
-def _append(path, text):
+def _append(path: str, text: str) -> None:
     try:
         with open(path, "a", encoding="utf-8") as stream:
             stream.write(text)
@@ -163,7 +178,15 @@ def _append(path, text):
 @_option("--json", "given", default=str(_OUT / _JSON), type=_FILE, help="The run to approve.")
 @_option("--by", help="Who approves; default: git's user.name, else the login.")
 @_BASELINES
-def accept(reason, models, layer, accept_worse, given, by, folder):
+def accept(
+    reason: str,
+    models: tuple[str, ...],
+    layer: str | None,
+    accept_worse: bool,
+    given: Path,
+    by: str | None,
+    folder: Path,
+) -> None:
     """Approve a run as the new baseline, after printing the diff.
 
     Refused without a reason and wherever CI is set.
@@ -192,14 +215,14 @@ def accept(reason, models, layer, accept_worse, given, by, folder):
     help="Default: seeded ones beside the baselines, real ones in your store.",
 )
 @_BASELINES
-def golden(models, to, folder):
+def golden(models: tuple[str, ...], to: Path | None, folder: Path) -> None:
     """Write compact golden traces from the recorded ones, for a gate that cannot record."""
     for case in cases(models):
         path, size_bytes = golden_traces.write(case, folder, to)
         click.echo(f"{case.model.name}\t{size_bytes / 1e3:.0f} kB\t{path}")
 
 
-def _person():
+def _person() -> str:
     """git's user.name, else the login name."""
     command = ["git", "config", "user.name"]
     try:

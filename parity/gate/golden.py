@@ -10,7 +10,9 @@ root mean square.
 """
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,20 +24,24 @@ from parity.files import atomic_write, sha256_of
 from parity.gate import baseline
 from parity.gate.baseline import number, seal_of
 from parity.gate.changes import changes
-from parity.gate.outcome import Outcome, breaches
+from parity.gate.outcome import Breach, Json, Outcome, breaches
 from parity.gate.ratchet import allowed
 from parity.gate.recorded import identity_of
 from parity.kinds import witness
+from parity.model import Case
 from parity.numerics.rounding import U
 from parity.ports import load
+from parity.progress import Lines, Live
 from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
-from parity.recording.trace import Layer, open_trace
+from parity.recording.trace import Layer, Trace, open_trace
+from parity.results import EXACT
 
 FORMAT = 1
 SAMPLES = 64
 FARTHER = 3
 SUFFIX = ".golden.json"
+Found = dict[str, list[tuple[str, str]]]  # limit: (layer, text)
 
 
 def positions(count: int) -> np.ndarray:
@@ -44,7 +50,7 @@ def positions(count: int) -> np.ndarray:
     return (steps * np.uint64(count) // np.uint64(2**32)).astype(np.int64)
 
 
-def path_of(case, folder, to=None) -> Path:
+def path_of(case: Case, folder: str | Path, to: str | Path | None = None) -> Path:
     """Where a case's golden trace lies: seeded ones beside the baselines, real ones in the user's
     store.
     """
@@ -55,7 +61,12 @@ def path_of(case, folder, to=None) -> Path:
     return Path(to or Path(folder) / case.data) / f"{case.model.name}{SUFFIX}"
 
 
-def write(case, folder, to=None, progress=None) -> tuple[Path, int]:
+def write(
+    case: Case,
+    folder: str | Path,
+    to: str | Path | None = None,
+    progress: Lines | Live | None = None,
+) -> tuple[Path, int]:
     """Write a golden trace, recording the lanes where needed; returns (path, bytes)."""
     lanes = recordings.traces({case: read_clips(case.clips).batch}, progress=progress)[case]
     text, path = baseline.text(make(case, lanes)), path_of(case, folder, to)
@@ -63,7 +74,7 @@ def write(case, folder, to=None, progress=None) -> tuple[Path, int]:
     return path, len(text.encode())
 
 
-def make(case, lanes) -> dict:
+def make(case: Case, lanes: Mapping[str, Path]) -> Json:
     """The golden trace; lanes: paths of the traces `reference`, `truth` and `noise`."""
     traces = {lane: open_trace(path) for lane, path in lanes.items()}
     rows = [_row(name, traces) for name in traces["reference"].layers]
@@ -73,7 +84,7 @@ def make(case, lanes) -> dict:
     return {**found, "seal": seal_of(found)}
 
 
-def _belongs_to(case):
+def _belongs_to(case: Case) -> Json:
     return {
         "model": case.model.name,
         "weights": case.weights.sha256,
@@ -81,7 +92,7 @@ def _belongs_to(case):
     }
 
 
-def _row(name, traces):
+def _row(name: str, traces: Mapping[str, Trace]) -> Json:
     layer = traces["reference"].layers[name]
     reference, truth, noise = (traces[lane].read(name) for lane in ("reference", "truth", "noise"))
     errors = [np.subtract(lane, truth, dtype=np.float64) for lane in (reference, noise)]
@@ -101,11 +112,11 @@ def _row(name, traces):
     }
 
 
-def read(path, case) -> dict:
+def read(path: str | Path, case: Case) -> Json:
     """The golden trace of `case`; CannotRun where it is missing, broken or of another case."""
     remedy = "write it with `parity gate golden` where the original can be run"
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        found: Json = json.loads(Path(path).read_text(encoding="utf-8"))
         whole = isinstance(found, dict) and (found["format"], found["seal"]) == (
             FORMAT,
             seal_of(found),
@@ -125,13 +136,15 @@ def read(path, case) -> dict:
     return found
 
 
-def judge_golden(cases, folder, port: str, why: str) -> Outcome:
+def judge_golden(cases: Collection[Case], folder: Path, port: str, why: str) -> Outcome:
     """Hold the port to golden traces and baselines; `why` goes into a note."""
-    findings, known, cells = [], [], 0
+    findings: list[Breach] = []
+    known: list[Json] = []
+    cells = 0
     for case in cases:
         base = baseline.read(folder, case.data, case.model.name)
         changed = changes({**identity_of(case, port), "original": None}, base["identity"])
-        found = {"identity": changed, "budget": [], "ratchet": []}
+        found: Found = {"identity": changed, "budget": [], "ratchet": []}
         if not any(text.startswith(("weights", "batch")) for _, text in changed):
             cells += _judge(case, read(path_of(case, folder), case), base, port, found)
         findings += breaches(case.model.name, case.model.layers, found)
@@ -143,7 +156,7 @@ def judge_golden(cases, folder, port: str, why: str) -> Outcome:
     return Outcome(findings, known, [case.model.name for case in cases], cells, [note])
 
 
-def _judge(case, golden, base, port, found) -> int:
+def _judge(case: Case, golden: Json, base: Json, port: str, found: Found) -> int:
     """Judge a port along its own chain into `found`; returns how many layers were judged."""
     params, keras = case.weights.params, stacks.STACKS[case.model.stack].keras
     entries = {entry["name"]: entry for entry in base["layers"]}
@@ -151,50 +164,55 @@ def _judge(case, golden, base, port, found) -> int:
     rows = {row["name"]: row for row in golden["layers"]}
     cells, excused = 0, False
     for step in walk(_GoldenTrace(case, rows), load(port, case), (CHAINED,)):
-        layer, x, actual = step.layer, step.chained.x, step.chained.actual
-        if fault := step.chained.fault or _unusable(layer, actual):
-            found["budget"].append((layer.name, fault))
-        else:
-            cells += 1
-            judge = witness(layer, params.get(layer.name, {}), x, keras)
-            word, broken = _against_oracle(judge, actual, entries.get(layer.name))
-            if (layer.name, word) in known:
-                excused = True  # from here on the values are another network's, knowingly
-            else:
-                for limit, text in broken:
-                    found[limit].append((layer.name, text))
-            if not excused and (text := _against_original(actual, rows[layer.name])):
-                found["budget"].append((layer.name, text))
-        if actual is None or actual.shape != layer.shape or actual.dtype != layer.dtype:
+        layer, chained = step.layer, step.chained
+        assert chained is not None
+        actual = chained.actual
+        if actual is None:
+            found["budget"].append((layer.name, str(chained.fault)))
             break  # the chain is broken here
+        if fault := _unusable(layer, actual):
+            found["budget"].append((layer.name, fault))
+            if (actual.shape, actual.dtype) != (layer.shape, layer.dtype):
+                break
+            continue
+        cells += 1
+        judge = witness(layer, params.get(layer.name, {}), chained.x, keras)
+        word, broken = _against_oracle(judge, actual, entries.get(layer.name))
+        if (layer.name, word) in known:
+            excused = True  # from here on the values are another network's, knowingly
+        else:
+            for limit, text in broken:
+                found[limit].append((layer.name, text))
+        if not excused and (why := _against_original(actual, rows[layer.name])):
+            found["budget"].append((layer.name, why))
     return cells
 
 
 class _GoldenTrace:
     """A golden trace as `walk` reads it: the layers, and the clips as the network's input."""
 
-    def __init__(self, case, rows):
+    def __init__(self, case: Case, rows: Mapping[str, Json]):
         self.layers = {name: _layer(row) for name, row in rows.items()}
         self.batch = read_clips(case.clips).batch
 
-    def read(self, name):
+    def read(self, name: str) -> Any:
         return self.batch
 
 
-def _layer(row):
+def _layer(row: Json) -> Layer:
     shape, inbound = tuple(row["shape"]), tuple(row["inbound"])
     dtype = np.dtype(np.float32)
     return Layer(row["name"], row["kind"], row["config"], inbound, shape, dtype, row["sha256"])
 
 
-def _unusable(layer, actual):
+def _unusable(layer: Layer, actual: np.ndarray) -> str | None:
     """Why an output cannot be judged, or None."""
     if actual.shape == layer.shape and actual.dtype == np.float32 and np.isfinite(actual).all():
         return None
     return f"the port gives {actual.dtype} {actual.shape}, expected finite float32 {layer.shape}"
 
 
-def _against_original(actual, row):
+def _against_original(actual: np.ndarray, row: Json) -> str | None:
     """Why the values are not the original's, or None."""
     sampled = actual.reshape(-1)[positions(actual.size)].astype(np.float64)
     gaps, most = np.abs(sampled - np.array(row["samples"])), FARTHER * row["error"]
@@ -209,7 +227,9 @@ def _against_original(actual, row):
     return None
 
 
-def _against_oracle(judge, actual, entry):
+def _against_oracle(
+    judge: Any, actual: np.ndarray, entry: Json | None
+) -> tuple[str, list[tuple[str, str]]]:
     """(verdict, [(limit, text)]) of a layer on its own input: verdict rules and ratchet."""
     measures = measure(actual, actual, judge)
     rho, q, measures.rho_reference = measures.rho_port, measures.q_port, 0.0
@@ -221,12 +241,12 @@ def _against_oracle(judge, actual, entry):
             f"{verdict.Q_MOST:g}"
         )
         return word, [("budget", text)]
-    if word == verdict.EXACT or entry is None:
+    if word == EXACT or entry is None:
         return word, []
     broken = []
     for mode, key, value in (("chained", "rho", rho), ("isolated", "q", q)):
         was, most = number(entry[mode][key]), allowed(entry, mode, key)
-        if not value <= most:
+        if not number(value) <= most:
             text = f"chained: {key} {value:.3g}, was {was:.3g} (at most {most:.3g})"
             broken.append(("ratchet", text))
     return word, broken

@@ -1,20 +1,21 @@
 """A run against its baselines: every limit on every model, in the order in which it is told."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from parity.compare import verdict
 from parity.errors import CannotRun
 from parity.gate import baseline
 from parity.gate.baseline import cell_of
 from parity.gate.budget import RULES, broken_cells, budget
 from parity.gate.changes import changes
-from parity.gate.outcome import WHOLE, Breach, Outcome, breaches
+from parity.gate.outcome import WHOLE, Breach, Json, Outcome, Pairs, breaches
 from parity.gate.ratchet import ratchet
+from parity.results import NOT_COMPARED
 
 _NO_IDENTITY = "the run says nothing of its identity"
 
 
-def judge(document, folder: Path, models=None) -> Outcome:
+def judge(document: Json, folder: Path, models: Collection[str] | None = None) -> Outcome:
     """Hold parity.json's document against the baselines in `folder`.
 
     models: names to look at, None for all. Raises CannotRun for one that is not in the document,
@@ -46,7 +47,7 @@ def judge(document, folder: Path, models=None) -> Outcome:
     if partial:
         notes.insert(0, f"only these layers were judged: {', '.join(document['selection'])}")
     cells = sum(
-        layer[mode]["verdict"] != verdict.NOT_COMPARED
+        layer[mode]["verdict"] != NOT_COMPARED
         for record in chosen
         for layer in record["layers"]
         for mode in RULES
@@ -54,7 +55,9 @@ def judge(document, folder: Path, models=None) -> Outcome:
     return Outcome(findings, known, [record["name"] for record in chosen], cells, notes)
 
 
-def judge_identity(identities, folder: Path, data) -> Outcome:
+def judge_identity(
+    identities: Mapping[str, Json], folder: Path, data: Mapping[str, str]
+) -> Outcome:
     """Hold {model: identity} against the baselines of `data`, {model: word}; nothing is run."""
     findings = []
     for name, fresh in identities.items():
@@ -69,7 +72,7 @@ def judge_identity(identities, folder: Path, data) -> Outcome:
     return Outcome(findings, [], list(identities), len(identities), [note] if blind else [])
 
 
-def _model(record, base, partial):
+def _model(record: Json, base: Json, partial: bool) -> list[Breach]:
     identity = record.get("identity")
     found = {
         "budget": budget(record, {cell_of(row) for row in base["known"]}),
@@ -82,7 +85,7 @@ def _model(record, base, partial):
     return breaches(record["name"], [layer["name"] for layer in record["layers"]], found)
 
 
-def _entries(record, base, partial):
+def _entries(record: Json, base: Json, partial: bool) -> Pairs:
     """Entries that a baseline lacks, and those to which no layer or difference answers."""
     fresh, kept = ([layer["name"] for layer in found["layers"]] for found in (record, base))
     for name in fresh:

@@ -1,8 +1,11 @@
 """What the gate says: every breach of a limit, and in which order they are told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+Json = dict[str, Any]  # an object of a JSON document
+Pairs = Iterator[tuple[str, str]]  # (layer, what is wrong there)
 LIMITS = ("baseline", "identity", "budget", "ratchet")
 WHOLE = ""  # the layer of what concerns a whole model
 
@@ -30,7 +33,7 @@ class Outcome:
     """
 
     findings: list[Breach]
-    known: list[dict]
+    known: list[Json]
     models: list[str]
     cells: int
     notes: list[str]
@@ -42,7 +45,7 @@ class Outcome:
 
 
 def breaches(
-    model: str, order: Iterable[str], found: dict[str, Iterable[tuple[str, str]]]
+    model: str, order: Iterable[str], found: Mapping[str, Iterable[tuple[str, str]]]
 ) -> list[Breach]:
     """Breaches of one model in network order; at one layer in the order of LIMITS.
 

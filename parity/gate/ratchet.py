@@ -18,13 +18,15 @@ import math
 
 from parity.compare import verdict
 from parity.gate.baseline import FINAL, MODES, number, of_final, of_layer
+from parity.gate.outcome import Json, Pairs
+from parity.results import EXACT, NOT_COMPARED
 
 DELTA = 1e-6  # per tensor, as in the bounds (numerics, tail_factor)
 Q_ROW = 1.0  # of one accumulator, which adds up term after term
 Q_FLOOR = verdict.Q_REFERENCE_SANE[1]
 
 
-def factor(count):
+def factor(count: int) -> float:
     """How much larger the largest of `count` rounding errors may be in another run.
 
     2.2 for 20 elements, 1.35 for 9 million.
@@ -33,7 +35,7 @@ def factor(count):
     return math.sqrt(math.log(doubled / DELTA) / math.log(doubled))
 
 
-def floors(isolated, count):
+def floors(isolated: Json, count: int) -> dict[str, float]:
     """{"q", "rho"} that any order of a layer's `count` sums may reach in float32."""
     rho, q = number(isolated["rho"]), number(isolated["q"])
     return {
@@ -42,13 +44,13 @@ def floors(isolated, count):
     }
 
 
-def allowed(base, mode, key):
+def allowed(base: Json, mode: str, key: str) -> float:
     """The largest figure that passes at a layer of the baseline."""
     count = math.prod(base["shape"])
     return max(factor(count) * number(base[mode][key]), floors(base["isolated"], count)[key])
 
 
-def ratchet(record, base):
+def ratchet(record: Json, base: Json) -> Pairs:
     """(layer, what rose) of a model's record; layers that only one side has concern `changes`."""
     kept = {layer["name"]: layer for layer in base["layers"]}
     for layer in record["layers"]:
@@ -62,10 +64,10 @@ def ratchet(record, base):
             yield "final", f"{what}: {final[pair]}, was {was} (at most {most:.3g})"
 
 
-def _layer(fresh, base):
+def _layer(fresh: Json, base: Json) -> Pairs:
     for mode, keys in MODES.items():
         cell, was = fresh[mode], base[mode]
-        if cell["verdict"] in (verdict.EXACT, verdict.NOT_COMPARED):
+        if cell["verdict"] in (EXACT, NOT_COMPARED):
             continue  # nothing to be worse than; what was not compared breaks the budget
         for key in keys:
             most = allowed(base, mode, key)

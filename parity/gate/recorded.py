@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from parity.errors import CannotRun
+from parity.gate.outcome import Json
 from parity.identity import identity
+from parity.model import Case
 from parity.recording.cache import trace_cache
 from parity.recording.clips import batch
 from parity.recording.environments import is_built
@@ -12,7 +14,7 @@ from parity.recording.stacks import LANES, STACKS
 from parity.recording.trace import open_trace
 
 
-def cached(case, lane: str) -> Path | None:
+def cached(case: Case, lane: str) -> Path | None:
     """The path of a recorded trace, or None; a cache that cannot be opened holds none."""
     wanted = Job.of(case.model.name, case.model.stack, lane, case.weights, batch(case.clips))
     try:
@@ -21,12 +23,12 @@ def cached(case, lane: str) -> Path | None:
         return None
 
 
-def can_run(case) -> bool:
+def can_run(case: Case) -> bool:
     """Whether every lane's trace is cached or its environment is already built."""
     return all(cached(case, lane) for lane in LANES) or is_built(STACKS[case.model.stack])
 
 
-def identity_of(case, port):
+def identity_of(case: Case, port: str) -> Json:
     """The case's identity, by its recorded trace where there is one; nothing is run."""
     path = cached(case, "reference")
     if path is None:

@@ -29,9 +29,13 @@ def python_of(stack: Stack) -> Path:
             "g++ is not on the PATH, and Theano compiles with it; install it (Debian: "
             "apt-get install g++)"
         )
-    with lock_in_work(WORK / f"{stack.name}.lock"):  # two runs at once build it once
+    lock = lock_in_work(WORK / f"{stack.name}.lock")  # two runs at once build it once
+    try:
         if not is_built(stack):
             _build(stack.name)
+    finally:
+        if lock:
+            lock.release()
     python = WORK / stack.name / "bin" / "python"
     check_headers(python)
     return python
@@ -97,7 +101,7 @@ def _build(name: str) -> None:
 
 def check_headers(python: Path) -> None:
     """Raise CannotRun where the Python behind the environment has no C headers."""
-    command = [python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"]
+    command = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('include'))"]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     if asked.returncode:
         raise CannotRun(

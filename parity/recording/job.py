@@ -1,6 +1,7 @@
 """One recording that is asked for: what to run, on what, and what has to be found running."""
 
 import hashlib
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,18 +34,20 @@ class Job(NamedTuple):
     more: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
     @classmethod
-    def of(cls, model: str, stack: str, lane: str, weights: Path, batch: np.ndarray) -> "Job":
+    def of(
+        cls, model: str, stack: str, lane: str, weights: PathLike[str], batch: np.ndarray
+    ) -> "Job":
         """The recording of `model` on the stack and in the lane of those names."""
         check_batch(batch)
-        weights = Path(weights).absolute()
+        path = Path(weights).absolute()
         expect = {
             **STACKS[stack].expect(LANES[lane]),
             **SETTINGS,
             "recorder_sha256": sources_sha256(),
-            "weights_sha256": weights_sha256(weights),
+            "weights_sha256": weights_sha256(path),
             "input_sha256": array_sha256(batch),
         }
-        return cls(model, STACKS[stack], LANES[lane], weights, batch, expect)
+        return cls(model, STACKS[stack], LANES[lane], path, batch, expect)
 
     @property
     def label(self) -> str:

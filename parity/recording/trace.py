@@ -114,7 +114,7 @@ class Trace:
         self.provenance: dict[str, Any] = json.loads(provenance)
         self.layers = {entry[0]: self._parse(*entry) for entry in entries}
 
-    def _entry(self, name: str) -> list[str | None]:
+    def _entry(self, name: str) -> list[Any]:
         attrs = self._file[f"layers/{name}"].attrs
         said = (str(attrs[key]) for key in ("class", "config", "inbound", "sha256"))
         return [name, *said, self._pre_sha256.get(name)]
@@ -128,7 +128,7 @@ class Trace:
 
     def _verified(self, name: str, dataset: str, sha256: str) -> np.ndarray:
         try:
-            array = self._file[f"layers/{name}/{dataset}"][()]
+            array: np.ndarray = self._file[f"layers/{name}/{dataset}"][()]
         except (OSError, RuntimeError) as error:
             raise self._error(f"{name}/{dataset} cannot be read ({_flat(error)})") from error
         if array_sha256(array) != sha256:
@@ -169,7 +169,7 @@ def open_trace(path: str | Path) -> Trace:
 def array_sha256(array: np.ndarray) -> str:
     """sha256, hex, of dtype, shape and raw bytes: `<f4(2, 50)`, then the elements in C order."""
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    digest.update(np.ascontiguousarray(array))
+    digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
