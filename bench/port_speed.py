@@ -16,8 +16,9 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from parity.port.links.layers import flatten, permute, reshape, zero_padding_2d
-from parity.port.models import MEL_SHAPE, MODELS, Tagger
+from parity.port.architectures import MEL_SHAPE, MODELS
+from parity.port.links.shapes import flatten, permute, reshape, zero_padding_2d
+from parity.port.network import Network
 
 TIMED = ("CRNN", "CNN0", "CNN")
 CLIPS = 2
@@ -54,7 +55,7 @@ def _batch_normalization(size, axis, mode=0):
     return (BatchStatistics if mode == 2 else L.BatchNormalization)(size, axis=others)
 
 
-# Keras class name -> the stock link or function for a row of parity.port.models.MODELS.
+# Keras class name -> the stock link or function for a row of parity.port.architectures.MODELS.
 STOCK = {
     "ZeroPadding2D": lambda **a: lambda x: zero_padding_2d(x, **a),
     "BatchNormalization": _batch_normalization,
@@ -82,7 +83,7 @@ def stock(model):
 def measure(model, runs=RUNS):
     """Seconds of both forward passes (medians of `runs`) and how many times faster the port is."""
     x = np.random.default_rng(0).standard_normal((CLIPS, *MEL_SHAPE), dtype=np.float32)
-    networks = {"port": Tagger(model), "stock": stock(model)}
+    networks = {"port": Network(model), "stock": stock(model)}
     seconds = {name: [] for name in networks}
     with chainer.using_config("train", False), chainer.no_backprop_mode():
         for _ in range(runs + 1):  # the first round warms up

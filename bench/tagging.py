@@ -15,9 +15,10 @@ import numpy as np
 
 from bench.port_speed import STOCK, TIMED
 from parity.fixtures import seeded
-from parity.port.models import MEL_SHAPE, MODELS, load
+from parity.fixtures.store import DATA_VARIABLE, WEIGHTS
+from parity.port.architectures import MEL_SHAPE, MODELS
 from parity.port.stock import replacements
-from tagger.locate import DATA_VARIABLE, WEIGHTS
+from parity.port.weights import load
 
 COLD_S, STOCK_SHARE, GROWTH_MIB = 4, 1 / 1.2, 20
 CORES_SHARE = 0.75  # two workers' wall time over one's, where nothing else runs on the machine
@@ -62,7 +63,7 @@ def _stand_in(model, folder):
     """Stand-in weights where the tagger looks for the published ones of `model` when PARITY_DATA
     names `folder`.
     """
-    path = Path(folder, "weights", WEIGHTS[model])
+    path = Path(folder, WEIGHTS[model])
     path.parent.mkdir(exist_ok=True)
     return seeded.weights(model, folder).rename(path)
 
@@ -140,18 +141,16 @@ def growth_mib(song):
     """How much more memory the tagger's process holds after FILES files than after 100."""
     from tagger.tagging import score_files
 
-    tagger, held = _Constant(), []
-    for number, _ in enumerate(score_files(tagger, [song] * FILES), 1):
+    held = []
+    for number, _ in enumerate(score_files(_constant, [song] * FILES), 1):
         if number in (100, FILES):
             held.append(_resident_bytes())
     return (held[1] - held[0]) / 2**20
 
 
-class _Constant:
-    """A network that costs nothing, so that the files are what is measured."""
-
-    def __call__(self, clips):
-        return chainer.Variable(np.full((len(clips), 10), 0.5, np.float32))
+def _constant(clips):
+    """Scores that cost nothing, so that the files are what is measured."""
+    return np.full((len(clips), 10), 0.5, np.float32)
 
 
 def _resident_bytes():

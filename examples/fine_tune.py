@@ -11,30 +11,27 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(
-    0, str(Path(__file__).resolve().parents[1])
-)  # run from a checkout: port is beside this folder, not installed
+# Run from a clone: parity and tagger are beside this folder, not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port.files import check_writable
-from parity.port.weights import save_npz
+from parity.errors import CannotRun
+from parity.files import atomic_write, check_writable
+from parity.port.weights import npz_bytes
 from tagger import load_tagger
 from tagger.audio import AudioError, melgram
 from tagger.evaluating import genres_of, tracks_of
-from tagger.locate import weights_of
-from tagger.provenance import inherited
+from tagger.weight_files import inherited
 
 LEARNING_RATE = 0.001  # Adam's of the original (train_tagger_net.py compiles with Keras's default)
 HEAD = "preds"
 
 
 def read_folder(folder, tags):
-    """Mel spectrograms (n,1,96,1366) float32 and one-hot targets (n,tags) int32 of all readable
-    tracks.
-    """
+    """Mel spectrograms (n,1,96,1366) float32 and one-hot targets (n,tags) int32 of all tracks."""
     clips, targets = [], []
     tracks, errors = tracks_of(folder, genres_of(folder, tags))
     for path, genre in tracks.values():
@@ -53,22 +50,22 @@ def read_folder(folder, tags):
     return np.concatenate(clips), np.array(targets, np.int32)
 
 
-def fine_tune(tagger, clips, targets, epochs, batch_size=4, whole=False, seed=0):
+def fine_tune(network, clips, targets, epochs, batch_size=4, whole=False, seed=0):
     """Train in place; returns the mean loss (sigmoid cross entropy) of each epoch.
 
     Head only: the layers before it stay in the test phase, so the stored statistics and their
     features do not move.
     """
     optimizer = chainer.optimizers.Adam(alpha=LEARNING_RATE if whole else 10 * LEARNING_RATE)
-    optimizer.setup(tagger if whole else tagger[HEAD])
-    inputs = clips if whole else features(tagger, clips, batch_size)
-    logits = tagger.logits if whole else tagger[HEAD].logits
+    optimizer.setup(network if whole else network[HEAD])
+    inputs = clips if whole else features(network, clips, batch_size)
+    logits = network.logits if whole else network[HEAD].logits
     order, losses = np.random.default_rng(seed), []
     for _ in range(epochs):
         total = 0.0
         for batch in np.array_split(order.permutation(len(inputs)), -(-len(inputs) // batch_size)):
             loss = F.sigmoid_cross_entropy(logits(inputs[batch]), targets[batch])
-            tagger.cleargrads()
+            network.cleargrads()
             loss.backward()
             optimizer.update()
             total += float(loss.array) * len(batch)
@@ -76,17 +73,12 @@ def fine_tune(tagger, clips, targets, epochs, batch_size=4, whole=False, seed=0)
     return losses
 
 
-def features(tagger, clips, batch_size):
-    """What the head is given for clips (n,1,96,1366): (n,32) float32, in the test phase."""
-    *before, _ = tagger.steps().values()
-    parts = []
+def features(network, clips, batch_size):
+    """The head's input for clips (n,1,96,1366), in the test phase: (n,32) float32."""
+    *before, _ = network.layer_names
     with chainer.using_config("train", False), chainer.no_backprop_mode():
-        for at in range(0, len(clips), batch_size):
-            x = clips[at : at + batch_size]
-            for step in before:
-                x = step(x)
-            parts.append(chainer.as_array(x))
-    return np.concatenate(parts)
+        batches = (clips[at : at + batch_size] for at in range(0, len(clips), batch_size))
+        return np.concatenate([network.through(x, before).array for x in batches])
 
 
 def main(arguments=None):
@@ -96,21 +88,19 @@ def main(arguments=None):
     parser.add_argument("out")
     parser.add_argument("--weights", help="what to start from; default: the published weights")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument(
-        "--whole", action="store_true", help="train every layer, not the last alone"
-    )
+    parser.add_argument("--whole", action="store_true", help="train every layer, not only the last")
     options = parser.parse_args(arguments)
     try:
         check_writable(options.out)
         tagger = load_tagger("CRNN", options.weights)
         clips, targets = read_folder(options.folder, tagger.tags)
-        origin = inherited(tagger, options.weights or weights_of("CRNN"))
-        for epoch, loss in enumerate(
-            fine_tune(tagger, clips, targets, options.epochs, whole=options.whole), 1
-        ):
+        origin = inherited(tagger.network, tagger.source)
+        losses = fine_tune(tagger.network, clips, targets, options.epochs, whole=options.whole)
+        for epoch, loss in enumerate(losses, 1):
             print(f"epoch {epoch}: loss {loss:.4f}")
-        save_npz(options.out, tagger, source=f"fine-tuned on {Path(options.folder).name}", **origin)
-    except ValueError as error:
+        source = f"fine-tuned on {Path(options.folder).name}"
+        atomic_write(options.out, npz_bytes(tagger.network, source=source, **origin))
+    except (ValueError, CannotRun) as error:
         print(f"fine_tune: {error}", file=sys.stderr)
         return 2
     return 0

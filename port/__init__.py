@@ -5,7 +5,11 @@ Needs Chainer 7.8.1, numpy and h5py.
 
 import warnings
 
+import numpy as np
+
 # chainer/_environment_check.py imports numpy.distutils, which announces its own end on every start.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import chainer  # noqa: F401
+    import chainer
+
+Array = np.ndarray | chainer.Variable

@@ -5,14 +5,14 @@ Functions and classes are left out: two of them may compute the same, and what t
 judged by its numbers.
 """
 
-from parity.port.models import Tagger
+from parity.port.network import Network
 
 
-def describe(tagger: Tagger) -> dict[str, dict[str, object]]:
+def describe(network: Network) -> dict[str, dict[str, object]]:
     """Ordered dict layer name -> {setting: value}, values as JSON has them: everything but
     formulas and parameters' numbers.
     """
-    return {name: _settings(link) for name, link in tagger.steps().items()}
+    return {name: _settings(link) for name, link in network.steps().items()}
 
 
 def _settings(link):

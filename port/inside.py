@@ -6,14 +6,13 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port.functions.normalization import moments
 from parity.port.links import gru
-from parity.port.links.batch_normalization import BatchNormalization
-from parity.port.models import load
+from parity.port.links.batch_normalization import BatchNormalization, moments
+from parity.port.weights import load
 
 
 def insides(model, weights, keras=None):
-    """{layer: callable on arrays} for the tagger of parity.port.models.load.
+    """{layer: callable on arrays} for the tagger of parity.port.weights.load.
 
     A GRU's is unrolled(x, before=None), mode 2 batch normalisation's is batch_statistics(x); other
     layers have none.

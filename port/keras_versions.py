@@ -1,25 +1,26 @@
 """Which row of a table of dialects a Keras release follows."""
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 FIRST, LAST = "1.0.4", "1.2.2"
+Row = TypeVar("Row")
 
 
-def dialect(table, keras):
-    """The row of `table` (first release -> row, oldest first) in force in release `keras`, such as
-    "1.0.6".
+def dialect(table: Mapping[str, Row], keras: str) -> Row:
+    """The row of `table` (first release -> row, oldest first) in force in release `keras`.
 
     Raises ValueError for a release outside 1.0.4 - 1.2.2 or a string that is no release.
     """
-    if not _numbers(FIRST) <= _numbers(keras) <= _numbers(LAST):
+    release = _numbers(keras)
+    if not _numbers(FIRST) <= release <= _numbers(LAST):
         raise ValueError(
             f"Keras {keras}: its formulas are not known here; give a release from {FIRST} to {LAST}"
         )
-    since = max(
-        (release for release in table if _numbers(release) <= _numbers(keras)), key=_numbers
-    )
-    return table[since]
+    return table[max((first for first in table if _numbers(first) <= release), key=_numbers)]
 
 
-def _numbers(release):
+def _numbers(release: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in release.split("."))
     except (AttributeError, ValueError) as error:

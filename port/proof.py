@@ -8,9 +8,8 @@ import chainer
 import numpy as np
 
 from parity.port.describe import describe as settings_of
-from parity.port.files import FilePath
-from parity.port.models import Tagger, load
-from parity.port.weights import keras_arrays
+from parity.port.network import Network
+from parity.port.weights import FilePath, keras_arrays, load
 
 __all__ = ["ChainerPort", "steps"]
 
@@ -36,26 +35,26 @@ class ChainerPort:
 
     name, versions = "Chainer", VERSIONS
 
-    def __init__(self, tagger: Tagger):
-        self.tagger, self.layers = tagger, tagger.layer_names
+    def __init__(self, network: Network):
+        self.network, self.layers = network, network.layer_names
 
     def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
-        return in_test_phase(self.tagger[layer])(*inputs)
+        return in_test_phase(self.network[layer])(*inputs)
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
-        return in_test_phase(self.tagger)(*inputs)
+        return in_test_phase(self.network)(*inputs)
 
     def logits(self, *inputs: np.ndarray) -> np.ndarray:
-        return in_test_phase(self.tagger[self.layers[-1]].logits)(*inputs)
+        return in_test_phase(self.network[self.layers[-1]].logits)(*inputs)
 
     def describe(self) -> dict[str, dict[str, object]]:
-        return settings_of(self.tagger)
+        return settings_of(self.network)
 
     def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "ChainerPort":
-        tagger = copy.deepcopy(self.tagger)
+        network = copy.deepcopy(self.network)
         for suffix, array in changes.items():
-            keras_arrays(tagger)[f"{layer}/{layer}_{suffix}"][...] = array
-        return ChainerPort(tagger)
+            keras_arrays(network)[f"{layer}/{layer}_{suffix}"][...] = array
+        return ChainerPort(network)
 
 
 def in_test_phase(step: Callable) -> Callable[..., np.ndarray]:

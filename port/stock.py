@@ -10,11 +10,10 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from parity.port.functions.convolution import same_convolution_2d
 from parity.port.links.batch_normalization import BatchNormalization
+from parity.port.links.convolution_2d import Convolution2D, same_convolution_2d
 from parity.port.links.gru import GRU
-from parity.port.links.layers import Convolution2D
-from parity.port.models import load
+from parity.port.weights import load
 
 # music-tagger-test.py of the published port (github.com/shun60s/music-tagging-chainer): (model has
 # a standard deviation, layer) -> eps; everywhere else it has Chainer's 2e-5.
@@ -23,7 +22,7 @@ PUBLISHED_EPS = {("std", "bn_0_freq"): 1e-5}
 
 def replacements(model, weights, keras=None):
     """{drift: {layer: callable(ndarray) -> ndarray}} in network order, for the tagger of
-    parity.port.models.load.
+    parity.port.weights.load.
 
     A callable takes and gives what the port's step of that layer does, in the test phase; its
     attribute `link` is the stock link behind it, None where it has none.

@@ -1,4 +1,4 @@
-"""Weights in and out: Keras HDF5 -> parameters, and npz files of our own without pickle.
+"""Weight files: Keras HDF5, npz of this port without pickle, `.model` of the port of 2018.
 
 Every name, shape, dtype and value is checked before anything is used; what does not fit is one
 WeightsError.
@@ -7,126 +7,129 @@ WeightsError.
 import hashlib
 import io
 import json
+import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import chainer
 import h5py
 import numpy as np
-from chainer.serializers import DictionarySerializer, NpzDeserializer
 
-from parity.port.files import CannotWrite, FilePath, write_atomically
-from parity.port.links.batch_normalization import BatchNormalization
-from parity.port.links.gru import GRU
-from parity.port.links.layers import Convolution2D, SigmoidDense
-from parity.port.models import MODELS, Tagger, architecture_of
-from parity.port.published import candidates, in_keras_layout, looks_published
+from parity.port.architectures import MODELS, architecture_of
+from parity.port.network import Network
+
+FilePath = str | os.PathLike[str]
+Arrays = dict[str, np.ndarray]
 
 NPZ_FORMAT = 1
 PROVENANCE = "provenance"  # the npz member that says where the others come from
 MAGIC = {b"\x89HDF\r\n\x1a\n": "HDF5", b"PK\x03\x04": "npz"}
+DAMAGES = (OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 class WeightsError(ValueError):
     """A weight file that cannot be used: one sentence with what, where and what to do."""
 
 
-def _same(array):
-    return array
+def load(model: str | None, weights: FilePath, keras: str | None = None) -> Network:
+    """Read a weight file into a network.
 
+    Parameters
+    ----------
+    model : str or None
+        A name of `parity.port.architectures.MODELS`; None to recognise it from the file.
+    weights : path
+        Keras HDF5, an npz of `npz_bytes`, or a .model file of the port published in 2018.
+    keras : str, optional
+        The Keras release whose formulas to use; by default what the npz says, else the release of
+        the model's published weights.
 
-def _flipped(array):
-    # Theano convolves and Chainer correlates: the same kernel, read from its other end.
-    return array[:, :, ::-1, ::-1]
+    Returns
+    -------
+    Network
+        With float32 parameters and running statistics.
 
-
-def _gate(parameter, index):
-    # The rows of gate z, r or h in the GRU's stacked parameters, as a view.
-    return lambda link: np.split(getattr(link, parameter).array, 3)[index]
-
-
-# Link -> Keras suffix, in the order of Keras's weight_names -> (the parameter as a view, its turn
-# to Keras's layout and back). Every turn is its own inverse, so one table reads, writes and knows
-# the shapes.
-LAYOUTS = {
-    Convolution2D: {
-        "W": (lambda link: link.W.array, _flipped),
-        "b": (lambda link: link.b.array, _same),
-    },
-    SigmoidDense: {
-        "W": (lambda link: link.W.array, np.transpose),
-        "b": (lambda link: link.b.array, _same),
-    },
-    BatchNormalization: {
-        "gamma": (lambda link: link.gamma.array, _same),
-        "beta": (lambda link: link.beta.array, _same),
-        "running_mean": (lambda link: link.running_mean, _same),
-        "running_std": (lambda link: link.running_std, _same),
-    },
-    GRU: {
-        f"{part}_{gate}": (_gate(part, index), turn)
-        for index, gate in enumerate("zrh")
-        for part, turn in (("W", np.transpose), ("U", np.transpose), ("b", _same))
-    },
-}
-
-
-def keras_arrays(tagger: Tagger) -> dict[str, np.ndarray]:
-    """Ordered dict "conv1/conv1_W" -> the tagger's parameter as a writeable view in Keras's
-    layout.
+    Raises
+    ------
+    ValueError
+        For an unknown model or release.
+    WeightsError
+        For a file that is missing, damaged, of another model or of none.
     """
+    if model is not None:
+        architecture_of(model)
+    path = Path(weights)
+    if magic_of(path) == "HDF5":
+        arrays = read_hdf5(path)
+        model = model or _recognised_or_refused(path, arrays)
+        return _filled(path, Network(model, keras), arrays, keras_arrays)
+    arrays = read_npz(path)
+    if "norm0/avg_var" in arrays:
+        model = _published_model(path, arrays, model)
+        return _filled(path, Network(model, keras), in_keras_layout(arrays, model), keras_arrays)
+    said = _provenance(path, arrays.pop(PROVENANCE, None))
+    if model not in (None, said["model"]):
+        raise _of_another_model(path, model, [said["model"]])
+    return _filled(path, Network(said["model"], keras or said["keras"]), arrays, chainer_arrays)
+
+
+def keras_arrays(network: Network) -> Arrays:
+    """Keras's dataset "conv1/conv1_W" -> the parameter as a writeable view in Keras's layout."""
     return {
-        f"{name}/{name}_{suffix}": turn(view(link))
-        for name, link in tagger.steps().items()
-        for suffix, (view, turn) in LAYOUTS.get(type(link), {}).items()
+        f"{name}/{name}_{suffix}": view
+        for name, link in network.steps().items()
+        if hasattr(link, "keras_arrays")
+        for suffix, view in link.keras_arrays().items()
     }
 
 
-def digest_of(tagger: Tagger) -> str:
-    """sha256, hex, of all parameters and running statistics with their names, whatever kind of
-    file they came from.
-    """
+def chainer_arrays(network: Network) -> Arrays:
+    """Chainer's name "conv1/W" -> the parameter itself, as the npz files hold it."""
+    serializer = chainer.serializers.DictionarySerializer()
+    serializer.save(network)
+    return dict(serializer.target)
+
+
+def digest_of(network: Network) -> str:
+    """sha256, hex, of all parameters and running statistics with their names."""
     digest = hashlib.sha256()
-    for name, array in keras_arrays(tagger).items():
+    for name, array in keras_arrays(network).items():
         digest.update(
             f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes()
         )
     return digest.hexdigest()
 
 
-def read_into(model: str, path: FilePath, keras: str | None = None) -> Tagger:
-    """A Tagger of `model` filled from `path`; see parity.port.models.load."""
-    architecture_of(model)
-    path = Path(path)
-    if _magic(path) == "HDF5":
-        return load_hdf5(path, model, keras)
-    return load_npz(path, model, keras)
+def npz_bytes(network: Network, **origin: object) -> bytes:
+    """All parameters and running statistics as an uncompressed npz without pickle.
 
-
-def load_hdf5(path: FilePath, model: str, keras: str | None = None) -> Tagger:
-    """A Tagger from a Keras 1.x weight file: float32 datasets /<layer>/<layer>_<suffix>."""
-    return _filled(path, Tagger(model, keras), read_hdf5(path))
-
-
-def _filled(path, tagger, found):
-    targets = keras_arrays(tagger)
-    _check(path, tagger.model, found, targets, keras_arrays)
-    for name, target in targets.items():
-        target[...] = found[name]
-    return tagger
-
-
-def read_hdf5(path: FilePath) -> dict[str, np.ndarray]:
-    """Ordered dict "layer/dataset" -> array, of everything in a Keras HDF5 weight file.
-
-    Raises WeightsError where the file is missing, empty, cut short, or not Keras's.
+    The member `provenance` is a string array of JSON: format, model, keras, and `origin`.
     """
-    if _magic(path) != "HDF5":
+    said = {"format": NPZ_FORMAT, "model": network.model, "keras": network.keras, **origin}
+    return archive(chainer_arrays(network), said)
+
+
+def archive(members: Arrays, said: Mapping[str, object]) -> bytes:
+    """The bytes of an npz of `members` with `said` as its provenance; equal input, equal bytes."""
+    stream = io.BytesIO()
+    np.savez(stream, **members, **{PROVENANCE: np.array(json.dumps(said, sort_keys=True))})
+    return stream.getvalue()
+
+
+def read_any(path: FilePath) -> Arrays:
+    """Name -> array of everything in a Keras HDF5 or an npz. Raises WeightsError."""
+    return read_hdf5(path) if magic_of(path) == "HDF5" else read_npz(path)
+
+
+def read_hdf5(path: FilePath) -> Arrays:
+    """Dataset "layer/dataset" -> array of a Keras 1.x weight file. Raises WeightsError."""
+    if magic_of(path) != "HDF5":
         raise WeightsError(f"{path} is an npz, not a Keras HDF5; give the .h5 file of the weights")
     arrays = {}
 
-    def keep(name, item):
+    def keep(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
             arrays[name] = np.asarray(item[()])
 
@@ -146,163 +149,22 @@ def read_hdf5(path: FilePath) -> dict[str, np.ndarray]:
     return arrays
 
 
-def save_npz(path: FilePath, tagger: Tagger, **origin) -> None:
-    """Write all parameters and running statistics to `path`, uncompressed, atomically and without
-    pickle.
-
-    The member `provenance` is a string array holding JSON: format, model, keras, and whatever
-    `origin` says.
-    """
-    said = {"format": NPZ_FORMAT, "model": tagger.model, "keras": tagger.keras, **origin}
-    members = _chainer_arrays(tagger) | {PROVENANCE: np.array(json.dumps(said, sort_keys=True))}
-    buffer = io.BytesIO()
-    np.savez(buffer, **members)
-    try:
-        write_atomically(path, buffer.getvalue())
-    except CannotWrite as error:
-        raise WeightsError(str(error)) from error
-
-
-def load_npz(path: FilePath, model: str | None = None, keras: str | None = None) -> Tagger:
-    """A Tagger from an npz of save_npz; `model` and `keras` default to what its provenance says.
-
-    Also from a .model file of the published Chainer port, which names its model only by its shapes.
-    """
-    arrays = read_npz(path)
-    if looks_published(arrays):
-        return _filled(
-            path,
-            Tagger(model := _published_model(path, arrays, model), keras),
-            in_keras_layout(arrays, model),
-        )
-    said = _provenance(path, arrays)
-    model = model or said["model"]
-    if model != said["model"]:
-        raise _of_another_model(path, model, [said["model"]])
-    tagger = Tagger(model, keras or said["keras"])
-    _check(path, model, arrays, _chainer_arrays(tagger), _chainer_arrays)
-    NpzDeserializer(arrays).load(tagger)
-    return tagger
-
-
-def read_npz(path: FilePath) -> dict[str, np.ndarray]:
-    """Dict member -> array, of an npz that needs no pickle; WeightsError otherwise."""
-    if _magic(path) != "npz":
+def read_npz(path: FilePath) -> Arrays:
+    """Member -> array of an npz that needs no pickle. Raises WeightsError."""
+    if magic_of(path) != "npz":
         raise WeightsError(f"{path} is HDF5, not an npz; convert it first or read it as Keras's")
     try:
         with np.load(path, allow_pickle=False) as members:
             return {name: np.asarray(members[name]) for name in members.files}
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise WeightsError(f"{path} is a damaged npz; convert the weights again") from error
-        raise WeightsError(
-            f"{path} holds pickled objects, which are never loaded; convert the weights again"
-        ) from error
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise WeightsError(
-            f"{path} is cut short or a damaged npz; convert the weights again"
-        ) from error
+    except (ValueError, *DAMAGES) as error:
+        fault = "is cut short or a damaged npz"
+        if "pickle" in str(error):
+            fault = "holds pickled objects, which are never loaded"
+        raise WeightsError(f"{path} {fault}; convert the weights again") from error
 
 
-def read_unnamed(path: FilePath, model: str | None = None) -> Tagger:
-    """A Tagger from a Keras HDF5, our npz or a published .model, its model recognised where it is
-    not given.
-    """
-    if model is None and _magic(path) == "HDF5":
-        arrays = read_hdf5(path)
-        model = recognised(arrays)
-        if model is None:
-            raise WeightsError(
-                f"{path} holds none of the models {', '.join(MODELS)}: "
-                f"{_nearest_miss(arrays)}; give an intact file of one"
-            )
-    return read_into(model, path) if model else load_npz(path)
-
-
-def read_any(path: FilePath) -> dict[str, np.ndarray]:
-    """Dict name -> array of everything in a Keras HDF5 or an npz; WeightsError for another file,
-    or a damaged one.
-    """
-    return read_hdf5(path) if _magic(path) == "HDF5" else read_npz(path)
-
-
-def resembles(
-    arrays: dict[str, np.ndarray], as_arrays: Callable[[Tagger], dict] = keras_arrays
-) -> list[str]:
-    """Names of the models whose names and shapes `arrays` has (CNN and CNN0 share theirs); [] if
-    none.
-    """
-    shapes = {name: array.shape for name, array in arrays.items() if name != PROVENANCE}
-    return [
-        model
-        for model in MODELS
-        if {n: a.shape for n, a in as_arrays(Tagger(model)).items()} == shapes
-    ]
-
-
-def _nearest_miss(arrays):
-    """The model that shares the most names and shapes with `arrays`, and what keeps them from
-    being it.
-    """
-
-    def shared(expected):
-        return sum(
-            name in arrays and arrays[name].shape == target.shape
-            for name, target in expected.items()
-        )
-
-    expected = {model: keras_arrays(Tagger(model)) for model in MODELS}
-    model = max(expected, key=lambda model: shared(expected[model]))
-    return f"for {model}, the nearest, {next(_faults(arrays, expected[model]))}"
-
-
-def _published_model(path, arrays, model):
-    held = candidates(arrays)
-    if not held:
-        raise WeightsError(
-            f"{path} has names of the published Chainer port but not all of them; fetch "
-            "or copy it again"
-        )
-    if model is None:
-        return recognised(in_keras_layout(arrays, held[0]))
-    if model not in held:
-        raise _of_another_model(path, model, held)
-    return model
-
-
-def recognised(
-    arrays: dict[str, np.ndarray], as_arrays: Callable[[Tagger], dict] = keras_arrays
-) -> str | None:
-    """The one model whose parameters `arrays` holds, or None. CNN0's and CNN's differ in their
-    unused statistics only:
-
-    mode 2 never updates those of CNN0, so they are still the 0 and 1 they began with.
-    """
-    held = resembles(arrays, as_arrays)
-    if len(held) < 2:
-        return held[0] if held else None
-    mean = next(
-        array
-        for name, array in arrays.items()
-        if name.startswith("bn1/") and name.endswith("running_mean")
-    )
-    return "CNN" if mean.any() else "CNN0"
-
-
-def _chainer_arrays(tagger):
-    serializer = DictionarySerializer()
-    serializer.save(tagger)
-    return serializer.target
-
-
-def _magic(path):
+def magic_of(path: FilePath) -> str:
+    """The kind of a weight file by its first bytes: HDF5 or npz. Raises WeightsError."""
     try:
         with open(path, "rb") as stream:
             head = stream.read(8)
@@ -316,31 +178,27 @@ def _magic(path):
         ) from error
     if not head:
         raise WeightsError(f"{path} is empty; fetch or copy it again")
-    kinds = [kind for magic, kind in MAGIC.items() if head.startswith(magic)]
-    if not kinds:
-        raise WeightsError(f"{path} is neither HDF5 nor npz; give a Keras .h5 or a converted .npz")
-    return kinds[0]
+    for magic, kind in MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    raise WeightsError(f"{path} is neither HDF5 nor npz; give a Keras .h5 or a converted .npz")
 
 
-def _check(path, model, found, expected, as_arrays):
-    found = {name: array for name, array in found.items() if name != PROVENANCE}
-    fault = next(_faults(found, expected), None)
-    if fault is None:
-        return
-    twins = resembles(found, as_arrays)
-    if twins and model not in twins:
-        raise _of_another_model(path, model, twins)
-    raise WeightsError(f"{path}: {fault}; give an intact file of {model}'s weights")
+def _filled(
+    path: FilePath, network: Network, found: Arrays, as_arrays: Callable[[Network], Arrays]
+) -> Network:
+    targets = as_arrays(network)
+    if fault := next(_faults(found, targets), None):
+        twins = resembles(found, as_arrays)
+        if twins and network.model not in twins:
+            raise _of_another_model(path, network.model, twins)
+        raise WeightsError(f"{path}: {fault}; give an intact file of {network.model}'s weights")
+    for name, target in targets.items():
+        target[...] = found[name]
+    return network
 
 
-def _of_another_model(path, model, twins):
-    held = " or ".join(twins)
-    return WeightsError(
-        f"{path} holds the weights of {held}, not {model}; ask for {held} or give {model}'s file"
-    )
-
-
-def _faults(found, expected):
+def _faults(found: Arrays, expected: Arrays) -> Iterator[str]:
     # Lazily, so that only the first fault of a bad file costs anything.
     yield from (f"{name} is missing" for name in expected if name not in found)
     yield from (f"{name} is not part of the model" for name in found if name not in expected)
@@ -355,9 +213,56 @@ def _faults(found, expected):
             yield f"{name} has {array[worst]} at {worst}"
 
 
-def _provenance(path, arrays):
+def resembles(arrays: Arrays, as_arrays: Callable[[Network], Arrays] = keras_arrays) -> list[str]:
+    """The models whose names and shapes `arrays` has (CNN and CNN0 share theirs)."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    return [
+        model
+        for model in MODELS
+        if {name: array.shape for name, array in as_arrays(Network(model)).items()} == shapes
+    ]
+
+
+def _recognised(arrays: Arrays) -> str | None:
+    """The one model whose parameters `arrays` holds, in Keras's layout, or None.
+
+    CNN0's and CNN's differ in unused statistics only: mode 2 never updates those of CNN0, so they
+    are still the 0 and 1 they began with.
+    """
+    held = resembles(arrays)
+    if len(held) == 2:
+        return "CNN" if arrays["bn1/bn1_running_mean"].any() else "CNN0"
+    return held[0] if held else None
+
+
+def _recognised_or_refused(path: FilePath, arrays: Arrays) -> str:
+    if model := _recognised(arrays):
+        return model
+    expected = {model: keras_arrays(Network(model)) for model in MODELS}
+
+    def shared(model: str) -> int:
+        return sum(
+            name in arrays and arrays[name].shape == array.shape
+            for name, array in expected[model].items()
+        )
+
+    near = max(expected, key=shared)
+    raise WeightsError(
+        f"{path} holds none of the models {', '.join(MODELS)}: for {near}, the nearest, "
+        f"{next(_faults(arrays, expected[near]))}; give an intact file of one"
+    )
+
+
+def _of_another_model(path: FilePath, model: str | None, twins: list[str]) -> WeightsError:
+    held = " or ".join(twins)
+    return WeightsError(
+        f"{path} holds the weights of {held}, not {model}; ask for {held} or give {model}'s file"
+    )
+
+
+def _provenance(path: FilePath, member: np.ndarray | None) -> dict[str, str]:
     try:
-        said = json.loads(str(arrays[PROVENANCE][()]))
+        said = json.loads(str(member[()]))
         fits = (
             said["format"] == NPZ_FORMAT
             and said["model"] in MODELS
@@ -376,3 +281,65 @@ def _provenance(path, arrays):
             "--calibration"
         )
     return said
+
+
+# The npz files of github.com/shun60s/music-tagging-chainer, data/*.model: links of other names, and
+# an `avg_var` that is a variance where Keras 1.0.6 keeps a standard deviation.
+PUBLISHED = ("CRNN", "CNN0", "CNN")
+VARIANCE_IS_STORED = {"CRNN"}  # the other models' files hold the square of what Keras keeps
+PUBLISHED_BN = {
+    "gamma": "gamma", "beta": "beta", "running_mean": "avg_mean", "running_std": "avg_var",
+}  # fmt: skip
+PUBLISHED_GRU = {  # the bias is that of the link of W
+    f"{part}_{gate}": f"{link}_{gate}/{end}".replace("_h/", "/")
+    for gate in "zrh"
+    for part, link, end in (("W", "W", "W"), ("U", "U", "W"), ("b", "W", "b"))
+}
+
+
+def published_members(model: str) -> dict[str, str]:
+    """Keras's dataset "conv1/conv1_W" -> the member of a published .model file that holds it."""
+    return {
+        f"{name}/{name}_{suffix}": member
+        for name, kind, _ in MODELS[model].layers
+        for suffix, member in _published_of_layer(name, kind).items()
+    }
+
+
+def _published_of_layer(name: str, kind: str) -> dict[str, str]:
+    if kind == "BatchNormalization":
+        link = f"norm{0 if name == 'bn_0_freq' else name[2:]}"
+        return {suffix: f"{link}/{member}" for suffix, member in PUBLISHED_BN.items()}
+    if kind == "GRU":
+        return {suffix: f"{name}/{member}" for suffix, member in PUBLISHED_GRU.items()}
+    link = {"Convolution2D": name, "Dense": "fc1"}.get(kind)
+    return {suffix: f"{link}/{suffix}" for suffix in "Wb"} if link else {}
+
+
+def in_keras_layout(arrays: Arrays, model: str) -> Arrays:
+    """The members of a published file under Keras's names, in Keras's layout and meaning."""
+
+    def turned(member: str) -> np.ndarray:
+        array = arrays[member]
+        if array.ndim == 4:
+            return array[:, :, ::-1, ::-1]
+        is_squared = member.endswith("avg_var") and model not in VARIANCE_IS_STORED
+        return np.sqrt(array) if is_squared else array.T
+
+    return {name: turned(member) for name, member in published_members(model).items()}
+
+
+def _published_model(path: FilePath, arrays: Arrays, model: str | None) -> str:
+    # norm0/N .. count the batches of a training phase that the published port does not have.
+    members = {name for name in arrays if not name.endswith("/N")}
+    held = [known for known in PUBLISHED if members == set(published_members(known).values())]
+    if not held:
+        raise WeightsError(
+            f"{path} has names of the published Chainer port but not all of them; fetch "
+            "or copy it again"
+        )
+    if model is None:
+        return _recognised_or_refused(path, in_keras_layout(arrays, held[0]))
+    if model not in held:
+        raise _of_another_model(path, model, held)
+    return model

@@ -6,10 +6,12 @@ click for the command line.
 
 from typing import TYPE_CHECKING
 
-from parity.port.files import FilePath
+from parity.files import FilePath
 
 if TYPE_CHECKING:
-    from parity.port.models import Tagger
+    from tagger.model import Tagger
+
+__all__ = ["load_tagger"]
 
 
 def load_tagger(
@@ -20,18 +22,35 @@ def load_tagger(
     correction: str | None = None,
     calibration: FilePath | None = None,
 ) -> "Tagger":
-    """A parity.port.models.Tagger with trained weights: its `tag` method takes audio files.
+    """A tagger with trained weights.
 
-    model : CRNN, CRNN50, CNN0 or CNN. weights : a Keras HDF5, a converted npz or a .model file of
-    the published port; by default the published file below PARITY_DATA or in the cache. keras :
-    the release whose formulas to use.
-    correction, calibration : remedies that the original does not have (parity.port.models.load);
-    off by default, told in every output.
-    Raises ValueError, with one sentence, for an unknown model and for weights that are not found
-    or do not fit.
+    Parameters
+    ----------
+    model : {"CRNN", "CRNN50", "CNN0", "CNN"}
+        10 genres (CRNN) or 50 tags.
+    weights : path, optional
+        A Keras HDF5, a converted npz or a .model file of the port published in 2018; by default
+        the published file below PARITY_DATA or in the cache.
+    keras : str, optional
+        The Keras release whose formulas to use, by default that of the weights.
+    correction, calibration : str, path, optional
+        Remedies that the original does not have (`tagger.model.Tagger`). Every output names them.
+
+    Returns
+    -------
+    tagger.model.Tagger
+
+    Raises
+    ------
+    ValueError
+        One sentence, for an unknown model and for weights that are not found or do not fit.
+
+    Examples
+    --------
+    >>> load_tagger("CRNN").tag("song.mp3")  # doctest: +SKIP
     """
-    from parity.port.models import load
-    from tagger.locate import weights_of
+    from tagger.model import load
+    from tagger.weight_files import weights_of
 
     return load(
         model, weights or weights_of(model), keras, correction=correction, calibration=calibration

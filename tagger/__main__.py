@@ -1,4 +1,4 @@
-"""The command line: `python -m tagger tag|evaluate|calibrate|melgram|convert|inspect|compare`.
+"""The command line: `tagger tag|evaluate|calibrate|melgram|convert|inspect|compare`.
 
 Exit codes: 0 everything done, 1 some files failed (or figures differ), 2 nothing could be done.
 """
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from parity.port.sentences import shown
+from parity.errors import CannotRun
 from tagger.quiet import decoders_silenced
+from tagger.sentences import shown
 
 FILE = click.Path(path_type=Path)
 MODELS = "CRNN, CRNN50, CNN0, CNN"
@@ -35,18 +36,22 @@ def _options(*options):
     return add
 
 
+def _choice(name, choices, text):
+    return click.option(
+        name, type=click.Choice(choices), default=choices[0], show_default=True, help=text
+    )
+
+
 def _model(default):
     return click.option(
         "-m", "--model", default=default, show_default=True, metavar="NAME", help=f"{MODELS}."
     )
 
 
-FRONT_END = click.option(
+FRONT_END = _choice(
     "--front-end",
-    type=click.Choice(["today", "2016"]),
-    default="today",
-    show_default=True,
-    help="Resampler: soxr's, or resampy 0.2.2's as the published predictions had it.",
+    ["today", "2016"],
+    "Resampler: soxr's, or resampy 0.2.2's as the published predictions had it.",
 )
 NETWORK = (
     click.option(
@@ -58,22 +63,19 @@ NETWORK = (
     click.option(
         "--correction",
         metavar="NAME",
-        help=(
-            "Change the input to what the weights may have been trained on "
-            "(port/corrections.py). Off by default."
-        ),
+        help="Change the input to what the weights may have been trained on "
+        "(tagger/corrections.py). Off by default.",
     ),
-    click.option(
-        "--frames",
-        type=click.Choice(["centre", "all"]),
-        default="centre",
-        show_default=True,
-        help="The middle 29.12 s, or every 29.12 s of the track and their mean.",
-    ),
-    FRONT_END,
+)
+FRAMES = _choice(
+    "--frames",
+    ["centre", "all"],
+    "The middle 29.12 s, or every 29.12 s of the track and their mean.",
 )
 TAGGING = (
     *NETWORK,
+    FRAMES,
+    FRONT_END,
     click.option(
         "--calibration",
         type=FILE,
@@ -85,12 +87,18 @@ TAGGING = (
         type=click.IntRange(1),
         default=8,
         show_default=True,
-        help=(
-            "Clips the network takes at a time. CNN0's tags depend on it unless it is "
-            "calibrated, the others' do not."
-        ),
+        help="Clips the network takes at a time. CNN0's tags depend on it unless it is "
+        "calibrated, the others' do not.",
     ),
 )
+
+
+def _tagger_and_cut(frames, front_end, batch_size, **network):
+    """The tagger of the options TAGGING, and how audio becomes its batches."""
+    from tagger.commands import opened
+
+    cut = {"frames": frames, "front_end": front_end, "batch_size": batch_size}
+    return opened(**network), cut
 
 
 @commands.command()
@@ -100,49 +108,23 @@ TAGGING = (
     "--top", type=click.IntRange(1), default=10, show_default=True, help="How many tags per track."
 )
 @click.option(
-    "--percent/--score",
-    "in_percent",
-    default=True,
-    help="In tables and pictures; json and csv have both.",
+    "--percent/--score", default=True, help="In tables and pictures; json and csv have both."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-)
+@_choice("--format", ["table", "json", "csv"], "What to print.")
 @click.option(
     "--plot", type=FILE, metavar="FILE", help="Also draw bars, a panel per track: .svg or .png."
 )
-def tag(
-    audio,
-    model,
-    weights,
-    seeded,
-    correction,
-    frames,
-    front_end,
-    calibration,
-    batch_size,
-    top,
-    in_percent,
-    form,
-    plot,
-):
+def tag(audio, top, percent, format, plot, **options):
     """Tags of AUDIO: files, folders and patterns; wav, flac, ogg and mp3."""
     from tagger import commands as steps
 
-    unit = "percent" if in_percent else "score"
-    network = steps.network(model, weights, seeded, correction, calibration)
-    return steps.tag(
-        network, audio, steps.Cut(frames, front_end, batch_size), top, unit, form, plot
-    )
+    tagger, cut = _tagger_and_cut(**options)
+    return steps.tag(tagger, audio, cut, top, "percent" if percent else "score", format, plot)
 
 
 @commands.command()
 @click.argument("clips", nargs=-1, required=True, metavar="CLIPS...")
-@_options(_model("CNN0"), *NETWORK)
+@_options(_model("CNN0"), *NETWORK, FRAMES, FRONT_END)
 @click.option(
     "-o",
     "--out",
@@ -151,15 +133,13 @@ def tag(
     metavar="FROZEN.npz",
     help="Where to write the statistics.",
 )
-def calibrate(clips, model, weights, seeded, correction, frames, front_end, out):
+def calibrate(clips, out, frames, front_end, **network):
     """Freeze CNN0's batch statistics at those of CLIPS (audio files, folders, patterns), for `tag
     -m CNN0 --calibration`.
     """
     from tagger import commands as steps
 
-    return steps.calibrate(
-        steps.network(model, weights, seeded, correction), clips, out, frames, front_end
-    )
+    return steps.calibrate(steps.opened(**network), clips, out, frames, front_end)
 
 
 @commands.command()
@@ -176,12 +156,7 @@ def melgram(audio, out, front_end):
 @commands.command()
 @click.argument("source", type=FILE, metavar="IN.h5")
 @click.argument("target", type=FILE, metavar="OUT.npz")
-@click.option(
-    "-m",
-    "--model",
-    metavar="NAME",
-    help=f"{MODELS}; recognised from the file where it is not given.",
-)
+@click.option("-m", "--model", metavar="NAME", help=f"{MODELS}; by default told from the file.")
 def convert(source, target, model):
     """Convert Keras HDF5 weights (or a .model of the published port) to an npz of this port, with
     its provenance.
@@ -194,8 +169,8 @@ def convert(source, target, model):
 @commands.command()
 @click.argument("file", type=FILE)
 def inspect(file):
-    """Print the parameters in a weight file: names, shapes, what running_std holds, whose Keras,
-    sha256.
+    """Print what is in a weight file: parameters and their shapes, what running_std holds, the
+    Keras release, sha256.
     """
     from tagger import commands as steps
 
@@ -204,9 +179,7 @@ def inspect(file):
 
 @commands.command()
 @click.argument("table", type=FILE, metavar="TABLE.json")
-@click.option(
-    "--front-end", type=click.Choice(["today", "2016"]), default="2016", show_default=True
-)
+@_choice("--front-end", ["2016", "today"], "Resampler.")
 @click.option(
     "--limit",
     type=float,
@@ -230,54 +203,34 @@ def compare(table, front_end, limit):
     "--results",
     type=FILE,
     metavar="FILE.csv",
-    help=(
-        "Write each track's result here as it comes; a second run goes on where the first stopped."
-    ),
+    help="Write each track's result here as it comes; a second run goes on where it stopped.",
 )
 @click.option(
     "--plot", type=FILE, metavar="FILE", help="Also draw the confusion matrix: .svg or .png."
 )
-def evaluate(
-    folder,
-    model,
-    weights,
-    seeded,
-    correction,
-    frames,
-    front_end,
-    calibration,
-    batch_size,
-    results,
-    plot,
-):
+def evaluate(folder, results, plot, **options):
     """Accuracy, confusion matrix and recall on FOLDER_OF_GENRES/<tag>/<audio files>; bad files are
     named and left out.
     """
-    from tagger import commands as steps
     from tagger.evaluating import evaluate as run
 
-    network = steps.network(model, weights, seeded, correction, calibration)
-    return run(network, folder, steps.Cut(frames, front_end, batch_size), results, plot)
+    return run(*_tagger_and_cut(**options), folder, results, plot)
 
 
 def main(arguments=None):
     """Run a command; returns the exit code."""
     with decoders_silenced():
-        return _run(arguments)
-
-
-def _run(arguments):
-    try:
-        return commands(arguments, prog_name="python -m tagger", standalone_mode=False) or 0
-    except ValueError as error:  # AudioError, WeightsError, NotFound ..: each is one sentence
-        click.echo(f"tagger: {shown(error)}", err=True)
-        return NOTHING
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.Abort:
-        click.echo("tagger: stopped", err=True)
-        return 130
+        try:
+            return commands(arguments, prog_name="tagger", standalone_mode=False) or 0
+        except (ValueError, CannotRun) as error:  # each is one sentence
+            click.echo(f"tagger: {shown(error)}", err=True)
+            return NOTHING
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except click.Abort:
+            click.echo("tagger: stopped", err=True)
+            return 130
 
 
 if __name__ == "__main__":

@@ -1,20 +1,14 @@
-"""Frozen normalisation for CNN0: the statistics of a calibration set in place of those of whatever
-batch a clip is in.
+"""Frozen normalisation for CNN0: the statistics of a calibration set in place of the batch's.
 
-What is frozen at a mode 2 layer are the mean and biased variance of everything that arrives there
-from all calibration clips, the layers before it frozen already. Going from the first layer to the
-last, that is what mode 2 itself computes when all these clips
-are one batch: the first layer is given the same input, and a layer of the same statistics passes
-the same on to the next. A clip at a time and the moments merged, it takes no more memory for a
-thousand clips than for one. Averages over small batches would depend on how the clips are split,
-and miss what differs between batches.
+At a mode 2 layer, the mean and biased variance are frozen of everything that arrives there from
+all calibration clips, with the layers before it frozen already. Going from the first layer to the
+last, that is what mode 2 itself computes when all these clips are one batch: the first layer gets
+the same input, and a layer with the same statistics passes the same on to the next. A clip at a
+time and the moments merged, it takes no more memory for a thousand clips than for one. Averages
+over small batches would depend on how the clips are split, and miss what differs between batches.
 """
 
-import hashlib
-import io
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -22,25 +16,21 @@ from typing import NamedTuple
 import chainer
 import numpy as np
 
-from parity.port.files import FilePath, write_atomically
-from parity.port.functions.normalization import moments
-from parity.port.models import Tagger
-from parity.port.sentences import shown
-from parity.port.weights import PROVENANCE, digest_of
+from parity.files import FilePath, atomic_write, sha256_of
+from parity.port.links.batch_normalization import moments
+from parity.port.network import Network
+from parity.port.weights import PROVENANCE, WeightsError, archive, digest_of, read_npz
+from tagger.corrections import correct
+from tagger.sentences import shown
 
 FORMAT, KIND = 1, "calibration"
 PARTS = ("mean", "variance")
-UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+BOUND_TO = {  # key of a calibration's provenance -> how a message says it
+    "model": "{}",
+    "keras": "Keras {}",
+    "weights_sha256": "weights of sha256 {:.12}",
+    "correction": "input correction {}",
+}
 
 
 class CalibrationError(ValueError):
@@ -48,66 +38,80 @@ class CalibrationError(ValueError):
 
 
 class Statistics(NamedTuple):
-    """Of what arrives at one layer: mean and biased variance (features,) float64, each over
-    `values` values.
-    """
+    """Mean and biased variance (features,) float64 at one layer, each over `values` values."""
 
     mean: np.ndarray
     variance: np.ndarray
     values: int
 
 
-def frozen_layers(tagger: Tagger) -> list[str]:
-    """Names of the layers that normalise with their batch's statistics in the test phase, in
-    network order.
-    """
-    return [name for name, link in tagger.steps().items() if getattr(link, "mode", 0) == 2]
+def frozen_layers(network: Network) -> list[str]:
+    """The layers that normalise with their batch's statistics in the test phase, in order."""
+    return [name for name, link in network.steps().items() if getattr(link, "mode", 0) == 2]
 
 
 def calibrate(
-    tagger: Tagger,
+    network: Network,
     clips: Iterable[np.ndarray],
+    correction: str | None = None,
     watch: Callable[[Iterable, str], Iterable] = lambda clips, layer: clips,
 ) -> dict[str, Statistics]:
-    """Freeze the tagger's mode 2 layers, in place, at the statistics of `clips`, and return them
-    by layer.
+    """Freeze the network's mode 2 layers, in place, at the statistics of `clips`.
 
-    clips : gone through once per layer, each time the same mel spectrograms (n,1,96,1366) float32
-    in dB, n >= 1. watch : given the clips and the layer's name before each pass, it returns the
-    clips. The result does not depend on how clips are grouped.
-    Raises CalibrationError where the model has no such layer or there is no clip.
+    Parameters
+    ----------
+    network : Network
+        CNN0.
+    clips : iterable of numpy.ndarray, shape (n,1,96,1366), float32
+        Mel spectrograms in dB, gone through once per layer. Their grouping does not matter.
+    correction : str, optional
+        The input correction the network is to be used with.
+    watch : callable
+        Called with the clips and the layer's name before each pass; returns the clips.
+
+    Returns
+    -------
+    dict of str to Statistics
+        By layer.
+
+    Raises
+    ------
+    CalibrationError
+        Where the model has no such layer or there is no clip.
     """
-    layers = frozen_layers(tagger)
+    layers = frozen_layers(network)
     if not layers:
         raise CalibrationError(
-            f"{tagger.model} does not normalise with its batch's statistics, so nothing "
+            f"{network.model} does not normalise with its batch's statistics, so nothing "
             "is to be frozen; calibrate CNN0"
         )
     for name in layers:
-        tagger[name].thaw()
+        network[name].thaw()
     found = {}
     for name in layers:
-        found[name] = _arriving(tagger, name, watch(clips, name))
-        tagger[name].freeze(*found[name][:2])
+        found[name] = _arriving(network, name, watch(clips, name), correction)
+        network[name].freeze(*found[name][:2])
     return found
 
 
-def _arriving(tagger, name, clips):
-    before, total = tagger.layer_names[: tagger.layer_names.index(name)], None
+def _arriving(
+    network: Network, name: str, clips: Iterable[np.ndarray], correction: str | None
+) -> Statistics:
+    before, axis = network.layer_names[: network.layer_names.index(name)], network[name].axis
+    total = None
     with chainer.using_config("train", False), chainer.no_backprop_mode():
         for clip in (clip for several in clips for clip in np.split(several, len(several))):
-            x = chainer.as_array(tagger.through(tagger.corrected(clip), before)).astype(np.float64)
-            part = Statistics(
-                *(value.array for value in moments(x, tagger[name].axis)),
-                x.size // x.shape[tagger[name].axis],
-            )
+            x = network.through(correct(correction, clip), before)
+            x = chainer.as_array(x).astype(np.float64)
+            mean, variance = moments(x, axis)
+            part = Statistics(mean.array, variance.array, x.size // x.shape[axis])
             total = part if total is None else _merged(total, part)
     if total is None:
         raise CalibrationError("there is no clip to calibrate with; give at least one audio file")
     return total
 
 
-def _merged(a, b):
+def _merged(a: Statistics, b: Statistics) -> Statistics:
     # Chan, Golub and LeVeque 1979: the moments of a union from those of its parts.
     values, apart = a.values + b.values, b.mean - a.mean
     between = np.square(apart) * (a.values * b.values / values)
@@ -118,100 +122,88 @@ def _merged(a, b):
     )
 
 
-def save(path: FilePath, tagger: Tagger, statistics: dict[str, Statistics], **origin) -> None:
-    """Write what `calibrate` returned as an npz, atomically, the same bytes for the same input.
+def save(
+    path: FilePath,
+    network: Network,
+    statistics: dict[str, Statistics],
+    correction: str | None = None,
+    **origin: object,
+) -> None:
+    """Write what `calibrate` returned as an npz, the same bytes for the same input.
 
     Members <layer>/mean and <layer>/variance (float64), and `provenance`: JSON with format, model,
     keras, correction, the sha256 of the parameters, how many values a statistic is made of, and
-    whatever `origin` says. Raises parity.port.files.CannotWrite.
+    `origin`. Raises CannotRun where it cannot be written.
     """
-    values = {name: of_layer.values for name, of_layer in statistics.items()}
-    said = {"format": FORMAT, "kind": KIND, **_of(tagger), "values": values, **origin}
     members = {
         f"{name}/{part}": getattr(of_layer, part)
         for name, of_layer in statistics.items()
         for part in PARTS
     }
-    stream = io.BytesIO()
-    np.savez(stream, **members, **{PROVENANCE: np.array(json.dumps(said, sort_keys=True))})
-    write_atomically(path, stream.getvalue())
+    values = {name: of_layer.values for name, of_layer in statistics.items()}
+    said = {"format": FORMAT, "kind": KIND, **_bound_to(network, correction), "values": values}
+    atomic_write(path, archive(members, said | origin))
 
 
-def apply(tagger: Tagger, path: FilePath) -> None:
-    """Freeze the tagger's mode 2 layers at the statistics in `path`, in place.
+def apply(path: FilePath, network: Network, correction: str | None = None) -> str:
+    """Freeze the network's mode 2 layers at the statistics in `path`, in place; returns its name.
 
     Raises CalibrationError where `path` is no calibration, or one of another model, Keras release,
     correction or other weights.
     """
     said, arrays = _read(path)
-    for key, own in _of(tagger).items():
+    for key, own in _bound_to(network, correction).items():
         if said.get(key) != own:
+            theirs, ours = (BOUND_TO[key].format(str(value)) for value in (said.get(key), own))
             raise CalibrationError(
-                f"{shown(path)} was made for {_spelled(key, said.get(key))}, not "
-                f"{_spelled(key, own)}; "
-                "make one for these with python -m tagger calibrate"
+                f"{path} was made for {theirs}, not {ours}; make one for these with "
+                "python -m tagger calibrate"
             )
-    expected = {
-        f"{name}/{part}": tagger[name].gamma.shape
-        for name in frozen_layers(tagger)
+    shapes = {
+        f"{name}/{part}": network[name].gamma.shape
+        for name in frozen_layers(network)
         for part in PARTS
     }
-    fits = {name: array.shape for name, array in arrays.items()} == expected
-    if not fits or any(
-        not np.isfinite(array).all() or ((array < 0).any() and name.endswith("variance"))
+    if {name: array.shape for name, array in arrays.items()} != shapes or not all(
+        np.isfinite(array).all() and (name.endswith("mean") or (array >= 0).all())
         for name, array in arrays.items()
     ):
         raise _useless(path)
-    for name in frozen_layers(tagger):
-        tagger[name].freeze(*(arrays[f"{name}/{part}"] for part in PARTS))
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
-    tagger.calibration = f"{shown(Path(path).name)} ({len(said['clips'])} files, sha256 {digest})"
+    for name in frozen_layers(network):
+        network[name].freeze(*(arrays[f"{name}/{part}"] for part in PARTS))
+    digest = sha256_of(path)[:12]
+    return f"{shown(Path(path).name)} ({len(said['clips'])} files, sha256 {digest})"
 
 
-def _of(tagger):
-    """What a calibration is bound to."""
+def _bound_to(network: Network, correction: str | None) -> dict[str, str | None]:
     return {
-        "model": tagger.model,
-        "keras": tagger.keras,
-        "weights_sha256": digest_of(tagger),
-        "correction": tagger.correction,
+        "model": network.model,
+        "keras": network.keras,
+        "weights_sha256": digest_of(network),
+        "correction": correction,
     }
 
 
-def _spelled(key, value):
-    words = {
-        "model": "{}",
-        "keras": "Keras {}",
-        "weights_sha256": "weights of sha256 {:.12}",
-        "correction": "input correction {}",
-    }
-    return words[key].format(str(value))
-
-
-def _read(path):
+def _read(path: FilePath) -> tuple[dict, dict[str, np.ndarray]]:
     if not Path(path).is_file():
-        raise CalibrationError(
-            f"{shown(path)} is not there; make it with python -m tagger calibrate"
-        )
+        raise CalibrationError(f"{path} is not there; make it with python -m tagger calibrate")
     try:
-        with np.load(path, allow_pickle=False) as members:
-            arrays = {name: np.asarray(members[name]) for name in members.files}
+        arrays = read_npz(path)
         said = json.loads(str(arrays.pop(PROVENANCE)[()]))
-        numbers = all(array.dtype == np.float64 for array in arrays.values())
-        if (
-            numbers
-            and said["format"] == FORMAT
-            and said["kind"] == KIND
+        fits = (
+            (said["format"], said["kind"]) == (FORMAT, KIND)
             and isinstance(said["clips"], list)
-        ):
-            return said, arrays
-    except UNREADABLE as error:
+            and all(array.dtype == np.float64 for array in arrays.values())
+        )
+    except (WeightsError, ValueError, KeyError, TypeError) as error:
         raise _useless(path) from error
-    raise _useless(path)
+    if not fits:
+        raise _useless(path)
+    return said, arrays
 
 
-def _useless(path):
+def _useless(path: FilePath) -> CalibrationError:
     return CalibrationError(
-        f"{shown(path)} is no calibration of this version, or a damaged one; make it with "
+        f"{path} is no calibration of this version, or a damaged one; make it with "
         "python -m tagger calibrate"
     )

@@ -1,70 +1,58 @@
-"""What the commands of `python -m tagger` do; each returns its exit code and raises ValueError with
-one sentence.
+"""What the commands of `python -m tagger` do; each returns its exit code.
+
+They raise ValueError or CannotRun with one sentence where nothing can be done.
 """
 
 import io
 import sys
-from pathlib import Path
-from typing import NamedTuple
 
 import click
 import numpy as np
 
-from parity.port.files import check_writable, sha256_of, write_atomically
-from parity.port.models import load
-from parity.port.sentences import shown
-from tagger import outputs
+from parity.files import atomic_write, check_writable, sha256_of
+from parity.fixtures import seeded as stand_ins
+from parity.port.architectures import architecture_of
+from tagger import calibration as calibrations
+from tagger import outputs, weight_files
+from tagger.audio import melgrams
 from tagger.inputs import audio_files
-from tagger.locate import stand_in_of, weights_of
-from tagger.provenance import is_meaningless
+from tagger.model import Tagger, load
+from tagger.sentences import shown
 from tagger.tagging import decoded, score_files
 
 NOTHING, SOME = 2, 1
 BATCH_WARNING = (
-    "CNN0 normalises with the statistics of its batch: each track's tags depend on the "
-    "clips it is scored with "
-    "(--batch-size {}); --calibration freezes them"
+    "CNN0 normalises with the statistics of its batch: each track's tags depend on the clips it is "
+    "scored with (--batch-size {}); --calibration freezes them"
 )
 
 
-class Network(NamedTuple):
-    """A tagger, the path of its weights, and whether those are stand-ins."""
-
-    tagger: object
-    source: Path
-    is_stand_in: bool
-
-
-class Cut(NamedTuple):
-    """How audio becomes batches; the options of tagger.tagging.score_files."""
-
-    frames: str
-    front_end: str
-    batch_size: int
-
-
-def network(model, weights, seeded, correction=None, calibration=None):
-    """The Network for the options of the command line."""
+def opened(model, weights, seeded, correction=None, calibration=None) -> Tagger:
+    """The tagger for the options of the command line."""
     if weights and seeded:
         raise ValueError("--weights and --seeded contradict each other; give one of them")
-    path = stand_in_of(model) if seeded else weights or weights_of(model)
-    tagger = load(model, path, correction=correction, calibration=calibration)
-    return Network(tagger, Path(path), seeded or is_meaningless(tagger, path))
+    architecture_of(model)
+    path = stand_ins.weights(model) if seeded else weights or weight_files.weights_of(model)
+    return load(model, path, correction=correction, calibration=calibration)
 
 
-def tag(network, given, cut, top, unit, form, plot):
-    """Print the tags of audio files as they come, and the failures after; draw them into `plot`."""
-    outputs.check_picture(plot)
-    warn_of_batches(network, cut.batch_size)
-    writer = outputs.FORMATS[form](network, top, unit)
+def tag(tagger, given, cut, top, unit, form, plot):
+    """Print the tags of audio files as they come, and draw them into `plot`.
+
+    cut : options of tagger.tagging.score_files.
+    """
+    check_picture(plot)
+    warn_of_batches(tagger, cut["batch_size"])
+    writer = outputs.FORMATS[form](tagger, top, unit)
     paths, errors = audio_files(given)
-    outputs.check_room(network, plot, len(paths), top)
+    if plot:
+        from tagger.pictures import check_height
+
+        check_height(plot, len(paths), min(top, len(tagger.tags)))
     say(errors)
     _print(writer.begin())
-    tracks, done = [], 0
-    for scored in progress(
-        score_files(network.tagger, paths, **cut._asdict()), len(paths), "tagging"
-    ):
+    done, tracks = 0, []
+    for scored in progress(score_files(tagger.predict, paths, **cut), len(paths), "tagging"):
         say(filter(None, (scored.error, *scored.remarks)))
         if scored.error:
             errors.append(scored.error)
@@ -73,14 +61,26 @@ def tag(network, given, cut, top, unit, form, plot):
         done += 1
         tracks += [scored] * bool(plot)
     _print(writer.end(errors))
-    if plot and tracks:
-        write_atomically(plot, outputs.bars(network, tracks, top, unit, plot))
+    if tracks:
+        from tagger.pictures import bars
+
+        titles = [*outputs.told(tagger), f"{tagger.model}, {unit}"]
+        atomic_write(plot, bars(plot, tagger.tags, tracks, top, unit, titles))
     return exit_code(done, len(errors))
 
 
-def warn_of_batches(network, batch_size):
-    """Whether the tags of this network depend on their batch; says so where they do."""
-    does = network.tagger.model == "CNN0" and not network.tagger.calibration
+def check_picture(path):
+    """Raise where `path` cannot be written, or its name is of no kind that pictures have."""
+    check_writable(path)
+    if path:
+        from tagger.pictures import check_kind
+
+        check_kind(path)
+
+
+def warn_of_batches(tagger, batch_size):
+    """Whether the tags of this tagger depend on their batch; says so where they do."""
+    does = tagger.model == "CNN0" and not tagger.calibration
     if does:
         say([BATCH_WARNING.format(batch_size)])
     return does
@@ -108,97 +108,85 @@ def progress(results, count, doing):
             bar.advance(task)
 
 
-def calibrate(network, given, out, frames, front_end):
+def calibrate(tagger, given, out, frames, front_end):
     """Write the statistics of CNN0's layers over the audio files, and say what they are made of."""
-    from tagger import calibration
-
     check_writable(out)
     paths, errors = audio_files(given)
     say(errors)
     clips = _Clips(paths, frames, front_end, errors)
-    found = calibration.calibrate(
-        network.tagger,
+    found = calibrations.calibrate(
+        tagger.network,
         clips,
+        tagger.correction,
         lambda passed, layer: progress(passed, len(clips.paths), f"calibrating {layer}"),
     )
-    files = [{"file": shown(path.name), "sha256": sha256_of(path)} for path in clips.paths]
-    calibration.save(
+    calibrations.save(
         out,
-        network.tagger,
+        tagger.network,
         found,
-        clips=files,
+        tagger.correction,
+        clips=[{"file": shown(path.name), "sha256": sha256_of(path)} for path in clips.paths],
         frames=frames,
         front_end=front_end,
-        weights=network.source.name,
-        weights_file_sha256=sha256_of(network.source),
-        meaningless=network.is_stand_in,
+        weights=tagger.source.name,
+        weights_file_sha256=sha256_of(tagger.source),
+        meaningless=tagger.is_meaningless,
     )
-    for line in outputs.told(network):
+    count = len(clips.paths)
+    for line in outputs.told(tagger):
         click.echo(line)
-    for name, statistics in found.items():
-        click.echo(
-            f"{name}: {len(statistics.mean)} means and variances, each of "
-            f"{statistics.values:,} values"
-        )
-    click.echo(
-        f"{shown(out)}: {network.tagger.model} frozen at {len(files)} file{'s' * (len(files) != 1)}"
-    )
-    return exit_code(len(files), len(errors))
+    for name, (mean, _, values) in found.items():
+        click.echo(f"{name}: {len(mean)} means and variances, each of {values:,} values")
+    click.echo(f"{shown(out)}: {tagger.model} frozen at {count} file{'s' * (count != 1)}")
+    return exit_code(count, len(errors))
 
 
 class _Clips:
-    """Mel spectrograms of files, decoded anew each time they are gone through, so that memory
-    holds a few at a time.
+    """Mel spectrograms of files, decoded anew in each pass, so that memory holds a few at a time.
 
-    Files that cannot be read are left out of `paths` and named in `errors`.
+    The first pass leaves files that cannot be read out of `paths` and names them in `errors`.
     """
 
     def __init__(self, paths, frames, front_end, errors):
         self.paths, self.cut, self.errors, self.is_heard = paths, (frames, front_end), errors, False
 
     def __iter__(self):
-        bad = {}
+        good = []
         for path, clips, error, remarks in decoded(self.paths, *self.cut):
             if not self.is_heard:
                 say(filter(None, (error, *remarks)))
             if error:
-                bad[path] = error
+                self.errors.append(error)
             else:
+                good.append(path)
                 yield clips
-        self.paths, self.is_heard = [path for path in self.paths if path not in bad], True
-        self.errors += bad.values()
+        self.paths, self.is_heard = good, True
 
 
 def melgram(audio, out, front_end):
     """Write one mel spectrogram as npy."""
-    from tagger.audio import melgram_and_remarks
-
     check_writable(out)
-    mel, remarks = melgram_and_remarks(audio, front_end)
+    mel, remarks = melgrams(audio, "centre", front_end)
     say(remarks)
     stream = io.BytesIO()
     np.save(stream, mel, allow_pickle=False)
-    write_atomically(out, stream.getvalue())
+    atomic_write(out, stream.getvalue())
     return 0
 
 
 def convert(source, target, model):
     """Write the npz of a Keras HDF5, another npz or a published .model, and say what it is."""
-    from tagger import provenance
-
     check_writable(target)
-    tagger = provenance.convert(source, target, model)
+    network = weight_files.convert(source, target, model)
     click.echo(
-        f"{shown(target)}: {tagger.model}, formulas of Keras {tagger.keras}, from {shown(source)}"
+        f"{shown(target)}: {network.model}, formulas of Keras {network.keras}, from {shown(source)}"
     )
     return 0
 
 
 def inspect(path):
     """Print what a weight file holds."""
-    from tagger import inspecting
-
-    for line in inspecting.inspect(path):
+    for line in weight_files.inspect(path):
         click.echo(line)
     return 0
 

@@ -6,47 +6,50 @@ from pathlib import Path
 import click
 import numpy as np
 
-from parity.port.models import MODELS, load
-from parity.port.sentences import shown
+from parity.fixtures import store
+from parity.fixtures.tags import OF_COUNT
+from parity.port.architectures import MODELS
+from tagger import load_tagger
 from tagger.audio import melgram
-from tagger.locate import NotFound, find, weights_of
-from tagger.tagging import percent_of, predict
+from tagger.sentences import shown
+from tagger.tagging import percent_of
+from tagger.weight_files import NotFound
 
 SUCH_AS = "give one such as fixtures/published.json"
 
 
 def compare(table, front_end, limit):
-    """Print each figure of a published table with the port's; 0 where all are within `limit`
-    points in the same order, else 1.
+    """Print how far each figure of a published table is off.
+
+    Returns 0 where all are within `limit` points and in the same order, else 1.
     """
-    published = read_table(table)
     faults = 0
-    for row in differences(published, front_end):
+    for row in differences(read_table(table), front_end):
         faults += row["difference"] > limit or not row["same_order"]
         order = "same order" if row["same_order"] else "ANOTHER ORDER"
         click.echo(
             f"{row['model']:<5} {row['clip']:<36} {row['figures']} figures, largest "
-            f"difference {row['difference']:.4f} "
-            f"points ({row['tag']}), {order}"
+            f"difference {row['difference']:.4f} points ({row['tag']}), {order}"
         )
     click.echo(
-        f"front end {front_end}: {'all' if not faults else 'not all'} within {limit} "
+        f"front end {front_end}: {'not all' if faults else 'all'} within {limit} "
         "points and in the published order"
     )
     return 1 if faults else 0
 
 
 def read_table(path):
-    """{"clips": [relative path], "models": {model: [{tag: percent}, ..]}} from a JSON file;
-    ValueError for another.
+    """{"clips": [relative path], "models": {model: [{tag: percent}, ..]}} from a JSON file.
+
+    Raises ValueError for another file.
     """
     try:
         table = json.loads(Path(path).read_text())
         fault = next(_faults(table["clips"], table["models"].items()), None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{shown(path)} is no table of predictions; {SUCH_AS}") from error
+        raise ValueError(f"{path} is no table of predictions; {SUCH_AS}") from error
     if fault:
-        raise ValueError(f"{shown(path)} {fault}; {SUCH_AS}")
+        raise ValueError(f"{path} {fault}; {SUCH_AS}")
     return table
 
 
@@ -61,30 +64,24 @@ def _faults(clips, models):
         elif not all(rows):
             yield f"has a row of {model} without a figure"
         else:
-            unknown = sorted({tag for row in rows for tag in row} - set(MODELS[model].tags))
-            yield from (
-                f"has a figure for {shown(tag)}, which is no tag of {model}" for tag in unknown
-            )
+            figures = [cell for row in rows for cell in row.items()]
+            tags = OF_COUNT[MODELS[model].outputs]
+            unknown = sorted({tag for tag, _ in figures} - set(tags))
+            yield from (f"has a figure for {tag}, which is no tag of {model}" for tag in unknown)
             yield from (
                 f"has {figure!r} for a figure"
-                for row in rows
-                for figure in row.values()
+                for _, figure in figures
                 if not isinstance(figure, (int, float))
             )
 
 
 def differences(table, front_end):
-    """One dict per model and clip: how many figures, the largest difference in percentage points,
-    its tag, the order.
-    """
-    clips = np.concatenate(
-        [melgram(_found(path), front_end) for path in table["clips"]]
-    )  # (B,1,96,1366), one batch
+    """A dict for each model and clip: the largest difference in percentage points, and where."""
+    clips = np.concatenate([melgram(_found(path), front_end) for path in table["clips"]])
     for model, rows in table["models"].items():
-        tagger = load(model, weights_of(model))
-        for clip, published, percents in zip(
-            table["clips"], rows, percent_of(predict(tagger, clips)), strict=True
-        ):
+        tagger = load_tagger(model)
+        all_percents = percent_of(tagger.predict(clips))  # one batch, as it was published
+        for clip, published, percents in zip(table["clips"], rows, all_percents, strict=True):
             actual = dict(zip(tagger.tags, percents.tolist(), strict=True))
             off = {tag: abs(actual[tag] - figure) for tag, figure in published.items()}
             best = sorted(actual, key=actual.get, reverse=True)[: len(published)]
@@ -100,7 +97,7 @@ def differences(table, front_end):
 
 
 def _found(clip):
-    path = find(clip)
+    path = store.locate(clip)
     if path is None:
         raise NotFound(
             f"{clip} is not here; run make fixtures or set PARITY_DATA to a folder that holds it"

@@ -1,44 +1,46 @@
-"""Changes of the input that could turn decibels into what a weight file was trained on; off by
-default, never used in a parity run.
+"""Changes of the input that could turn decibels into what a weight file was trained on.
 
 Each takes mel spectrograms x (B,1,96,1366) float32, decibels of the squared mel power, and returns
-the same shape and dtype; what becomes of a clip never depends on the other clips of its batch.
+the same shape and dtype; no clip's values depend on the other clips of its batch. They are off by
+default and never used in a parity run.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
-from parity.port.sentences import nearest
+from parity.port.architectures import nearest
+
+Correction = Callable[[np.ndarray], np.ndarray]
 
 CLIP, BAND, FRAME = (1, 2, 3), (1, 3), (1, 2)  # what is taken together, of (B,C,F,T)
 
 
-def standardised(mean_db, std_db):
-    """A correction with two constants of a collection of clips, the same for all of them: x -> (x
-    - mean_db) / std_db.
-    """
+def standardised(mean_db: float, std_db: float) -> Correction:
+    """x -> (x - mean_db) / std_db, with two constants of a collection for all its clips."""
     return lambda x: ((x - mean_db) / std_db).astype(np.float32)
 
 
-def _standardise(axes):
-    def correct(x):
+def _standardise(axes: tuple[int, ...]) -> Correction:
+    def correct(x: np.ndarray) -> np.ndarray:
         centred = x - x.mean(axis=axes, keepdims=True, dtype=np.float64)
         std = np.sqrt(np.square(centred).mean(axis=axes, keepdims=True))
-        return np.divide(centred, std, out=np.zeros_like(centred), where=std > 0).astype(
-            np.float32
-        )  # silence has no deviation
+        # Silence has no deviation.
+        y = np.divide(centred, std, out=np.zeros_like(centred), where=std > 0)
+        return y.astype(np.float32)
 
     return correct
 
 
-def _loudest(x):
+def _loudest(x: np.ndarray) -> np.ndarray:
     return x.max(axis=CLIP, keepdims=True)
 
 
-def _top(range_db):
+def _top(range_db: float) -> Correction:
     return lambda x: np.maximum(x, _loudest(x) - np.float32(range_db))
 
 
-def _times(factor):
+def _times(factor: float) -> Correction:
     return lambda x: x * np.float32(factor)
 
 
@@ -65,18 +67,14 @@ CORRECTIONS = {
 }  # fmt: skip
 
 
-def correct(name, x):
-    """x (B,1,96,1366) float32 decibels, corrected by `name` of CORRECTIONS; float32. Raises
-    ValueError for another name.
-    """
-    function, _ = CORRECTIONS[known(name) or "none"]
+def correct(name: str | None, x: np.ndarray) -> np.ndarray:
+    """x (B,1,96,1366) float32 dB, corrected by `name` of CORRECTIONS; None changes nothing."""
+    function, _ = CORRECTIONS[(name and known(name)) or "none"]
     return function(x)
 
 
-def known(name):
-    """`name`, or None for "none", which changes nothing; a ValueError that suggests the nearest
-    for a name of no correction.
-    """
+def known(name: str) -> str | None:
+    """`name`, or None for "none". Raises ValueError, which suggests the nearest, for another."""
     if name not in CORRECTIONS:
         raise ValueError(
             f"no input correction is called {name!r}; did you mean {nearest(name, CORRECTIONS)}? "

@@ -10,7 +10,7 @@ import os
 import struct
 from typing import BinaryIO, NamedTuple
 
-from parity.port.files import FilePath
+from parity.files import FilePath
 from tagger import mpeg
 
 PAGE_BYTES = 1 << 16  # an Ogg page is shorter

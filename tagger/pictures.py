@@ -1,214 +1,154 @@
-"""Pictures, drawn once as boxes and texts and written as SVG or PNG: bars per track, and a
-confusion matrix.
+"""Pictures as SVG or PNG: bars per track, and a confusion matrix.
+
+Texts are drawn in the system's fonts, so a name in Japanese needs a font that has it.
 """
 
-import io
-import math
-from collections.abc import Callable
-from html import escape
+import unicodedata
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from parity.port.files import FilePath
-from parity.port.sentences import shown
-from tagger.fonts import estimated_px, fitted, written
+from parity.files import FilePath
+from tagger.sentences import shown
+from tagger.tagging import Scored, percent_of
 
-WIDTH, LABEL, ROW, HEAD = 640, 150, 20, 34  # pixels
-CELL = 44
-FONT_PX = 12
-INK, BLACK, WHITE, RULE = "#234f8c", "#000000", "#ffffff", "#cccccc"
+if TYPE_CHECKING:
+    import altair
+
+WIDTH, ROW, CELL = 480, 20, 44  # pixels
+NAME_COLUMNS = 70  # of a track's name, a wide character counting two
+INK, FONT_PX = "#234f8c", 12
+KINDS = (".svg", ".png")
 PNG_SCALE = 2  # pixels of a PNG for each of the drawing
 PNG_MOST = 32767  # pixels of its height: many viewers show no more, and it takes 120 MB to draw
 
 
-class Text(NamedTuple):
-    """A line of text; (x, y) is where its baseline starts, ends or has its middle; it may turn
-    about that point.
-    """
-
-    x: float
-    y: float
-    text: str
-    anchor: str = "start"
-    ink: str = BLACK
-    is_bold: bool = False
-    turned_degrees: int = 0
-    room: float = math.inf  # pixels; of what is wider the end is shown
-
-
-class Box(NamedTuple):
-    """A filled rectangle; `strength` from 0 (white) to 1 (ink) is how dark it is."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    strength: float = 1.0
-    has_rule: bool = False
-
-
-class Drawing(NamedTuple):
-    """Marks on a white ground, in pixels, y downwards; later ones lie above earlier ones."""
-
-    width: int
-    height: int
-    marks: list
-
-
-def bar_panels(panels: list, full: float, titles: list[str]) -> Drawing:
-    """[(track, [(tag, value), ..]), ..]: one panel per track, bars on a scale from 0 to `full`; a
-    line for each title.
-    """
-    marks, y = _titles(titles)
-    for track, bars in panels:
-        marks.append(Text(10, y + 14, track, is_bold=True, room=WIDTH - 20))
-        y += ROW
-        for tag, value in bars:
-            marks += _bar(y, tag, value, value / full)
-            y += ROW
-        y += ROW
-    return Drawing(WIDTH, y, marks)
-
-
-def check_height(path: FilePath, panels: int, bars: int, titles: int) -> None:
-    """Raise ValueError where `path` is a png and so many panels of so many bars, under so many
-    titles, make it too high.
-    """
-    height = PNG_SCALE * (HEAD + (titles - 1) * ROW + panels * (bars + 2) * ROW)
-    if writer_of(path) is png and height > PNG_MOST:
+def check_kind(path: FilePath) -> None:
+    """Raise ValueError where pictures are not written as a file of that name."""
+    if Path(path).suffix.lower() not in KINDS:
         raise ValueError(
-            f"{shown(path)}: {panels} tracks make a png of {height:,} pixels in height, "
+            f"{path}: pictures are written as svg or png; give a name that ends in "
+            f"{' or '.join(KINDS)}"
+        )
+
+
+def check_height(path: FilePath, tracks: int, top: int) -> None:
+    """Raise ValueError where `path` is a png that `top` bars of so many tracks make too high."""
+    height = PNG_SCALE * tracks * (top + 2) * ROW
+    if Path(path).suffix.lower() == ".png" and height > PNG_MOST:
+        raise ValueError(
+            f"{path}: {tracks} tracks make a png of {height:,} pixels in height, "
             f"and {PNG_MOST:,} is the most; "
             "give a name that ends in .svg, fewer tracks or a smaller --top"
         )
 
 
-def _titles(titles):
-    """Marks of the title lines, and where the drawing goes on below them."""
-    return [Text(10, 20 + i * ROW, title) for i, title in enumerate(titles)], HEAD + (
-        len(titles) - 1
-    ) * ROW
+def bars(
+    path: FilePath,
+    tags: tuple[str, ...],
+    tracks: list[Scored],
+    top: int,
+    unit: str,
+    titles: list[str],
+) -> bytes:
+    """A panel of bars for each track, the mean's where there are frames, as path's kind of file.
 
-
-def _bar(y, tag, value, share):
-    width = share * (WIDTH - LABEL - 80)
-    box = Box(LABEL, y + 3, width, ROW - 6)
-    return Text(LABEL - 8, y + 14, tag, "end"), box, Text(LABEL + width + 6, y + 14, f"{value:.3f}")
-
-
-def matrix(names: list[str], counts: list, titles: list[str]) -> Drawing:
-    """Square table of counts, rows = true name, each cell as dark as its share of the row; a line
-    for each title.
+    unit : "percent" or "score".
     """
-    marks, top = _titles(titles)
-    for i, name in enumerate(names):
-        across, down = LABEL + i * CELL, top + 60 + i * CELL
-        marks += (
-            Text(LABEL - 8, down + 27, name, "end"),
-            Text(across + 22, top + 54, name, turned_degrees=-45),
-        )
-        whole = max(1, sum(counts[i]))
-        for j, count in enumerate(counts[i]):
-            marks += _cell(LABEL + j * CELL, down, count, count / whole)
-    return Drawing(max(WIDTH, LABEL + len(names) * CELL + 60), top + 80 + len(names) * CELL, marks)
+    import altair as alt
+
+    full, rows = (100 if unit == "percent" else 1), []
+    for number, track in enumerate(tracks):
+        _, scores = track.by_frame()[-1]
+        values = percent_of(scores) if unit == "percent" else scores
+        best = sorted(zip(values.tolist(), tags, strict=True), reverse=True)[:top]
+        # Names may be alike; the number keeps panels apart and in order.
+        panel = f"{number:06}{shortened(shown(track.path))}"
+        rows += [
+            {"panel": panel, "rank": rank, "tag": tag, "value": value}
+            for rank, (value, tag) in enumerate(best)
+        ]
+    base = alt.Chart().encode(y=alt.Y("rank:O", axis=None))
+    text = {"baseline": "middle", "fontSize": FONT_PX}
+    x = alt.X("value:Q", axis=None, scale=alt.Scale(domain=(0, full)))
+    panels = alt.layer(
+        base.mark_bar(color=INK).encode(x=x),
+        base.mark_text(align="right", dx=-8, **text).encode(
+            x=alt.XDatum(0, axis=None), text="tag:N"
+        ),
+        base.mark_text(align="left", dx=6, **text).encode(
+            x=x, text=alt.Text("value:Q", format=".3f")
+        ),
+        data=alt.Data(values=rows),
+    ).properties(width=WIDTH, height={"step": ROW})
+    header = alt.Header(
+        title=None,
+        labelExpr="slice(datum.label, 6)",
+        labelAnchor="start",
+        labelFontSize=FONT_PX,
+        labelFontWeight="bold",
+        labelLimit=0,
+        labelOrient="top",
+        labelPadding=4,
+    )
+    return _drawn(path, panels.facet(row=alt.Row("panel:N", header=header), spacing=ROW), titles)
 
 
-def _cell(x, y, count, share):
-    ink = WHITE if share > 0.5 else BLACK
-    return Box(x, y, CELL, CELL, share, has_rule=True), Text(
-        x + CELL / 2, y + 27, str(count), "middle", ink
+def matrix(path: FilePath, names: list[str], counts: list, titles: list[str]) -> bytes:
+    """A square table of counts, rows = true name, each cell as dark as its share of the row."""
+    import altair as alt
+
+    rows = [
+        {"true": i, "predicted": j, "count": count, "share": count / max(1, sum(counts[i]))}
+        for i in range(len(names))
+        for j, count in enumerate(counts[i])
+    ]
+    for row in rows:
+        row |= {"true": names[row["true"]], "predicted": names[row["predicted"]]}
+    axis = {
+        "title": None,
+        "domain": False,
+        "ticks": False,
+        "labelFontSize": FONT_PX,
+        "labelLimit": 0,
+    }
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("predicted:N", sort=names, axis=alt.Axis(orient="top", labelAngle=-45, **axis)),
+        y=alt.Y("true:N", sort=names, axis=alt.Axis(**axis)),
+    )
+    shade = alt.Scale(domain=(0, 1), range=("#ffffff", INK), interpolate="rgb")
+    cells = base.mark_rect(stroke="#cccccc").encode(
+        color=alt.Color("share:Q", scale=shade, legend=None)
+    )
+    ink = alt.condition("datum.share > 0.5", alt.value("#ffffff"), alt.value("#000000"))
+    numbers = base.mark_text(fontSize=FONT_PX).encode(text="count:Q", color=ink)
+    return _drawn(
+        path, (cells + numbers).properties(width={"step": CELL}, height={"step": CELL}), titles
     )
 
 
-def svg(drawing: Drawing) -> bytes:
-    """The drawing as SVG, in utf-8."""
-    width, height, marks = drawing
-    ground = f'<rect width="{width}" height="{height}" fill="{WHITE}"/>'
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    parts = "".join(SVG_OF[type(mark)](mark) for mark in marks)
-    style = f"font-family:sans-serif;font-size:{FONT_PX}px"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} style="{style}">{ground}{parts}</svg>\n'
-    ).encode()
+def shortened(name: str) -> str:
+    """`name`, or its end after an ellipsis: the end of a path is what tells files apart."""
+    columns, kept = 0, ""
+    for character in reversed(name):
+        columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if columns > NAME_COLUMNS:
+            return "…" + kept
+        kept = character + kept
+    return kept
 
 
-def _svg_text(text):
-    said = fitted(text.text, text.room, lambda part: estimated_px(part, FONT_PX))
-    weight = ' font-weight="bold"' if text.is_bold else ""
-    turn = (
-        f' transform="rotate({text.turned_degrees} {text.x:.0f} {text.y:.0f})"'
-        if text.turned_degrees
-        else ""
-    )
-    place = f'x="{text.x:.0f}" y="{text.y:.0f}" text-anchor="{text.anchor}" fill="{text.ink}"'
-    return f"<text {place}{weight}{turn}>{escape(said)}</text>"
+def _drawn(path: FilePath, chart: "altair.TopLevelMixin", titles: list[str]) -> bytes:
+    import vl_convert
 
-
-def _svg_box(box):
-    rule = f' stroke="{RULE}"' if box.has_rule else ""
-    place = f'x="{box.x:.0f}" y="{box.y:.0f}" width="{box.width:.1f}" height="{box.height:.1f}"'
-    return f'<rect {place} fill="{INK}" fill-opacity="{box.strength:.3f}"{rule}/>'
-
-
-def png(drawing: Drawing) -> bytes:
-    """The drawing as PNG, the same bytes every time, in the font that Pillow brings where that has
-    all characters (port/fonts.py).
-    """
-    from PIL import Image, ImageDraw
-
-    image = Image.new("RGB", (drawing.width * PNG_SCALE, drawing.height * PNG_SCALE), WHITE)
-    canvas = ImageDraw.Draw(image)
-    for mark in drawing.marks:
-        PNG_OF[type(mark)](mark, image, canvas)
-    stream = io.BytesIO()
-    image.save(stream, "PNG", optimize=True)
-    return stream.getvalue()
-
-
-def _png_text(text, image, canvas):
-    from PIL import Image, ImageDraw
-
-    font, said = written(text.text, FONT_PX * PNG_SCALE)
-    said = fitted(said, text.room * PNG_SCALE, font.getlength)
-    place, anchor = (
-        (text.x * PNG_SCALE, text.y * PNG_SCALE),
-        {"start": "ls", "middle": "ms", "end": "rs"}[text.anchor],
-    )
-    bold = {"stroke_width": 0.5, "stroke_fill": text.ink} if text.is_bold else {}
-    if not text.turned_degrees:
-        canvas.text(place, said, text.ink, font, anchor, **bold)
-        return
-    mask = Image.new("L", image.size)  # turned about the text's own point, as SVG turns it
-    ImageDraw.Draw(mask).text(place, said, 255, font, anchor)
-    image.paste(
-        text.ink, mask=mask.rotate(-text.turned_degrees, Image.Resampling.BICUBIC, center=place)
-    )
-
-
-def _png_box(box, image, canvas):
-    from PIL import ImageColor
-
-    ink = tuple(round(255 - box.strength * (255 - value)) for value in ImageColor.getrgb(INK))
-    left, top, right, bottom = (
-        round(at * PNG_SCALE) for at in (box.x, box.y, box.x + box.width, box.y + box.height)
-    )
-    if right > left:
-        canvas.rectangle((left, top, right - 1, bottom - 1), ink, RULE if box.has_rule else None)
-
-
-SVG_OF = {Text: _svg_text, Box: _svg_box}
-PNG_OF = {Text: _png_text, Box: _png_box}
-WRITERS = {".svg": svg, ".png": png}
-
-
-def writer_of(path: FilePath) -> Callable[[Drawing], bytes]:
-    """What turns a Drawing into the bytes of a file of that name; ValueError for a name of another
-    kind.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in WRITERS:
-        raise ValueError(
-            f"{shown(path)}: pictures are written as svg or png; give a name that ends in "
-            f"{' or '.join(WRITERS)}"
-        )
-    return WRITERS[suffix]
+    title = {
+        "text": titles,
+        "anchor": "start",
+        "fontSize": FONT_PX,
+        "fontWeight": "normal",
+        "offset": 10,
+    }
+    chart = chart.properties(title=title, background="#ffffff", padding=10)
+    spec = chart.configure_view(stroke=None).to_dict()
+    if Path(path).suffix.lower() == ".png":
+        return vl_convert.vegalite_to_png(spec, scale=PNG_SCALE)
+    return vl_convert.vegalite_to_svg(spec).encode()

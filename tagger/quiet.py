@@ -1,6 +1,4 @@
-"""Decoders that write to descriptor 2 themselves: libmpg123 has several lines for a damaged MP3,
-where one sentence is said of it.
-"""
+"""Silence for decoders that write to descriptor 2: libmpg123 has several lines on a damaged MP3."""
 
 import os
 import sys
@@ -12,9 +10,7 @@ STDERR = 2  # the descriptor
 
 @contextmanager
 def decoders_silenced() -> Iterator[None]:
-    """While this lasts, descriptor 2 leads nowhere; what Python writes to sys.stderr still goes
-    where it went.
-    """
+    """Descriptor 2 leads nowhere; what Python writes to sys.stderr still goes where it went."""
     if sys.stderr is None:  # started without one
         yield
         return

@@ -1,49 +1,52 @@
 """Audio files -> tag scores, in batches across files; one bad file never stops the others."""
 
 import itertools
-import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import chainer
 import numpy as np
 
-from parity.port.files import FilePath
-from parity.port.models import MEL_SHAPE, Tagger
+from parity.files import FilePath
+from parity.port.architectures import MEL_SHAPE
 from tagger import audio
-from tagger.reading import unforeseen
-
-if TYPE_CHECKING:
-    import pandas  # takes half a second to import
+from tagger.reading import AudioError, unforeseen
 
 BATCH_SIZE = 8
 WORKERS = 2  # files decoded at a time
 AHEAD = 4  # files decoded before they are needed
-MEAN = "mean"
+
+Predict = Callable[[np.ndarray], np.ndarray]  # clips (B,1,96,1366) -> scores (B,tags)
 
 
 class Scored(NamedTuple):
-    """One track: scores (n,tags) float32 in [0, 1] of its frames in order, or the AudioError that
-    says why there are none.
+    """A track's scores (frames,tags) float32 in [0, 1], or the AudioError why there are none.
 
     remarks : sentences on what the taggers could not hear in it.
     """
 
     path: FilePath
     scores: np.ndarray | None
-    error: Exception | None = None
+    error: AudioError | None = None
     remarks: tuple[str, ...] = ()
 
     def by_frame(self) -> list[tuple[str, np.ndarray]]:
         """[("centre", scores (tags,))], or for more frames [("0", ..), .., ("mean", ..)]."""
         if len(self.scores) == 1:
             return [("centre", self.scores[0])]
-        return [
-            *((str(i), row) for i, row in enumerate(self.scores)),
-            (MEAN, self.scores.mean(axis=0)),
-        ]
+        frames = [(str(i), row) for i, row in enumerate(self.scores)]
+        return [*frames, ("mean", self.scores.mean(axis=0))]
+
+
+class Decoded(NamedTuple):
+    """A track's mel spectrograms (n,1,96,1366); n is 0 where there is an error."""
+
+    path: FilePath
+    clips: np.ndarray
+    error: AudioError | None
+    remarks: tuple[str, ...]
 
 
 def percent_of(scores: np.ndarray) -> np.ndarray:
@@ -51,82 +54,8 @@ def percent_of(scores: np.ndarray) -> np.ndarray:
     return 100 * scores / scores.sum(axis=-1, keepdims=True)
 
 
-def decoded(
-    paths: Iterable[FilePath], frames: str = "centre", front_end: str = audio.TODAY
-) -> Iterator[tuple[FilePath, np.ndarray, audio.AudioError | None, tuple[str, ...]]]:
-    """Yield (path, clips (n,1,96,1366), error, remarks) of every path, in order; n is 0 where
-    there is an error.
-
-    Read in threads, a few files ahead of what is asked for. Raises ValueError for another `frames`
-    or `front_end`.
-    """
-    audio.check_options(frames, front_end)
-    return _ahead(lambda path: (path, *_attempt(path, frames, front_end)), paths)
-
-
-def score_files(
-    tagger: Tagger,
-    paths: Iterable[FilePath],
-    frames: str = "centre",
-    batch_size: int = BATCH_SIZE,
-    front_end: str = audio.TODAY,
-) -> Iterator[Scored]:
-    """Yield a Scored for every path, in order, as soon as its last batch is through.
-
-    Files are decoded in threads while the network works; only the files of one batch and a few
-    ahead are in memory. A batch may hold clips of several tracks, which matters to CNN0 alone: it
-    normalises with its batch's statistics.
-    Raises ValueError for a batch size below 1, another `frames` or `front_end`.
-    """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}; give a whole number of clips, 1 or more")
-    return _scored(tagger, decoded(paths, frames, front_end), batch_size)
-
-
-def _scored(tagger, tracks, batch_size):
-    waiting = deque()  # [path, clips still without scores, scores so far, error, remarks]
-    for path, clips, error, remarks in tracks:
-        waiting.append([path, clips, [], error, remarks])
-        while sum(len(entry[1]) for entry in waiting) >= batch_size:
-            _score_batch(tagger, waiting, batch_size)
-            yield from _finished(waiting)
-        yield from _finished(waiting)
-    if waiting:
-        while any(len(entry[1]) for entry in waiting):
-            _score_batch(tagger, waiting, batch_size)
-        yield from _finished(waiting)
-
-
-def table(tagger: Tagger, paths: Iterable[FilePath], **options) -> "pandas.DataFrame":
-    """A pandas DataFrame of score_files(tagger, paths, **options), best tag first within a frame.
-
-    Columns: file (str), frame ("centre", or "0" .. and "mean"), rank (from 1), tag, score in [0,
-    1], percent of the frame's sum. And `remedies`, where the tagger has any. Raises the AudioError
-    of the first file without scores; warns of remarks.
-    """
-    import pandas
-
-    rows, told = [], told_by(tagger)
-    for scored in score_files(tagger, paths, **options):
-        if scored.error:
-            raise scored.error
-        for remark in scored.remarks:
-            warnings.warn(remark, stacklevel=3)
-        rows += [row | told for row in ranked_rows(tagger.tags, scored)]
-    return pandas.DataFrame(
-        rows, columns=["file", "frame", "rank", "tag", "score", "percent", *told]
-    )
-
-
-def told_by(tagger: Tagger) -> dict[str, str]:
-    """{"remedies": what is on}, for the rows of a table; {} where the tagger answers as the
-    original does.
-    """
-    return {"remedies": "; ".join(tagger.remedies)} if tagger.remedies else {}
-
-
 def ranked_rows(tags: tuple[str, ...], scored: Scored, top: int | None = None) -> list[dict]:
-    """Dicts of one track for the columns of `table`, the `top` best of each frame."""
+    """A dict for each of the `top` tags of each frame: file, frame, rank, tag, score, percent."""
     return [
         {
             "file": str(scored.path),
@@ -142,44 +71,27 @@ def ranked_rows(tags: tuple[str, ...], scored: Scored, top: int | None = None) -
     ]
 
 
-def predict(tagger: Tagger, clips: np.ndarray) -> np.ndarray:
-    """clips (B,1,96,1366) float32 -> scores (B,tags) in the test phase, without gradients."""
-    with chainer.using_config("train", False), chainer.no_backprop_mode():
-        return tagger(clips).array
+def decoded(
+    paths: Iterable[FilePath], frames: str = "centre", front_end: str = audio.TODAY
+) -> Iterator[Decoded]:
+    """Yield each path's mel spectrograms, in order, read in threads a few files ahead.
+
+    Raises ValueError for another `frames` or `front_end`.
+    """
+    audio.check_options(frames, front_end)
+
+    def decode(path: FilePath) -> Decoded:
+        try:
+            clips, remarks = audio.heard(path, frames, front_end)
+            return Decoded(path, clips, None, remarks)
+        except Exception as error:  # whatever is wrong with one file, the others are tagged
+            said = error if isinstance(error, AudioError) else unforeseen(path, error)
+            return Decoded(path, np.zeros((0, *MEL_SHAPE), np.float32), said, ())
+
+    return _ahead(decode, paths)
 
 
-def _attempt(path, frames, front_end):
-    try:
-        mels, remarks = audio.heard(path, frames, front_end)
-        return mels, None, remarks
-    except Exception as error:  # whatever is wrong with one file, the others are tagged
-        said = error if isinstance(error, audio.AudioError) else unforeseen(path, error)
-        return np.zeros((0, *MEL_SHAPE), np.float32), said, ()
-
-
-def _score_batch(tagger, waiting, batch_size):
-    # Take the next clips, whosever they are, and hand each track its own scores back.
-    owners, parts, left = [], [], batch_size
-    for entry in waiting:
-        taken = entry[1][:left]
-        if len(taken):
-            entry[1] = entry[1][len(taken) :]
-            owners.append((entry[2], len(taken)))
-            parts.append(taken)
-            left -= len(taken)
-    scores = predict(tagger, np.concatenate(parts))
-    for held, count in owners:
-        held.append(scores[:count])
-        scores = scores[count:]
-
-
-def _finished(waiting):
-    while waiting and not len(waiting[0][1]):
-        path, _, scores, error, remarks = waiting.popleft()
-        yield Scored(path, np.concatenate(scores) if scores else None, error, remarks)
-
-
-def _ahead(function, items):
+def _ahead(function: Callable, items: Iterable) -> Iterator:
     """map(function, items) in threads, at most AHEAD results before they are asked for."""
     items = iter(items)
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -188,3 +100,77 @@ def _ahead(function, items):
             result = running.popleft().result()
             running.extend(pool.submit(function, item) for item in itertools.islice(items, 1))
             yield result
+
+
+def score_files(
+    predict: Predict,
+    paths: Iterable[FilePath],
+    frames: str = "centre",
+    batch_size: int = BATCH_SIZE,
+    front_end: str = audio.TODAY,
+) -> Iterator[Scored]:
+    """Yield a Scored for every path, in order, as soon as its last batch is through.
+
+    Files are decoded in threads while the network works; only the files of one batch and a few
+    ahead are in memory. A batch may hold clips of several tracks, which matters to CNN0 alone: it
+    normalises with its batch's statistics.
+
+    Parameters
+    ----------
+    predict : callable
+        Clips (B,1,96,1366) float32 in dB -> scores (B,tags).
+    paths : iterable of path
+        Audio files.
+    frames, batch_size, front_end
+        As `tagger.model.Tagger.tag` takes them.
+
+    Raises
+    ------
+    ValueError
+        For a batch size below 1, another `frames` or `front_end`.
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}; give a whole number of clips, 1 or more")
+    return _scored(predict, decoded(paths, frames, front_end), batch_size)
+
+
+@dataclass
+class _Waiting:
+    """A track some of whose clips have no scores yet."""
+
+    track: Decoded
+    left: np.ndarray
+    scores: list[np.ndarray] = field(default_factory=list)
+
+
+def _scored(predict: Predict, tracks: Iterable[Decoded], batch_size: int) -> Iterator[Scored]:
+    waiting: deque[_Waiting] = deque()
+    for track in tracks:
+        waiting.append(_Waiting(track, track.clips))
+        while sum(len(entry.left) for entry in waiting) >= batch_size:
+            _score_batch(predict, waiting, batch_size)
+            yield from _finished(waiting)
+        yield from _finished(waiting)
+    while waiting:
+        _score_batch(predict, waiting, batch_size)
+        yield from _finished(waiting)
+
+
+def _score_batch(predict: Predict, waiting: Iterable[_Waiting], batch_size: int) -> None:
+    # Take the next clips, whosever they are, and hand each track its own scores back.
+    taken, room = [], batch_size
+    for entry in waiting:
+        part, entry.left = entry.left[:room], entry.left[room:]
+        taken.append((entry, part))
+        room -= len(part)
+    scores = predict(np.concatenate([part for _, part in taken]))
+    for entry, part in taken:
+        entry.scores.append(scores[: len(part)])
+        scores = scores[len(part) :]
+
+
+def _finished(waiting: deque[_Waiting]) -> Iterator[Scored]:
+    while waiting and not len(waiting[0].left):
+        entry = waiting.popleft()
+        path, _, error, remarks = entry.track
+        yield Scored(path, None if error else np.concatenate(entry.scores), error, remarks)

@@ -10,8 +10,8 @@ from chainer import Variable
 
 from parity.faults.arrays import Change, rounded
 from parity.faults.plant import formula
-from parity.port.functions.convolution import same_convolution_2d
-from parity.port.functions.normalization import normalize
+from parity.port.links.batch_normalization import normalize
+from parity.port.links.convolution_2d import same_convolution_2d
 
 
 @formula

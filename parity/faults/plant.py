@@ -1,6 +1,6 @@
 """How a mutation gets into a port, from outside.
 
-A plant is called with a fresh Tagger and a layer's name. It changes the Tagger, or returns the
+A plant is called with a fresh Network and a layer's name. It changes the Network, or returns the
 steps it replaces: {layer name: callable(Variable or array)}.
 """
 
@@ -185,7 +185,7 @@ def planted(tagger, mutant) -> Replaced:
 
 
 def widened(tagger):
-    """The same Tagger with float64 parameters and statistics: its formulas without rounding."""
+    """The same Network with float64 parameters and statistics: its formulas without rounding."""
     for link in tagger.children():
         for parameter in link.params():
             parameter.array = parameter.array.astype(np.float64)

@@ -9,8 +9,8 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 
 from parity.faults.plant import formula
-from parity.port.functions.convolution import same_convolution_2d
-from parity.port.functions.elementwise import sigmoid
+from parity.port.links.convolution_2d import same_convolution_2d
+from parity.port.links.dense import sigmoid
 
 
 def _padded(x):

@@ -23,8 +23,8 @@ from parity.faults.plant import planted, widened
 from parity.faults.table import Fault
 from parity.kinds import layer_case, witness
 from parity.numerics.structure import Regression
-from parity.port.models import load
 from parity.port.proof import ChainerPort
+from parity.port.weights import load
 from parity.port_api import Port, answer
 from parity.recording.stacks import STACKS
 from parity.recording.trace import array_sha256, open_trace

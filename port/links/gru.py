@@ -1,11 +1,11 @@
-"""Keras's gated recurrent unit, the same in every 1.x release (keras/layers/recurrent.py,
-GRU.step).
-"""
+"""Keras's GRU, the same in every 1.x release (keras/layers/recurrent.py, GRU.step)."""
 
 import chainer
 import chainer.functions as F
 import numpy as np
 from chainer import initializers
+
+from parity.port import Array
 
 
 class GRU(chainer.Link):
@@ -20,7 +20,7 @@ class GRU(chainer.Link):
     W (3 out_size, in_size), U (3 out_size, out_size), b (3 out_size,).
     """
 
-    def __init__(self, in_size, out_size, return_sequences=False):
+    def __init__(self, in_size: int, out_size: int, return_sequences: bool = False) -> None:
         super().__init__()
         self.out_size = out_size
         self.return_sequences = return_sequences
@@ -29,10 +29,17 @@ class GRU(chainer.Link):
             self.U = chainer.Parameter(_per_gate(initializers.Orthogonal(), (out_size, out_size)))
             self.b = chainer.Parameter(np.zeros(3 * out_size, np.float32))
 
-    def forward(self, x):
-        projections = F.linear(
-            x, self.W, self.b, n_batch_axes=2
-        )  # (B,T,3H): all steps in one product
+    def keras_arrays(self) -> dict[str, np.ndarray]:
+        W, U, b = (np.split(parameter.array, 3) for parameter in (self.W, self.U, self.b))
+        return {
+            f"{part}_{gate}": array.T
+            for index, gate in enumerate("zrh")
+            for part, array in (("W", W[index]), ("U", U[index]), ("b", b[index]))
+        }
+
+    def forward(self, x: Array) -> chainer.Variable:
+        # All steps' inputs in one product: (B,T,3 out_size).
+        projections = F.linear(x, self.W, self.b, n_batch_axes=2)
         U_zr, U_h = F.split_axis(self.U, [2 * self.out_size], axis=0)
         h = chainer.Variable(np.zeros((x.shape[0], self.out_size), x.dtype))
         states = []
@@ -42,25 +49,22 @@ class GRU(chainer.Link):
         return F.stack(states, axis=1) if self.return_sequences else h
 
 
-def step(projection, h, U_zr, U_h):
-    # projection (B,3H), h (B,H) -> the next h (B,H).
+def step(projection: Array, h: Array, U_zr: Array, U_h: Array) -> chainer.Variable:
+    """The state (B,H) after one step, from its projection (B,3H) and the state h (B,H) before."""
     z, _, candidate = gates(projection, h, U_zr, U_h)
     return z * h + (1 - z) * candidate
 
 
-def gates(projection, h, U_zr, U_h):
-    """z, r and candidate, each (B,H), of one step from its projection (B,3H) and the state h (B,H)
-    before it.
-    """
+def gates(
+    projection: Array, h: Array, U_zr: Array, U_h: Array
+) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
+    """z, r and candidate, each (B,H), of one step. The reset gate acts before U_h."""
     to_zr, to_candidate = F.split_axis(projection, [2 * h.shape[1]], axis=1)
     z, r = F.split_axis(F.hard_sigmoid(to_zr + F.linear(h, U_zr)), 2, axis=1)
-    candidate = F.tanh(
-        to_candidate + F.linear(r * h, U_h)
-    )  # the reset gate acts before the product with U_h
-    return z, r, candidate
+    return z, r, F.tanh(to_candidate + F.linear(r * h, U_h))
 
 
-def _per_gate(initializer, shape):
+def _per_gate(initializer: chainer.Initializer, shape: tuple[int, int]) -> np.ndarray:
     # Keras draws each gate's matrix by itself, so the fan-out is one gate's and not three.
     return np.concatenate(
         [initializers.generate_array(initializer, shape, np, np.float32) for _ in "zrh"]

@@ -140,9 +140,7 @@ def _measured(subject, name, plan, base, original, asked):
 
 
 def _tags(case):
-    from parity.port.models import MODELS
-
-    return MODELS[case.model.name].tags
+    return case.model.tags
 
 
 def moved(measured, side):

@@ -129,8 +129,6 @@ def _batches(case, given, signs):
 
 
 def _measured(subject, name, clips, answers, batches):
-    from parity.port.models import MODELS
-
     case, amplified = subject.cases[name], {}
     for side, found in answers.items():
         amplified[side] = {
@@ -144,7 +142,7 @@ def _measured(subject, name, clips, answers, batches):
     logits = {
         label: run.outputs[last].astype(np.float64) for label, run in answers["original"].items()
     }
-    tags = MODELS[case.model.name].tags
+    tags = case.model.tags
     margins = [
         _margin(
             clip, perturbation, tags, logits["as it is"][at], logits[perturbation][at], rounding[at]

@@ -163,6 +163,6 @@ def _percent(scores):
 
 
 def _tags(model):
-    from parity.port.models import MODELS
+    from parity.model import MODELS
 
     return MODELS[model].tags

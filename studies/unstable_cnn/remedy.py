@@ -201,7 +201,7 @@ def frozen(subject, clips, heard):
 
 def calibrated(case, clips, batches):
     """{batch: Run} of the port with CNN0's statistics frozen at `clips`."""
-    from parity.port.models import load
+    from parity.port.weights import load
     from tagger.calibration import calibrate
 
     tagger = load(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras)

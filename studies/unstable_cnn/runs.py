@@ -52,7 +52,7 @@ def ported(case, batches, *, keep=None, keras=None, most=None):
 
 
 def _ported(case, batches, keep, keras, most):
-    from parity.port.models import load
+    from parity.port.weights import load
 
     try:
         tagger = load(case.model.name, case.weights, keras)
@@ -62,7 +62,7 @@ def _ported(case, batches, keep, keras, most):
 
 
 def called(tagger, batches, *, keep=None, most=None):
-    """As `ported`, of a parity.port.models.Tagger at hand."""
+    """As `ported`, of a parity.port.network.Network at hand."""
     from parity.port import proof
 
     axes = {
@@ -119,7 +119,7 @@ def towards_the_second(case, batch):
     import chainer
     from chainer import functions
 
-    from parity.port.models import load
+    from parity.port.weights import load
 
     tagger, given = (
         load(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras),

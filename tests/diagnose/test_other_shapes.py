@@ -178,7 +178,7 @@ def test_kernels_that_could_not_be_applied_are_named(rng):
 
 @pytest.mark.parametrize("axis", [2, 3])
 def test_an_axis_that_the_parameters_do_not_fit_is_named(axis, rng):
-    from parity.port.functions.normalization import normalize
+    from parity.port.links.batch_normalization import normalize
 
     subject = SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     mean, scale, beta = (subject.params[key] for key in ("running_mean", "gamma", "beta"))

@@ -9,8 +9,8 @@ import numpy as np
 from parity.faults.trial import Original
 from parity.fixtures import seeded
 from parity.model import Weights
-from parity.port.models import load
 from parity.port.proof import ChainerPort
+from parity.port.weights import load
 from parity.recording.trace import Layer
 
 IMAGE, NORM = {"border_mode": "same", "subsample": [1, 1]}, {"momentum": 0.9}

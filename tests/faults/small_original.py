@@ -11,8 +11,8 @@ from parity.faults.plant import planted
 from parity.faults.trial import Original, prove
 from parity.fixtures import seeded
 from parity.model import Weights
-from parity.port.models import load
 from parity.port.proof import ChainerPort
+from parity.port.weights import load
 from parity.ports.callables import Replaced
 from parity.recording.trace import Layer
 

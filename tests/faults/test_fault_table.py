@@ -11,7 +11,7 @@ from parity.faults import table
 from parity.faults.plant import attribute, planted, widened
 from parity.model import DEFAULT_MODELS, MODELS
 from parity.port.links.batch_normalization import DIALECTS
-from parity.port.models import Tagger
+from parity.port.network import Network
 from parity.port.weights import keras_arrays
 
 ALL = (*table.FAULTS, *table.HARMLESS)
@@ -45,7 +45,7 @@ def test_every_fault_says_what_it_has_to_be_called():
 @pytest.mark.parametrize("model", DEFAULT_MODELS)
 def test_planting_leaves_the_next_port_as_it_was(model):
     def settings():
-        tagger = Tagger(model)
+        tagger = Network(model)
         return {
             name: {
                 key: str(value)
@@ -58,18 +58,18 @@ def test_planting_leaves_the_next_port_as_it_was(model):
     dialects, before = copy.copy(DIALECTS), settings()
     for fault in ALL:
         if fault.model == model:
-            assert planted(Tagger(model), fault).layers == MODELS[model].layers, fault.id
+            assert planted(Network(model), fault).layers == MODELS[model].layers, fault.id
     assert settings() == before
     assert dialects == DIALECTS
 
 
 def test_a_setting_that_the_port_does_not_have_cannot_be_planted():
     with pytest.raises(AttributeError, match="bn1 has no setting epsilon"):
-        attribute(epsilon=1.0)(Tagger("CNN"), "bn1")
+        attribute(epsilon=1.0)(Network("CNN"), "bn1")
 
 
 def test_a_widened_port_has_the_same_parameters_in_float64():
-    tagger = Tagger("CNN")
+    tagger = Network("CNN")
     narrow = {name: array.copy() for name, array in keras_arrays(tagger).items()}
     wide = keras_arrays(widened(tagger))
     assert {array.dtype for array in wide.values()} == {np.dtype(np.float64)}

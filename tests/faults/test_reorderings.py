@@ -10,8 +10,8 @@ import pytest
 
 from parity.faults import reorderings
 from parity.faults.plant import stock
-from parity.port.functions.convolution import same_convolution_2d
-from parity.port.models import Tagger
+from parity.port.links.convolution_2d import same_convolution_2d
+from parity.port.network import Network
 
 
 @pytest.fixture
@@ -60,5 +60,5 @@ def test_another_core_that_cannot_compute_says_why(setting):
 
 def test_chainers_link_is_planted_only_where_the_port_has_its_own():
     with pytest.raises(TypeError, match="bn1 is no GRU, which Chainer's GRU replaces"):
-        stock("Chainer's GRU")(Tagger("CRNN"), "bn1")
-    assert list(stock("Chainer's BatchNormalization")(Tagger("CRNN"), "bn1")) == ["bn1"]
+        stock("Chainer's GRU")(Network("CRNN"), "bn1")
+    assert list(stock("Chainer's BatchNormalization")(Network("CRNN"), "bn1")) == ["bn1"]

@@ -38,7 +38,7 @@ def test_every_change_of_a_source_can_be_planted_and_parsed(change, sources, tmp
 
 def test_a_change_that_finds_nothing_to_change_is_an_error(sources):
     with pytest.raises(ValueError, match="plant it elsewhere"):
-        edit("port/models.py", "nowhere in this file", "x")(sources)
+        edit("port/network.py", "nowhere in this file", "x")(sources)
 
 
 def test_changes_are_caught_without_running_anything():

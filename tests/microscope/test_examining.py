@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from layers_at_hand import F, FloatGRU, Recorded, gru_params, layer
 
 import parity.port.inside
-import parity.port.models
 import parity.port.proof
 import parity.port.stock
 from parity.cli import Group

@@ -19,7 +19,7 @@ def weights(tmp_path_factory):
 
 def both(weights, model, drift, layer, keras=None):
     """(the port's step, the stock one, the port's link's arrays)."""
-    from parity.port.models import load
+    from parity.port.weights import load
 
     return (
         partial(proof.steps(model, weights[model], keras).run, layer),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras_files import draw, write_keras_file
 
-from parity.port.models import Tagger
+from parity.port.network import Network
 from parity.port.weights import keras_arrays
 
 
@@ -21,7 +21,7 @@ def keras_weights():
         rng = np.random.default_rng(11)
         return {
             name: draw(name, array.shape, rng)
-            for name, array in keras_arrays(Tagger(model)).items()
+            for name, array in keras_arrays(Network(model)).items()
         }
 
     return make

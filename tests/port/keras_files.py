@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from parity.port.models import Tagger
+from parity.port.network import Network
 
 
 def draw(name, shape, rng):
@@ -16,8 +16,8 @@ def draw(name, shape, rng):
 def write_keras_file(path, model, arrays):
     """Write arrays ("layer/dataset" -> array) the way Keras 1.x lays out its weight files."""
     with h5py.File(path, "w") as file:
-        file.attrs["layer_names"] = [name.encode() for name in Tagger(model).layer_names]
-        for name in Tagger(model).layer_names:
+        file.attrs["layer_names"] = [name.encode() for name in Network(model).layer_names]
+        for name in Network(model).layer_names:
             held = [dataset for dataset in arrays if dataset.startswith(name + "/")]
             file.create_group(name).attrs["weight_names"] = [
                 dataset.split("/")[1].encode() for dataset in held

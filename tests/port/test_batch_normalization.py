@@ -9,8 +9,7 @@ import pytest
 from chainer import serializers
 from numerical_gradients import assert_gradients
 
-from parity.port.functions.normalization import moments
-from parity.port.links.batch_normalization import BatchNormalization
+from parity.port.links.batch_normalization import BatchNormalization, moments
 
 # release -> (eps, momentum, divisor of the test phase, divisor from a batch, what running_std
 # follows)

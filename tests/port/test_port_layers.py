@@ -9,10 +9,11 @@ from chainer import functions as F
 from numerical_gradients import assert_gradients
 from scipy.signal import convolve2d
 
-from parity.port.functions.convolution import same_convolution_2d
-from parity.port.functions.elementwise import elu, sigmoid
-from parity.port.functions.pooling import max_pooling_2d
-from parity.port.links.layers import Convolution2D, flatten, permute, reshape, zero_padding_2d
+from parity.port.links.convolution_2d import Convolution2D, same_convolution_2d
+from parity.port.links.dense import sigmoid
+from parity.port.links.elu import elu
+from parity.port.links.max_pooling_2d import max_pooling_2d
+from parity.port.links.shapes import flatten, permute, reshape, zero_padding_2d
 
 
 def test_elu_returns_positive_values_bit_for_bit(rng):

@@ -5,18 +5,16 @@ stored variance.
 import numpy as np
 import pytest
 
-from parity.port.models import load
-from parity.port.published import member_names
+from parity.fixtures.store import WEIGHTS
 from parity.port.weights import (
     WeightsError,
     keras_arrays,
-    load_npz,
+    load,
+    published_members,
     read_hdf5,
     read_npz,
-    read_unnamed,
 )
-from tagger.locate import WEIGHTS
-from tagger.provenance import convert
+from tagger.weight_files import convert
 
 PUBLISHED = ("CRNN", "CNN0", "CNN")
 
@@ -24,7 +22,7 @@ PUBLISHED = ("CRNN", "CNN0", "CNN")
 def write_published(path, model, held):
     """What h5_load.py and save_npz of the published port make of Keras arrays."""
     members = {}
-    for name, member in member_names(model).items():
+    for name, member in published_members(model).items():
         array = held[name]
         if member.endswith("avg_var"):
             array = array if model == "CRNN" else array**2
@@ -59,19 +57,19 @@ def test_names_and_shapes_of_another_model_are_refused(keras_weights, tmp_path):
 
 def test_cnn0_is_told_from_cnn_by_statistics_that_mode_2_never_updates(keras_weights, tmp_path):
     held = keras_weights("CNN")
-    assert load_npz(write_published(tmp_path / "cnn.model", "CNN", held)).model == "CNN"
+    assert load(None, write_published(tmp_path / "cnn.model", "CNN", held)).model == "CNN"
     for i in range(1, 6):
         held[f"bn{i}/bn{i}_running_mean"] = held[f"bn{i}/bn{i}_running_mean"] * 0
         held[f"bn{i}/bn{i}_running_std"] = held[f"bn{i}/bn{i}_running_std"] * 0 + 1
-    assert load_npz(write_published(tmp_path / "cnn0.model", "CNN0", held)).model == "CNN0"
+    assert load(None, write_published(tmp_path / "cnn0.model", "CNN0", held)).model == "CNN0"
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
 def test_the_published_files_equal_our_conversion(model, real_data, tmp_path):
-    source = real_data / "weights" / WEIGHTS[model]
+    source = real_data / WEIGHTS[model]
     convert(source, tmp_path / "ours.npz", model)
     ours, theirs = (
-        keras_arrays(load_npz(path))
+        keras_arrays(load(None, path))
         for path in (tmp_path / "ours.npz", real_data / f"chainer/{model.lower()}.model")
     )
     for name in ours:
@@ -82,11 +80,11 @@ def test_the_published_files_equal_our_conversion(model, real_data, tmp_path):
 def test_only_the_stored_variance_has_another_meaning(model, real_data):
     members, held = (
         read_npz(real_data / f"chainer/{model.lower()}.model"),
-        read_hdf5(real_data / "weights" / WEIGHTS[model]),
+        read_hdf5(real_data / WEIGHTS[model]),
     )
     squared = {
         name
-        for name, member in member_names(model).items()
+        for name, member in published_members(model).items()
         if not same(members[member], held[name])
     }
     named = {
@@ -95,7 +93,7 @@ def test_only_the_stored_variance_has_another_meaning(model, real_data):
         if name.endswith("running_std") and (held[name] != 1).any() and model != "CRNN"
     }
     assert squared == named
-    assert all(same(members[member_names(model)[name]], held[name] ** 2) for name in named)
+    assert all(same(members[published_members(model)[name]], held[name] ** 2) for name in named)
 
 
 def same(published, keras):
@@ -106,4 +104,4 @@ def same(published, keras):
 
 @pytest.mark.parametrize("model", ["CRNN", "CNN0", "CNN"])
 def test_the_model_of_real_weights_is_recognised(model, real_data):
-    assert read_unnamed(real_data / "weights" / WEIGHTS[model]).model == model
+    assert load(None, real_data / WEIGHTS[model]).model == model

@@ -11,11 +11,11 @@ import pytest
 
 from parity.fixtures import seeded, synthesis
 from parity.port.links.batch_normalization import BatchNormalization
+from parity.port.weights import load
 from tagger import load_tagger
 from tagger.audio import melgram
 from tagger.calibration import CalibrationError, apply, calibrate, frozen_layers, save
-from tagger.provenance import convert
-from tagger.tagging import predict
+from tagger.weight_files import convert
 
 # Two orders of summing a statistic differ by float32's rounding of it, 2^-24, at each of five
 # layers; ELU, pooling and the convolutions pass that on to sums of at most 9 x 192 products, whose
@@ -38,16 +38,16 @@ def clips():
 def frozen(weights, clips, tmp_path_factory):
     """(tagger calibrated on the three clips, its statistics, its file)."""
     tagger = load_tagger("CNN0", weights)
-    statistics = calibrate(tagger, [clips])
+    statistics = calibrate(tagger.network, [clips])
     path = tmp_path_factory.mktemp("calibration") / "frozen.npz"
-    save(path, tagger, statistics, clips=["1", "2", "3"])
+    save(path, tagger.network, statistics, clips=["1", "2", "3"])
     return tagger, statistics, path
 
 
 def test_on_the_calibration_batch_it_is_mode_2(frozen, weights, clips):
     np.testing.assert_allclose(
-        predict(frozen[0], clips),
-        predict(load_tagger("CNN0", weights), clips),
+        frozen[0].predict(clips),
+        load_tagger("CNN0", weights).predict(clips),
         rtol=0,
         atol=ROUNDING,
     )
@@ -55,9 +55,9 @@ def test_on_the_calibration_batch_it_is_mode_2(frozen, weights, clips):
 
 def test_the_batch_no_longer_matters(frozen, weights, clips):
     def moved(tagger):
-        together = predict(tagger, clips[::-1])[::-1]
+        together = tagger.predict(clips[::-1])[::-1]
         return max(
-            np.abs(predict(tagger, clip[None])[0] - scores).max()
+            np.abs(tagger.predict(clip[None])[0] - scores).max()
             for clip, scores in zip(clips, together, strict=True)
         )
 
@@ -67,18 +67,18 @@ def test_the_batch_no_longer_matters(frozen, weights, clips):
 def test_statistics_are_those_of_what_arrives_over_all_clips_and_do_not_depend_on_their_grouping(
     frozen, weights, clips
 ):
-    statistics, tagger = frozen[1], load_tagger("CNN0", weights)
-    assert list(statistics) == frozen_layers(tagger) == ["bn1", "bn2", "bn3", "bn4", "bn5"]
+    statistics, network = frozen[1], load("CNN0", weights)
+    assert list(statistics) == frozen_layers(network) == ["bn1", "bn2", "bn3", "bn4", "bn5"]
     with chainer.using_config("train", False), chainer.no_backprop_mode():
-        arriving = tagger.through(
-            clips, tagger.layer_names[: tagger.layer_names.index("bn3")]
+        arriving = network.through(
+            clips, network.layer_names[: network.layer_names.index("bn3")]
         ).array.astype(np.float64)
     mean, variance, values = statistics["bn3"]
     assert values == arriving.size // arriving.shape[1]
     np.testing.assert_allclose(mean, arriving.mean((0, 2, 3)), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(variance, arriving.var((0, 2, 3)), rtol=1e-5)
     for grouped in ([clips[:1], clips[1:]], [clips[:2], clips[2:]]):
-        for name, (mean, variance, _) in calibrate(tagger, grouped).items():
+        for name, (mean, variance, _) in calibrate(network, grouped).items():
             np.testing.assert_array_equal(mean, statistics[name].mean)
             np.testing.assert_array_equal(variance, statistics[name].variance)
 
@@ -86,50 +86,48 @@ def test_statistics_are_those_of_what_arrives_over_all_clips_and_do_not_depend_o
 def test_averages_over_parts_of_the_clips_would_be_another_variance(frozen, clips, weights):
     # The check above can fail: without the merging term between parts, bn1's variance is too small
     # by what clips differ.
-    tagger = load_tagger("CNN0", weights)
-    of_each = [calibrate(tagger, [clip[None]])["bn1"].variance for clip in clips]
+    network = load("CNN0", weights)
+    of_each = [calibrate(network, [clip[None]])["bn1"].variance for clip in clips]
     assert (np.mean(of_each, axis=0) < frozen[1]["bn1"].variance * (1 - 1e-4)).any()
 
 
 def test_a_file_gives_the_same_tagger_again_and_the_same_bytes(frozen, weights, clips, tmp_path):
     tagger, statistics, path = frozen
     loaded = load_tagger("CNN0", weights, calibration=path)
-    np.testing.assert_array_equal(predict(loaded, clips), predict(tagger, clips))
+    np.testing.assert_array_equal(loaded.predict(clips), tagger.predict(clips))
     assert "calibration frozen.npz (3 files, sha256 " in loaded.remedies[0]
-    save(tmp_path / "again.npz", tagger, statistics, clips=["1", "2", "3"])
+    save(tmp_path / "again.npz", tagger.network, statistics, clips=["1", "2", "3"])
     assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
     convert(weights, tmp_path / "cnn0.npz", "CNN0")
-    apply(
-        load_tagger("CNN0", tmp_path / "cnn0.npz"), path
-    )  # the same weights in another kind of file
+    # The same weights in another kind of file.
+    apply(path, load("CNN0", tmp_path / "cnn0.npz"))
 
 
 def test_it_is_refused_for_other_models_weights_corrections_and_releases(frozen, weights, tmp_path):
     path = frozen[2]
-    other = load_tagger("CNN0", weights)
+    other = load("CNN0", weights)
     other.conv3.W.array[0, 0, 0, 0] += 1e-6
     cases = {
-        "made for CNN0, not CNN;": load_tagger("CNN", seeded.weights("CNN", tmp_path)),
-        "not weights of sha256": other,
-        "made for input correction None, not input correction clip": load_tagger(
-            "CNN0", weights, correction="clip"
+        "made for CNN0, not CNN;": (load("CNN", seeded.weights("CNN", tmp_path)), None),
+        "not weights of sha256": (other, None),
+        "made for input correction None, not input correction clip": (
+            load("CNN0", weights),
+            "clip",
         ),
-        "made for Keras 1.0.6, not Keras 1.1.0": load_tagger("CNN0", weights, keras="1.1.0"),
+        "made for Keras 1.0.6, not Keras 1.1.0": (load("CNN0", weights, "1.1.0"), None),
     }
-    for said, tagger in cases.items():
+    for said, (network, correction) in cases.items():
         with pytest.raises(CalibrationError) as caught:
-            apply(tagger, path)
+            apply(path, network, correction)
         assert said in str(caught.value) and "python -m tagger calibrate" in str(caught.value)
-        assert tagger.calibration is None and all(
-            getattr(link, "frozen", None) is None for link in tagger.children()
-        )
+        assert all(getattr(link, "frozen", None) is None for link in network.children())
 
 
 @pytest.mark.parametrize(
     "damage", ["missing", "empty", "cut", "pickled", "weights", "array", "nan", "negative", "shape"]
 )
 def test_another_file_is_one_sentence(damage, frozen, weights, tmp_path):
-    path, tagger = tmp_path / "x.npz", load_tagger("CNN0", weights)
+    path, network = tmp_path / "x.npz", load("CNN0", weights)
     members = dict(np.load(frozen[2]))
     if damage == "empty":
         path.write_bytes(b"")
@@ -147,7 +145,7 @@ def test_another_file_is_one_sentence(damage, frozen, weights, tmp_path):
         members["bn2/variance"] = np.full(128 - (damage == "shape"), value)
         np.savez(path, **members)
     with pytest.raises(CalibrationError) as caught:
-        apply(tagger, path)
+        apply(path, network)
     said = str(caught.value)
     assert (
         str(path) in said
@@ -168,14 +166,14 @@ def test_it_is_no_weight_file_and_says_where_it_belongs(frozen, run, wav):
 def test_only_networks_with_batch_statistics_are_calibrated(tmp_path, clips):
     for model in ("CRNN", "CNN"):
         with pytest.raises(CalibrationError, match="calibrate CNN0"):
-            calibrate(load_tagger(model, seeded.weights(model, tmp_path)), [clips])
+            calibrate(load(model, seeded.weights(model, tmp_path)), [clips])
     with pytest.raises(ValueError, match="only mode 2"):
         BatchNormalization(3).freeze(np.zeros(3), np.ones(3))
 
 
 def test_no_clip_is_one_sentence(weights):
     with pytest.raises(CalibrationError, match="give at least one"):
-        calibrate(load_tagger("CNN0", weights), [])
+        calibrate(load("CNN0", weights), [])
 
 
 def test_training_still_takes_the_batchs_statistics(rng_batch):
@@ -252,7 +250,7 @@ def test_what_cannot_be_calibrated_writes_nothing(run, wav, tmp_path):
             tmp_path / "x.npz",
         ),
         "calibrate CNN0": ("calibrate", "-m", "CNN", wav(), "-o", tmp_path / "x.npz"),
-        "is no folder": ("calibrate", wav(), "-o", tmp_path / "none" / "x.npz"),
+        "is not a folder": ("calibrate", wav(), "-o", tmp_path / "none" / "x.npz"),
         "is not there": ("tag", "-m", "CNN0", "--calibration", tmp_path / "x.npz", wav()),
     }
     for said, command in cases.items():
@@ -263,11 +261,11 @@ def test_what_cannot_be_calibrated_writes_nothing(run, wav, tmp_path):
 def test_on_the_published_clips_it_is_the_original_pair_whatever_the_batch(real_data):
     paths = [real_data / f"audio/bensound-{name}.wav" for name in ("thejazzpiano", "actionable")]
     both, tagger = np.concatenate([melgram(path) for path in paths]), load_tagger("CNN0")
-    expected = predict(tagger, both)
-    calibrate(tagger, [both])
-    np.testing.assert_allclose(predict(tagger, both), expected, rtol=0, atol=ROUNDING)
+    expected = tagger.predict(both)
+    calibrate(tagger.network, [both])
+    np.testing.assert_allclose(tagger.predict(both), expected, rtol=0, atol=ROUNDING)
     np.testing.assert_allclose(
-        np.concatenate([predict(tagger, clip[None]) for clip in both]),
+        np.concatenate([tagger.predict(clip[None]) for clip in both]),
         expected,
         rtol=0,
         atol=ROUNDING,

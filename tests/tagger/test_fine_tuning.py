@@ -50,8 +50,9 @@ def test_the_head_learns_folders_of_ones_own(example, collection, stand_ins, tmp
         and "bad.wav" in said.err
     )
     before, after = load_tagger("CRNN", start), load_tagger("CRNN", tmp_path / "mine.npz")
-    np.testing.assert_array_equal(before.conv1.W.array, after.conv1.W.array)
-    np.testing.assert_array_equal(before.bn1.running_std, after.bn1.running_std)
+    one, other = before.network, after.network
+    np.testing.assert_array_equal(one.conv1.W.array, other.conv1.W.array)
+    np.testing.assert_array_equal(one.bn1.running_std, other.bn1.running_std)
     for genre in PITCHES_HZ:
         assert after.tag(collection / genre / "0.wav").iloc[0].tag == genre
 
@@ -59,10 +60,11 @@ def test_the_head_learns_folders_of_ones_own(example, collection, stand_ins, tmp
 def test_the_whole_network_learns(example, collection, stand_ins):
     tagger = load_tagger("CRNN", stand_ins / "seeded-CRNN.h5")
     clips, targets = example.read_folder(collection, tagger.tags)
-    kernel = tagger.conv1.W.array.copy()
+    network = tagger.network
+    kernel = network.conv1.W.array.copy()
     np.random.seed(0)  # dropout draws from it
-    losses = example.fine_tune(tagger, clips[:1], targets[:1], epochs=5, whole=True)
-    assert losses[-1] < losses[0] and (tagger.conv1.W.array != kernel).any()
+    losses = example.fine_tune(network, clips[:1], targets[:1], epochs=5, whole=True)
+    assert losses[-1] < losses[0] and (network.conv1.W.array != kernel).any()
 
 
 def test_bad_folders_are_one_sentence(example, stand_ins, tmp_path, capsys):

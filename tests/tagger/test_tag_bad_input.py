@@ -5,7 +5,6 @@ tagged all the same.
 import json
 import os
 import struct
-import sys
 
 import numpy as np
 import pytest
@@ -165,6 +164,3 @@ def test_stand_ins_that_cannot_be_made_are_one_sentence(run, wav, tmp_path, monk
     monkeypatch.setenv("PARITY_FIXTURES", str(tmp_path / "cache"))
     code, out, err = run("tag", wav())
     assert (code, out) == (2, "") and err.count("\n") == 1
-    monkeypatch.setitem(sys.modules, "parity.fixtures", None)  # the port alone, without the project
-    code, out, err = run("tag", wav())
-    assert (code, out) == (2, "") and "--weights FILE" in err and err.count("\n") == 1

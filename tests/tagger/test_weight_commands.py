@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from parity.fixtures import seeded
-from parity.port.models import load
-from parity.port.weights import digest_of, keras_arrays, save_npz
+from parity.port.weights import digest_of, keras_arrays, load, npz_bytes
 from tagger.audio import melgram
-from tagger.provenance import STAND_INS, inherited, provenance_of
+from tagger.weight_files import STAND_INS, inherited, provenance_of
 
 
 def test_convert_recognises_the_model_and_keeps_every_bit(run, stand_ins, tmp_path):
@@ -88,16 +87,13 @@ def test_converting_again_keeps_where_it_all_comes_from(run, stand_ins, tmp_path
 def test_stand_ins_mean_nothing_under_any_name(run, stand_ins, wav, tmp_path):
     shutil.copy(stand_ins / "seeded-CRNN.h5", tmp_path / "trained.h5")
     assert run("convert", tmp_path / "trained.h5", tmp_path / "trained.npz")[0] == 0
-    tagger = load("CRNN", tmp_path / "trained.npz")
-    tagger.preds.b.array += 1
-    save_npz(
-        tmp_path / "tuned.npz",
-        tagger,
-        **inherited(load("CRNN", tmp_path / "trained.npz"), tmp_path / "trained.npz"),
-    )
+    network = load("CRNN", tmp_path / "trained.npz")
+    network.preds.b.array += 1
+    origin = inherited(load("CRNN", tmp_path / "trained.npz"), tmp_path / "trained.npz")
+    (tmp_path / "tuned.npz").write_bytes(npz_bytes(network, **origin))
     for name in ("trained.h5", "trained.npz", "tuned.npz"):
         assert "MEANINGLESS" in run("tag", "--weights", tmp_path / name, wav())[1], name
-    save_npz(tmp_path / "own.npz", tagger)
+    (tmp_path / "own.npz").write_bytes(npz_bytes(network))
     assert "MEANINGLESS" not in run("tag", "--weights", tmp_path / "own.npz", wav())[1]
 
 

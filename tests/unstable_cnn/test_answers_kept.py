@@ -136,7 +136,7 @@ def test_an_answer_depends_on_what_its_module_computes_with_and_on_nothing_else(
         "parity/recording/trace.py",
         "fixtures/synthesis.py",
         "fixtures/published.json",
-        "port/functions/normalization.py",
+        "port/links/batch_normalization.py",
         "parity/__init__.py",
     ):
         assert path in of_batch, path

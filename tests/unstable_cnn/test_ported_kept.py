@@ -61,7 +61,7 @@ def test_anything_else_is_another_run(asked, monkeypatch):
     ):
         assert asked(**changed)[1], changed
     assert not asked()[1]
-    monkeypatch.setattr(ported, "digests", lambda module: {"port/models.py": "edited"})
+    monkeypatch.setattr(ported, "digests", lambda module: {"port/network.py": "edited"})
     assert asked()[1]
 
 

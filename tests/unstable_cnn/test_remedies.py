@@ -7,7 +7,7 @@ import pytest
 from small_networks import SmallNetwork, subject, two_clips
 
 from parity.errors import CannotRun
-from parity.port.functions.normalization import moments
+from parity.port.links.batch_normalization import moments
 from parity.studies.unstable_cnn import remedy
 from parity.studies.unstable_cnn.finding import PROVED, REFUTED, UNDECIDABLE
 

@@ -27,7 +27,7 @@ def trained(folder, model, correct, hold=np.sqrt):
     what running_std keeps of a variance.
     """
     from parity.port import proof
-    from parity.port.models import load
+    from parity.port.weights import load
 
     path = folder / f"{model}.h5"
     shutil.copyfile(seeded.weights(model, folder), path)

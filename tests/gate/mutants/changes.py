@@ -23,8 +23,8 @@ class Change(NamedTuple):
     layer: str = ""
 
 
-MODELS, BN, WEIGHTS = "port/models.py", "port/links/batch_normalization.py", "port/weights.py"
-POOLING, NORMALIZATION = "port/functions/pooling.py", "port/functions/normalization.py"
+MODELS, WEIGHTS = "port/architectures.py", "port/weights.py"
+BN, POOLING = "port/links/batch_normalization.py", "port/links/max_pooling_2d.py"
 ELU = '            (f"elu_{i}", "ELU", {}),\n'
 POOL = '            (f"pool{i}", "MaxPooling2D", {"pool_size": pool}),\n'
 FLATTEN = '        ("flatten_1", "Flatten", {}),\n'
@@ -136,7 +136,9 @@ CHANGES = (
         "CNN0",
         FIGURES,
         plant.edit(
-            "port/links/layers.py", "sigmoid(self.logits(x))", "F.hard_sigmoid(self.logits(x))"
+            "port/links/dense.py",
+            "sigmoid(self.logits(x))",
+            "chainer.functions.hard_sigmoid(self.logits(x))",
         ),
         "budget",
         "output",
@@ -163,7 +165,7 @@ CHANGES = (
         "the order of the GRU's gates",
         "CRNN",
         FIGURES,
-        plant.edit(WEIGHTS, 'enumerate("zrh")', 'enumerate("rzh")'),
+        plant.edit("port/links/gru.py", 'enumerate("zrh")', 'enumerate("rzh")'),
         "budget",
         "gru1",
     ),
@@ -217,7 +219,7 @@ CHANGES = (
         "a step that rounds more than it did",
         "CNN0",
         FIGURES,
-        plant.edit("port/functions/elementwise.py", MINUS_ONE, MINUS_ONE_LESS_EXACT),
+        plant.edit("port/links/elu.py", MINUS_ONE, MINUS_ONE_LESS_EXACT),
         "ratchet",
         "elu_1",
     ),
@@ -234,7 +236,7 @@ HARMLESS = (
         "a local variable renamed",
         "CNN0",
         FIGURES,
-        plant.rewrite(NORMALIZATION, lambda text: text.replace("folded", "laid_flat")),
+        plant.rewrite(BN, lambda text: text.replace("folded", "laid_flat")),
     ),
     Change(
         "a file reformatted",

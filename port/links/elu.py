@@ -1,20 +1,23 @@
-"""ELU in the forms Keras had, and a sigmoid that keeps its relative accuracy far from zero."""
+"""ELU in the two forms that Keras had."""
 
+from collections.abc import Callable
+
+import chainer
 import chainer.functions as F
 import numpy as np
 from chainer import FunctionNode
-from chainer.functions.activation.sigmoid import Sigmoid
 
-from parity.port.functions.blocks import row_blocks
+from parity.port import Array
 from parity.port.keras_versions import dialect
+from parity.port.links.blocks import row_blocks
 
 
-def _exp_minus_one(negative):
+def _exp_minus_one(negative: np.ndarray) -> None:
     np.exp(negative, out=negative)
     negative -= 1
 
 
-def _expm1(negative):
+def _expm1(negative: np.ndarray) -> None:
     np.expm1(negative, out=negative)
 
 
@@ -27,12 +30,12 @@ NEGATIVE_SIDE = {"1.0.4": _exp_minus_one, "1.1.1": _expm1}
 class ELUFunction(FunctionNode):
     """max(x, 0) + alpha * (exp(min(x, 0)) - 1); a positive x comes back bit for bit."""
 
-    def __init__(self, negative_side, alpha):
+    def __init__(self, negative_side: Callable[[np.ndarray], None], alpha: float) -> None:
         super().__init__()
         self.negative_side = negative_side
         self.alpha = alpha
 
-    def forward_cpu(self, inputs):
+    def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
         self.retain_inputs((0,))
         x = np.ascontiguousarray(inputs[0]).reshape(-1)
         y = np.empty_like(x)
@@ -45,37 +48,14 @@ class ELUFunction(FunctionNode):
             y[block] += negative
         return (y.reshape(inputs[0].shape),)
 
-    def backward(self, indexes, grad_outputs):
+    def backward(
+        self, indexes: tuple[int, ...], grad_outputs: tuple[chainer.Variable, ...]
+    ) -> tuple[chainer.Variable]:
         (x,), (gy,) = self.get_retained_inputs(), grad_outputs
         slope = self.alpha * F.exp(F.minimum(x, x.xp.zeros_like(x.array)))
         return (gy * F.where(x.array > 0, x.xp.ones_like(x.array), slope),)
 
 
-def elu(x, *, keras, alpha=1.0):
-    """Exponential linear unit as Keras release `keras` computes it; any shape, float32 or float64,
-    same out.
-    """
+def elu(x: Array, *, keras: str, alpha: float = 1.0) -> chainer.Variable:
+    """ELU as Keras release `keras` computes it; any shape, float32 or float64, same out."""
     return ELUFunction(dialect(NEGATIVE_SIDE, keras), alpha).apply((x,))[0]
-
-
-class AccurateSigmoid(Sigmoid):
-    """1 / (1 + exp(-x)): a few rounding errors relative to y, even where y is 1e-30.
-
-    Chainer's tanh(x/2)/2 + 1/2 lives on a grid of 2^-25 near 0 (at x = -17 it is off by 44 %).
-    Theano's float32 C code (tensor/nnet/sigm.py, ScalarSigmoid) returns exactly 1 above x = 15;
-    that is not copied.
-    """
-
-    def forward_cpu(self, inputs):
-        with np.errstate(over="ignore"):  # exp(-x) = inf below x = -88 gives y = 0, as it should
-            y = np.exp(-inputs[0])
-        y += 1
-        np.reciprocal(y, out=y)
-        self.retain_outputs((0,))
-        self._use_cudnn = False
-        return (y,)
-
-
-def sigmoid(x):
-    """Logistic function; any shape, float32 or float64, same out, values in [0, 1]."""
-    return AccurateSigmoid().apply((x,))[0]

@@ -1,33 +1,33 @@
-"""The port's public names say what they take and give: every annotation is there and resolves."""
+"""The tagger's public names say what they take and give: every annotation is there and resolves."""
 
 import importlib
 import inspect
 import typing
 
+import altair
 import pandas
 import pytest
 
 import tagger
-from parity.port.models import Tagger
+from tagger.model import Tagger
 
 IN_TAGGER = (
     "audio",
     "calibration",
     "inputs",
     "mel",
+    "model",
     "mpeg",
     "pictures",
-    "provenance",
-    "results",
     "tagging",
+    "weight_files",
 )
 MODULES = (
     "tagger",
     *(f"tagger.{name}" for name in IN_TAGGER),
-    "parity.port.models",
-    "parity.port.weights",
 )
 LATE = {
+    "altair": altair,
     "pandas": pandas,
     "Tagger": Tagger,
 }  # named in annotations, imported only where they are needed

@@ -1,0 +1,63 @@
+"""A tagger's network: the layers of an architecture as one Chainer chain."""
+
+from collections.abc import Callable, Iterable
+
+import chainer
+
+from parity.port import Array
+from parity.port.architectures import MEL_SHAPE, architecture_of
+from parity.port.links import BY_RELEASE, KINDS
+
+
+class Network(chainer.Chain):
+    """Mel spectrograms (B,1,96,1366) in dB -> scores (B,outputs) in [0, 1].
+
+    A real chain: it takes Variables or arrays, trains where chainer.config.train is on, and
+    serialises. Its links have the names that Keras gave the layers.
+
+    Parameters
+    ----------
+    model : str
+        A name of `parity.port.architectures.MODELS`.
+    keras : str, optional
+        The Keras release whose formulas to use, by default that of the published weights.
+
+    Raises
+    ------
+    ValueError
+        For an unknown model or release.
+    """
+
+    def __init__(self, model: str, keras: str | None = None) -> None:
+        super().__init__()
+        architecture = architecture_of(model)
+        self.model, self.keras = model, keras or architecture.keras
+        self.layer_names = tuple(name for name, _, _ in architecture.layers)
+        with self.init_scope():
+            for name, kind, arguments in architecture.layers:
+                release = {"keras": self.keras} if kind in BY_RELEASE else {}
+                setattr(self, name, KINDS[kind](**arguments, **release))
+
+    def steps(self) -> dict[str, Callable[[Array], chainer.Variable]]:
+        """Layer name -> link, in network order."""
+        return {name: self[name] for name in self.layer_names}
+
+    def forward(self, x: Array) -> chainer.Variable:
+        return self.through(x, self.layer_names)
+
+    def logits(self, x: Array) -> chainer.Variable:
+        """The scores before the last sigmoid: x (B,1,96,1366) -> (B,outputs)."""
+        *before, last = self.layer_names
+        return self[last].logits(self.through(x, before))
+
+    def through(self, x: Array, names: Iterable[str]) -> Array:
+        """x (B,1,96,1366) through the first layers, given by name in network order."""
+        dtype = self.conv1.W.dtype
+        if x.shape[1:] != MEL_SHAPE or x.dtype != dtype:
+            raise ValueError(
+                f"{self.model} takes {dtype} mel spectrograms (clips, 1, 96, 1366), not "
+                f"{x.dtype} {x.shape}"
+            )
+        for name in names:
+            x = self[name](x)
+        return x

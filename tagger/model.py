@@ -1,0 +1,153 @@
+"""A tagger: a network of the port, the names of its tags, and remedies where they are asked for."""
+
+import functools
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import chainer
+import numpy as np
+
+from parity.files import FilePath
+from parity.fixtures.tags import OF_COUNT
+from parity.port import weights as port_weights
+from parity.port.network import Network
+from tagger import calibration as calibrations
+from tagger import corrections, tagging, weight_files
+
+if TYPE_CHECKING:
+    import pandas  # takes half a second to import
+
+
+class Tagger:
+    """Tags music: mel spectrograms or audio files -> scores in [0, 1].
+
+    Parameters
+    ----------
+    network : parity.port.network.Network
+        A network of the port.
+    source : path
+        The weight file it was read from.
+    correction : str, optional
+        A name of `tagger.corrections.CORRECTIONS`, applied to the input.
+    calibration : path, optional
+        A file of `python -m tagger calibrate` for CNN0.
+
+    Attributes
+    ----------
+    tags : tuple of str
+        In the order of the scores.
+
+    Raises
+    ------
+    ValueError
+        For an unknown correction.
+    tagger.calibration.CalibrationError
+        For a file that is no calibration, or one of other weights.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        source: FilePath,
+        correction: str | None = None,
+        calibration: FilePath | None = None,
+    ) -> None:
+        self.network, self.model, self.keras = network, network.model, network.keras
+        self.source = Path(source)
+        self.tags = OF_COUNT[network[network.layer_names[-1]].b.size]
+        self.correction = corrections.known(correction) if correction else None
+        self.calibration = (
+            calibrations.apply(calibration, network, self.correction) if calibration else None
+        )
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What stands between these scores and the original's, in words; empty by default."""
+        told = {"correction": self.correction, "calibration": self.calibration}
+        return tuple(f"{kind} {said}" for kind, said in told.items() if said)
+
+    @functools.cached_property
+    def is_meaningless(self) -> bool:
+        """Whether the weights are stand-ins, or were trained from them."""
+        return weight_files.is_meaningless(self.network, self.source)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Scores of mel spectrograms.
+
+        Parameters
+        ----------
+        x : numpy.ndarray, shape (B,1,96,1366), float32
+            In dB. CNN0 normalises with the statistics of this batch, unless it is calibrated.
+
+        Returns
+        -------
+        numpy.ndarray, shape (B,tags), float32
+            In [0, 1], in the order of `tags`.
+        """
+        with chainer.using_config("train", False), chainer.no_backprop_mode():
+            return self.network(corrections.correct(self.correction, x)).array
+
+    def tag(
+        self,
+        audio: FilePath,
+        *more: FilePath,
+        frames: str = "centre",
+        batch_size: int = tagging.BATCH_SIZE,
+        front_end: str = "today",
+    ) -> "pandas.DataFrame":
+        """Tags of audio files, best first.
+
+        Parameters
+        ----------
+        audio, *more : path
+            wav, mp3, flac, ogg, opus, aiff, au, w64 or caf.
+        frames : {"centre", "all"}
+            The middle 29.12 s, or every 29.12 s of a track and their mean.
+        batch_size : int
+            Clips the network takes at a time.
+        front_end : {"today", "2016"}
+            The resampler: soxr's, or resampy 0.2.2's.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns file, frame ("centre", or "0" .. and "mean"), rank (from 1), tag, score in
+            [0, 1], percent of the frame's sum; and `remedies` where there is one.
+
+        Raises
+        ------
+        tagger.reading.AudioError
+            For a file that cannot be read.
+        ValueError
+            For another `frames`, `batch_size` or `front_end`.
+
+        Warns
+        -----
+        UserWarning
+            Of a file that the taggers can only half hear.
+        """
+        import pandas
+
+        rows, told = [], {"remedies": "; ".join(self.remedies)} if self.remedies else {}
+        for scored in tagging.score_files(
+            self.predict, [audio, *more], frames, batch_size, front_end
+        ):
+            if scored.error:
+                raise scored.error
+            for remark in scored.remarks:
+                warnings.warn(remark, stacklevel=2)
+            rows += [row | told for row in tagging.ranked_rows(self.tags, scored)]
+        return pandas.DataFrame(rows)
+
+
+def load(
+    model: str | None,
+    weights: FilePath,
+    keras: str | None = None,
+    *,
+    correction: str | None = None,
+    calibration: FilePath | None = None,
+) -> Tagger:
+    """The Tagger of a weight file; see `parity.port.weights.load` and Tagger."""
+    return Tagger(port_weights.load(model, weights, keras), weights, correction, calibration)
