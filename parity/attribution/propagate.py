@@ -7,9 +7,16 @@ no large numbers are subtracted. Its float32 arithmetic errs by 1e-6 of the devi
 tensor, at half the cost of float64.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from parity.kinds import layer_case
+from parity.kinds.api import Params
+from parity.numerics.rounding import Array
+from parity.numerics.witness import Block, Witness
 
 
 class Carrier:
@@ -21,27 +28,29 @@ class Carrier:
     for bit. Feed `observe` with every block of the layer's witness, or call `run`.
     """
 
-    def __init__(self, layer, params, keras, given, expected):
+    def __init__(
+        self, layer: Any, params: Params, keras: str, given: Array, expected: Array
+    ) -> None:
         self.layer, self.expected = layer, np.ascontiguousarray(expected)
         self.case = layer_case(layer, params, np.ascontiguousarray(given), keras)
-        self._rooms = {}
+        self._rooms: dict[str, Array] = {}
 
     @property
-    def given(self):
+    def given(self) -> Array:
         """The layer's input, as recorded."""
         return self.case.x
 
     @property
-    def error(self):
+    def error(self) -> Array | None:
         """O(given) - expected."""
         return self._rooms.get("error")
 
     @property
-    def sigma(self):
+    def sigma(self) -> Array | None:
         """The rounding error to expect."""
         return self._rooms.get("sigma")
 
-    def observe(self, judge, block, error):
+    def observe(self, judge: Witness, block: Block, error: Array) -> None:
         """Take in one block of the witness of `given`; error: expected - o there (one zero where
         all are equal).
 
@@ -56,7 +65,7 @@ class Carrier:
         if not judge.moves or error.any():
             np.negative(error, out=self._room("error", judge)[block.where], casting="same_kind")
 
-    def run(self):
+    def run(self) -> Carrier:
         """Observe the whole layer, for a caller that has no blocks to show; returns self."""
         judge, recorded = self._judge()
         for where in judge.blocks():
@@ -64,7 +73,7 @@ class Carrier:
             self.observe(judge, block, np.subtract(recorded[where], block.o, dtype=np.float64))
         return self
 
-    def errors(self):
+    def errors(self) -> Carrier:
         """As `run`, without sigma: half the work, for a caller that only carries."""
         judge, recorded = self._judge()
         for where in judge.blocks():
@@ -73,7 +82,7 @@ class Carrier:
                 self._room("error", judge)[where] = error
         return self
 
-    def carry(self, deviation):
+    def carry(self, deviation: Array | None) -> Array | None:
         """O(given + deviation) - expected, float32, or None for zero. The deviation's memory may
         be used for it.
         """
@@ -84,12 +93,12 @@ class Carrier:
             return out
         return np.add(out, self.error, out=out)
 
-    def _judge(self):
+    def _judge(self) -> tuple[Witness, Array]:
         """A witness that is not kept, and the recorded output as its view."""
         judge = self.case.but().witness
         return judge, self.expected.reshape(judge.view)
 
-    def _room(self, name, judge):
+    def _room(self, name: str, judge: Witness) -> Array:
         room = self._rooms.get(name)
         if room is None:  # two threads may get here; setdefault lets one room win
             room = self._rooms.setdefault(name, np.zeros(judge.shape, np.float32))

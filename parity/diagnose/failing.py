@@ -8,6 +8,8 @@ library; or, of an axis, that it names a shape which only that axis makes.
 
 import re
 
+from parity.kinds.api import LayerCase
+
 SHAPE = re.compile(r"\((\d+(?:, ?\d+)*),?\)")
 # How libraries say that two sizes of a product or a convolution do not fit.
 CLASHES = tuple(
@@ -26,7 +28,7 @@ CLASHES = tuple(
 )
 
 
-def explaining(case, said):
+def explaining(case: LayerCase, said: str) -> tuple[list[str], int]:
     """([names of the hypotheses that explain the sentence], how many were tested)."""
     clashes = {frozenset(map(int, found)) for pattern in CLASHES for found in pattern.findall(said)}
     shapes = [tuple(map(int, re.split(", ?", inner))) for inner in SHAPE.findall(said)]

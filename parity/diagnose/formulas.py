@@ -1,30 +1,31 @@
 """Every hypothesis about a layer: its kind's own, those of its input, and those of any layer."""
 
 from parity.kinds import Formula, general, spectrogram
+from parity.kinds.api import Fit, LayerCase, LayerKind, Makers
 from parity.kinds.fitting import adjusted, permuted
 
 
-def registered(case):
+def registered(case: LayerCase) -> dict[str, Formula]:
     """{name: Formula} for this layer, general ones last."""
     of_input = spectrogram.VARIANTS if spectrogram.reads_one(case) else {}
     return _formulas({**case.kind.variants(case), **of_input, **general.VARIANTS})
 
 
-def combined(case):
+def combined(case: LayerCase) -> dict[str, Formula]:
     """{name: Formula} of what is asked where none of `registered` explains the layer."""
     return _formulas(case.kind.combined(case))
 
 
-def anywhere():
+def anywhere() -> dict[str, Formula]:
     """{name: Formula} of what is asked of any layer."""
     return _formulas(general.VARIANTS)
 
 
-def _formulas(makers):
+def _formulas(makers: Makers) -> dict[str, Formula]:
     return {name: Formula(name, make) for name, make in makers.items()}
 
 
-def groups(kind, reshaped):
+def groups(kind: LayerKind, reshaped: bool) -> tuple[tuple[Fit, ...], ...]:
     """Groups of fits to an output; where one explains it, the next is not asked.
 
     reshaped: whether it is of another shape, or not finite.

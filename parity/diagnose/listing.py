@@ -1,9 +1,12 @@
 """`parity hypotheses`: every named hypothesis, by layer kind, whatever a layer's settings."""
 
 import difflib
+from collections.abc import Iterable
 from types import SimpleNamespace
+from typing import Any
 
 import click
+import numpy as np
 
 from parity.diagnose.formulas import groups
 from parity.errors import CannotRun
@@ -20,22 +23,22 @@ LAYERS = [
 LISTED = [name for name, kind in KINDS.items() if kind.variants is not none]
 
 
-def names(keras_class):
+def names(keras_class: str) -> list[str]:
     """The names of the tables, in the order they are asked, at a layer of any Keras and mode."""
-    kind, found = KINDS[keras_class], {}
+    kind, found = KINDS[keras_class], dict[str, Any]()
     for keras, config in LAYERS:
         layer = SimpleNamespace(name="any", kind=keras_class, config=config)
-        case = layer_case(layer, {}, None, keras)
+        case = layer_case(layer, {}, np.empty(0), keras)
         found |= {**kind.variants(case), **kind.combined(case)}
     of_input = spectrogram.VARIANTS if kind.affine else {}
     return list(dict.fromkeys([*found, *of_input, *general.names(kind)]))
 
 
-def found_out(keras_class):
+def found_out(keras_class: str) -> list[str]:
     """What else is tried: the first sentence of every fit to the output of such a layer."""
     kind = KINDS[keras_class]
     fits = [fit for reshaped in (False, True) for group in groups(kind, reshaped) for fit in group]
-    sentences = (" ".join(fit.__doc__.split()) for fit in fits)
+    sentences = (" ".join(str(fit.__doc__).split()) for fit in fits)
     return list(dict.fromkeys(each.partition(":")[0].partition(".")[0] for each in sentences))
 
 
@@ -48,7 +51,7 @@ def found_out(keras_class):
     help="Only those of this Keras class (repeatable).",
 )
 @click.argument("name", required=False)
-def hypotheses(kinds, name):
+def hypotheses(kinds: tuple[str, ...], name: str | None) -> None:
     """List what a layer that does not hold is tested against, or say which layers are asked about
     NAME.
 
@@ -69,7 +72,7 @@ def hypotheses(kinds, name):
             click.echo(f"{kind}\t{each}")
 
 
-def _known(what, name, known):
+def _known(what: str, name: str, known: Iterable[str]) -> None:
     known = list(dict.fromkeys(known))
     if name not in known:
         near = difflib.get_close_matches(name, known, n=NEAREST, cutoff=0)

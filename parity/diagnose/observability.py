@@ -1,15 +1,19 @@
 """What a layer could not show on this input: hypotheses whose effect stays below rounding."""
 
+from typing import Any
+
 import numpy as np
 
 from parity.diagnose.formulas import anywhere, registered
+from parity.kinds.api import LayerCase
+from parity.numerics.rounding import Array
 from parity.numerics.structure import Regression
-from parity.numerics.witness import pieces
+from parity.numerics.witness import Block, Witness, pieces
 
 FEW = 2  # channels that settle most hypotheses about a clean layer
 
 
-def undecidable(case, expected):
+def undecidable(case: LayerCase, expected: Array) -> list[dict[str, Any]]:
     """Which registered hypotheses this layer, on this input, could not show: [{name, D}].
 
     D = max|o_h - o|/B: below 1, with no structure that the regression would see, h can be neither
@@ -26,16 +30,16 @@ def undecidable(case, expected):
     return found
 
 
-def form(case, actual):
+def form(case: LayerCase, actual: Array) -> dict[str, Any] | None:
     """Which form of the layer's formula an output shows, where its kind can tell."""
     return case.kind.inspect(case, np.asarray(actual)) if case.kind.inspect else None
 
 
-def _sampled(original):
+def _sampled(original: Witness) -> list[Block]:
     return [original.block(where).kept() for where in pieces(original, 96)]
 
 
-def _decided_by_few(case):
+def _decided_by_few(case: LayerCase) -> frozenset[str]:
     """Names of the hypotheses that a few channels alone can show, for kinds that treat each
     channel by itself.
     """
@@ -53,7 +57,9 @@ def _decided_by_few(case):
         )
 
 
-def _hidden(original, judge, sampled, expected):
+def _hidden(
+    original: Witness, judge: Witness, sampled: list[Block], expected: Array
+) -> float | None:
     """D where a hypothesis cannot be decided, else None. A lower bound of D on a few rows settles
     most of them.
     """
@@ -67,20 +73,20 @@ def _hidden(original, judge, sampled, expected):
     return _whole_distance(original, judge, expected)
 
 
-def _shows(original, judge, sampled):
+def _shows(original: Witness, judge: Witness, sampled: list[Block]) -> bool:
     """Whether D reaches 1 among the sampled values, or the shape tells."""
     if judge.shape != original.shape:
         return True
     return any(block.ratio2(judge.block(block.where).o) >= 1 for block in sampled)
 
 
-def _whole_distance(original, judge, expected):
+def _whole_distance(original: Witness, judge: Witness, expected: Array) -> float | None:
     """D over the whole layer; None where it reaches 1 or the regression would see the difference
     through the rounding.
     """
     values, largest = expected.reshape(original.view), 0.0
     regression = Regression(original) if original.limits else None
-    would_be = values.astype(np.float64) if regression else None
+    would_be = values.astype(np.float64)
     for where in original.blocks():
         block = original.block(where)
         other = judge.block(where).o

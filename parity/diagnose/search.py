@@ -1,6 +1,10 @@
 """Tests every hypothesis about a layer that fails, and says which of them explain it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,8 +14,10 @@ from parity.diagnose import failing
 from parity.diagnose.formulas import combined, groups, registered
 from parity.diagnose.observability import form, undecidable
 from parity.kinds import Formula
-from parity.kinds.fitting import Seen
+from parity.kinds.api import LayerCase
+from parity.kinds.fitting import Proposal, Seen
 from parity.numerics.regression import add_per_channel
+from parity.numerics.rounding import Array, Where
 from parity.numerics.witness import Witness, has_whole_channels, pieces
 
 OPERAND_NAMES = tuple(
@@ -19,7 +25,7 @@ OPERAND_NAMES = tuple(
     for bits in ("11 bits (TF32 or float16)", "8 bits (bfloat16)")
 )
 POSITIONS_ENOUGH = 2**13  # per channel, to estimate theta and R2
-NOTHING_FOUND = {
+NOTHING_FOUND: dict[str, Any] = {
     "hypothesis": None,
     "survivors": [],
     "undecidable": [],
@@ -34,16 +40,18 @@ class Survivor:
     name: str
     judge: Witness
     tally: Tally
-    estimate: dict | None
+    estimate: dict[str, Any] | None
     explains_any: bool
 
-    def record(self, best):
+    def record(self, best: Survivor) -> dict[str, Any]:
         """What the report says of it: {name, rho, q, distance from the best survivor}."""
         distance = 0.0 if self is best else _distance(self.judge, best.judge)
         return {"name": self.name, "rho": self.tally.rho, "q": self.tally.q, "distance": distance}
 
 
-def cause(case, expected, actual, u_in=None):
+def cause(
+    case: LayerCase, expected: Array, actual: Any, u_in: float | None = None
+) -> dict[str, Any]:
     """Why a layer that fails fails.
 
     Parameters
@@ -85,14 +93,14 @@ def cause(case, expected, actual, u_in=None):
     return found | {"form": form(case, actual)}
 
 
-def _of_nothing(names, tested):
+def _of_nothing(names: list[str], tested: int) -> dict[str, Any]:
     """What `cause` returns where there is no output: a hypothesis has no rho then."""
     survivors = [{"name": name, **dict.fromkeys(("rho", "q", "distance"))} for name in names]
     hypothesis = names[0] if names else None
     return NOTHING_FOUND | {"hypothesis": hypothesis, "survivors": survivors, "tested": tested}
 
 
-def _distance(judge, best):
+def _distance(judge: Witness, best: Witness) -> float:
     """Largest |o_h - o_best|/B_best over the rows that `explains` tries first: from 1 on, another
     input could tell the two apart.
 
@@ -102,7 +110,7 @@ def _distance(judge, best):
     return float(np.sqrt(max(ratios, default=0.0)))
 
 
-def _operands(u_in):
+def _operands(u_in: float | None) -> str | None:
     """The operand precision that u_in reads, or None."""
     ranges = zip(OPERAND_NAMES, OPERANDS, strict=True)
     return next(
@@ -110,7 +118,7 @@ def _operands(u_in):
     )
 
 
-def _survivors(case, actual):
+def _survivors(case: LayerCase, actual: Array) -> tuple[list[Survivor], int]:
     """([Survivor] best first, how many hypotheses were tested). Fits are asked when no other
     hypothesis explains the output.
 
@@ -126,15 +134,21 @@ def _survivors(case, actual):
     for group in groups(case.kind, reshaped):
         for proposal in () if found else [each for fit in group for each in fit(seen)]:
             tested += 1
-            judge = Formula(proposal.name, lambda _, made=proposal.made: made).witness(case)
+            judge = _made(proposal).witness(case)
             _keep(found, proposal.name, judge, actual, *proposal[2:])
     _add_stated(seen, found)
     found.sort(key=lambda each: (each.explains_any, float(f"{each.tally.q:.2g}")))
     return found, tested
 
 
-def _all_that_explain(case, formulas, actual):
-    found, tested = [], 0
+def _made(proposal: Proposal) -> Formula:
+    return Formula(proposal.name, lambda case: proposal.made)
+
+
+def _all_that_explain(
+    case: LayerCase, formulas: dict[str, Formula], actual: Array
+) -> tuple[list[Survivor], int]:
+    tested, found = 0, list[Survivor]()
     for formula in formulas.values():
         judge = formula.witness(case)
         tested += judge is not None
@@ -142,13 +156,20 @@ def _all_that_explain(case, formulas, actual):
     return found, tested
 
 
-def _keep(found, name, judge, actual, estimate=None, explains_any=False):
+def _keep(
+    found: list[Survivor],
+    name: str,
+    judge: Witness | None,
+    actual: Array,
+    estimate: dict[str, Any] | None = None,
+    explains_any: bool = False,
+) -> None:
     tally = judge and explains(judge, actual)
-    if tally:
+    if judge and tally:
         found.append(Survivor(name, judge, tally, estimate, explains_any))
 
 
-def explains(judge, actual):
+def explains(judge: Witness, actual: Array) -> Tally | None:
     """The Tally of an output that a hypothesis explains, else None. A few rows are tried first:
     one element refutes.
     """
@@ -166,7 +187,7 @@ def explains(judge, actual):
     return tally if tally.q <= Q_MOST and tally.finite and not structured else None
 
 
-def _add_stated(seen, found):
+def _add_stated(seen: Seen, found: list[Survivor]) -> None:
     """Give survivors whose names state a constant the one that the output says."""
     wanting = {each.name: each for each in found if not each.estimate}
     if seen.case.kind.stated and wanting:
@@ -174,7 +195,7 @@ def _add_stated(seen, found):
             wanting[name].estimate = estimate
 
 
-def _effect(original, judge, actual):
+def _effect(original: Witness, judge: Witness, actual: Array) -> dict[str, Any]:
     """theta = sum w (p-o) d / sum w d^2 with d = o_h - o, w = 1/B^2, its error clustered by
     channel, and R2 with theta = 1.
     """
@@ -197,7 +218,7 @@ def _effect(original, judge, actual):
     }
 
 
-def _some(original, channels):
+def _some(original: Witness, channels: int) -> Iterable[tuple[Where, Any]]:
     """(block, part of it) with about POSITIONS_ENOUGH positions per channel: every n-th block and
     the last, where all have every channel.
     """

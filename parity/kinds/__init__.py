@@ -3,15 +3,20 @@
 `KINDS` is the whole registry. A new kind is a file beside this one and one line here.
 """
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from parity.errors import CannotRun
 from parity.kinds.activation import ELU
-from parity.kinds.api import Formula, LayerCase, LayerKind
+from parity.kinds.api import Formula, LayerCase, LayerKind, Params
 from parity.kinds.convolution import CONVOLUTION
 from parity.kinds.dense import DENSE
 from parity.kinds.moving import DROPOUT, FLATTEN, INPUT, PERMUTE, RESHAPE, ZERO_PADDING
 from parity.kinds.normalization import BATCH_NORMALIZATION
 from parity.kinds.pooling import MAX_POOLING
 from parity.kinds.recurrent import GRU
+from parity.numerics.rounding import Array
+from parity.numerics.witness import Witness
 
 __all__ = [
     "KINDS",
@@ -45,7 +50,7 @@ KINDS = {
 }
 
 
-def kind_of(layer):
+def kind_of(layer: Any) -> LayerKind:
     """The LayerKind of a layer. Raises CannotRun for a class that no kind is about."""
     if layer.kind not in KINDS:
         raise CannotRun(
@@ -55,17 +60,17 @@ def kind_of(layer):
     return KINDS[layer.kind]
 
 
-def layer_case(layer, params, x, keras):
+def layer_case(layer: Any, params: Params, x: Array, keras: str) -> LayerCase:
     """A layer on an input. Raises CannotRun for a class that no kind is about."""
     return LayerCase(kind_of(layer), layer, params, x, keras)
 
 
-def witness(layer, params, x, keras):
+def witness(layer: Any, params: Params, x: Array, keras: str) -> Witness:
     """The oracle of a layer on an input, with its bound: see LayerCase.witness."""
     return layer_case(layer, params, x, keras).witness
 
 
-def witness_beside(original, layer, params, x, keras):
+def witness_beside(original: Witness, layer: Any, params: Params, x: Array, keras: str) -> Witness:
     """A second witness of the layer `original` was made for, on an input of the same shape; ask
     its blocks by `beside`.
     """
@@ -73,12 +78,12 @@ def witness_beside(original, layer, params, x, keras):
     return original.near(case) or case.witness
 
 
-def value(layer, params, x, keras):
+def value(layer: Any, params: Params, x: Array, keras: str) -> Array:
     """The oracle's float64 output, whole: see LayerCase.value."""
     return layer_case(layer, params, x, keras).value()
 
 
-def costs(layers, params):
+def costs(layers: Iterable[Any], params: Mapping[str, Params]) -> dict[str, float]:
     """{layer name: about how many multiply-adds carrying one deviation through it takes}.
 
     layers: in network order; params: layer name -> {suffix: array}.

@@ -3,15 +3,16 @@
 Sources: Keras 1 activations.py and advanced_activations.py, Theano tensor/nnet/sigm.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from parity.kinds.api import ANY, LayerKind
-from parity.kinds.fitting import Proposal, estimate
+from parity.kinds.api import ANY, LayerCase, LayerKind, Maker
+from parity.kinds.fitting import Proposal, Seen, estimate
 from parity.kinds.pooling import pooled_instead
-from parity.numerics.rounding import FLUSHED, NOTHING, WORST_TO_SIGMA, U
+from parity.numerics.rounding import FLUSHED, NOTHING, WORST_TO_SIGMA, Array, U, Where
 from parity.numerics.witness import Block, Mapped, Whole, Witness
 
 SMALL = 2.0**-10  # below it d + d^2/2 is expm1(d) to d^2/6 = 1.6e-7 of itself
@@ -20,41 +21,41 @@ LN2 = 0.6931471805599453
 LATTICE_ENOUGH = 2**20  # values of an ELU that show which exponential was taken
 
 
-def elu(x, alpha):
+def elu(x: Array, alpha: float) -> Array:
     """relu(x) + alpha (exp(min(x, 0)) - 1): float64's exp - 1 errs by 1e-9 of the float32 bound."""
     negative = np.minimum(x, 0).astype(np.float64)
     np.exp(negative, out=negative)
     return np.maximum(x, 0) + alpha * (negative - 1)
 
 
-def sigmoid(x):
+def sigmoid(x: Array) -> Array:
     """Theano's float64 sigmoid: exactly 1 above 19 and 0 below -709 (ScalarSigmoid.c_code)."""
     inner = 1 / (1 + np.exp(-np.clip(x, -709, 19)))
     return np.where(x > 19, 1.0, np.where(x < -709, 0.0, inner))
 
 
-def hard_sigmoid(x):
+def hard_sigmoid(x: Array) -> Array:
     """clip(0.2 x + 0.5, 0, 1)."""
     return np.clip(0.2 * x + 0.5, 0, 1)
 
 
-def softmax(x):
+def softmax(x: Array) -> Array:
     """exp(x)/sum exp(x) along the last axis."""
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def sigmoid_forms(y):
+def sigmoid_forms(y: Array) -> Array:
     """The larger own rounding, in u, of 1/(1 + exp(-s)) and of tanh(s/2)/2 + 1/2 at y."""
     return np.maximum(y * (2 + 6 * (1 - y)), 2 * np.abs(2 * y - 1) + y)
 
 
-def sigmoid_rounding(s, y):
+def sigmoid_rounding(s: Array, y: Array) -> Array:
     """How far float32 may be from y = sigmoid(s), whatever the form it is computed in."""
     return U * sigmoid_forms(y) + _left_out_above_15(s) + FLUSHED
 
 
-def _sigmoid_variance(s, y):
+def _sigmoid_variance(s: Array, y: Array) -> Array:
     """Of 1/(1 + e): 1 + e lies at the foot of its binade, where a rounding spreads by u/sqrt(3) of
     it; so may y, and e by twice that.
 
@@ -67,12 +68,12 @@ def _sigmoid_variance(s, y):
     return U * U * form2 + np.square(_left_out_above_15(s))
 
 
-def _left_out_above_15(s):
+def _left_out_above_15(s: Array) -> Array:
     """Theano's float32 sigmoid returns exactly 1 above 15."""
     return np.where(s > 15, np.exp(-np.maximum(s, 15)), 0)
 
 
-def _far(slope_growth):
+def _far(slope_growth: float) -> Callable[..., Array]:
     """The reach of a function whose slope grows at most e^(slope_growth |d|) times over d."""
     return lambda s, y, d, slope: slope * np.expm1(slope_growth * d) / slope_growth
 
@@ -86,13 +87,13 @@ class Pointwise:
     the variance of that, by default of a seventh of it.
     """
 
-    value: Callable
-    slope: Callable
-    own: Callable
-    reach: Callable = lambda s, y, d, slope: np.abs(slope) * d
-    own2: Callable | None = None
+    value: Callable[..., Any]
+    slope: Callable[..., Any]
+    own: Callable[..., Any]
+    reach: Callable[..., Any] = lambda s, y, d, slope: np.abs(slope) * d
+    own2: Callable[..., Any] | None = None
 
-    def of(self, sums):
+    def of(self, sums: Whole) -> Whole:
         """The activation of a Whole witness of sums, with what it makes of their bound."""
         s = sums.out
         y = self.value(s)
@@ -103,10 +104,10 @@ class Pointwise:
                 self.reach(s, y, np.sqrt(d2), slope) + own for d2 in (sums.bound2, sums.certain2)
             )
         slope2 = np.square(slope)
+        sigma2 = slope2 * sums.sigma2 + own2 + FLUSHED**2
         operands2 = None if sums.operands2 is None else slope2 * sums.operands2 + FLUSHED**2
-        parts = (y, np.square(bound), slope2 * sums.sigma2 + own2 + FLUSHED**2, np.square(certain))
-        whole = [a if a is None else a.reshape(sums.shape) for a in (*parts, operands2)]
-        return Whole(sums.axis, *whole)
+        out = y.reshape(sums.shape)
+        return Whole(sums.axis, out, np.square(bound), sigma2, np.square(certain), operands2)
 
 
 # Keras's name of an activation -> its formula. Slopes are those at s; where a slope changes within
@@ -151,14 +152,14 @@ class Elu(Witness):
 
     one_sided = True
 
-    def __init__(self, x, alpha):
+    def __init__(self, x: Array, alpha: float) -> None:
         super().__init__(x.shape, min(1, x.ndim - 1))
         self.x, self.alpha = np.ascontiguousarray(x).reshape(self.view), float(alpha)
 
-    def value(self, where):
+    def value(self, where: Where) -> Array:
         return elu(self.x[where], self.alpha)
 
-    def block(self, where):
+    def block(self, where: Where) -> Block:
         x, scratch = self.x[where], self.scratch
         o, narrow = scratch.take("o", x.shape), scratch.take("narrow", x.shape, self.x.dtype)
         np.copyto(o, np.minimum(x, 0, out=narrow))
@@ -177,7 +178,7 @@ class Elu(Witness):
         return Block(where, o, np.square(bound, out=bound), exact_count=exact_count)
 
 
-def _propagate(case, d):
+def _propagate(case: LayerCase, d: Array) -> Array:
     """p + alpha e^min(a,0) expm1(d - p), where p = max(a+d, 0) - max(a, 0) = max(d, -a) + min(a,
     0).
     """
@@ -194,7 +195,7 @@ def _propagate(case, d):
     return d
 
 
-def exp_change(x, d):
+def exp_change(x: Array, d: Array) -> None:
     """d becomes e^(x+d) - e^x = e^x expm1(d), for x and x + d up to 0; x may be overwritten."""
     largest = d.max()
     if largest > 1:  # expm1 may overflow, and where d is large nothing cancels
@@ -208,7 +209,7 @@ def exp_change(x, d):
     d *= np.exp(x, out=x)
 
 
-def _leaky(slope):
+def _leaky(slope: float) -> Maker:
     return lambda s: Mapped(s.x, lambda x: np.where(x > 0, x, slope * x))
 
 
@@ -223,7 +224,7 @@ VARIANTS = {
 }
 
 
-def negative_side(seen):
+def negative_side(seen: Seen) -> Iterator[Proposal]:
     """ELU with another alpha, leaky ReLU with another slope: a constant times a known function of
     x <= 0.
     """
@@ -240,12 +241,12 @@ def negative_side(seen):
     yield Proposal(name, _leaky(slope)(seen.case), estimate("slope", slope, error))
 
 
-def _factor(x, y):
+def _factor(x: Array, y: Array) -> tuple[float, float]:
     factor = np.dot(x, y) / np.dot(x, x)
     return float(factor), float(np.sqrt(np.sum(np.square((y - factor * x) * x))) / np.dot(x, x))
 
 
-def form(case, actual):
+def form(case: LayerCase, actual: Array) -> dict[str, Any] | None:
     """Which form of the exponential an output shows, by its lattice: {lattice_share, formula}.
 
     None where nothing shows it, and where ELU's formula does not explain the output: then neither
@@ -256,13 +257,13 @@ def form(case, actual):
     few = np.s_[:, :: max(1, case.x.size // LATTICE_ENOUGH)] if case.x.ndim > 1 else np.s_[:]
     x, y, alpha = case.x[few], actual[few], float(case.config["alpha"])
     share = lattice_share(x, y, alpha) if _explained(Elu(x, alpha), y) else None
-    return share and {
-        "lattice_share": share,
-        "formula": "exp(x) - 1" if share == 1 else "expm1(x)" if share < 0.7 else None,
-    }
+    if not share:
+        return None
+    formula = "exp(x) - 1" if share == 1 else "expm1(x)" if share < 0.7 else None
+    return {"lattice_share": share, "formula": formula}
 
 
-def lattice_share(x, y, alpha=1.0):
+def lattice_share(x: Array, y: Array, alpha: float = 1.0) -> float | None:
     """Share of the outputs for -ln 2 < x < 0 on the 2^-24 grid: 1 where exp(x) - 1 was computed,
     far less for expm1.
 
@@ -276,7 +277,7 @@ def lattice_share(x, y, alpha=1.0):
     return float(np.mean(scaled == np.rint(scaled)))
 
 
-def _explained(judge, values):
+def _explained(judge: Witness, values: Array) -> bool:
     flat = np.ascontiguousarray(values).reshape(judge.view)
     return all(judge.block(where).holds(flat[where]) for where in judge.blocks())
 

@@ -18,7 +18,7 @@ nothing) and `reference` (any other) are needed; the rest says more about the la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,7 +28,14 @@ from typing import Any
 import numpy as np
 
 from parity.errors import CannotRun
+from parity.numerics.rounding import Array
 from parity.numerics.witness import Moves, Witness
+
+Config = Mapping[str, Any]
+Params = Mapping[str, Array]  # Keras suffix -> array
+Change = Callable[[Array], Array]
+Fit = Callable[[Any], Iterable[Any]]  # see parity.kinds.fitting
+Refusal = tuple[str, Callable[[Any, Any], bool]]  # see parity.diagnose.failing
 
 ANY = object()  # a setting whose every value is computed
 BASE = dict.fromkeys(("name", "trainable", "batch_input_shape", "input_dtype"), ANY)
@@ -54,8 +61,8 @@ class LayerCase:
 
     kind: LayerKind
     layer: Any
-    params: Mapping[str, np.ndarray]
-    x: np.ndarray
+    params: Params
+    x: Array
     keras: str
     facts: dict[str, Any] = field(default_factory=dict, repr=False)  # of the input, found once
 
@@ -71,7 +78,7 @@ class LayerCase:
         with _said_of(self):
             return self.kind.reference(self)
 
-    def value(self) -> np.ndarray:
+    def value(self) -> Array:
         """The oracle's float64 output, whole."""
         witness = self.witness
         out = np.empty(witness.view)
@@ -80,7 +87,13 @@ class LayerCase:
                 out[where] = witness.value(where)
         return out.reshape(witness.shape)
 
-    def but(self, config=None, params=None, x=None, keras=None) -> LayerCase:
+    def but(
+        self,
+        config: Config | None = None,
+        params: Params | None = None,
+        x: Array | None = None,
+        keras: str | None = None,
+    ) -> LayerCase:
         """The same layer with some settings, parameters, another input or Keras version."""
         settings = {**self.config, **(config or {})}
         return replace(
@@ -92,7 +105,7 @@ class LayerCase:
             facts=self.facts if x is None and not config else {},
         )
 
-    def channels(self, chosen) -> LayerCase:
+    def channels(self, chosen: slice) -> LayerCase:
         """The layer on some channels (axis 1) alone, for kinds that treat each by itself."""
         params = {key: value[chosen] for key, value in self.params.items()}
         x = np.ascontiguousarray(self.x[:, chosen])
@@ -104,7 +117,7 @@ class LayerCase:
             self.facts[name] = find()
         return self.facts[name]
 
-    def parameter(self, suffix: str) -> np.ndarray:
+    def parameter(self, suffix: str) -> Array:
         """One parameter in float64; CannotRun names the layer and what the weight file lacks."""
         try:
             return np.asarray(self.params[suffix], np.float64)
@@ -114,12 +127,13 @@ class LayerCase:
                 f"{self.layer.name}_{suffix}; check the weight file"
             ) from None
 
-    def bias(self, units: int) -> np.ndarray:
+    def bias(self, units: int) -> Array:
         """The layer's bias in float64, or zeros where Keras was told to have none."""
         return self.parameter("b") if self.config.get("bias", True) else np.zeros(units)
 
 
-Maker = Callable[[LayerCase], "LayerCase | Witness | None"]
+Variant = LayerCase | Witness | None  # a layer with another formula; None: does not apply
+Maker = Callable[[LayerCase], Variant]
 Makers = Mapping[str, Maker]
 
 
@@ -139,18 +153,18 @@ class Formula:
             return None
 
 
-def none(case: LayerCase) -> Mapping[str, Any]:
+def none(case: LayerCase) -> Any:
     """No variants."""
     return {}
 
 
-def through_float64(case: LayerCase, d: np.ndarray) -> np.ndarray:
+def through_float64(case: LayerCase, d: Array) -> Array:
     """The oracle on both inputs: for layers of few values."""
     near = case.but(x=np.add(case.x, d, dtype=np.float64)).value()
     return (near - case.value()).astype(np.float32)
 
 
-def elementwise(layer: Any, params: Mapping[str, np.ndarray]) -> int:
+def elementwise(layer: Any, params: Params) -> int:
     """About how many multiply-adds carrying a deviation through an element-wise layer takes."""
     return int(np.prod(layer.shape)) * ELEMENT_COST
 
@@ -160,7 +174,7 @@ def of_move(case: LayerCase) -> Witness:
     return Moves(case.kind.move(case.config, case.x))
 
 
-def move_deviation(case: LayerCase, d: np.ndarray) -> np.ndarray:
+def move_deviation(case: LayerCase, d: Array) -> Array:
     """The deviation, moved as the values are."""
     return np.ascontiguousarray(case.kind.move(case.config, d))
 
@@ -198,19 +212,19 @@ class LayerKind:
 
     keras_class: str
     settings: Mapping[str, Any]
-    move: Callable[[Mapping[str, Any], np.ndarray], np.ndarray] | None = None
+    move: Any = None
     reference: Callable[[LayerCase], Witness] = of_move
     parameters: tuple[str, ...] = ()
     variants: Callable[[LayerCase], Makers] = none
     combined: Callable[[LayerCase], Makers] = none
-    fits: tuple[tuple[Callable, ...], ...] | None = None
-    by_shape: tuple[Callable, ...] = ()
-    refusals: Callable[[LayerCase], Iterable[tuple[str, Callable]]] = none
-    propagate: Callable[[LayerCase, np.ndarray], np.ndarray] | None = None
-    cost: Callable[[Any, Mapping[str, np.ndarray]], int] = elementwise
-    affine: Callable[[LayerCase], tuple | None] | None = None
-    stated: Callable[[Any, list[str]], Mapping[str, dict]] | None = None
-    inspect: Callable[[LayerCase, np.ndarray], dict | None] | None = None
+    fits: tuple[tuple[Fit, ...], ...] | None = None
+    by_shape: tuple[Fit, ...] = ()
+    refusals: Callable[[LayerCase], Iterable[Refusal]] = none
+    propagate: Callable[[LayerCase, Array], Array] | None = None
+    cost: Callable[[Any, Params], int] = elementwise
+    affine: Any = None
+    stated: Callable[[Any, list[str]], Mapping[str, dict[str, Any]]] | None = None
+    inspect: Callable[[LayerCase, Array], dict[str, Any] | None] | None = None
     input_ranks: tuple[int, ...] = (4,)
     channelwise: bool = False
     passes_on: bool = False
@@ -228,14 +242,14 @@ class LayerKind:
                     f"it knows {', '.join(map(repr, allowed)) or 'no such setting'}"
                 )
 
-    def carry(self, case: LayerCase, d: np.ndarray) -> np.ndarray:
+    def carry(self, case: LayerCase, d: Array) -> Array:
         """O(x + d) - O(x), float32; d may be overwritten."""
         usual = move_deviation if self.move else through_float64
         return (self.propagate or usual)(case, d)
 
 
 @contextmanager
-def _said_of(case):
+def _said_of(case: LayerCase) -> Iterator[None]:
     """Turn what NumPy says of shapes that do not fit into CannotRun, naming the layer."""
     try:
         yield

@@ -1,15 +1,17 @@
 """A dense layer and its activation."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from parity.kinds.activation import POINTWISE
-from parity.kinds.api import ANY, TRAINING_ONLY, LayerKind
+from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Maker, Refusal, Variant
 from parity.kinds.general import bias_times, operands_rounded
 from parity.numerics.rounding import FLUSHED, SPREAD, U, tail_factor
 from parity.numerics.witness import Whole
 
 
-def sums(case):
+def sums(case: LayerCase) -> Whole:
     """x W + b, before the activation, with the bound of a convolution's sums."""
     weights, wide = case.parameter("W"), case.x.astype(np.float64)
     bias = case.bias(weights.shape[1])
@@ -28,33 +30,33 @@ def sums(case):
     )
 
 
-def _activation(case):
+def _activation(case: LayerCase) -> str:
     return case.config.get("activation", "linear")
 
 
-def _reference(case):
+def _reference(case: LayerCase) -> Whole:
     return POINTWISE[_activation(case)].of(sums(case))
 
 
-def _instead(activation):
+def _instead(activation: str) -> Maker:
     """Another activation where the layer's own is a sigmoid."""
     return lambda s: POINTWISE[activation].of(sums(s)) if _activation(s) == "sigmoid" else None
 
 
-def _activated(s):
+def _activated(s: LayerCase) -> Variant:
     return None if _activation(s) == "sigmoid" else s.but(config={"activation": "sigmoid"})
 
 
-def _activated_twice(s):
-    return POINTWISE["sigmoid"].of(s.witness) if _activation(s) == "sigmoid" else None
+def _activated_twice(s: LayerCase) -> Variant:
+    return POINTWISE["sigmoid"].of(_reference(s)) if _activation(s) == "sigmoid" else None
 
 
-def _transposed(s):
+def _transposed(s: LayerCase) -> Variant:
     """Where it is not square, W.T's values fill W's shape row by row: else it would not fit."""
     return s.but(params={"W": s.params["W"].T.reshape(s.params["W"].shape)})
 
 
-def _read_by_units(s):
+def _read_by_units(s: LayerCase) -> Variant:
     """The file's bytes taken for a matrix (units, inputs), as Chainer and PyTorch have it."""
     rows, columns = s.params["W"].shape
     return s.but(params={"W": s.params["W"].reshape(columns, rows).T}) if rows != columns else None
@@ -77,7 +79,7 @@ VARIANTS = {
 }
 
 
-def _refusals(case):
+def _refusals(case: LayerCase) -> Iterator[Refusal]:
     inputs, units = case.params["W"].shape
     if inputs != units:
         yield "matrix transposed", lambda clashes, shapes: frozenset((inputs, units)) in clashes

@@ -2,14 +2,16 @@
 other.
 """
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from parity.kinds.api import LayerCase
 from parity.numerics.regression import Line, add_per_channel
-from parity.numerics.rounding import NOTHING
-from parity.numerics.witness import Adjusted, pieces
+from parity.numerics.rounding import NOTHING, Array
+from parity.numerics.witness import Adjusted, Block, pieces
 
 SUSPECTS_MOST = 4  # channels fitted one by one; more are no fault of single channels
 POSITIONS_ENOUGH = 2**15  # per channel, to fit a line
@@ -25,38 +27,39 @@ class Proposal(NamedTuple):
 
     name: str
     made: Any
-    estimate: dict | None = None
+    estimate: dict[str, Any] | None = None
     explains_any: bool = False
 
 
 class Seen:
     """An output that fails, beside the layer it should have come from: what every fit looks at."""
 
-    def __init__(self, case, actual):
-        self.case, self.judge, self.actual = case, case.witness, np.asarray(actual)
+    def __init__(self, case: LayerCase, actual: Array) -> None:
+        self.case, self.actual = case, np.asarray(actual)
+        self.judge: Any = case.witness  # with what its kind adds to a Witness
 
     @cached_property
-    def values(self):
+    def values(self) -> Array:
         """The output as the witness' view, where they have the same shape."""
         return np.ascontiguousarray(self.actual).reshape(self.judge.view)
 
     @cached_property
-    def centre(self):
+    def centre(self) -> Array:
         """(C,): where an offset is read."""
         return self.judge.limits.centre if self.judge.limits else np.zeros(self.judge.view[1])
 
     @property
-    def touched(self):
+    def touched(self) -> Array:
         """Channels with an element beyond the bound."""
         return self._regressed[0]
 
     @property
-    def line(self):
+    def line(self) -> Line:
         """Every channel's regression of actual - o on o - centre: a Line."""
         return self._regressed[1]
 
     @cached_property
-    def _regressed(self):
+    def _regressed(self) -> tuple[Array, Line]:
         judge, channels = self.judge, self.judge.view[1]
         sums, beyond = np.zeros((7, channels)), np.zeros(channels, int)
         every = max(1, judge.view[0] * judge.view[2] // POSITIONS_ENOUGH)
@@ -74,12 +77,12 @@ class Seen:
         return np.flatnonzero(beyond), Line(*sums)
 
 
-def estimate(what, value, se):
+def estimate(what: str, value: Any, se: float) -> dict[str, Any]:
     """What a fit read off the output, with its standard error."""
     return {"what": what, "value": float(value), "se": float(se)}
 
 
-def channel_order(seen, without=None):
+def channel_order(seen: Seen, without: Array | None = None) -> Array | None:
     """For each channel of the output the oracle's channel that it equals within the bound, (C,).
 
     None where a channel equals none, or where every channel is in its place. without: what each
@@ -102,7 +105,7 @@ def channel_order(seen, without=None):
     return None if (found == np.arange(len(found))).all() else found
 
 
-def _by_channel(block, values):
+def _by_channel(block: Block, values: Array) -> list[Array]:
     bound2 = np.full(block.o.shape, NOTHING) if block.bound2 is None else block.bound2
     return [
         np.moveaxis(a, 1, 0).reshape(a.shape[1], -1).astype(np.float64)
@@ -110,7 +113,7 @@ def _by_channel(block, values):
     ]
 
 
-def permuted(seen):
+def permuted(seen: Seen) -> Iterator[Proposal]:
     """The output's channels in another order, which is found out."""
     order = channel_order(seen)
     if order is not None:
@@ -118,7 +121,7 @@ def permuted(seen):
         yield Proposal(name, Adjusted(seen.judge, order))
 
 
-def permutation_name(order, axis_name):
+def permutation_name(order: Array, axis_name: str) -> str:
     """What an order of channels is called."""
     identity = np.arange(len(order))
     moved = np.flatnonzero(order != identity)
@@ -131,7 +134,7 @@ def permutation_name(order, axis_name):
     return f"{axis_name}s in another order"
 
 
-def adjusted(seen):
+def adjusted(seen: Seen) -> Iterator[Proposal]:
     """Channels multiplied by a constant or moved by one: up to a few, each by its own; or all
     multiplied by the same.
     """
@@ -148,7 +151,7 @@ def adjusted(seen):
         yield from _few_adjusted(seen, touched)
 
 
-def _common_gain(seen):
+def _common_gain(seen: Seen) -> Proposal:
     """One factor for all channels, their weighted mean; its error shows how they differ."""
     gain, se = seen.line.gain, seen.line.gain_error
     weights = np.where(np.isfinite(se) & (se > 0), 1 / np.square(se), 0.0)
@@ -161,7 +164,7 @@ def _common_gain(seen):
     )
 
 
-def _few_adjusted(seen, touched):
+def _few_adjusted(seen: Seen, touched: Array) -> Iterator[Proposal]:
     judge, line, axis_name = seen.judge, seen.line, seen.judge.axis_name
     chosen = np.isin(np.arange(len(line.gain)), touched)
     gain, offset = (np.where(chosen, a, 0.0) for a in (line.gain, line.offset))
@@ -175,7 +178,7 @@ def _few_adjusted(seen, touched):
     yield Proposal(f"gain and offset {which}", both, of_gain, explains_any=True)
 
 
-def _of_each(what, channels, values, errors):
+def _of_each(what: str, channels: Array, values: Array, errors: Array) -> dict[str, Any]:
     """The first channel's estimate, and where there are several all of them as `each`."""
     found = [
         estimate(f"{what} {channel}", values[channel], errors[channel]) for channel in channels

@@ -1,28 +1,31 @@
 """Layers that only move values, and round nothing: padding, reshaping, permuting, dropout."""
 
 import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from parity.kinds.api import ANY, IMAGE, LayerKind
-from parity.kinds.fitting import Proposal, estimate
+from parity.kinds.api import ANY, IMAGE, Config, LayerCase, LayerKind, Maker, Variant
+from parity.kinds.fitting import Proposal, Seen, estimate
 from parity.kinds.spectrogram import fitted
+from parity.numerics.rounding import Array, Shape
 from parity.numerics.witness import Mapped, Moves
 
 
-def _zero_padding(config, x):
+def _zero_padding(config: Config, x: Array) -> Array:
     rows, columns = config["padding"]
     return np.pad(x, ((0, 0), (0, 0), (rows, rows), (columns, columns)))
 
 
-def _same(config, x):
+def _same(config: Config, x: Array) -> Array:
     return x
 
 
-def _padding(values, before=1, after=1):
+def _padding(values: dict[str, Any], before: int = 1, after: int = 1) -> Maker:
     """The same amount, filled otherwise or distributed otherwise over the two sides."""
 
-    def make(s):
+    def make(s: LayerCase) -> Variant:
         sides = [(before * p, after * p) for p in s.config["padding"]]
         return Moves(np.pad(s.x, ((0, 0), (0, 0), *sides), **values))
 
@@ -41,7 +44,7 @@ PADDINGS = {
 }
 
 
-def padding_by_shape(seen):
+def padding_by_shape(seen: Seen) -> Iterator[Proposal]:
     """Other amounts, sides or values: where the input lies in the output and what is around it are
     read from the output.
     """
@@ -60,7 +63,7 @@ def padding_by_shape(seen):
     yield Proposal(", ".join(filter(None, words)) or "padded", padded)
 
 
-def _place(x, actual):
+def _place(x: Array, actual: Array) -> tuple[int, int] | None:
     """(row, column) of the output at which the input lies, or None."""
     if actual.ndim != 4 or x.ndim != 4 or actual.shape[:2] != x.shape[:2] or not x.size:
         return None
@@ -73,13 +76,13 @@ def _place(x, actual):
     return None
 
 
-def _amount(sides):
+def _amount(sides: Any) -> str:
     before, after = zip(*sides, strict=True)
     return f"padding {before}" if before == after else f"padding {before} before and {after} after"
 
 
-def _permuted(order):
-    def make(s):
+def _permuted(order: tuple[int, ...]) -> Maker:
+    def make(s: LayerCase) -> Variant:
         own = tuple(s.config["dims"])
         return Moves(s.x.transpose(0, *order)) if s.x.ndim == 4 and order != own else None
 
@@ -89,15 +92,15 @@ def _permuted(order):
 PERMUTATIONS = {f"dims {order}": _permuted(order) for order in itertools.permutations((1, 2, 3))}
 
 
-def _fortran(x, shape):
+def _fortran(x: Array, shape: Shape) -> Array:
     return np.stack([clip.ravel(order="F") for clip in x]).reshape(shape)
 
 
-def _channels_last(x, shape):
+def _channels_last(x: Array, shape: Shape) -> Array:
     return np.moveaxis(x, 1, -1).reshape(shape)
 
 
-def _reshaped(change):
+def _reshaped(change: Callable[[Array, Shape], Array]) -> Maker:
     """Another order of the values, in the shape that the layer gives."""
     return lambda s: Moves(change(s.x, (len(s.x), *s.config.get("target_shape", (-1,)))))
 
@@ -111,7 +114,7 @@ RESHAPES = {
 }
 
 
-def target(seen):
+def target(seen: Seen) -> Iterator[Proposal]:
     """The same values in another shape, in one of three orders."""
     x, shape = seen.case.x, seen.actual.shape
     if shape == seen.judge.shape or seen.actual.size != x.size or len(seen.actual) != len(x):
@@ -123,7 +126,7 @@ def target(seen):
         yield Proposal(f"{name}, channels last", Moves(_channels_last(x, shape)))
 
 
-def dropout_on(seen):
+def dropout_on(seen: Seen) -> Iterator[Proposal]:
     """Dropout left on: every value is 0 or x/(1 - p); which are 0 is read from the output."""
     x, keep = seen.case.x, 1 - float(seen.case.config["p"])
     dropped = seen.actual == 0
@@ -135,7 +138,7 @@ def dropout_on(seen):
         yield Proposal("values zeroed at random", Moves(x))
 
 
-def _padding_affine(case):
+def _padding_affine(case: LayerCase) -> tuple[Array, ...]:
     """y = s x + 0, s being 1 where values are and 0 where zeros are filled in."""
     x, ones = case.x, np.ones_like(case.x)
     return *(_zero_padding(case.config, a) for a in (x, ones)), np.zeros(1, x.dtype)

@@ -1,23 +1,25 @@
 """Pooling: the windows, maximum pooling, and what ports get wrong in either."""
 
 import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from parity.kinds.api import ANY, IMAGE, LayerKind
-from parity.kinds.fitting import Proposal
-from parity.numerics.rounding import BLOCK, FLUSHED, WORST_TO_SIGMA, U
+from parity.kinds.api import ANY, IMAGE, Config, LayerCase, LayerKind, Maker, Variant
+from parity.kinds.fitting import Proposal, Seen
+from parity.numerics.rounding import BLOCK, FLUSHED, WORST_TO_SIGMA, Array, U
 from parity.numerics.witness import Moves, Whole
 
 POOLS_MOST = 8  # rows or columns of a window
 
 
-def geometry(config):
+def geometry(config: Config) -> tuple[Any, Any]:
     """(size, strides) of the windows, (rows, columns) each."""
     return config["pool_size"], config.get("strides") or config["pool_size"]
 
 
-def windows(config, x):
+def windows(config: Config, x: Array) -> list[Array]:
     """Per element of a window: what it holds in every window, (..., rows, columns), a view of x."""
     size, strides = geometry(config)
     axes = []
@@ -27,13 +29,13 @@ def windows(config, x):
     return [x[..., rows, columns] for rows, columns in itertools.product(*axes)]
 
 
-def pooled_shape(x, size, strides):
+def pooled_shape(x: Array, size: Sequence[int], strides: Sequence[int]) -> tuple[int, ...]:
     """The shape of x, (B, C, rows, columns), after pooling without a border."""
     image = zip(x.shape[2:], size, strides, strict=True)
     return (*x.shape[:2], *((n - k) // stride + 1 for n, k, stride in image))
 
 
-def max_pool(config, x):
+def max_pool(config: Config, x: Array) -> Array:
     """Floor max-pooling over the last two axes, in x's own dtype: a maximum rounds nothing."""
     first, *rest = windows(config, x)
     out = first.copy()
@@ -42,16 +44,16 @@ def max_pool(config, x):
     return out
 
 
-def average(config, x):
+def average(config: Config, x: Array) -> Whole:
     """The mean of each window, a Witness; any order of its float32 sum errs by less than the number
     of terms times u sum|x|.
     """
     taps = [tap.astype(np.float64) for tap in windows(config, x)]
     bound2 = np.square(U * sum(np.abs(tap) for tap in taps) + FLUSHED)
-    return Whole(1, sum(taps) / len(taps), bound2, bound2 / WORST_TO_SIGMA**2, bound2)
+    return Whole(1, np.asarray(sum(taps)) / len(taps), bound2, bound2 / WORST_TO_SIGMA**2, bound2)
 
 
-def _propagate(case, d):
+def _propagate(case: LayerCase, d: Array) -> Array:
     """max((a - m) + d) over a window whose maximum in a is m: where a + d is largest, |a - m| is no
     more than deviations are.
     """
@@ -69,32 +71,32 @@ def _propagate(case, d):
     return out
 
 
-def _padded(s, sides, cut=(0, 0)):
+def _padded(s: LayerCase, sides: Any, cut: tuple[int, int] = (0, 0)) -> Variant:
     """Input rows and columns cut off at the start, and as if no values were added beyond."""
     x = s.x[:, :, cut[0] :, cut[1] :]
     return s.but(x=np.pad(x, ((0, 0), (0, 0), *sides), constant_values=-np.inf))
 
 
-def _cover_all(s):
+def _cover_all(s: LayerCase) -> Variant:
     """Chainer's default: a last window that is not full counts."""
     size, strides = geometry(s.config)
     short = [-(n - k) % stride for n, k, stride in zip(s.x.shape[2:], size, strides, strict=True)]
     return _padded(s, [(0, n) for n in short]) if any(short) else s
 
 
-def _moved(rows, columns):
+def _moved(rows: int, columns: int) -> Maker:
     return lambda s: _padded(s, ((0, rows), (0, columns)), cut=(rows, columns))
 
 
-def _strides(change):
-    def make(s):
+def _strides(change: Callable[[int, int], int]) -> Maker:
+    def make(s: LayerCase) -> Variant:
         sides = zip(*geometry(s.config), strict=True)
         return s.but(config={"strides": [max(1, change(k, stride)) for k, stride in sides]})
 
     return make
 
 
-def _transposed(s):
+def _transposed(s: LayerCase) -> Variant:
     size, strides = geometry(s.config)
     if size[0] == size[1] and strides[0] == strides[1]:
         return None
@@ -117,7 +119,7 @@ VARIANTS = {
 }
 
 
-def by_shape(seen):
+def by_shape(seen: Seen) -> Iterator[Proposal]:
     """Windows of another size, next to each other or with the original's stride."""
     size, strides = (tuple(side) for side in geometry(seen.case.config))
     for other in itertools.product(range(1, POOLS_MOST + 1), repeat=2):
@@ -129,7 +131,7 @@ def by_shape(seen):
                 yield Proposal(name, seen.case.but(config=config))
 
 
-def pooled_instead(seen):
+def pooled_instead(seen: Seen) -> Iterator[Proposal]:
     """Maximum pooling where this layer is: a wrong layer order that the shape shows."""
     x, shape = seen.case.x, seen.actual.shape
     if len(shape) != 4 or x.ndim != 4 or not all(shape) or shape == x.shape:

@@ -3,14 +3,23 @@ real port may make.
 """
 
 import itertools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from parity.kinds.activation import hard_sigmoid, sigmoid, sigmoid_forms
-from parity.kinds.api import ANY, TRAINING_ONLY, LayerKind
-from parity.numerics.rounding import FLUSHED, U, tail_factor
+from parity.kinds.api import (
+    ANY,
+    TRAINING_ONLY,
+    Change,
+    LayerCase,
+    LayerKind,
+    Maker,
+    Params,
+    Variant,
+)
+from parity.numerics.rounding import FLUSHED, Array, U, Where, tail_factor
 from parity.numerics.witness import Block, Witness
 
 PARAMETERS = ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
@@ -19,9 +28,9 @@ PARAMETERS = ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
 class Gate(NamedTuple):
     """A gate's function, its derivative at the sum, and its own rounding at y, in u."""
 
-    value: Callable
-    slope: Callable
-    rounding: Callable
+    value: Callable[..., Any]
+    slope: Callable[..., Any]
+    rounding: Callable[..., Any]
 
 
 KERAS_GATE = Gate(hard_sigmoid, lambda a: 0.2 * (np.abs(a) < 2.5), lambda y: y)
@@ -51,7 +60,14 @@ class Form(NamedTuple):
 KERAS = Form()
 
 
-def steps(p, x, backwards=False, start=None, before=None, form=KERAS):
+def steps(
+    p: Params,
+    x: Array,
+    backwards: bool = False,
+    start: Any = None,
+    before: Any = None,
+    form: Form = KERAS,
+) -> Iterator[dict[str, Any]]:
     """Yield everything that each step computes, a dict of (B, units): Keras's GRU.step.
 
     x: (B, T, inputs); start: the first state, 0 by default; before: states (B, T, units) to start
@@ -74,17 +90,17 @@ def steps(p, x, backwards=False, start=None, before=None, form=KERAS):
         h = after
 
 
-def steps_of(case, before=None):
+def steps_of(case: LayerCase, before: Any = None) -> Iterator[dict[str, Any]]:
     """The `steps` of a layer."""
     return steps(parameters(case), case.x, bool(case.config.get("go_backwards")), before=before)
 
 
-def parameters(case):
+def parameters(case: LayerCase) -> dict[str, Array]:
     """{suffix: float64 array}."""
     return {suffix: case.parameter(suffix) for suffix in PARAMETERS}
 
 
-def step_errors(s, form=KERAS):
+def step_errors(s: dict[str, Any], form: Form = KERAS) -> tuple[Array, Array]:
     """One step's Jacobian dh_t/dh_{t-1}, (B, units, units), and the variance, (B, units), of the
     errors made in it.
     """
@@ -121,7 +137,7 @@ def step_errors(s, form=KERAS):
     return jacobian, local
 
 
-def _sum_variance(s, gate, state):
+def _sum_variance(s: dict[str, Any], gate: str, state: Array) -> Array:
     """u^2 V of the gate's sum x W + b + state U: the formula of a convolution's sums."""
     p = s["params"]
     weights, recurrent, bias = p[f"W_{gate}"], p[f"U_{gate}"], p[f"b_{gate}"]
@@ -147,26 +163,29 @@ class Gru(Witness):
 
     certain_share = None
 
-    def __init__(self, case, p=None, form=KERAS, direction=""):
+    def __init__(
+        self, case: LayerCase, p: Params | None = None, form: Form = KERAS, direction: str = ""
+    ) -> None:
         self.p, self.x, self.form = p or parameters(case), case.x, form
         self.direction, self.sequences = direction, bool(case.config.get("return_sequences"))
         self.backwards = bool(case.config.get("go_backwards")) != (direction == BACKWARDS)
-        self.axis_name, self.bound2 = "time step" if self.sequences else "unit", None
+        self.axis_name = "time step" if self.sequences else "unit"
+        self.bound2: Any = None  # until the first block is asked for
         out = self._shaped(self._pass(errors=False)[0])
         super().__init__(out.shape, 1)
         self.out = out.reshape(self.view)
 
-    def value(self, where):
+    def value(self, where: Where) -> Array:
         return self.out[where]
 
-    def block(self, where):
+    def block(self, where: Where) -> Block:
         if self.bound2 is None:
             sigma2 = self._shaped(self._pass(errors=True)[1]).reshape(self.view)
             self.sigma2 = sigma2 + FLUSHED**2
             self.bound2 = tail_factor(sigma2.size) ** 2 * sigma2 + FLUSHED**2
         return Block(where, self.out[where], self.bound2[where], self.sigma2[where])
 
-    def _pass(self, errors):
+    def _pass(self, errors: bool) -> list[Array]:
         """(states, their variances), (B, T, units) each; the latter are empty without `errors`."""
         carried = self.direction == CARRIED
         batches = [clip[None] for clip in self.x] if carried else [self.x]
@@ -187,18 +206,18 @@ class Gru(Witness):
             found.append([np.stack(many, axis=1) for many in (outs, variances) if many])
         return [np.concatenate(many) for many in zip(*found, strict=True)]
 
-    def _shaped(self, states):
+    def _shaped(self, states: Array) -> Array:
         if self.direction == LAST:
             return np.repeat(states[:, -1:], states.shape[1], axis=1)
         return states if self.sequences else states[:, -1]
 
 
-def _each(suffix, change):
+def _each(suffix: str, change: Change) -> Callable[[Params], dict[str, Array]]:
     """Parameters with those of one sort (W, U, b) changed."""
     return lambda p: {key: change(a) if key[0] == suffix else a for key, a in p.items()}
 
 
-def _z_and_r_swapped(p):
+def _z_and_r_swapped(p: Params) -> dict[str, Array]:
     swap = {"z": "r", "r": "z", "h": "h"}
     return {key: p[key[:2] + swap[key[2]]] for key in p}
 
@@ -228,8 +247,8 @@ KNOWN = {  # ports known to make several at once
 }
 
 
-def _variant(form, change, direction):
-    def make(s):
+def _variant(form: Form, change: Callable[[Params], Params], direction: str) -> Maker:
+    def make(s: LayerCase) -> Variant:
         one = not s.config.get("return_sequences")
         if (direction == LAST and one) or (direction == CARRIED and len(s.x) < 2):
             return None
@@ -238,7 +257,7 @@ def _variant(form, change, direction):
     return make
 
 
-def _combinations(most):
+def _combinations(most: int) -> dict[str, Maker]:
     """{name: maker} of every combination of at most so many of the faults above."""
     made = {}
     for choice in itertools.product(GATES, SWAPPED, RESET, CHANGES, DIRECTIONS):
@@ -251,7 +270,7 @@ def _combinations(most):
     return made
 
 
-def _returns(sequences):
+def _returns(sequences: bool) -> Maker:
     """The other setting of return_sequences: another shape."""
     return lambda s: (
         None

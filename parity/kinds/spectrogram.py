@@ -2,11 +2,16 @@
 one, (B, 1, F, T).
 """
 
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
 import numpy as np
 
-from parity.kinds.fitting import Proposal, estimate
+from parity.kinds.api import Change, LayerCase, Maker
+from parity.kinds.fitting import Proposal, Seen, estimate
 from parity.numerics.precision import FORMATS, STORED
-from parity.numerics.rounding import FLUSHED, U
+from parity.numerics.rounding import FLUSHED, Array, U, Where
 from parity.numerics.witness import Block, Witness
 
 PER_DECIBEL = np.log(10) / 10  # d ln(power) / d decibel
@@ -17,7 +22,7 @@ class Blurred(Witness):
     may be off, of x's shape.
     """
 
-    def __init__(self, case, x, error):
+    def __init__(self, case: LayerCase, x: Array, error: Array) -> None:
         case = case.but(x=x.astype(np.float32))
         self.base = case.witness
         super().__init__(self.base.shape, self.base.axis)
@@ -25,7 +30,7 @@ class Blurred(Witness):
         moved, slope, _ = case.kind.affine(case.but(x=error))
         self.extra = np.broadcast_to(np.abs(slope) * moved, self.shape).reshape(self.view)
 
-    def block(self, where):
+    def block(self, where: Where) -> Block:
         """The base's values there; its bound and what the input's own error adds."""
         block = self.base.block(where)
         own = 0.0 if block.bound2 is None else np.sqrt(block.bound2)
@@ -33,43 +38,43 @@ class Blurred(Witness):
         return Block(where, block.o.astype(np.float64), bound2)
 
 
-def reads_one(s):
+def reads_one(s: LayerCase) -> bool:
     """Whether the layer's input is a spectrogram, normalised, if at all, by stored statistics."""
     return bool(s.kind.affine and s.x.ndim == 4 and s.x.shape[1] == 1 and s.config.get("mode") != 2)
 
 
-def computed(change):
+def computed(change: Callable[[Array], tuple[Array, Array]]) -> Maker:
     """The input is change(x) = (values, error), float64, computed by the port in float32."""
     return lambda s: Blurred(s, *change(s.x.astype(np.float64)))
 
 
-def _taken(change):
+def _taken(change: Change) -> Maker:
     """The input is change(x), bit for bit."""
     return lambda s: s.but(x=np.ascontiguousarray(change(s.x)))
 
 
-def _power(x):
+def _power(x: Array) -> tuple[Array, Array]:
     """10^(x/10): an exponent of size n is rounded by u n, which is relative in the power."""
     power = np.power(10.0, np.minimum(x, 380) / 10)
     return power, U * (8 + 2 * PER_DECIBEL * np.abs(x)) * power
 
 
-def line(x, factor=1.0, offset=0.0):
+def line(x: Array, factor: float = 1.0, offset: float = 0.0) -> tuple[Array, Array]:
     """factor x + offset, with the error of a multiplication, an addition and rounded constants."""
     steps = (factor != 1) + (offset != 0)
     return factor * x + offset, 2 * U * (np.abs(factor * x) + abs(offset)) * steps
 
 
-def _of_clip(reduce):
+def _of_clip(reduce: Callable[..., Any]) -> Callable[[Array], Array]:
     return lambda x: reduce(x.reshape(len(x), -1), axis=1).reshape(-1, 1, 1, 1)
 
 
-def _from_peak(x):
+def _from_peak(x: Array) -> tuple[Array, Array]:
     moved = x - _of_clip(np.max)(x)
     return moved, 2 * U * np.abs(moved)
 
 
-def _standardised(x):
+def _standardised(x: Array) -> tuple[Array, Array]:
     mean, deviation = _of_clip(np.mean)(x), _of_clip(np.std)(x) + 1e-30
     out = (x - mean) / deviation
     return out, 16 * U * ((np.abs(x) + np.abs(mean)) / deviation + np.abs(out))
@@ -91,7 +96,7 @@ LINES = (  # name, which of factor and offset are fitted, what is estimated
 )
 
 
-def fitted(seen):
+def fitted(seen: Seen) -> Iterator[Proposal]:
     """The input multiplied by a constant, moved by one, or both: found by least squares over all
     of the output.
     """
@@ -102,12 +107,12 @@ def fitted(seen):
         values, errors = _solved(*sums, columns)
         if np.isfinite(values).all():
             found = {0: 1.0, 1: 0.0, **dict(zip(columns, values, strict=True))}
-            made = computed(lambda x, found=found: line(x, found[0], found[1]))(seen.case)
+            made = computed(partial(line, factor=found[0], offset=found[1]))(seen.case)
             read = estimate(what, values[0], errors[0])
             yield Proposal(name.format(*values), made, read, explains_any=len(columns) == 2)
 
 
-def _line_sums(seen):
+def _line_sums(seen: Seen) -> tuple[Array, Array, Array]:
     """Per row, (n, 2, 2), (n, 2) and (n, 2): of y = s (a x + b) + t, with weights 1/B^2.
 
     The products of s x and s with each other, with y - t, and with y - t - s x. A row is one of the
@@ -134,7 +139,9 @@ def _line_sums(seen):
     )
 
 
-def _solved(cross, with_left, with_rest, columns):
+def _solved(
+    cross: Array, with_left: Array, with_rest: Array, columns: list[int]
+) -> tuple[Array, Array]:
     """(values, standard errors clustered by row) of a and b, or of one of them where the other is
     1 or 0.
     """

@@ -8,16 +8,18 @@ part of the network is sampled by itself: few times where a sample is dear and h
 where it is cheap. The last layer's own variance is its sigma squared and needs no sample.
 """
 
+from typing import Any
+
 import numpy as np
 
-from parity.numerics.rounding import BLOCK
+from parity.numerics.rounding import BLOCK, Array
 
 SIGN = np.uint32(1 << 31)  # of a float32
 BUDGET = 2e9  # multiply-adds to spend on one part of the network
 FEWEST, MOST = 2, 32  # samples of one part
 
 
-def sample_counts(costs):
+def sample_counts(costs: dict[str, float]) -> dict[str, int]:
     """{layer: samples of the part of the network it is in}, a power of two which grows towards the
     end.
 
@@ -36,17 +38,17 @@ def sample_counts(costs):
 class Samples:
     """Noisy continuations of the oracle's own chain, carried beside it layer by layer."""
 
-    def __init__(self, counts, seed=0):
+    def __init__(self, counts: dict[str, int], seed: int = 0) -> None:
         self.counts, self.random = counts, np.random.SFC64(seed)
-        self.parts = {}  # samples of a part -> its deviations, float32
+        self.parts: dict[int, list[Array]] = {}  # samples of a part -> its deviations, float32
 
-    def carry(self, carrier):
+    def carry(self, carrier: Any) -> None:
         """Carry all samples through one layer."""
         self.parts = {
             count: [carrier.carry(sample) for sample in part] for count, part in self.parts.items()
         }
 
-    def disturb(self, carrier, oracle, scale=1.0):
+    def disturb(self, carrier: Any, oracle: Array | None, scale: float = 1.0) -> None:
         """After `carry`: add the layer's noise to the samples of its part.
 
         oracle: the oracle's own deviation there; scale: factor on the layer's sigma, for a layer
@@ -63,7 +65,7 @@ class Samples:
         for sample in self.parts[count]:
             self._disturb(sample.reshape(-1), carrier.sigma.reshape(-1), np.float32(scale))
 
-    def _disturb(self, sample, sigma, scale):
+    def _disturb(self, sample: Array, sigma: Array, scale: Any) -> None:
         """Add scale*sigma to the sample in place, up or down at random."""
         for start in range(0, sigma.size, BLOCK):
             part = sigma[start : start + BLOCK]
@@ -75,7 +77,7 @@ class Samples:
                 noise *= scale
             sample[start : start + BLOCK] += noise
 
-    def variances(self, oracle):
+    def variances(self, oracle: Array) -> list[tuple[int, Array]]:
         """[(samples, their variance around the oracle's end (B, N))] of every part; oracle: the
         oracle's own deviation there.
         """
@@ -83,7 +85,7 @@ class Samples:
         return [(count, np.square(end - oracle).mean(axis=0)) for count, end in ends.items()]
 
 
-def deviation(variances, last):
+def deviation(variances: list[tuple[int, Array]], last: Array) -> tuple[Array, Array]:
     """Standard deviation of each logit by rounding, and the relative standard error of that
     estimate, both (B, N).
 

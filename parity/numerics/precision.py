@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from parity.numerics.rounding import Array
+
 _FRACTION_BITS = 23  # of float32
 
 
-def to_fraction_bits(array, bits, nearest=True):
+def to_fraction_bits(array: Array, bits: int, nearest: bool = True) -> Array:
     """float32 rounded to that many fraction bits: to nearest, ties to even, or cut off."""
     drop = _FRACTION_BITS - bits
     raw = np.ascontiguousarray(array, np.float32).view(np.uint32)
@@ -14,7 +16,7 @@ def to_fraction_bits(array, bits, nearest=True):
     return (raw & np.uint32(0xFFFFFFFF << drop & 0xFFFFFFFF)).view(np.float32)
 
 
-def to_float16(array):
+def to_float16(array: Array) -> Array:
     """float32 by way of float16; beyond its range infinite, as a port would have it."""
     with np.errstate(over="ignore"):
         return np.asarray(array, np.float32).astype(np.float16).astype(np.float32)

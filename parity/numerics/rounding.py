@@ -2,8 +2,14 @@
 
 import itertools
 import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+
+Array = np.ndarray[Any, Any]
+Shape = Sequence[int]
+Where = tuple[slice, ...]  # a block of a (before, C, after) view
 
 U = 2.0**-24  # float32 unit roundoff
 FALSE_ALARM = 1e-6  # rate per tensor at which independent rounding errors may pass B
@@ -16,12 +22,12 @@ WORST_TO_SIGMA = 7.0  # B counts the worst case of element-wise kinds; their rms
 BLOCK = 2**15  # output elements per block: its float64 arrays stay in the core's own cache
 
 
-def tail_factor(elements):
+def tail_factor(elements: Any) -> Any:
     """lam = sqrt(2 ln(2M/delta)): M sub-Gaussian errors pass lam sigma with probability delta."""
     return np.sqrt(2 * np.log(2 * elements / FALSE_ALARM))
 
 
-def squares(x):
+def squares(x: Array) -> float:
     """Sum of the squares of an array, in float64."""
     flat = x.reshape(-1)
     parts = (
@@ -31,13 +37,13 @@ def squares(x):
     return float(sum(np.dot(part, part) for part in parts))
 
 
-def as_channels(shape, axis):
+def as_channels(shape: Shape, axis: int) -> tuple[int, int, int]:
     """(before, C, after): any tensor seen as three axes around its channel axis, without a copy."""
     before, after = shape[:axis], shape[axis + 1 :]
     return int(np.prod(before, dtype=int)), shape[axis], int(np.prod(after, dtype=int))
 
 
-def blocks(view):
+def blocks(view: Shape) -> Iterator[Where]:
     """Yield the slices of blocks, about BLOCK elements each, that cover a view once."""
     steps, room = [], BLOCK
     for size in reversed(view):
@@ -53,10 +59,10 @@ def blocks(view):
 class Scratch:
     """Arrays used again by every block: fresh memory costs more than the arithmetic done in it."""
 
-    def __init__(self):
-        self._rooms = {}
+    def __init__(self) -> None:
+        self._rooms: dict[str, Array] = {}
 
-    def take(self, name, shape, dtype=np.float64):
+    def take(self, name: str, shape: Sequence[int], dtype: Any = np.float64) -> Array:
         """An uninitialised array; the next take of the same name has the same memory."""
         size = math.prod(shape)
         room = self._rooms.get(name)

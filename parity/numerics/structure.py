@@ -17,9 +17,15 @@ and so one rounding error, repeats a thousand times: what is found must be found
 that differ.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from parity.numerics.regression import Line, per_channel
+from parity.numerics.rounding import Array
+from parity.numerics.witness import Block, Witness
 
 T_LEAST = 15.0
 POSITIONS_LEAST = 8  # fewer than these in a channel fit nothing
@@ -28,7 +34,7 @@ SIGMAS_ENOUGH = 2**10  # per channel, for the median of its sigma
 SAME = 2.0**-36  # of a channel's largest sum: nearer sums come from the same terms
 
 
-def apart(o):
+def apart(o: Array) -> Array:
     """Indices of the sums (n,) that no other repeats, in their order of size."""
     order = np.argsort(o, kind="stable")
     return order[np.diff(o[order], prepend=-np.inf) > SAME * np.abs(o).max()]
@@ -39,17 +45,19 @@ class Regression:
     limits.
     """
 
-    def __init__(self, judge):
+    def __init__(self, judge: Witness) -> None:
         self.judge, self.limits = judge, judge.limits
         self.positions = judge.view[0] * judge.view[2]
         self.every = max(1, self.positions // POSITIONS_ENOUGH) if judge.view[2] > 1 else 1
         self.turn, self.count = 0, np.zeros(judge.view[1])
         self.oracle = np.zeros((3, judge.view[1]))  # sums of w, w o, w o^2
         self.error = np.zeros((3, judge.view[1]))  # sums of w d, w d o, w d^2
-        self.sigmas2 = {}  # first channel of a block -> sigma^2 of the fitted elements
+        self.sigmas2: dict[
+            int, list[Array]
+        ] = {}  # first channel of a block -> sigma^2 of the fitted elements
         self.taps = judge.taps()
 
-    def add(self, block, error):
+    def add(self, block: Block, error: Array) -> None:
         """error: p - o over the block."""
         if self.taps and not (np.square(error) <= block.bound2).all():
             self.taps = None  # a layer that fails anyway
@@ -70,12 +78,12 @@ class Regression:
             np.moveaxis(sigma2, 1, 0).reshape(o.shape[1], -1).copy()
         )
 
-    def _next(self):
+    def _next(self) -> slice:
         """The positions of the next block to fit."""
         self.turn += 1
         return slice(self.turn * 7 % self.every, None, self.every)
 
-    def _add(self, channel, o, error, weights):
+    def _add(self, channel: slice, o: Array, error: Array, weights: Array) -> None:
         weighted, weighted_error = weights * o, weights * error
         self.count[channel] += o.shape[0] * o.shape[2]
         for sums, terms in (
@@ -85,7 +93,7 @@ class Regression:
             for row, factors in zip(sums, terms, strict=True):
                 row[channel] += per_channel(*factors)
 
-    def findings(self, values):
+    def findings(self, values: Array) -> dict[str, Any]:
         """{structured, channels with a gain or an offset, the strongest gain (relative) and
         offset, their limits and t, tap}.
 
@@ -115,23 +123,24 @@ class Regression:
             "offset_t": float(t_offset[farthest]),
         }
 
-    def channels(self):
+    def channels(self) -> dict[str, tuple[Array, Array]]:
         """Every channel's gain (relative) and offset beside what rounding may do: {name: (value,
         limit)}, each (C,).
         """
         offset, gain, _, _ = self._fit()
         return {"gain": (gain, self._gain_limit()), "offset": (offset, self._offset_limit())}
 
-    def _found(self, limit):
+    def _found(self, limit: Array) -> tuple[Array, Array]:
         offset, gain, t_offset, t_gain = self._fit()
         return (
             (np.abs(t_gain) > T_LEAST) & (np.abs(gain) > self._gain_limit()),
             (np.abs(t_offset) > T_LEAST) & (np.abs(offset) > limit),
         )
 
-    def _distinct(self, values, channels):
+    def _distinct(self, values: Array, channels: Array) -> Regression:
         """A regression over the same positions of these channels, each value of the oracle once."""
-        again, parts = Regression(self.judge), {channel: [] for channel in channels}
+        again = Regression(self.judge)
+        parts: dict[int, list[Array]] = {channel: [] for channel in channels}
         for where in self.judge.blocks():
             block, kept = self.judge.block(where), again._next()
             first, stop, _ = where[1].indices(self.judge.view[1])
@@ -142,11 +151,11 @@ class Regression:
                 )
         for channel, many in parts.items():
             o, value, bound2 = np.concatenate(many, axis=1)
-            parts = (a[apart(o)].reshape(1, 1, -1) for a in (o, value - o, 1 / bound2))
-            again._add(slice(channel, channel + 1), *parts)
+            once = (a[apart(o)].reshape(1, 1, -1) for a in (o, value - o, 1 / bound2))
+            again._add(slice(channel, channel + 1), *once)
         return again
 
-    def _offset_limit(self):
+    def _offset_limit(self) -> Array:
         groups = (self.sigmas2[start] for start in sorted(self.sigmas2))
         medians = np.concatenate(
             [np.median(np.concatenate(group, axis=1), axis=1) for group in groups]
@@ -155,13 +164,13 @@ class Regression:
         far_from_mean = self._one_side() * np.abs(line.wx / line.w)
         return self.limits.offset + self.limits.sigmas * (np.sqrt(medians) + far_from_mean)
 
-    def _gain_limit(self):
+    def _gain_limit(self) -> Array:
         """(C,): `limits.gain`, and what the offset's `limits.sigmas` of a sigma make on one side
         of the channel's mean.
         """
         return self.limits.gain + self.limits.sigmas * self._one_side()
 
-    def _one_side(self):
+    def _one_side(self) -> Array:
         """(C,): the gain that one sigma on one side of a channel's mean is taken for, sum w|x|
         sigma/(2 sum w x^2), x = o - mean.
 
@@ -172,7 +181,7 @@ class Regression:
         room = np.where(line.fits, line.determinant, np.inf)
         return self.judge.sigma_share * np.sqrt(self.count * line.w / room) / 2
 
-    def _line(self):
+    def _line(self) -> Line:
         """The regression of the errors on x = o - centre."""
         (w, wo, woo), (wd, wdo, wdd), centre = self.oracle, self.error, self.limits.centre
         line = Line(
@@ -187,7 +196,7 @@ class Regression:
         line.fits &= self.count >= POSITIONS_LEAST
         return line
 
-    def _fit(self):
+    def _fit(self) -> tuple[Array, Array, Array, Array]:
         """(offset, gain, t of the offset, t of the gain), each (C,); 0 in channels that do not
         fit.
         """
@@ -198,5 +207,5 @@ class Regression:
         return offset, line.gain, _where(offset, t_offset), _where(line.gain, t_gain)
 
 
-def _where(value, t):
+def _where(value: Any, t: Array) -> Array:
     return np.where(value == 0, 0.0, t)

@@ -1,8 +1,10 @@
 """Convolution over rows and columns."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from parity.kinds.api import ANY, IMAGE, TRAINING_ONLY, LayerKind
+from parity.kinds.api import ANY, IMAGE, TRAINING_ONLY, LayerCase, LayerKind, Refusal
 from parity.kinds.convolution.bound import Sums, convolution
 from parity.kinds.convolution.variants import (
     COMBINED,
@@ -14,11 +16,12 @@ from parity.kinds.convolution.variants import (
 )
 from parity.kinds.fitting import adjusted
 from parity.kinds.pooling import pooled_instead
+from parity.numerics.rounding import Array
 
 __all__ = ["CONVOLUTION", "convolution", "locate_tap"]
 
 
-def _propagate(case, d):
+def _propagate(case: LayerCase, d: Array) -> Array:
     """A convolution is linear: the deviation is convolved, without the bias."""
     conv = convolution(case)
     matrix, out = conv.matrix.astype(np.float32), np.empty(conv.output_shape(d.shape), np.float32)
@@ -28,7 +31,7 @@ def _propagate(case, d):
     return out
 
 
-def _refusals(case):
+def _refusals(case: LayerCase) -> Iterator[Refusal]:
     filters, channels = case.params["W"].shape[:2]
     if filters != channels:
         pair = frozenset((filters, channels))

@@ -1,9 +1,14 @@
 """A convolution in float64, by blocks of rows: the sums, and what bounds their rounding."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from parity.numerics.rounding import Scratch, U
+from parity.kinds.api import Change
+from parity.numerics.rounding import Array, Scratch, Shape, U, Where
 
 BLOCK = 2**16  # output elements per block; smaller ones waste the matrix product
 _SQUARES_FIT = (2.0**-30, 2.0**30)  # magnitudes whose squares and their sums are float32 numbers
@@ -17,7 +22,9 @@ class Convolution:
     (B, K, rows*columns).
     """
 
-    def __init__(self, kernels, bias, border_mode, stride):
+    def __init__(
+        self, kernels: Array, bias: Array, border_mode: str, stride: tuple[int, int]
+    ) -> None:
         self.size = kernels.shape[2:]
         self.pad = tuple(k // 2 for k in self.size) if border_mode == "same" else (0, 0)
         self.same, self.stride, self.bias = border_mode == "same", stride, bias
@@ -28,14 +35,14 @@ class Convolution:
         self.terms = self.matrix.shape[1] + 1  # of each sum, the bias included
         self.scratch = Scratch()
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> tuple[int, ...]:
         """(B, K, rows, columns) for an input of this shape."""
         # Keras cuts what an even kernel leaves over: theano_backend.py, _postprocess_conv2d_output
         sides = zip(shape[2:], self.size, self.stride, strict=True)
         image = [-(-n // s) if self.same else (n - k) // s + 1 for n, k, s in sides]
         return shape[0], len(self.matrix), *image
 
-    def blocks(self, shape):
+    def blocks(self, shape: Shape) -> Iterator[Where]:
         """Yield (clip, all channels, positions): rows of a clip or pieces of one, about BLOCK
         elements each.
         """
@@ -49,25 +56,25 @@ class Convolution:
                 for first in range(start, stop, step):
                     yield slice(clip, clip + 1), slice(None), slice(first, min(first + step, stop))
 
-    def rows_read(self, where, shape):
+    def rows_read(self, where: Where, shape: Shape) -> slice:
         """The slice of input rows that the outputs at `where` read, without the padding."""
         columns = self.output_shape(shape)[3]
         top = where[2].start // columns * self.stride[0] - self.pad[0]
         bottom = (where[2].stop - 1) // columns * self.stride[0] - self.pad[0] + self.size[0]
         return slice(min(max(top, 0), shape[2]), max(min(bottom, shape[2]), 0))
 
-    def patches(self, x, where):
+    def patches(self, x: Array, where: Where) -> Array:
         """(C*kh*kw, positions): what the kernels meet at these outputs, zeros beyond the edge."""
         columns = self.output_shape(x.shape)[3]
         rows, left, right = self._rows(x, where, columns)
-        windows = sliding_window_view(rows, self.size, axis=(1, 2))
+        windows: Array = sliding_window_view(rows, self.size, axis=(1, 2))  # type: ignore[call-overload]
         windows = windows[:, :: self.stride[0], :: self.stride[1]][:, :, : right - left]
         windows = windows.transpose(0, 3, 4, 1, 2)  # (C, kh, kw, rows, columns)
         out = self.scratch.take(f"patches {x.dtype}", windows.shape, x.dtype)
         np.copyto(out, windows)
         return out.reshape(self.terms - 1, -1)
 
-    def _rows(self, x, where, columns):
+    def _rows(self, x: Array, where: Where, columns: int) -> tuple[Array, int, int]:
         """The zero-padded input that these outputs read, (C, rows, columns + padding), and their
         first and last+1 column.
         """
@@ -86,21 +93,21 @@ class Convolution:
             pads.append((max(-low, 0), max(high - size, 0)))
         return np.pad(image[tuple(cuts)], pads), left, right
 
-    def sums(self, x, where):
+    def sums(self, x: Array, where: Where) -> Array:
         """(1, K, positions): the outputs in float64."""
         return self._dot(self.matrix, self.bias, self.patches(x, where).astype(np.float64))
 
-    def magnitudes(self, x, where):
+    def magnitudes(self, x: Array, where: Where) -> Array:
         """(1, K, positions): sum |w x| + |b|, the A of the deterministic bound; at least that,
         where x is float32.
         """
         return self._positive(np.abs, x, where)
 
-    def square_sums(self, x, where):
+    def square_sums(self, x: Array, where: Where) -> Array:
         """(1, K, positions): sum (w x)^2 + b^2; at least that, where x is float32."""
         return self._positive(np.square, x, where)
 
-    def _positive(self, form, x, where):
+    def _positive(self, form: Change, x: Array, where: Where) -> Array:
         """sum form(w) form(x) + form(b), of positive terms: float32, half the cost, errs by (terms
         + 4) u of it, which is added.
         """
@@ -113,7 +120,7 @@ class Convolution:
                 return (sums + bias[:, None])[None]
         return self._dot(matrix, bias, form(patches.astype(np.float64))).copy()
 
-    def sums_and_squares(self, x, where, fast):
+    def sums_and_squares(self, x: Array, where: Where, fast: bool) -> tuple[Array, Array, float]:
         """The sums, and sum (w x)^2 without the bias; with `fast` the squares are summed in
         float32, from below.
 
@@ -130,13 +137,13 @@ class Convolution:
         terms2 = np.matmul(matrix, squares, out=room)
         return sums, terms2[None], 1 - 2 * (self.terms + 4) * U if fast else 1.0
 
-    def squares_fit(self, x):
+    def squares_fit(self, x: Array) -> bool:
         """Whether float32 squares of this input and these kernels neither overflow nor vanish."""
         low, high = _SQUARES_FIT
         sizes = max(x.max(), -x.min()), np.abs(self.matrix).max()
         return x.dtype == np.float32 and all(low < size < high for size in sizes)
 
-    def _dot(self, matrix, bias, patches):
+    def _dot(self, matrix: Array, bias: Array, patches: Array) -> Array:
         room = self.scratch.take("sums", (len(matrix), patches.shape[1]))
         out = np.matmul(matrix, patches, out=room)
         out += bias[:, None]

@@ -1,16 +1,20 @@
 """The bound of a convolution's sums."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
+from parity.kinds.api import LayerCase
 from parity.kinds.convolution.arithmetic import Convolution
 from parity.kinds.convolution.taps import Taps
-from parity.numerics.rounding import FLUSHED, SPREAD, U, tail_factor
+from parity.numerics.rounding import FLUSHED, SPREAD, Array, U, Where, tail_factor
 from parity.numerics.witness import Block, Limits, Witness
 
 POSITIONS_ENOUGH = 2**12  # of the input, to tell how much of it repeats
 
 
-def convolution(case):
+def convolution(case: LayerCase) -> Convolution:
     """The layer as a Convolution. ValueError where the kernels want other channels."""
     kernels, channels = case.parameter("W"), case.x.shape[1]
     if kernels.ndim != 4 or kernels.shape[1] != channels:
@@ -29,7 +33,7 @@ class Sums(Witness):
     blocking or fused multiply (Jeannerod and Rump, SIMAX 34, 2013).
     """
 
-    def __init__(self, case):
+    def __init__(self, case: LayerCase) -> None:
         self.x, self.conv = np.ascontiguousarray(case.x), convolution(case)
         super().__init__(self.conv.output_shape(case.x.shape), 1)
         lam, n = tail_factor(np.prod(self.shape)), self.conv.terms
@@ -42,14 +46,14 @@ class Sums(Witness):
         self.fast = self.conv.squares_fit(self.x)
         self.limits = self._limits()
 
-    def _limits(self):
+    def _limits(self) -> Limits:
         """Two roundings of a gain, and of an offset what all positions may have in common."""
         filters = len(self.conv.bias)
         last = 1 / (SPREAD * np.sqrt(self.conv.terms / 3 + 1))  # sigmas of u|S|: b is added last
         alike = max(0.5, last, tail_factor(filters) * np.sqrt(self._repeated()))
         return Limits(np.full(filters, 2 * U), np.zeros(filters), self.conv.bias, alike)
 
-    def _repeated(self):
+    def _repeated(self) -> float:
         """phi, 0 to 1: the share of a sum's rounding that is the same at many positions, so that no
         mean over them takes it away.
 
@@ -71,13 +75,13 @@ class Sums(Witness):
         alike = np.abs(few - np.median(few, axis=1, keepdims=True)) <= near
         return float(np.mean(np.square(alike.mean(axis=1))))
 
-    def blocks(self):
+    def blocks(self) -> Iterator[Where]:
         return self.conv.blocks(self.x.shape)
 
-    def value(self, where):
+    def value(self, where: Where) -> Array:
         return self.conv.sums(self.x, where)
 
-    def block(self, where):
+    def block(self, where: Where) -> Block:
         o, terms2, below = self.conv.sums_and_squares(self.x, where, self.fast)
         bound2 = np.square(o, out=self.scratch.take("bound2", o.shape))
         bound2 *= self.sums_share
@@ -86,16 +90,16 @@ class Sums(Witness):
         bound2 += terms2
         return Block(where, o, bound2)
 
-    def certain(self, block):
+    def certain(self, block: Block) -> tuple[Array | None, Array | None]:
         magnitudes = self.conv.magnitudes(self.x, block.where)
         operands = 2 * SPREAD**2 * self.conv.square_sums(self.x, block.where)
         bound = self.conv.terms * (U * magnitudes + FLUSHED / min(1, self.certain_share))
         return np.square(bound), operands
 
-    def near(self, case):
+    def near(self, case: LayerCase) -> Witness | None:
         return SumsBeside(case, self) if case.x.dtype == self.x.dtype == np.float32 else None
 
-    def taps(self):
+    def taps(self) -> Any:
         return Taps(self)
 
 
@@ -111,7 +115,7 @@ class SumsBeside(Sums):
 
     SLACK = 0.01
 
-    def __init__(self, case, original):
+    def __init__(self, case: LayerCase, original: Sums) -> None:
         super().__init__(case)
         self.change = self.x - original.x
         highest, lowest = self.change.max(axis=(1, 3)), self.change.min(axis=(1, 3))
@@ -124,7 +128,7 @@ class SumsBeside(Sums):
         # the least B'^2 that is needed, per largest |dx|^2
         self.needed = np.square(np.maximum(rounding, bound) / self.SLACK)
 
-    def beside(self, where, original):
+    def beside(self, where: Where, original: Block) -> Block:
         rows = self.conv.rows_read(where, self.x.shape)
         change = self.largest[where[0], rows].max(initial=0.0)
         if not (original.bound2.min(axis=(0, 2)) >= self.needed * np.float64(change) ** 2).all():
@@ -134,6 +138,6 @@ class SumsBeside(Sums):
         shrunk, room = (1 - 2 * self.SLACK) ** 2, self.scratch.take("bound2", o.shape)
         return Block(where, o, np.multiply(original.bound2, shrunk, out=room))
 
-    def taps(self):
+    def taps(self) -> Any:
         """None: they are looked for on the original's own input."""
         return None

@@ -13,10 +13,13 @@ show. The change must also exceed what a float32 weight is rounded by, and be fo
 values that differ (see parity.numerics.structure).
 """
 
+from typing import Any
+
 import numpy as np
 
-from parity.numerics.rounding import U
+from parity.numerics.rounding import Array, U
 from parity.numerics.structure import apart
+from parity.numerics.witness import Block
 
 LEAST = 15.0  # |t| is at most the root of the number of positions: fewer than 225 show nothing
 # of its mean square: below it a tap meets hardly anything but one value, and float32 sums cannot
@@ -29,14 +32,14 @@ NORMAL = 0.6745  # median |t| of a normal distribution
 class Taps:
     """The sums of one layer's regressions, gathered block by block; judge: a witness of sums."""
 
-    def __init__(self, judge):
+    def __init__(self, judge: Any) -> None:
         self.judge, self.conv = judge, judge.conv
         filters, taps = self.conv.matrix.shape
         self.products = np.zeros((filters + 1, taps))  # sums of d x, and in the last row of x
         self.squares, self.errors = np.zeros(taps), np.zeros((2, filters))  # of x^2; of d, d^2
         self.positions = 0
 
-    def add(self, block, error):
+    def add(self, block: Block, error: Array) -> None:
         """error: p - o over the block, (1, K, positions)."""
         x, d = self.conv.patches(self.judge.x, block.where), error[0]
         factors = np.ones((len(d) + 1, d.shape[1]), x.dtype)
@@ -46,7 +49,7 @@ class Taps:
         self.errors += np.einsum("kp->k", d), np.einsum("kp,kp->k", d, d)
         self.positions += d.shape[1]
 
-    def finding(self, values):
+    def finding(self, values: Array) -> dict[str, Any] | None:
         """The tap that stands out most, or None: {filter, tap, at, change, relative, t, scale}.
 
         values: the output as the judge's view. at: the tap's place in the weight file; change:
@@ -71,7 +74,7 @@ class Taps:
             "scale": scale,
         }
 
-    def place(self, kernel, tap):
+    def place(self, kernel: int, tap: int) -> list[int]:
         """[filter, channel, row, column] in the weight file, which has the kernels flipped."""
         rows, columns = self.conv.size
         channel, row, column = np.unravel_index(
@@ -79,18 +82,13 @@ class Taps:
         )
         return [int(i) for i in (kernel, channel, rows - 1 - row, columns - 1 - column)]
 
-    def _fit(self):
+    def _fit(self) -> tuple[Array, Array]:
         """(change, t), each (K, taps); 0 where a tap meets too little that differs."""
+        dx, x, (d, dd) = self.products[:-1], self.products[-1], self.errors[:, :, None]
         with np.errstate(all="ignore"):
-            return _slopes(
-                self.products[:-1],
-                self.products[-1],
-                self.squares,
-                *self.errors[:, :, None],
-                self.positions,
-            )
+            return _slopes(dx, x, self.squares, d, dd, self.positions)
 
-    def _among_distinct(self, values, kernel, tap):
+    def _among_distinct(self, values: Array, kernel: int, tap: int) -> float:
         """|t| of that tap over the positions whose value no other repeats."""
         parts = []
         for where in self.judge.blocks():
@@ -104,7 +102,7 @@ class Taps:
             return abs(float(_slopes(d @ x, x.sum(), x @ x, d.sum(), d @ d, len(d))[1]))
 
 
-def _slopes(dx, x, xx, d, dd, count):
+def _slopes(dx: Any, x: Any, xx: Any, d: Any, dd: Any, count: int) -> tuple[Any, Any]:
     """(slope, t) of d on x with an intercept, from their sums."""
     spread = xx - x * x / count
     covered = dx - d * x / count

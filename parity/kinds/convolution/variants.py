@@ -1,32 +1,36 @@
 """What ports get wrong in a convolution: tables, and what is read off the output."""
 
 import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
+from parity.kinds.api import Change, LayerCase, Maker, Variant
 from parity.kinds.convolution.taps import Taps
 from parity.kinds.fitting import SUSPECTS_MOST, Proposal, Seen, channel_order, permutation_name
 from parity.kinds.general import bias_times, operands_rounded
 from parity.numerics.regression import Line
+from parity.numerics.rounding import Array
 
 
-def _kernels(change, applies=lambda w: True):
+def _kernels(change: Change, applies: Callable[[Array], bool] = lambda w: True) -> Maker:
     """Kernels (K, C, kh, kw) changed, where that applies to their shape."""
     return lambda s: s.but(params={"W": change(s.params["W"])}) if applies(s.params["W"]) else None
 
 
-def _many(w):
+def _many(w: Array) -> bool:
     return w.shape[1] > 1
 
 
-def _square(w):
+def _square(w: Array) -> bool:
     return w.shape[2] == w.shape[3]
 
 
-def _padded(*mode, before=(1, 1), after=(1, 1)):
+def _padded(*mode: Any, before: tuple[int, int] = (1, 1), after: tuple[int, int] = (1, 1)) -> Maker:
     """Border mode 'same' with another padding: before and after in units of k//2."""
 
-    def make(s):
+    def make(s: LayerCase) -> Variant:
         if s.config.get("border_mode") != "same":
             return None
         half = [k // 2 for k in s.params["W"].shape[2:]]
@@ -37,28 +41,28 @@ def _padded(*mode, before=(1, 1), after=(1, 1)):
     return make
 
 
-def _border(mode):
+def _border(mode: str) -> Maker:
     return lambda s: (
         s.but(config={"border_mode": mode}) if s.config.get("border_mode") != mode else None
     )
 
 
-def _left_out(s):
+def _left_out(s: LayerCase) -> Variant:
     """Kernels and bias zero."""
     return s.but(params={key: 0 * value for key, value in s.params.items()})
 
 
-def _both(one, other):
+def _both(one: Maker, other: Maker) -> Maker:
     """Two of these at once, the second on what the first made."""
 
-    def make(s):
+    def make(s: LayerCase) -> Variant:
         changed = one(s)
-        return changed and other(changed)
+        return other(changed) if isinstance(changed, LayerCase) else None
 
     return make
 
 
-def _bias_rolled(step):
+def _bias_rolled(step: int) -> Maker:
     return lambda s: (
         s.but(params={"b": np.roll(s.params["b"], step)}) if s.config.get("bias", True) else None
     )
@@ -113,7 +117,7 @@ COMBINED = {
 }
 
 
-def kernels_permuted(seen):
+def kernels_permuted(seen: Seen) -> Iterator[Proposal]:
     """A convolution's kernels in another order, while every bias stays where it is."""
     order = channel_order(seen, without=seen.judge.conv.bias)
     if order is not None:
@@ -121,7 +125,7 @@ def kernels_permuted(seen):
         yield Proposal(name, seen.case.but(params={"W": seen.case.params["W"][order]}))
 
 
-def some_filters(seen):
+def some_filters(seen: Seen) -> Iterator[Proposal]:
     """One filter, or a few, with kernels or bias as a hypothesis about all of them has it."""
     case, touched = seen.case, seen.touched
     if not 0 < len(touched) <= SUSPECTS_MOST or len(touched) == seen.judge.view[1]:
@@ -129,14 +133,14 @@ def some_filters(seen):
     which = f"of filter{'s' * (len(touched) > 1)} {', '.join(map(str, touched))} only"
     for name, make in {**VARIANTS, "left out": _left_out}.items():
         variant = make(case)
-        if variant is not None and variant.x is case.x and variant.config == case.config:
+        if isinstance(variant, LayerCase) and variant.x is case.x and variant.config == case.config:
             mixed = {key: value.copy() for key, value in case.params.items()}
             for key, value in mixed.items():
                 value[touched] = variant.params[key][touched]
             yield Proposal(f"{name} ({which})", case.but(params=mixed))
 
 
-def one_tap(seen):
+def one_tap(seen: Seen) -> Iterator[Proposal]:
     """One weight of one kernel changed, by as much as the residual says."""
     found = _locate(seen) if len(seen.touched) <= 1 else None
     if found:
@@ -147,7 +151,7 @@ def one_tap(seen):
         yield Proposal(name, seen.case.but(params={"W": kernels}), found)
 
 
-def locate_tap(case, actual):
+def locate_tap(case: LayerCase, actual: Array) -> dict[str, Any] | None:
     """The kernel tap whose change best explains a convolution's residual, or None.
 
     actual: the port's output on the case's input. Returns {what, at: [filter, channel, row, column]
@@ -157,7 +161,7 @@ def locate_tap(case, actual):
     return _locate(Seen(case, actual))
 
 
-def _locate(seen):
+def _locate(seen: Seen) -> dict[str, Any] | None:
     judge, taps = seen.judge, Taps(seen.judge)
     for where in judge.blocks():
         block = judge.block(where)
@@ -177,7 +181,7 @@ def _locate(seen):
     }
 
 
-def _measured(seen, kernel, tap):
+def _measured(seen: Seen, kernel: int, tap: int) -> tuple[float, float]:
     """(change of that weight, its standard error): weighted by 1/B^2, clustered by row."""
     judge, rows = seen.judge, []
     for where in judge.blocks():

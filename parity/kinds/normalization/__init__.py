@@ -1,8 +1,11 @@
 """Batch normalisation."""
 
 import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
-from parity.kinds.api import ANY, TRAINING_ONLY, LayerKind
+from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Refusal
 from parity.kinds.fitting import adjusted
 from parity.kinds.normalization.batches import made_up
 from parity.kinds.normalization.eps import other_eps, stated
@@ -10,15 +13,17 @@ from parity.kinds.normalization.formula import PARAMETERS, Normalized, formula, 
 from parity.kinds.normalization.variants import combined, variants
 from parity.kinds.pooling import pooled_instead
 from parity.kinds.spectrogram import fitted
+from parity.numerics.rounding import Array, Shape
+from parity.numerics.witness import Witness
 
 __all__ = ["BATCH_NORMALIZATION"]
 
 
-def _reference(case):
+def _reference(case: LayerCase) -> Witness:
     return Normalized(case, formula(case))
 
 
-def _affine(case):
+def _affine(case: LayerCase) -> tuple[Array, Array, Array]:
     """y = s x + t, s and t in the input's shape but for axes of 1."""
     scale, mean, beta, _ = formula(case)
     axis, ranks = int(case.config["axis"]), case.x.ndim
@@ -26,25 +31,23 @@ def _affine(case):
     return case.x, scale.reshape(shape), (beta - scale * mean).reshape(shape)
 
 
-def _refusals(case):
+def _refusals(case: LayerCase) -> Iterator[Refusal]:
     """Along an axis with another size than the parameters': told by a parameter's shape, or by how
     the input was folded.
     """
     features, shape = len(case.params["gamma"]), case.x.shape
     for axis in range(1, len(shape)):
         if shape[axis] != features:
-            yield (
-                f"along axis {axis}",
-                lambda clashes, shapes, axis=axis: any(
-                    _along(one, shape, axis, features) for one in shapes
-                ),
-            )
+            yield f"along axis {axis}", partial(_told, shape, axis, features)
 
 
-def _along(told, shape, axis, features):
+def _told(shape: Shape, axis: int, features: int, clashes: Any, shapes: list[Shape]) -> bool:
     whole = tuple(features if at == axis else 1 for at in range(len(shape)))
     inner = math.prod(shape[axis + 1 :])
-    return told == whole or (len(told) == 2 and told[1] == inner > 1 and told[0] <= shape[axis])
+    return any(
+        told == whole or (len(told) == 2 and told[1] == inner > 1 and told[0] <= shape[axis])
+        for told in shapes
+    )
 
 
 BATCH_NORMALIZATION = LayerKind(

@@ -1,8 +1,11 @@
 """Batch normalisation by its batch's own statistics, where the batch was made up otherwise."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from parity.kinds.fitting import SUSPECTS_MOST, Proposal
+from parity.kinds.api import LayerCase
+from parity.kinds.fitting import SUSPECTS_MOST, Proposal, Seen
 from parity.kinds.normalization.formula import (
     SPREADS,
     Affine,
@@ -16,7 +19,7 @@ from parity.kinds.normalization.formula import (
     view,
 )
 from parity.kinds.normalization.variants import own_spread
-from parity.numerics.rounding import tail_factor
+from parity.numerics.rounding import Array, tail_factor
 from parity.numerics.witness import Adjusted
 
 ANOTHER_CLIP = "one more clip in the batch"
@@ -29,7 +32,7 @@ VARIANCES = {  # of a batch, from 1/spread and eps
 }
 
 
-def made_up(seen):
+def made_up(seen: Seen) -> Iterator[Proposal]:
     """The clips counted otherwise, which shows in all channels at once; one more clip; or any
     other statistics.
     """
@@ -49,7 +52,9 @@ def made_up(seen):
     yield Proposal(OTHER, adjusted, explains_any=True)
 
 
-def _is_of_one_more(case, means, reciprocals, of_gain, of_mean):
+def _is_of_one_more(
+    case: LayerCase, means: Array, reciprocals: Array, of_gain: Array, of_mean: Array
+) -> bool:
     """Whether these means and 1/spreads (C,) can be a batch's that holds the known clips and one
     unknown one of their size.
 
@@ -70,7 +75,7 @@ def _is_of_one_more(case, means, reciprocals, of_gain, of_mean):
     return bool((own_variance >= -tail_factor(len(means)) * error).all())
 
 
-def _weighed(case, means):
+def _weighed(case: LayerCase, means: Array) -> Iterator[Proposal]:
     """Statistics of the same clips with other weights, by the means (C,) that the output shows."""
     if len(case.x) < 2 or channel_axis(case) != 1:
         return

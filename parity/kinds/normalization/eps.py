@@ -2,9 +2,13 @@
 that gives the gains seen.
 """
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 
-from parity.kinds.fitting import Proposal, estimate
+from parity.kinds.api import LayerCase
+from parity.kinds.fitting import Proposal, Seen, estimate
 from parity.kinds.normalization.formula import SPREADS
 from parity.kinds.normalization.variants import (
     EPSILONS,
@@ -14,13 +18,13 @@ from parity.kinds.normalization.variants import (
     with_spread,
 )
 from parity.numerics.regression import Line, add_per_channel
-from parity.numerics.rounding import SPREAD, WORST_TO_SIGMA, U
+from parity.numerics.rounding import SPREAD, WORST_TO_SIGMA, Array, U
 
 FITTED_MOST = 0.1  # an eps beyond it is none
 
 # What eps is added to, whose float32 grid it is rounded to: by a whole unit of it for all channels
 # of one binade alike.
-JOINED = {
+JOINED: dict[str, Callable[[Array], Array]] = {
     "1/(s + eps)": lambda s: s,
     "1/(sqrt(s) + eps)": np.sqrt,
     "1/sqrt(s + eps)": lambda s: s,
@@ -30,7 +34,7 @@ JOINED = {
 }
 
 
-def _observed_scales(seen):
+def _observed_scales(seen: Seen) -> tuple[Array, Array]:
     """Per channel the gain of the output over x - mean and its weight, (C,) each: a weighted
     regression with an offset.
 
@@ -52,7 +56,7 @@ def _observed_scales(seen):
         return scales, np.where(line.fits, 1 / variance, 0.0)
 
 
-def _fit(case, scales, weights, name):
+def _fit(case: LayerCase, scales: Array, weights: Array, name: str) -> tuple[float, float] | None:
     """(eps, standard error) with which that formula of 1/spread gives these scales; None where it
     gives none.
 
@@ -79,7 +83,7 @@ def _fit(case, scales, weights, name):
     return (float(eps), error) if np.isfinite(error) and abs(eps) < FITTED_MOST else None
 
 
-def _grid_error(shares, sizes):
+def _grid_error(shares: Array, sizes: Array) -> float:
     """Standard deviation of an eps rounded to the grid of `sizes`, (C,), each channel having that
     share in the estimate.
     """
@@ -90,19 +94,19 @@ def _grid_error(shares, sizes):
     )
 
 
-def _misfit(left, weights):
+def _misfit(left: Array, weights: Array) -> float:
     total = np.sum(weights * left**2)
     return total if np.isfinite(total) else np.inf
 
 
-def fitted_eps(seen):
+def fitted_eps(seen: Seen) -> dict[str, tuple[float, float]]:
     """{name in SPREADS: (eps, standard error)}, of the formulas that give the gains seen."""
     scales, weights = _observed_scales(seen)
     found = {name: _fit(seen.case, scales, weights, name) for name in SPREADS}
     return {name: fit for name, fit in found.items() if fit}
 
 
-def other_eps(seen):
+def other_eps(seen: Seen) -> Iterator[Proposal]:
     """The eps, for each formula of 1/spread, that gives the gains seen."""
     for name, (eps, error) in fitted_eps(seen).items():
         if eps > 0:  # no port has another: it is a gain, or another formula
@@ -111,13 +115,13 @@ def other_eps(seen):
             yield Proposal(called, with_spread(name, eps)(seen.case), read)
 
 
-def stated(seen, names):
+def stated(seen: Seen, names: list[str]) -> dict[str, dict[str, Any]]:
     """{hypothesis: estimate} of those that state an eps: the one that their formula would fit."""
-    names = [name for name in names if eps_in(name) is not None]
-    fits = fitted_eps(seen) if names else {}
+    stating = {name: eps for name in names if (eps := eps_in(name)) is not None}
+    fits = fitted_eps(seen) if stating else {}
     return {
         called: estimate(f"eps of {name}", *fits[name])
-        for called in names
+        for called, eps in stating.items()
         for name in fits
-        if spread_name(seen.case, name, eps_in(called)) == called
+        if spread_name(seen.case, name, eps) == called
     }

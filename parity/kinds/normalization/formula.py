@@ -5,20 +5,32 @@ channel. Sources: Keras's normalization.py and backend/theano_backend.py of each
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from parity.errors import CannotRun
+from parity.kinds.api import LayerCase
 from parity.numerics.regression import per_channel
-from parity.numerics.rounding import FLUSHED, SPREAD, Scratch, U, as_channels, blocks, tail_factor
+from parity.numerics.rounding import (
+    FLUSHED,
+    SPREAD,
+    Array,
+    Scratch,
+    U,
+    Where,
+    as_channels,
+    blocks,
+    tail_factor,
+)
 from parity.numerics.witness import Block, Limits, Witness
 
 PARAMETERS = ("gamma", "beta", "running_mean", "running_std")
 BATCH_MODE = 2  # of Keras's setting `mode`: the batch's own statistics, also when testing
 
 # 1/spread of a stored or measured value s: Keras's dialects, then what ports made of them.
-SPREADS = {
+SPREADS: dict[str, Callable[[Any, float], Any]] = {
     "1/(s + eps)": lambda s, eps: 1 / (s + eps),
     "1/(sqrt(s) + eps)": lambda s, eps: 1 / (np.sqrt(s) + eps),
     "1/sqrt(s + eps)": lambda s, eps: 1 / np.sqrt(s + eps),
@@ -37,7 +49,7 @@ LAST_KNOWN = (1, 2, 2)
 ALIKE = 1e-12  # of their terms: nearer float64 values are the same
 
 
-def dialect(keras):
+def dialect(keras: str) -> tuple[str, str]:
     """Names in SPREADS of 1/spread under that Keras: of the stored value, of a batch variance."""
     version = tuple(map(int, keras.split("."))) if re.fullmatch(r"\d+(\.\d+)+", keras) else ()
     if not DIALECTS[0][0] <= version <= LAST_KNOWN:
@@ -47,37 +59,37 @@ def dialect(keras):
     return [row for row in DIALECTS if row[0] <= version][-1][1:]
 
 
-def uses_batch(case):
+def uses_batch(case: LayerCase) -> bool:
     """Whether the layer normalises by its batch's own statistics."""
     return case.config["mode"] == BATCH_MODE
 
 
-def epsilon(case):
+def epsilon(case: LayerCase) -> float:
     """The layer's eps."""
     return float(case.config["epsilon"])
 
 
-def channel_axis(case):
+def channel_axis(case: LayerCase) -> int:
     """The axis it normalises along, counted from the front."""
     return int(case.config["axis"]) % case.x.ndim
 
 
-def view(case):
+def view(case: LayerCase) -> Array:
     """The input as (before, C, after) around that axis."""
 
-    def find():
+    def find() -> Any:
         shape = as_channels(case.x.shape, channel_axis(case))
         return np.ascontiguousarray(case.x).reshape(shape)
 
     return case.fact("view", find)
 
 
-def batch(case):
+def batch(case: LayerCase) -> tuple[Array, Array, Array]:
     """Mean, biased variance and mean magnitude of the input per channel, float64, (C,) each."""
     return case.fact("batch", lambda: batch_statistics(view(case)))
 
 
-def batch_statistics(x):
+def batch_statistics(x: Array) -> tuple[Array, Array, Array]:
     """The same of x (before, C, after), in two passes."""
     count, scratch = x.shape[0] * x.shape[2], Scratch()
     total, magnitude, variance = np.zeros((3, x.shape[1]))
@@ -93,7 +105,7 @@ def batch_statistics(x):
     return mean, variance / count, magnitude / count
 
 
-def _wide(part, scratch):
+def _wide(part: Array, scratch: Scratch) -> Array:
     wide = scratch.take("wide", part.shape)
     np.copyto(wide, part)
     return wide
@@ -108,7 +120,7 @@ class Affine(NamedTuple):
     measured: bool
 
 
-def formula(case):
+def formula(case: LayerCase) -> Affine:
     """The layer's own Affine. ValueError where the parameters have another length."""
     channels = view(case).shape[1]
     for suffix in PARAMETERS:
@@ -135,7 +147,7 @@ class Normalized(Witness):
     is no less than that.
     """
 
-    def __init__(self, case, affine):
+    def __init__(self, case: LayerCase, affine: Affine) -> None:
         super().__init__(case.x.shape, channel_axis(case))
         self.axis_name = "channel" if self.axis == 1 else "time frame"
         self.x = view(case)
@@ -150,7 +162,9 @@ class Normalized(Witness):
         self.limits = Limits(gain.ravel(), offset.ravel(), beta.ravel(), 1.0)
         self.variance = self._variance(mean, beta, np.square(sigma_mean), np.square(sigma_spread))
 
-    def _variance(self, mean, beta, of_mean, of_spread):
+    def _variance(
+        self, mean: Array, beta: Array, of_mean: Array, of_spread: Array
+    ) -> tuple[Array, Array, Array]:
         """sigma squared as the coefficients of x^2, x and 1, each (C, 1)."""
         rounding2, scale2 = (SPREAD * U) ** 2, np.square(self.scale)
         centred = 5 * rounding2 + of_spread  # of (s(x - mu))^2
@@ -162,7 +176,7 @@ class Normalized(Witness):
             + FLUSHED**2,
         )
 
-    def _statistics_errors(self, case, mean):
+    def _statistics_errors(self, case: LayerCase, mean: Array) -> tuple[Array, ...]:
         """Errors of the batch mean and, relative, of the batch spread: worst of each, sigma of
         each, (C, 1).
         """
@@ -176,7 +190,7 @@ class Normalized(Witness):
         twice = 2 * (variance + max(epsilon(case), 1e-12))  # d ln spread = d variance/twice
         return of_mean, of_variance / twice, sigma * size, sigma * (variance / twice)
 
-    def _with_input(self, where):
+    def _with_input(self, where: Where) -> tuple[Array, Array]:
         x = self.x[where]
         wide = self.scratch.take("x", x.shape)
         np.copyto(wide, x)
@@ -184,10 +198,10 @@ class Normalized(Witness):
         o += self.shift[where[1]]
         return wide, o
 
-    def value(self, where):
+    def value(self, where: Where) -> Array:
         return self._with_input(where)[1]
 
-    def block(self, where):
+    def block(self, where: Where) -> Block:
         (x, o), channel = self._with_input(where), where[1]
         quadratic, linear, constant = self.variance
         sigma2 = np.multiply(x, quadratic[channel], out=self.scratch.take("sigma2", x.shape))
@@ -202,7 +216,7 @@ class Normalized(Witness):
         bound += size
         return Block(where, o, np.square(bound, out=bound), sigma2)
 
-    def most_distance(self, other):
+    def most_distance(self, other: Any) -> float | None:
         """No element of another witness lies farther off than this, in units of this one's bound;
         None where unknown.
 
@@ -224,7 +238,7 @@ class Normalized(Witness):
         return float((of_scale + at_centre / np.maximum(left, FLUSHED / 2)).max())
 
 
-def propagate(case, d):
+def propagate(case: LayerCase, d: Array) -> Array:
     """s' (a + d - m') - s (a - m) = s' d + (s' - s) a + (s m - s' m'): statistics and scale of a +
     d, primed, and of a.
     """
@@ -238,16 +252,16 @@ def propagate(case, d):
         slope = case.parameter("gamma") * spread
         tilt = slope - scale
         shift = -tilt * mean - slope * of_mean
-    slope, tilt, shift = (p.astype(np.float32)[:, None] for p in (slope, tilt, shift))
+    s, t, moved = (p.astype(np.float32)[:, None] for p in (slope, tilt, shift))
     for where in Witness(d.shape, axis).blocks():
         part, channel = out[where], where[1]
-        part *= slope[channel]
+        part *= s[channel]
         if uses_batch(case):
-            part += tilt[channel] * a[where] + shift[channel]
+            part += t[channel] * a[where] + moved[channel]
     return d
 
 
-def _statistics_change(a, d, mean):
+def _statistics_change(a: Array, d: Array, mean: Array) -> tuple[Array, Array]:
     """How mean and (biased) variance per channel of a (before, C, after) change with d: both (C,),
     float64.
     """

@@ -2,9 +2,12 @@
 
 import itertools
 import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
+from parity.kinds.api import LayerCase, Maker, Variant
 from parity.kinds.normalization.formula import (
     SPREADS,
     Affine,
@@ -16,6 +19,7 @@ from parity.kinds.normalization.formula import (
     uses_batch,
     view,
 )
+from parity.numerics.rounding import Array, Where
 from parity.numerics.witness import Block, Witness
 
 EPSILONS = (1e-6, 1e-5, 2e-5, 1e-3)  # Keras 1.0.4 - 1.0.7, 1.0.8 - 1.1.2, Chainer, Keras 1.2
@@ -51,12 +55,12 @@ MEANINGS = {
 }
 
 
-def own_spread(case):
+def own_spread(case: LayerCase) -> str:
     """The name of the layer's own formula of 1/spread."""
     return dialect(case.keras)[uses_batch(case)]
 
 
-def spread_name(case, name, eps):
+def spread_name(case: LayerCase, name: str, eps: float) -> str:
     """What using that formula with that eps is called at this layer."""
     own = own_spread(case)
     if name == own:
@@ -64,20 +68,20 @@ def spread_name(case, name, eps):
     return f"{MEANINGS[own].get(name, f'spread {name}')}, eps {eps:g}"
 
 
-def eps_in(name):
+def eps_in(name: str) -> float | None:
     """The eps a hypothesis' name states, or None."""
     found = re.search(r"eps ([0-9.e+-]+)", name)
     return float(found.group(1)) if found else None
 
 
-def one_by_one(case):
+def one_by_one(case: LayerCase) -> tuple[Array, Array]:
     """Mean and biased variance per channel as float32 adds them up value by value: NumPy's sums
     over channel-last memory.
 
     Errors of such long sums are all one way, which no bound of a blocked order covers.
     """
 
-    def find():
+    def find() -> Any:
         x = view(case)
         rows = np.ascontiguousarray(np.moveaxis(x, 1, -1)).reshape(-1, x.shape[1])
         return rows.mean(axis=0).astype(np.float64), rows.var(axis=0).astype(np.float64)
@@ -85,7 +89,7 @@ def one_by_one(case):
     return case.fact("one by one", find)
 
 
-def _unbiased(case):
+def _unbiased(case: LayerCase) -> tuple[Array, Array]:
     """The batch's statistics, with N - 1 for N."""
     (mean, variance), x = batch(case)[:2], view(case)
     count = x.shape[0] * x.shape[2]
@@ -103,16 +107,23 @@ SOURCES = {
 }
 
 
-def _source(case, source=None):
+def _source(case: LayerCase, source: str | None = None) -> tuple[Callable[[LayerCase], Any], bool]:
     return SOURCES[source or (BATCH if uses_batch(case) else STORED)]
 
 
-def statistics(case):
+def statistics(case: LayerCase) -> tuple[Array, Array]:
     """(mean, s) that the layer uses, float64 (C,)."""
     return _source(case)[0](case)
 
 
-def affine(case, reciprocal=None, mean=1.0, beta=1.0, gamma=True, source=None):
+def affine(
+    case: LayerCase,
+    reciprocal: Callable[[Array], Array] | None = None,
+    mean: float = 1.0,
+    beta: float = 1.0,
+    gamma: bool = True,
+    source: str | None = None,
+) -> Normalized | None:
     """The layer with parts replaced: 1/spread as a function of s; factors of mean and beta;
     another of SOURCES.
     """
@@ -127,15 +138,15 @@ def affine(case, reciprocal=None, mean=1.0, beta=1.0, gamma=True, source=None):
     return Normalized(case, Affine(scale, mean * centre, beta * case.parameter("beta"), measured))
 
 
-def with_spread(name, eps, source=None):
+def with_spread(name: str, eps: float, source: str | None = None) -> Maker:
     """Another formula of 1/spread with that eps."""
     return lambda case: affine(case, lambda s: SPREADS[name](s, eps), source=source)
 
 
-def _instead(source, mode):
+def _instead(source: str, mode: int) -> Maker:
     """At a layer of that mode: statistics from there, as the original's Keras would use them."""
 
-    def make(case):
+    def make(case: LayerCase) -> Variant:
         if case.config["mode"] != mode:
             return None
         name = dialect(case.keras)[source != STORED]
@@ -147,11 +158,11 @@ def _instead(source, mode):
 class PerClip(Witness):
     """Each clip normalised by its own statistics: the witnesses of batches of one, in a row."""
 
-    def __init__(self, clips):
+    def __init__(self, clips: list[Witness]) -> None:
         super().__init__((len(clips), *clips[0].shape[1:]), 1)
         self.clips = clips
 
-    def block(self, where):
+    def block(self, where: Where) -> Block:
         """The values there, their bound and sigma."""
         parts = [clip.block((slice(0, 1), *where[1:])) for clip in self.clips[where[0]]]
         joined = (
@@ -161,17 +172,17 @@ class PerClip(Witness):
         return Block(where, *joined)
 
 
-def _each_clip(case):
+def _each_clip(case: LayerCase) -> Variant:
     """The batch is run clip by clip."""
     if channel_axis(case) != 1 or (uses_batch(case) and len(case.x) == 1):
         return None
     make = with_spread(dialect(case.keras)[1], epsilon(case), BATCH)
-    clips = [make(case.but(x=clip[None])) for clip in case.x]
+    clips: list[Any] = [make(case.but(x=clip[None])) for clip in case.x]
     return PerClip(clips) if all(clips) else None
 
 
-def _wrong_axis(axis):
-    def make(case):
+def _wrong_axis(axis: int) -> Maker:
+    def make(case: LayerCase) -> Variant:
         shape = case.x.shape
         fits = axis < len(shape) and shape[axis] == len(case.params["gamma"])
         return case.but(config={"axis": axis}) if fits and axis != channel_axis(case) else None
@@ -179,7 +190,7 @@ def _wrong_axis(axis):
     return make
 
 
-def _one_channel_off(step):
+def _one_channel_off(step: int) -> Maker:
     return lambda case: case.but(
         params={key: np.roll(value, step) for key, value in case.params.items()}
     )
@@ -209,7 +220,7 @@ FIXED = {
 }
 
 
-def variants(case):
+def variants(case: LayerCase) -> dict[str, Maker]:
     """{name: maker} for this layer: every dialect with every known eps, its own included."""
     own, own_eps = own_spread(case), epsilon(case)
     spreads = {
@@ -220,7 +231,7 @@ def variants(case):
     return {**spreads, f"eps left out instead of {own_eps:g}": with_spread(own, 0.0), **FIXED}
 
 
-def combined(case):
+def combined(case: LayerCase) -> dict[str, Maker]:
     """{name: maker}: other statistics under every formula of 1/spread and every known eps.
 
     Chainer's own phases are among them, and come first as the likeliest.
@@ -234,10 +245,10 @@ def combined(case):
     }
 
 
-def _formula_name(name, eps):
+def _formula_name(name: str, eps: float) -> str:
     whose = "Chainer's " if (name, eps) == CHAINERS else ""
     return f"{whose}{name}, eps {eps:g}"
 
 
-def _formulas(own_eps):
+def _formulas(own_eps: float) -> Iterable[tuple[str, float]]:
     return itertools.product(SPREADS, sorted({*EPSILONS, own_eps}))
