@@ -174,7 +174,7 @@ def test_a_flip_cannot_be_seen_on_symmetric_kernels(rng):
 def test_an_eps_cannot_be_seen_beside_a_large_variance(rng):
     subject = SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     assert "eps 2e-05 instead of 1e-05" not in hidden(subject)
-    subject.params["running_std"] *= F(2000)
+    subject = subject.but(params={"running_std": subject.params["running_std"] * F(2000)})
     distance = hidden(subject)["eps 2e-05 instead of 1e-05"]
     assert 0 < distance < 1
     assert explain(subject, layers.norm(subject.x, subject.params, eps=2e-5))["hypothesis"] is None
