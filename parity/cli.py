@@ -3,10 +3,7 @@ nothing compared.
 """
 
 import datetime
-import os
-import shlex
 import sys
-from pathlib import Path
 
 import click
 
@@ -15,12 +12,24 @@ from parity.diagnose.listing import hypotheses
 from parity.errors import CannotRun
 from parity.faults.command import faults
 from parity.gate.commands import gate
-from parity.ports import OURS
+from parity.model import cases, select
+from parity.options import (
+    FILE,
+    INPUT,
+    LAYERS,
+    MODELS,
+    OUT,
+    OUT_FOLDER,
+    WORKERS,
+    command_line,
+    option,
+    port,
+    takes,
+)
 from parity.studies.microscope.command import microscope
 from parity.studies.unstable_cnn.command import investigate
 
 JSON = "parity.json"
-OUT = Path("reports/out")
 EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
 NOTHING_COMPARED = 3
 
@@ -60,73 +69,9 @@ def main():
     """
 
 
-def _choice(function):
-    for option in (
-        click.option(
-            "--layer", "layers", multiple=True, help="Judge only this layer (repeatable)."
-        ),
-        click.option(
-            "--model",
-            "models",
-            multiple=True,
-            help="CRNN, CRNN50, CNN0 or CNN (repeatable); default: CRNN, CNN0, CNN.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def _input(function):
-    for option in (
-        click.argument("more_clips", nargs=-1, metavar="[CLIP]..."),
-        click.option(
-            "--workers",
-            default=2,
-            show_default=True,
-            type=click.IntRange(1),
-            help="Processes side by side.",
-        ),
-        click.option(
-            "--clips",
-            "clips",
-            multiple=True,
-            metavar="CLIP...",
-            help=(
-                "Mel spectrograms (.npy) or audio files, all in one batch; default: the two "
-                "published ones."
-            ),
-        ),
-        click.option(
-            "--weights", help="A Keras weight file of the chosen model; default: the published one."
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 @main.command()
-@_choice
-@_input
-@click.option(
-    "--port",
-    default=OURS,
-    show_default=True,
-    metavar="MODULE:FUNCTION",
-    help="The port to prove.",
-)
-@click.option(
-    "--out",
-    default=str(OUT),
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the outputs go.",
-)
-@click.option(
-    "--explain/--no-explain",
-    default=True,
-    show_default=True,
-    help="Attribute the final drift to the layers.",
-)
+@takes(MODELS, LAYERS, INPUT, WORKERS, port("The port to prove."), OUT_FOLDER)
+@option("--explain/--no-explain", default=True, help="Attribute the final drift to the layers.")
 def run(models, layers, weights, clips, more_clips, workers, port, out, explain):
     """Run the originals and the port on the same input and compare every layer.
 
@@ -134,7 +79,9 @@ def run(models, layers, weights, clips, more_clips, workers, port, out, explain)
     """
     from parity import progress
     from parity import run as job
-    from parity.model import cases, select
+    from parity.document import to_json
+    from parity.files import atomic_write
+    from parity.reports import publish
 
     _, layers = select(models, layers)
     chosen = cases(models, weights, (*clips, *more_clips))
@@ -144,11 +91,12 @@ def run(models, layers, weights, clips, more_clips, workers, port, out, explain)
             port=port,
             layers=layers,
             workers=workers,
-            command=_command(),
+            command=command_line(),
             progress=shown,
             explain=explain,
         )
-    _publish(document, out)
+    atomic_write(out / JSON, to_json(document))
+    publish.everything(out / JSON, out)  # all that is drawn is drawn from the JSON alone
     sys.exit(exit_code(document))
 
 
@@ -163,50 +111,30 @@ def exit_code(document):
     return EXIT[document["verdict"]] if compared else NOTHING_COMPARED
 
 
-def _publish(document, out):
-    """JSON first; everything else is drawn from it alone."""
-    from parity.document import to_json
-    from parity.files import atomic_write
-    from parity.reports import publish
-
-    atomic_write(out / JSON, to_json(document))
-    publish.everything(out / JSON, out)
-
-
 @main.command()
-@_choice
-@_input
+@takes(MODELS, LAYERS, INPUT, WORKERS)
 def record(models, layers, weights, clips, more_clips, workers):
     """Record the originals' traces into the cache, without comparing."""
     from parity import progress
-    from parity.model import cases, select
-    from parity.recording import recordings
+    from parity.recording import stacks
     from parity.recording.clips import read_clips
 
     select(models, layers)
     chosen = cases(models, weights, (*clips, *more_clips))
+    batches = {case: read_clips(case.clips).batch for case in chosen}
     with progress.shown() as shown:
-        traces = recordings.traces(
-            {case: read_clips(case.clips).batch for case in chosen}, workers=workers, progress=shown
-        )
+        traces = stacks.traces(batches, workers=workers, progress=shown)
     for case, lanes in traces.items():
         for lane, path in lanes.items():
             click.echo(f"{case.model.name}\t{lane}\t{path}")
 
 
 @main.command()
-@click.argument(
-    "jsons",
-    nargs=-1,
-    metavar="[JSON] [LATER_JSON]",
-    type=click.Path(dir_okay=False, path_type=Path),
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+@click.argument("jsons", nargs=-1, metavar="[JSON] [LATER_JSON]", type=FILE)
+@option(
+    "-o", "--output", type=FILE,
     help="The page; default: parity.html, or compared.html, beside the last JSON.",
-)
+)  # fmt: skip
 def report(jsons, output):
     """Draw the HTML report anew from a parity.json alone, and from what lies beside it.
 
@@ -261,12 +189,5 @@ def clear():
     )
 
 
-main.add_command(faults)
-main.add_command(gate)
-main.add_command(hypotheses)
-main.add_command(investigate)
-main.add_command(microscope)
-
-
-def _command():
-    return shlex.join(["parity", *sys.argv[1:]]).replace(os.getcwd() + "/", "")
+for _command in (faults, gate, hypotheses, investigate, microscope):
+    main.add_command(_command)

@@ -4,9 +4,7 @@ import getpass
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -21,46 +19,39 @@ from parity.gate import golden as golden_traces
 from parity.gate.judge import judge, judge_identity
 from parity.gate.outcome import Json, Outcome
 from parity.model import Case, cases
-from parity.ports import OURS
+from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, option, port, takes
 from parity.reports.document import ReportError, read
 
 NOTHING_COMPARED = 3
-_FILE, _FOLDER = click.Path(path_type=Path), click.Path(file_okay=False, path_type=Path)
-_OUT = Path("reports/out")
+_FILE = click.Path(path_type=Path)
 _JSON = "parity.json"
 
 
-def _option(*names: str, **settings: Any) -> Callable[[Callable], Callable]:
-    return click.option(*names, show_default=bool(settings.get("default")), **settings)
-
-
-_BASELINES = _option(
+_BASELINES = option(
     "--baselines",
     "folder",
     default="fixtures/baselines",
-    type=_FOLDER,
+    type=FOLDER,
     help="Where the baselines are.",
 )
-_MODELS = _option("--model", "models", multiple=True, help="Only this model (repeatable).")
+_MODELS = option("--model", "models", multiple=True, help="Only this model (repeatable).")
 
 
 @click.group(invoke_without_command=True)
 @_MODELS
 @_BASELINES
-@_option("--json", "given", type=_FILE, help="Judge this parity.json instead of running.")
-@_option(
+@option("--json", "given", type=_FILE, help="Judge this parity.json instead of running.")
+@option(
     "--identity-only",
     is_flag=True,
     help="Compare weights, layers, settings and versions; run nothing.",
 )
-@_option(
+@option(
     "--golden",
     is_flag=True,
     help="Compare with the compact golden traces, even where recorded ones are cached.",
 )
-@_option("--port", default=OURS, metavar="MODULE:FUNCTION", help="The port to judge.")
-@_option("--workers", default=2, type=click.IntRange(1), help="Processes side by side.")
-@_option("--out", default=str(_OUT), type=_FOLDER, help="Where the outputs go.")
+@takes(port("The port to judge."), WORKERS, OUT_FOLDER)
 @click.pass_context
 def gate(
     context: click.Context,
@@ -167,16 +158,16 @@ def _append(path: str, text: str) -> None:
 
 
 @gate.command()
-@_option("--reason", default="", help="Why this run is what it should be; required.")
+@option("--reason", default="", help="Why this run is what it should be; required.")
 @_MODELS
-@_option("--layer", help="Approve the entry of this layer alone, or `final`; needs one --model.")
-@_option(
+@option("--layer", help="Approve the entry of this layer alone, or `final`; needs one --model.")
+@option(
     "--accept-worse",
     is_flag=True,
     help="Let figures rise, or a difference beyond the budget be known.",
 )
-@_option("--json", "given", default=str(_OUT / _JSON), type=_FILE, help="The run to approve.")
-@_option("--by", help="Who approves; default: git's user.name, else the login.")
+@option("--json", "given", default=str(OUT / _JSON), type=_FILE, help="The run to approve.")
+@option("--by", help="Who approves; default: git's user.name, else the login.")
 @_BASELINES
 def accept(
     reason: str,
@@ -209,9 +200,9 @@ def accept(
 
 @gate.command()
 @_MODELS
-@_option(
+@option(
     "--to",
-    type=_FOLDER,
+    type=FOLDER,
     help="Default: seeded ones beside the baselines, real ones in your store.",
 )
 @_BASELINES

@@ -3,59 +3,17 @@ Chainer would have cost.
 """
 
 import json
-import shlex
-import sys
-from pathlib import Path
 
 import click
 
-from parity.ports import OURS
+from parity.options import FILE, INPUT, MODELS, WORKERS, command_line, option, port, takes
 
-OUT = Path("reports/out/microscope.json")
+OUTPUT = "reports/out/microscope.json"
 
 
 @click.command()
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    help="CRNN, CRNN50, CNN0 or CNN (repeatable); default: CRNN, CNN0, CNN.",
-)
-@click.option(
-    "--weights", help="A Keras weight file of the chosen model; default: the published one."
-)
-@click.option(
-    "--clips",
-    "clips",
-    multiple=True,
-    metavar="CLIP...",
-    help=(
-        "Mel spectrograms (.npy) or audio files, all in one batch; default: the two published ones."
-    ),
-)
-@click.option(
-    "--workers",
-    default=2,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Processes side by side.",
-)
-@click.option(
-    "--port",
-    default=OURS,
-    show_default=True,
-    metavar="MODULE:FUNCTION",
-    help="The port to look into.",
-)
-@click.option(
-    "-o",
-    "--output",
-    default=str(OUT),
-    show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The JSON to write.",
-)
-@click.argument("more_clips", nargs=-1, metavar="[CLIP]...")
+@takes(MODELS, INPUT, WORKERS, port("The port to look into."))
+@option("-o", "--output", default=OUTPUT, type=FILE, help="The JSON to write.")
 def microscope(models, weights, clips, workers, port, output, more_clips):
     """Look into GRU, batch normalisation and convolution, and measure what each of the port's
     fixes is worth.
@@ -77,7 +35,7 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
             chosen,
             port=port,
             workers=workers,
-            command=shlex.join(["parity", *sys.argv[1:]]),
+            command=command_line(),
             progress=shown,
         )
     text = to_json(found)

@@ -17,7 +17,6 @@ from parity.document import to_json
 from parity.errors import CannotRun
 from parity.kinds.convolution.arithmetic import Convolution
 from parity.model import MODELS, Case, Weights
-from parity.recording import stacks
 from parity.reports import microscope as drawn
 from parity.studies.microscope import command, examining
 
@@ -133,7 +132,8 @@ def at_hand(net, monkeypatch):
     monkeypatch.setattr("parity.model.case_for", lambda *arguments: asked.append(arguments) or net)
     monkeypatch.setattr(examining, "read_clips", lambda clips: SimpleNamespace(batch=None))
     monkeypatch.setattr(
-        stacks, "traces", lambda batches, **_: {case: {"reference": None} for case in batches}
+        "parity.recording.recordings.traces",
+        lambda batches, **_: {case: {"reference": None} for case in batches},
     )
     monkeypatch.setattr(examining, "train_phase", lambda *_: [])
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
