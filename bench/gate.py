@@ -1,6 +1,4 @@
-"""The gate with recorded traces at hand, over all models, and its identity check, which runs
-nothing.
-"""
+"""The gate over all models with cached traces, and its identity check, which runs nothing."""
 
 import subprocess
 import sys
@@ -11,7 +9,7 @@ GATE_S, IDENTITY_S = 15, 2
 
 
 def rows():
-    """The second of two gates each: the first may have to record, or to describe the port."""
+    """The second of two gates each: the first may record, or describe the port."""
     for what, options, most in (
         ("gate, traces cached", [], GATE_S),
         ("its identity check", ["--identity-only"], IDENTITY_S),

@@ -14,7 +14,7 @@ from parity.document import now, to_json
 from parity.errors import CannotRun
 from parity.files import atomic_write
 from parity.gate import accept as approval
-from parity.gate import baseline, recorded, surfaces
+from parity.gate import baseline, outputs, recorded
 from parity.gate import golden as golden_traces
 from parity.gate.judge import judge, judge_identity
 from parity.gate.outcome import Json, Outcome
@@ -136,14 +136,14 @@ def _read(path: Path) -> Json:
 
 
 def _publish(outcome: Outcome, data: str, folder: Path, out: Path) -> None:
-    atomic_write(out / "gate.json", surfaces.as_json(outcome, data))
-    atomic_write(out / "gate-junit.xml", surfaces.junit(outcome, now()))
-    click.echo(surfaces.terminal(outcome, data))
+    atomic_write(out / "gate.json", outputs.as_json(outcome, data))
+    atomic_write(out / "gate-junit.xml", outputs.junit(outcome, now()))
+    click.echo(outputs.terminal(outcome, data))
     if os.environ.get("GITHUB_ACTIONS"):
-        for line in surfaces.annotations(outcome, folder, data):
+        for line in outputs.annotations(outcome, folder, data):
             click.echo(line)
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            _append(summary, surfaces.summary(outcome, data))
+            _append(summary, outputs.summary(outcome, data))
 
 
 def _append(path: str, text: str) -> None:

@@ -1,5 +1,4 @@
-"""Compact golden traces: what is kept of a recorded original whose recording, 170 MB a model, is
-not at hand.
+"""Compact golden traces: what is kept of a recorded original where its 170 MB recording is not.
 
 Per layer the configuration, shape and digest, 64 values in fixed positions, the mean, and how far
 the float32 originals lie from the float64 one. The port runs along its own chain: every layer is

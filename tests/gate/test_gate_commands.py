@@ -12,7 +12,7 @@ from gate_documents import layer
 from parity.cli import Group
 from parity.gate.commands import gate
 from parity.gate.outcome import Breach, Outcome
-from parity.gate.surfaces import LINES_MOST, terminal
+from parity.gate.outputs import LINES_MOST, terminal
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ ADVICE = (
 
 
 def verdict_line(outcome: Outcome, data: str) -> str:
-    """The first line of every surface: what was judged, and the first offender."""
+    """The first line of every output: what was judged, and the first offender."""
     told = f"parity gate ({'seeded stand-ins' if data == 'seeded' else 'real data'})"
     if outcome.passed:
         return f"{told}: holds: {', '.join(outcome.models)} as approved"
