@@ -1,8 +1,8 @@
-"""`make investigate`: with the originals' answers at hand, with everything kept, and cold where
+"""`make investigate` with the originals' answers in the cache, with everything kept, and cold where
 BENCH_COLD is set (that takes long).
 
-At hand means: the live recordings, their judgement and the noise are in the cache, the answers to
-the questions are not, as after an edit of the code that answers them.
+In the cache are then the live recordings, their judgement and the noise, but no answer to a
+question, as after an edit of the code that answers them.
 """
 
 import os
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from parity.recording.cache import default_folder
-from parity.studies.unstable_cnn.answering import QUESTIONS
+from parity.studies.unstable_cnn.questions import QUESTIONS
 
 COLD_S, AT_HAND_S, KEPT_S = 600, 60, 15
 
@@ -51,14 +51,8 @@ def seconds(cache):
     could be answered.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "parity",
-            "investigate",
-            "-o",
-            str(Path(folder, "investigation.json")),
-        ]
+        out = str(Path(folder, "investigation.json"))
+        command = [sys.executable, "-m", "parity", "investigate", "-o", out]
         started_s = time.perf_counter()
         subprocess.run(
             command,

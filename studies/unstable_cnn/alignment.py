@@ -36,9 +36,7 @@ class Alignment(NamedTuple):
 
 
 def align(track, stored, front_end):
-    """The Alignment of a Track to `stored` (96, 1366), decibel, by the FrontEnd given but for its
-    `late`.
-    """
+    """The Alignment of a Track to `stored` (96, 1366), decibel, whatever the FrontEnd's `late`."""
     rough = _rough_frames(track, stored, front_end)
     at_12_khz = _fine_samples(track, stored, front_end, rough * HOP_SAMPLES)
     nearest, beside = (
@@ -125,9 +123,7 @@ def _fine_samples(track, stored, front_end, best):
 
 
 def _met(curve):
-    """The Alignment of a V-shaped curve: its lowest sample, or the point between samples where its
-    arms meet lower still.
-    """
+    """The Alignment of a V-shaped curve: its lowest sample, or where its arms meet lower still."""
     best = min(curve, key=curve.get)
     if best - 2 not in curve or best + 2 not in curve:
         return Alignment(best, float(best), float("inf"), curve)

@@ -6,46 +6,41 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.errors import CannotRun
-from parity.studies.unstable_cnn import batch_words, noise, runs
-from parity.studies.unstable_cnn.batch_layers import layers_table, signal_left, statistics_table
-from parity.studies.unstable_cnn.changes import change, largest, share_of_rounding
-from parity.studies.unstable_cnn.clips import companions
-from parity.studies.unstable_cnn.finding import Finding, Table, scope, verdict
+from parity.studies.unstable_cnn import noise, ports, runs
+from parity.studies.unstable_cnn.outcome import Outcome, Rows
+from parity.studies.unstable_cnn.subject import companions
+from parity.studies.unstable_cnn.tags import change, largest, share_of_rounding
 
 THOROUGH = ("CNN0",)  # the others are its controls, on fewer batches
 MOST_CLIPS = 3  # looked at one by one; more than that would only take longer
 LARGEST_BATCH = 8
-SIDES = ("original", "port")
-MUSIC, SILENCE, NOISE, SEVERAL = MATES = (
-    "other music",
-    "silence",
-    "noise",
-    "several of these",
-)  # what a clip's batch mates are
+# What a clip's batch mates are.
+MUSIC, SILENCE, NOISE, SEVERAL = MATES = ("other music", "silence", "noise", "several of these")
 
 
 class Measured(NamedTuple):
-    """One model: batches (tuples of clip names), everyone: the largest of them, runs: {side:
-    {batch: Run}}, and what they are judged by.
-
-    allowed: {clip: 2 lam sd of each logit}; layers: in network order; names: the tags.
+    """One model: batches (tuples of clip names), everyone: the largest of them, base: the clips
+    looked at, runs: {side: {batch: Run}}, allowed: {clip: 2 lam sd of each logit}.
     """
 
-    model: str
+    case: object
     batches: list
     everyone: tuple
     base: tuple
     runs: dict
     allowed: dict
-    layers: tuple
-    names: tuple
+
+    @property
+    def model(self):
+        return self.case.model.name
+
+    @property
+    def last(self):
+        return runs.LOGITS.format(self.case.model.layers[-1])
 
     def logits(self, side, batch, clip):
         """The logits (N,) of a clip in a batch."""
-        return self.runs[side][batch].outputs[runs.LOGITS.format(self.layers[-1])][
-            batch.index(clip)
-        ]
+        return self.runs[side][batch].outputs[self.last][batch.index(clip)]
 
     def beside_others(self):
         """(clip, batch) of every clip looked at, in every batch of more than one."""
@@ -58,10 +53,21 @@ class Measured(NamedTuple):
         ]
 
 
+def ask(subject):
+    """Whether the batch changes what CNN0 and its controls say, and whether the port agrees."""
+    subject.need_clips("none can be put beside another")
+    found = measure(subject)
+    thorough = [measured for measured in found if measured.model in THOROUGH]
+    controls = [measured for measured in found if measured.model not in THOROUGH]
+    return [
+        *(each for measured in thorough for each in (dependence(measured), of_one(measured))),
+        *([independence(controls)] if controls else []),
+        in_both(found),
+    ]
+
+
 def plan(base, beside, thorough):
-    """(batches as tuples of clip names, the largest of them). base: clips to look at; beside:
-    clips to put beside them.
-    """
+    """(batches as tuples of clip names, the largest) of clips to look at and clips beside them."""
     everyone = (*base, *beside)[:LARGEST_BATCH]
     mates = beside[:3] if thorough else beside[:2]
     batches = [(name,) for name in (everyone if thorough else base)]
@@ -72,99 +78,52 @@ def plan(base, beside, thorough):
     return list(dict.fromkeys([*batches, everyone])), everyone
 
 
-def ask(subject):
-    """Findings: whether CNN0's answer depends on its batch, whether its controls' do, what a batch
-    of one does, and whose fault it is.
-    """
-    if not subject.clips:
-        raise CannotRun(
-            "no clip could be read, so none can be put beside another; give at least one "
-            "mel spectrogram or audio file"
-        )
-    found = measure(subject)
-    thorough = {name: measured for name, measured in found.items() if name in THOROUGH}
-    findings = [
-        finding
-        for measured in thorough.values()
-        for finding in (dependence(measured, subject), of_one(measured, subject))
-    ]
-    controls = [measured for name, measured in found.items() if name not in THOROUGH]
-    return [
-        *findings,
-        *([independence(controls, subject)] if controls else []),
-        in_both(list(found.values()), subject),
-    ]
-
-
 def measure(subject):
-    """{model: Measured}."""
+    """[Measured] of every model."""
     clips = {**subject.clips, **companions(dict(list(subject.clips.items())[:MOST_CLIPS]))}
     base = tuple(subject.clips)[:MOST_CLIPS]
     beside = tuple(name for name in clips if name not in base)
     plans = {name: plan(base, beside, name in THOROUGH) for name in subject.cases}
-    wanted = {
-        name: _asked(case, plans[name][0], clips, name in THOROUGH)
-        for name, case in subject.cases.items()
-    }
-    recorded = runs.originals({name: subject.asks(name, **asked) for name, asked in wanted.items()})
-    return {
-        name: _measured(subject, name, plans[name], base, recorded[name], wanted[name])
-        for name in subject.cases
-    }
+    found = subject.both(
+        {
+            name: {
+                "batches": {
+                    " + ".join(batch): np.concatenate([clips[each] for each in batch])
+                    for batch in plans[name][0]
+                },
+                "keep": runs.all_but_dropouts(case) if name in THOROUGH else None,
+                "most": 4096,
+            }
+            for name, case in subject.cases.items()
+        }
+    )
+    return [_measured(subject, name, *plans[name], base, found[name]) for name in subject.cases]
 
 
-def _asked(case, batches, clips, thorough):
-    keep = runs.all_but_dropouts(case) if thorough else None
-    stacked = {
-        " + ".join(batch): np.concatenate([clips[name] for name in batch]) for batch in batches
-    }
-    return {"batches": stacked, "keep": keep, "most": 4096}
-
-
-def _measured(subject, name, plan, base, original, asked):
-    batches, everyone = plan
+def _measured(subject, name, batches, everyone, base, sides):
     rounding = noise.measured(subject, name)
     rows = dict(zip(rounding["clips"], np.array(rounding["allowed"]), strict=True))
     most = np.max(list(rows.values()), axis=0)
-    of_side = {"original": original, "port": runs.ported(subject.cases[name], **asked)}
-    return Measured(
-        name,
-        batches,
-        everyone,
-        base,
-        {side: {batch: of_side[side][" + ".join(batch)] for batch in batches} for side in SIDES},
-        {clip: rows.get(clip, most) for clip in base},
-        subject.cases[name].model.layers,
-        _tags(subject.cases[name]),
-    )
-
-
-def _tags(case):
-    return case.model.tags
+    of_batch = {
+        side: {batch: found[" + ".join(batch)] for batch in batches}
+        for side, found in sides.items()
+    }
+    allowed = {clip: rows.get(clip, most) for clip in base}
+    return Measured(subject.cases[name], batches, everyone, base, of_batch, allowed)
 
 
 def moved(measured, side):
-    """[(clip, batch, change from alone, its share of what rounding can do)] of every clip in every
-    batch.
-    """
+    """[(clip, batch, change from alone, its share of what rounding can do)] in every batch."""
     found = []
     for clip, batch in measured.beside_others():
         alone, here = measured.logits(side, (clip,), clip), measured.logits(side, batch, clip)
-        found.append(
-            (
-                clip,
-                batch,
-                change(measured.names, alone, here),
-                share_of_rounding(here, alone, measured.allowed[clip]),
-            )
-        )
+        share = share_of_rounding(here, alone, measured.allowed[clip])
+        found.append((clip, batch, change(alone, here), share))
     return found
 
 
 def unmoved(measured):
-    """Largest share of rounding's allowance by which the original's logits differ between batches
-    of equal statistics.
-    """
+    """The largest share of rounding between the original's answers in equal batches."""
     first, shares = {}, []
     for clip, batch in [(clip, (clip,)) for clip in measured.base] + measured.beside_others():
         logits = measured.logits("original", batch, clip)
@@ -174,11 +133,10 @@ def unmoved(measured):
 
 
 def cases(measured, side):
-    """As `moved`, of a clip beside others, each set of mates once: their order makes no case."""
+    """As `moved`, each set of mates once, whatever their order; a clip beside itself left out."""
     of = {
-        (clip, frozenset(batch)): row
-        for row in moved(measured, side)[::-1]
-        for clip, batch in [row[:2]]
+        (clip, frozenset(batch)): (clip, batch, *more)
+        for clip, batch, *more in moved(measured, side)[::-1]
         if set(batch) != {clip}
     }
     return list(of.values())[::-1]
@@ -191,97 +149,72 @@ def kind(clip, batch):
 
 
 def judge_dependence(shares):
-    """Proved where a logit moves further than rounding can, refuted where none does. shares:
-    {side: [share of rounding's allowance]}.
-
-    Not decidable where no clip stood beside another, or the two sides disagree.
+    """True where a logit moves further than rounding can, False where none does; None where no
+    clip stood beside another, or the two sides disagree. shares: {side: [share of rounding]}.
     """
     depends = {max(of_side) > 1 if of_side else None for of_side in shares.values()}
-    return verdict(depends.pop() if len(depends) == 1 else None)
+    return depends.pop() if len(depends) == 1 else None
 
 
-def dependence(measured, subject):
-    """The finding on one model that is looked at thoroughly."""
-    of_side = {side: cases(measured, side) for side in SIDES}
-    said = judge_dependence({side: [share for *_, share in rows] for side, rows in of_side.items()})
-    of, layers = of_side["original"], layers_table(measured)
-    words = batch_words.dependence(
-        measured.model, said, by_kind(of), unmoved(measured), layers.rows
-    )
-    return Finding(
-        f"batch-{measured.model}",
-        words["claim"],
-        said,
+def dependence(measured):
+    """The outcome on one model that is looked at thoroughly."""
+    of_side = {side: cases(measured, side) for side in measured.runs}
+    of, layers = of_side["original"], layer_rows(measured)
+    kinds = {name: [row for row in of if kind(*row[:2]) == name] for name in MATES}
+    rows = [
+        [
+            name,
+            len(each),
+            sum(row[2]["flipped"] for row in each),
+            max(row[2]["score"] for row in each),
+            min(row[2]["jaccard"] for row in each),
+            max(row[3] for row in each),
+        ]
+        for name, each in kinds.items()
+        if each
+    ]
+    return Outcome(
+        "batch",
+        judge_dependence({side: [row[3] for row in each] for side, each in of_side.items()}),
+        max(row[2]["score"] for row in of),
         {
-            "what": "largest change of a score by the batch",
-            "value": max(row[2]["score"] for row in of),
-            "unit": "of 1",
+            "model": measured.model,
+            "kinds": rows,
+            "least_shared": min(row[4] for row in rows),
+            "most": max(row[5] for row in rows),
+            "explained": layers[-1][1] if layers else None,
+            "still": unmoved(measured),
         },
-        words["advice"],
-        scope(subject.data),
-        [batch_words.kinds_table(measured.model, by_kind(of)), tags_table(measured), layers],
-        words["sentence"],
-        f"What {measured.model} says of a clip depends on the other clips of its batch",
+        [Rows("kinds", rows), tag_rows(measured), Rows("layers", layers)],
     )
 
 
-def by_kind(rows):
-    """{kind of mates: (cases, first tags that change, largest change of a score, least Jaccard,
-    largest share of rounding)}.
-    """
-    found = {}
-    for name in MATES:
-        of = [row for row in rows if kind(*row[:2]) == name]
-        if of:
-            found[name] = (
-                len(of),
-                sum(row[2]["flipped"] for row in of),
-                max(row[2]["score"] for row in of),
-                min(row[2]["jaccard"] for row in of),
-                max(row[3] for row in of),
-            )
-    return found
-
-
-def independence(controls, subject):
-    """The finding on the models that have to stay where they are."""
-    shares = {
-        side: [row[3] for measured in controls for row in moved(measured, side)] for side in SIDES
-    }
-    said = judge_dependence(shares)
-    names, share = " and ".join(measured.model for measured in controls), max(shares["original"])
-    moves = max(row[2]["logit"] for measured in controls for row in moved(measured, "original"))
-    words = batch_words.independence(names, said, len(shares["original"]), moves, share)
-    return Finding(
-        "batch-controls",
-        words["claim"],
-        said,
+def independence(controls):
+    """The outcome on the models that should not care."""
+    rows = {side: [row for each in controls for row in moved(each, side)] for side in runs.SIDES}
+    return Outcome(
+        "controls",
+        judge_dependence({side: [row[3] for row in of] for side, of in rows.items()}),
+        max(row[3] for row in rows["original"]),
         {
-            "what": "largest change of a logit by the batch, as a share of what rounding can do",
-            "value": share,
-            "unit": "",
+            "models": [measured.model for measured in controls],
+            "count": len(rows["original"]),
+            "moves": max(row[2]["logit"] for row in rows["original"]),
         },
-        words["advice"],
-        scope(subject.data),
-        [tags_table(measured) for measured in controls],
-        words["sentence"],
-        f"What {names} say of a clip depends on the other clips of its batch",
+        [tag_rows(measured) for measured in controls],
     )
 
 
 def judge_both(shares):
-    """Proved where the port is nowhere farther from the original than rounding. shares: of its
-    allowance, over clips and batches.
-    """
-    return verdict(max(shares) <= 1 if shares else None)
+    """Whether all shares of what rounding can do are within it."""
+    return max(shares) <= 1 if shares else None
 
 
-def in_both(everything, subject):
-    """The finding on whose fault it is."""
+def in_both(everything):
+    """The outcome on port and original."""
     shares = [
         share_of_rounding(
-            measured.logits("port", batch, clip),
-            measured.logits("original", batch, clip),
+            *(measured.logits(side, batch, clip) for side in ("port", "original")),
             measured.allowed[clip],
         )
         for measured in everything
@@ -289,127 +222,107 @@ def in_both(everything, subject):
         for clip in measured.base
         if clip in batch
     ]
-    said, worst = judge_both(shares), max(shares)
-    words = batch_words.in_both(said, len(shares), worst)
-    return Finding(
-        "batch-whose",
-        words["claim"],
-        said,
-        {
-            "what": "largest difference of port and original, as a share of what rounding can do",
-            "value": worst,
-            "unit": "",
-        },
-        words["advice"],
-        scope(subject.data),
-        [],
-        words["sentence"],
-        (
-            "In every batch the port answers as the original does, so that what a batch "
-            "changes is the original's own"
-        ),
-    )
+    return Outcome("whose", judge_both(shares), max(shares), {"count": len(shares)})
 
 
 def judge_of_one(left):
-    """Proved where a batch of one takes away more than half of what tells the clips' logits apart.
-    left: {side: share left}.
-    """
+    """Whether less than half is left of what tells the logits apart. left: {side: share}."""
     took = {share < 0.5 for share in left.values()}
-    return verdict(took.pop() if len(took) == 1 else None)
+    return took.pop() if len(took) == 1 else None
 
 
-def of_one(measured, subject):
-    """The finding on what the last normalisation does to a clip that is alone."""
-    statistics, last = statistics_table(measured, subject.cases[measured.model])
-    levels = signal_left(
-        measured, "original", lambda run, at: runs.per_channel(run.outputs[last], at)
-    )
-    ends = {
-        side: signal_left(
-            measured, side, lambda run, at: run.outputs[runs.LOGITS.format(measured.layers[-1])][at]
-        )
-        for side in SIDES
+def of_one(measured):
+    """The outcome on what the last normalisation does to a clip that is alone."""
+    rows = statistics_rows(measured)
+    last, _, values, _ = rows[-1]
+    left = {
+        side: signal_left(measured, side, lambda run, at: run.outputs[measured.last][at])
+        for side in measured.runs
     }
-    said = judge_of_one(ends)
-    words = batch_words.of_one(
-        measured.model,
-        said,
-        last,
-        statistics.rows[-1][2],
-        len(measured.everyone),
-        levels,
-        ends["original"],
-    )
-    return Finding(
-        f"batch-of-one-{measured.model}",
-        words["claim"],
-        said,
+    return Outcome(
+        "of-one",
+        judge_of_one(left),
+        left["original"],
         {
-            "what": (
-                "variance between clips left at the logits in batches of one, against a "
-                f"batch of {len(measured.everyone)}"
+            "model": measured.model,
+            "last": last,
+            "values": values,
+            "clips": len(measured.everyone),
+            "levels": signal_left(
+                measured, "original", lambda run, at: runs.per_channel(run.outputs[last], at)
             ),
-            "value": ends["original"],
-            "unit": "of 1",
         },
-        words["advice"],
-        scope(subject.data),
-        [statistics],
-        words["sentence"],
-        (
-            "Alone in its batch, a clip loses more than half of what tells it from others in "
-            f"{measured.model}'s logits"
-        ),
+        [Rows("statistics", rows)],
     )
 
 
-def tags_table(measured):
-    """Every clip in every batch, against the clip alone."""
-    port = {(clip, batch): (each, share) for clip, batch, each, share in moved(measured, "port")}
+def signal_left(measured, side, value):
+    """Variance of value(run, position) between clips alone, over that of all in one batch."""
+    everyone, found = measured.everyone, measured.runs[side]
+    alone = [value(found[name,], 0) for name in everyone]
+    together = [value(found[everyone], at) for at in range(len(everyone))]
+    apart, joined = (
+        float(np.var(np.stack(values).astype(np.float64), axis=0).sum())
+        for values in (alone, together)
+    )
+    return apart / joined
+
+
+def statistics_rows(measured):
+    """[[layer, shape of its input, values in each statistic: alone, in the largest batch]]."""
+    clip, layers = np.zeros((1, 1, 96, 1366), np.float32), measured.case.model.layers
+    run = ports.run(measured.case, {"clip": clip}, keep=layers)["clip"]
+    shapes = [clip.shape, *(run.outputs[name].shape for name in layers)]
     rows = []
-    for clip, batch, each, share in moved(measured, "original"):
-        gap = largest(
-            measured.logits("port", batch, clip), measured.logits("original", batch, clip)
-        )
-        rows.append(
+    for name, shape in zip(layers, shapes, strict=False):
+        if name in run.arriving:
+            of_clip = int(np.prod(shape)) // len(run.arriving[name][0])
+            size = " x ".join(map(str, shape[1:]))
+            rows.append([name, size, of_clip, of_clip * len(measured.everyone)])
+    return rows
+
+
+def layer_rows(measured):
+    """[[layer, share of its variance that the mates explain in the original, in the port]]."""
+    kept = next(iter(measured.runs["original"].values())).outputs
+    order = [name for name in (*measured.case.model.layers, measured.last) if name in kept]
+    return [
+        [layer, *(mates_share(measured, side, layer) for side in runs.SIDES)]
+        for layer in order
+        if len(measured.base) > 1
+    ]
+
+
+def mates_share(measured, side, layer):
+    """Within-clip variance over batches, of all over clips and batches, summed over the values."""
+    within, means = 0.0, []
+    for clip in measured.base:
+        seen = np.stack(
             [
-                clip,
-                " + ".join(batch),
-                len(batch),
-                each["before"],
-                each["after"],
-                each["flipped"],
-                each["jaccard"],
-                each["tau"],
-                each["score"],
-                port[clip, batch][0]["score"],
-                share,
-                gap,
+                measured.runs[side][batch].outputs[layer][batch.index(clip)].ravel()
+                for at, batch in measured.beside_others()
+                if at == clip and set(batch) != {clip}
             ]
-        )
-    return Table(
-        f"batch-tags-{measured.model}",
-        f"{measured.model}: each clip in each batch, against the clip alone",
+        ).astype(np.float64)
+        within += seen.var(axis=0).sum() / len(measured.base)
+        means.append(seen.mean(axis=0))
+    between = np.var(means, axis=0).sum()
+    return float(within / (within + between)) if within + between else 0.0
+
+
+def tag_rows(measured):
+    """Every clip in every batch, against the clip alone."""
+    of_port = {(clip, batch): each["score"] for clip, batch, each, _ in moved(measured, "port")}
+    rows = [
         [
-            "clip",
-            "batch",
-            "size",
-            "top tag alone",
-            "top tag here",
-            "flipped",
-            "top 10 shared",
-            "Kendall's tau",
-            "largest change",
-            "largest change (port)",
-            "logits, share of rounding",
-            "port - original, logits",
-        ],
-        rows,
-        (
-            "Top tags, shares and changes of scores are the original's; a share of rounding "
-            "above 1 cannot be rounding. What rounding "
-            "can do was measured with the first two clips in one batch; other statistics "
-            "make it somewhat more or less."
-        ),
-    )
+            clip,
+            " + ".join(batch),
+            len(batch),
+            *(each[key] for key in ("before", "after", "flipped", "jaccard", "tau", "score")),
+            of_port[clip, batch],
+            share,
+            largest(*(measured.logits(side, batch, clip) for side in ("port", "original"))),
+        ]
+        for clip, batch, each, share in moved(measured, "original")
+    ]
+    return Rows("tags", rows, figures={"model": measured.model})

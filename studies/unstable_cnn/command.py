@@ -49,21 +49,17 @@ def investigate(models, ids, clips, listed, output, more_clips):
     evidence.
 
     Writes investigation.json. Exit codes: 0 at least one question was answered, 2 none could be. A
-    run that is stopped goes on where it was.
+    stopped run continues where it was.
     """
-    from parity.studies.unstable_cnn import answering
+    from parity.studies.unstable_cnn import questions
 
-    chosen = answering.select(ids)
+    chosen = questions.select(ids)
     if listed:
         for question in chosen:
             click.echo(f"{question.id}\t{question.text}")
         return
-    found = _investigate(chosen, models, (*clips, *more_clips), output)
-    sys.exit(
-        NOTHING_ANSWERED
-        if all(question["message"] for question in found["questions"])
-        else ANSWERED
-    )
+    answers = _investigate(chosen, models, (*clips, *more_clips), output)["questions"]
+    sys.exit(NOTHING_ANSWERED if all(each["message"] for each in answers) else ANSWERED)
 
 
 def _investigate(chosen, models, clips, output):
@@ -74,16 +70,16 @@ def _investigate(chosen, models, clips, output):
     from parity.provenance import environment, threads_per_worker
     from parity.reports import investigation as drawn
     from parity.reports import publish
-    from parity.studies.unstable_cnn import answering
+    from parity.studies.unstable_cnn import questions
     from parity.studies.unstable_cnn.document import document
     from parity.studies.unstable_cnn.subject import subject
 
     started_s = time.perf_counter()
     with progress.shown() as shown:
         asked, left_out = subject(models, clips, shown)
-        questions = answering.answer_all(chosen, asked)
+        answers = questions.answer_all(chosen, asked)
     found = document(
-        questions,
+        answers,
         data=asked.data,
         environment=environment(threads_per_worker(1), VERSIONS),
         clips=list(asked.clips),

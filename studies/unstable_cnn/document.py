@@ -5,24 +5,15 @@ reports/investigation.schema.json).
 from itertools import zip_longest
 
 from parity.document import now
-from parity.studies.unstable_cnn.finding import CARRIES_OVER, NEEDS_REAL
+from parity.studies.unstable_cnn.findings import CARRIES_OVER, NEEDS_REAL
 
 FORMAT = 1
 MOST_WORDS = 200
-# The causes, what to do about them, and one sentence of each other question: what a reader wants to
-# know first.
+# What a reader wants to know first: the causes, the remedies, and one sentence of each other
+# question.
 FIRST = (
-    "input-CNN",
-    "batch-CNN0",
-    "remedy-CNN",
-    "remedy-CNN0",
-    "input-agreement",
-    "input-CRNN",
-    "batch-controls",
-    "batch-whose",
-    "keras-parity",
-    "calling-state",
-    "front-end-tags",
+    *("input-CNN", "batch-CNN0", "remedy-CNN", "remedy-CNN0", "input-agreement", "input-CRNN"),
+    *("batch-controls", "batch-whose", "keras-parity", "calling-state", "front-end-tags"),
     "conditioning-decibel",
 )
 ON_STAND_INS = " (on stand-ins)"
@@ -31,9 +22,7 @@ ON_STAND_INS = " (on stand-ins)"
 def document(questions, *, data, environment, command, seconds, clips=(), left_out=()):
     """Put the questions' records together, under a conclusion drawn from their findings.
 
-    questions: [{id, question, message, stack, optimizer, optimizer_noise, findings: [record]}];
-    clips: names of those investigated;
-    left_out: [{clip, message}], those that could not be read.
+    clips: names of those investigated; left_out: [{clip, message}], those that cannot be read.
     """
     return {
         "format": FORMAT,
@@ -54,14 +43,10 @@ def conclusion(questions):
     then in the order of the questions.
 
     Of the others every question has its first sentence before any has its second. What needs the
-    real weights and was not run on them says nothing.
+    real weights and did not run on them says nothing.
     """
     said = [
-        [
-            finding
-            for finding in question["findings"]
-            if finding["sentence"] and finding["scope"] != NEEDS_REAL
-        ]
+        [each for each in question["findings"] if each["sentence"] and each["scope"] != NEEDS_REAL]
         for question in questions
     ]
     by_turn = [finding for turn in zip_longest(*said) for finding in turn if finding]
@@ -71,10 +56,10 @@ def conclusion(questions):
         if words + length <= MOST_WORDS:
             words += length
             chosen.add(finding["id"])
-    told = sorted(
-        (finding for findings in said for finding in findings if finding["id"] in chosen), key=_rank
-    )
-    return [{"text": _text(finding), "finding": finding["id"]} for finding in told]
+    told = [finding for findings in said for finding in findings if finding["id"] in chosen]
+    return [
+        {"text": _text(finding), "finding": finding["id"]} for finding in sorted(told, key=_rank)
+    ]
 
 
 def _rank(finding):

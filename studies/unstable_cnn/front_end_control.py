@@ -25,9 +25,7 @@ PLANTED = {
 
 
 def sound(rate_hz=SAMPLE_RATE_HZ, seed=SEED):
-    """A Track of tones and drums that die away over faint noise, one channel, with no beat: no
-    shift looks like another.
-    """
+    """A mono Track of tones and drums over faint noise, with no beat: no two shifts look alike."""
     rng = np.random.default_rng(seed)
     samples = round((CLIP_SAMPLES / SAMPLE_RATE_HZ + EXCESS_S) * rate_hz)
     mono = rng.normal(0, 0.01, samples)

@@ -10,6 +10,7 @@ from parity.studies.unstable_cnn.front_end_variants import CLIP_SAMPLES, SAMPLE_
 # Samples, from the LAME technical FAQ (lame.sourceforge.io/tech-FAQ.txt): a decoder's filter bank
 # delays by 528 + 1, an encoder of LAME's kind adds 576, a frame has 1152.
 DECODER, ENCODER, FRAME = 529, 576, 1152
+KEPT, SHORTER = "the length is kept", "the file is that much shorter"
 
 
 class Delay(NamedTuple):
@@ -20,44 +21,35 @@ class Delay(NamedTuple):
     added: int
 
     def late(self, samples, rate_hz):
-        """By how many samples of the source the clip of a file of so many samples is then cut
-        later.
-        """
+        """By how many samples of a file of so many its clip is then cut later."""
         left = samples - self.left_out + self.added
-        return (
-            self.left_out
-            + (_start(left, rate_hz) - _start(samples, rate_hz)) * rate_hz / SAMPLE_RATE_HZ
-        )
+        moved = _start(left, rate_hz) - _start(samples, rate_hz)
+        return self.left_out + moved * rate_hz / SAMPLE_RATE_HZ
 
 
 DELAYS = (
     Delay("nothing is left out", 0, 0),
-    Delay("the decoder's own delay, and the length is kept", DECODER, DECODER),
-    Delay("the decoder's own delay, and the file is that much shorter", DECODER, 0),
-    Delay("twice the decoder's delay, and the file is that much shorter", 2 * DECODER, 0),
-    Delay(
-        "encoder's and decoder's delay, and the length is kept",
-        ENCODER + DECODER,
-        ENCODER + DECODER,
+    *(
+        Delay(f"{name}, and {length}", left_out, left_out if length == KEPT else 0)
+        for name, left_out, length in (
+            ("the decoder's own delay", DECODER, KEPT),
+            ("the decoder's own delay", DECODER, SHORTER),
+            ("twice the decoder's delay", 2 * DECODER, SHORTER),
+            ("encoder's and decoder's delay", ENCODER + DECODER, KEPT),
+            ("encoder's and decoder's delay", ENCODER + DECODER, SHORTER),
+            ("the encoder's delay", ENCODER, KEPT),
+            ("the encoder's delay", ENCODER, SHORTER),
+            ("the first frame", FRAME, KEPT),
+            ("the first frame", FRAME, SHORTER),
+            ("the first frame, encoder's and decoder's delay", FRAME + ENCODER + DECODER, KEPT),
+            ("the decoder's delay is there twice", -DECODER, KEPT),
+        )
     ),
-    Delay("encoder's and decoder's delay, and the file is that much shorter", ENCODER + DECODER, 0),
-    Delay("the encoder's delay, and the length is kept", ENCODER, ENCODER),
-    Delay("the encoder's delay, and the file is that much shorter", ENCODER, 0),
-    Delay("the first frame, and the length is kept", FRAME, FRAME),
-    Delay("the first frame, and the file is that much shorter", FRAME, 0),
-    Delay(
-        "the first frame, encoder's and decoder's delay, and the length is kept",
-        FRAME + ENCODER + DECODER,
-        FRAME + ENCODER + DECODER,
-    ),
-    Delay("the decoder's delay is there twice, and the length is kept", -DECODER, -DECODER),
 )
 
 
 def explaining(measured):
-    """The Delays that every (samples, rate_hz, exact, give) of `measured` allows: as late as
-    measured, within its give.
-    """
+    """The Delays within the give of every measured (samples, rate_hz, exact, give)."""
     return [
         delay
         for delay in DELAYS
@@ -69,8 +61,6 @@ def explaining(measured):
 
 
 def _start(samples, rate_hz):
-    """Where the middle 29.12 s begin at 12 kHz, as audio_processor.py of music-auto_tagging-keras
-    cuts them, in whole samples.
-    """
+    """Where audio_processor.py of music-auto_tagging-keras starts its 29.12 s, at 12 kHz."""
     at_12_khz = math.ceil(samples * SAMPLE_RATE_HZ / rate_hz)
     return max(0, at_12_khz - CLIP_SAMPLES) // 2

@@ -2,6 +2,7 @@
 undone again.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -29,15 +30,12 @@ WORDS = {
     "offset_db": "gain",
     "span": "range (top_db)",
 }
-CAUSE_RATIO = (
-    2  # a choice is a cause where undoing it alone makes what is left at least twice as large
-)
+# A choice is a cause where undoing it alone makes what is left at least twice as large.
+CAUSE_RATIO = 2
 
 
 class Step(NamedTuple):
-    """One choice taken over: its field and name, the front end with it and all before it, and what
-    is then left.
-    """
+    """One choice taken over: the front end with it and all before it, and what is then left."""
 
     field: str
     name: str
@@ -75,30 +73,24 @@ class Fit(NamedTuple):
 
 
 class Against:
-    """A Track and the mel spectrogram (96, 1366), decibel, that it is held against; what was
-    computed once is known.
-    """
+    """A Track against the mel spectrogram (96, 1366), decibel, of its recording."""
 
     def __init__(self, track, stored):
-        self.track, self.stored, self._known = track, stored, {}
-
-    def rms_db(self, front_end):
-        """What is left with a FrontEnd, root mean square over all cells."""
-        return float(np.hypot(*self._moments(front_end)))
-
-    def spread_db(self, front_end):
-        """What is left with a FrontEnd and the gain that suits it best."""
-        return self._moments(front_end)[1]
-
-    def gain_db(self, front_end):
-        """The gain that suits a FrontEnd best."""
-        return -self._moments(front_end)[0]
+        self.track, self.stored = track, stored
+        self.moments = functools.cache(self._moments)
 
     def _moments(self, front_end):
-        if front_end not in self._known:
-            difference = spectrogram(self.track, front_end) - self.stored
-            self._known[front_end] = float(difference.mean()), float(difference.std())
-        return self._known[front_end]
+        """(mean, deviation) in dB of what is left with a FrontEnd: the gain that suits it best is
+        minus the first, and would leave the second.
+        """
+        difference = spectrogram(self.track, front_end) - self.stored
+        return float(difference.mean()), float(difference.std())
+
+    def rms_db(self, front_end):
+        return float(np.hypot(*self.moments(front_end)))
+
+    def spread_db(self, front_end):
+        return self.moments(front_end)[1]
 
     def left(self, front_end):
         return left(spectrogram(self.track, front_end), self.stored)
@@ -113,27 +105,23 @@ def fit(track, stored, noise_seed=0):
         alignment = curve_around(track, stored, found, found.late)
         if alignment.late == found.late or not np.isfinite(alignment.give):
             break
-        found = found._replace(
-            late=alignment.late
-        )  # the wrong front end can put the shift a sample off
+        # The wrong front end can put the shift a sample off.
+        found = found._replace(late=alignment.late)
     found = _causes_only(against, _levelled(against, found))
     others = {
-        _named(found, other): against.rms_db(other)
-        for other in (*_shapes(against, found), *_references(found))
+        (field, name): against.rms_db(other)
+        for field, name, other in choices(found, track.samples.shape[1])
     }
-    return Fit(
-        _steps(against, found),
-        alignment,
-        _undone(against, found),
-        others,
-        _noise_db(track, found, noise_seed),
-    )
+    undone = {
+        (field, named(field, here)): against.rms_db(found._replace(**{field: here}))
+        for field, here in _differing(found)
+    }
+    noise_db = _noise_db(track, found, noise_seed)
+    return Fit(_steps(against, found), alignment, undone, others, noise_db)
 
 
 def left(actual, stored):
-    """What is left between two mel spectrograms in dB: {mean_db, rms_db, largest_db, signed_db,
-    correlation}.
-    """
+    """The difference of two mel spectrograms in dB, and their correlation."""
     difference = actual - stored
     spread = actual.std() * stored.std()
     together = (
@@ -158,19 +146,11 @@ def last_bits(track, stored, front_end, shares):
     """
     scaled = track.samples.astype(np.float64) * FULL_SCALE
     doubt = np.abs(scaled - np.floor(scaled) - 0.5)
-    found = {}
+    rounded, found = np.rint(scaled), {}
     for share in shares:
-        other = (
-            np.where(
-                doubt < share / 2,
-                np.floor(scaled) + np.ceil(scaled) - np.rint(scaled),
-                np.rint(scaled),
-            )
-            / FULL_SCALE
-        )
-        found[share] = Against(Track(other.astype(np.float32), track.rate_hz), stored).rms_db(
-            front_end
-        )
+        other = np.where(doubt < share / 2, np.floor(scaled) + np.ceil(scaled) - rounded, rounded)
+        heard = Track((other / FULL_SCALE).astype(np.float32), track.rate_hz)
+        found[share] = Against(heard, stored).rms_db(front_end)
     return found
 
 
@@ -179,7 +159,7 @@ def _root_mean_square(difference):
 
 
 def _shaped(against, front_end):
-    """The FrontEnd to which no one choice but a gain makes a difference for the better."""
+    """The FrontEnd that no single choice but a gain improves."""
     for _ in range(MOST_STEPS):
         best = min(_shapes(against, front_end), key=against.spread_db)
         if against.spread_db(best) >= against.spread_db(front_end):
@@ -202,20 +182,10 @@ def _references(front_end):
 
 
 def _levelled(against, front_end):
-    """The FrontEnd with the reference that leaves least; with a gain of any size only where that
-    leaves far less.
-    """
+    """The FrontEnd with the best reference, or with any gain where that leaves far less."""
     best = min((front_end, *_references(front_end)), key=against.rms_db)
-    gained = front_end._replace(offset_db=against.gain_db(front_end))
+    gained = front_end._replace(offset_db=-against.moments(front_end)[0])
     return gained if against.rms_db(gained) * CAUSE_RATIO < against.rms_db(best) else best
-
-
-def _named(front_end, other):
-    """(field, name) of the one choice in which `other` differs."""
-    field = next(
-        name for name in FrontEnd._fields if getattr(other, name) != getattr(front_end, name)
-    )
-    return field, named(field, getattr(other, field))
 
 
 def named(field, value):
@@ -225,43 +195,36 @@ def named(field, value):
     return f"{value:+.3g} dB" if field == "offset_db" else value
 
 
-def _undone(against, front_end):
-    """{(field, name put back): rms in dB} for every choice that is not the one made here."""
-    return {
-        (field, named(field, here)): against.rms_db(front_end._replace(**{field: here}))
+def _differing(front_end):
+    """[(field, the choice made here)] of those that `front_end` makes otherwise."""
+    return [
+        (field, here)
         for field, here in FrontEnd()._asdict().items()
         if getattr(front_end, field) != here
-    }
+    ]
 
 
 def _causes_only(against, front_end):
     """The FrontEnd without the choices that hardly matter."""
-    for field, here in FrontEnd()._asdict().items():
+    for field, here in _differing(front_end):
         without = front_end._replace(**{field: here})
-        if without != front_end and against.rms_db(without) < CAUSE_RATIO * against.rms_db(
-            front_end
-        ):
+        if against.rms_db(without) < CAUSE_RATIO * against.rms_db(front_end):
             front_end = without
     return front_end
 
 
 def _steps(against, front_end):
-    """From the front end here to the one found, the choice that leaves least first; the shift
-    comes before all others.
-    """
+    """From the front end here to `front_end`: first the shift, then what leaves least."""
     now = FrontEnd()
     steps = [Step("", "as computed here", now, against.left(now))]
-    open_fields = [
-        field for field in FrontEnd._fields if getattr(front_end, field) != getattr(now, field)
-    ]
-    while open_fields:
-        taken = {field: now._replace(**{field: getattr(front_end, field)}) for field in open_fields}
-        field = (
-            "late" if "late" in taken else min(taken, key=lambda name: against.rms_db(taken[name]))
-        )
+    fields = [field for field, _ in _differing(front_end)]
+    while fields:
+        taken = {field: now._replace(**{field: getattr(front_end, field)}) for field in fields}
+        best = min(taken, key=lambda name: against.rms_db(taken[name]))
+        field = "late" if "late" in taken else best
         now = taken[field]
         steps.append(Step(field, named(field, getattr(now, field)), now, against.left(now)))
-        open_fields.remove(field)
+        fields.remove(field)
     return steps
 
 

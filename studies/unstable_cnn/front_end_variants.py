@@ -1,8 +1,8 @@
 """The front end with every choice open: sound and a FrontEnd -> mel spectrogram, and the table of
 what each choice can be.
 
-The defaults are the port's own (port/audio.py, port/mel.py, port/resampling.py); written again, so
-that a fault there shows.
+The defaults are the tagger's own (tagger/audio.py, tagger/mel.py, tagger/resampling.py), written
+again so that a fault there shows.
 """
 
 import functools
@@ -44,17 +44,13 @@ class FrontEnd(NamedTuple):
 
 
 class Track:
-    """A sound: samples (n, channels) float32, full scale 1, at rate_hz. What it is at 12 kHz is
-    kept, and its last spectrum.
-    """
+    """A sound: samples (n, channels) float32, full scale 1, at rate_hz."""
 
     def __init__(self, samples, rate_hz):
         self.samples, self.rate_hz, self._kept, self._spectrum = samples, rate_hz, {}, (None, None)
 
     def at_12_khz(self, front_end):
-        """(m,) float32 at 12 kHz, as long whatever is left out at the start (librosa's fix=True:
-        rounded up).
-        """
+        """(m,) float32, as long whatever `late` leaves out (librosa's fix=True: rounded up)."""
         key = front_end[: FrontEnd._fields.index("resampler") + 1]
         if key not in self._kept:
             self._kept[key] = self._resampled(front_end)
@@ -72,23 +68,17 @@ class Track:
     def _resampled(self, front_end):
         mono = _SAMPLES[front_end.sample](_CHANNELS[front_end.channel](self.samples))
         whole = np.zeros(-(-len(mono) * SAMPLE_RATE_HZ // self.rate_hz), np.float32)
-        late = np.concatenate(
-            [np.zeros(max(0, -front_end.late), np.float32), mono[max(0, front_end.late) :]]
-        )[: len(mono)]
-        if self.rate_hz == SAMPLE_RATE_HZ:
-            found = late
-        else:
-            found = _RESAMPLERS[front_end.resampler](
-                np.ascontiguousarray(late, np.float32), self.rate_hz
-            )[: len(whole)]
+        before = np.zeros(max(0, -front_end.late), np.float32)
+        found = np.concatenate([before, mono[max(0, front_end.late) :]])[: len(mono)]
+        if self.rate_hz != SAMPLE_RATE_HZ:
+            found = np.ascontiguousarray(found, np.float32)
+            found = _RESAMPLERS[front_end.resampler](found, self.rate_hz)[: len(whole)]
         whole[: len(found)] = found
         return whole
 
 
 def read(path):
-    """The Track of an audio file's middle, decoded by libsndfile. Raises CannotRun where it holds
-    no sound that can be read.
-    """
+    """The Track of an audio file's middle; CannotRun where it holds no readable sound."""
     import soundfile
 
     try:
@@ -97,10 +87,8 @@ def read(path):
         raise CannotRun(
             f"{path}: cannot be read as audio; give a wav, flac, ogg or mp3 file"
         ) from error
-    if (
-        len(samples) < 2 * len(_WINDOWS["Hann, 1024"]) * rate_hz / SAMPLE_RATE_HZ
-        or not np.isfinite(samples).all()
-    ):
+    least = 2 * len(_WINDOWS["Hann, 1024"]) * rate_hz / SAMPLE_RATE_HZ
+    if len(samples) < least or not np.isfinite(samples).all():
         raise CannotRun(
             f"{path}: too short, or with samples that are not finite; give a file with sound in it"
         )
@@ -108,9 +96,7 @@ def read(path):
 
 
 def middle(samples, rate_hz):
-    """At most LONGEST_S of samples (n, channels), cut at both ends alike in whole rounds of the
-    resampler: the middle stays the middle.
-    """
+    """The middle LONGEST_S of samples (n, channels), cut in whole rounds of the resampler."""
     step = rate_hz // math.gcd(rate_hz, SAMPLE_RATE_HZ)
     rounds = max(0, len(samples) - round(LONGEST_S * rate_hz)) // (2 * step)
     return samples[rounds * step : len(samples) - rounds * step]
@@ -122,9 +108,7 @@ def spectrogram(track, front_end):
 
 
 def magnitude(samples, front_end, every=1):
-    """samples (n,) at 12 kHz -> magnitudes of the spectra (bins, 1 + n // 256), or of every so
-    manieth frame, float64.
-    """
+    """Samples (n,) at 12 kHz -> magnitudes (bins, T), float64, of every `every`th frame."""
     window = _WINDOWS[front_end.window]
     padded = np.pad(samples, len(window) // 2, mode=_PADDINGS[front_end.padding])
     frames = np.lib.stride_tricks.sliding_window_view(padded, len(window))[:: HOP_SAMPLES * every]
@@ -135,18 +119,14 @@ def decibel(magnitudes, front_end):
     """(bins, T) -> (96, T) float64."""
     of_spectrum, of_mel = _VALUES[front_end.value]
     mel = filters(*_BANDS[front_end.bands], 2 * len(magnitudes) - 2) @ magnitudes**of_spectrum
-    found = (
-        _REFERENCES[front_end.reference](10 * np.log10(np.maximum(LEAST, mel**of_mel)))
-        + front_end.offset_db
-    )
+    found = _REFERENCES[front_end.reference](10 * np.log10(np.maximum(LEAST, mel**of_mel)))
+    found = found + front_end.offset_db
     return np.maximum(found, found.max() - _SPANS[front_end.span])
 
 
 @functools.cache
 def filters(scale, is_equal_area, top_hz, fft_samples):
-    """Triangles over the spectrum, (96, 1 + fft_samples // 2) float64. The scales: Slaney's
-    Auditory Toolbox; HTK's book, 5.4.
-    """
+    """Triangles (96, bins), float64. Scales: Slaney's Auditory Toolbox; HTK's book, 5.4."""
     to_mel, to_hz = _SCALES[scale]
     edges = to_hz(np.linspace(0, to_mel(top_hz), MEL_BANDS + 2))
     bins = np.linspace(0, SAMPLE_RATE_HZ / 2, 1 + fft_samples // 2)
@@ -157,9 +137,7 @@ def filters(scale, is_equal_area, top_hz, fft_samples):
 
 
 def choices(front_end, channels):
-    """Every FrontEnd one choice away: [(field, name, FrontEnd)]. What one channel cannot tell
-    apart is left out.
-    """
+    """[(field, name, FrontEnd)] of every other choice that so many channels can show."""
     return [
         (field, name, front_end._replace(**{field: name}))
         for field, names in CHOICES.items()
@@ -172,6 +150,10 @@ def _hann(samples, is_periodic=True):
     return 0.5 - 0.5 * np.cos(
         2 * np.pi * np.arange(samples) / (samples if is_periodic else samples - 1)
     )
+
+
+def _in_16_bits(units):
+    return np.clip(units, -FULL_SCALE, FULL_SCALE - 1) / np.float32(FULL_SCALE)
 
 
 def _slaney_hz(mel):
@@ -224,12 +206,8 @@ _SCALES = {
 }
 _SAMPLES = {
     "float": lambda mono: mono,
-    "16 bits, rounded": lambda mono: (
-        np.clip(np.rint(mono * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1) / np.float32(FULL_SCALE)
-    ),
-    "16 bits, cut off": lambda mono: (
-        np.clip(np.trunc(mono * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1) / np.float32(FULL_SCALE)
-    ),
+    "16 bits, rounded": lambda mono: _in_16_bits(np.rint(mono * FULL_SCALE)),
+    "16 bits, cut off": lambda mono: _in_16_bits(np.trunc(mono * FULL_SCALE)),
 }
 _CHANNELS = {
     "mean of all": lambda samples: samples.mean(axis=1),

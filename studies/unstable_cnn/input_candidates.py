@@ -5,29 +5,16 @@ those fitted to the other clips.
 import numpy as np
 
 from parity.errors import CannotRun
+from parity.model import case_for
+from parity.recording import stacks
 from parity.studies.microscope.training import divisor
 from parity.studies.unstable_cnn import stored
-from parity.studies.unstable_cnn.calls import COLLECTIONS_MODEL
+from parity.studies.unstable_cnn.subject import COLLECTIONS_MODEL
 
 ASIS, PER_CLIP, COLLECTION = "none", "clip", "collection"
-AFFINE = {
-    "offset": "one offset for all clips, fitted to the other clips",
-    "gain": "one gain for all clips, fitted to the other clips",
-    "offset and gain": "one offset and one gain for all clips, fitted to the other clips",
-}
-RIVALS = (
-    "amplitude",
-    "power",
-    "top60",
-    "top40",
-)  # another quantity than decibels over 80 dB, on whatever scale
-FITTED = AFFINE | {
-    f"{rival}, offset and gain": f"of the {rival}, {AFFINE['offset and gain']}" for rival in RIVALS
-}
-RESCALED = {
-    f"{rival}, per clip": f"of the {rival}, each clip standardised by its own mean and deviation"
-    for rival in RIVALS
-}
+AFFINE = ("offset", "gain", "offset and gain")
+# Another quantity than decibels over 80 dB, on whatever scale.
+RIVALS = ("amplitude", "power", "top60", "top40")
 
 
 def candidates(clips, remembered, keras, scale=None):
@@ -39,23 +26,20 @@ def candidates(clips, remembered, keras, scale=None):
     """
     from tagger.corrections import CORRECTIONS, correct, standardised
 
-    given = {name: {clip: correct(name, x) for clip, x in clips.items()} for name in CORRECTIONS}
-    rivals = [rival for rival in RIVALS if rival in given]
-    given |= {
-        f"{rival}, per clip": {clip: correct(PER_CLIP, x) for clip, x in given[rival].items()}
-        for rival in rivals
-    }
-    given |= (
-        {COLLECTION: {clip: standardised(*scale)(x) for clip, x in clips.items()}} if scale else {}
-    )
+    found = {name: {clip: correct(name, x) for clip, x in clips.items()} for name in CORRECTIONS}
+    rivals = [rival for rival in RIVALS if rival in found]
+    for rival in rivals:
+        found[f"{rival}, per clip"] = {
+            clip: correct(PER_CLIP, x) for clip, x in found[rival].items()
+        }
+    if scale:
+        found[COLLECTION] = {clip: standardised(*scale)(x) for clip, x in clips.items()}
     if len(clips) > 1:
         wanted = moments_of(remembered[stored.FREQUENCY], keras)
-        given |= {name: fitted(name, clips, wanted) for name in AFFINE}
-        given |= {
-            f"{rival}, offset and gain": fitted("offset and gain", given[rival], wanted)
-            for rival in rivals
-        }
-    return given
+        found |= {name: fitted(name, clips, wanted) for name in AFFINE}
+        for rival in rivals:
+            found[f"{rival}, offset and gain"] = fitted("offset and gain", found[rival], wanted)
+    return found
 
 
 def moments_of(remembered, keras):
@@ -84,37 +68,25 @@ def _fitted(name, clips, clip, wanted):
 
 
 def collection(subject, model):
-    """(scale for `candidates`, a sentence): the decibels that CRNN was trained on, by what its own
-    first layer stored.
+    """(the decibels that CRNN was trained on, (mean, deviation), by what its own first layer
+    stored, a sentence). Nothing of it is fitted to `model` or to a clip.
 
-    Nothing of it is fitted to `model` or to a clip. None, and why, where `model` is CRNN itself or
-    its weight file is not at hand.
+    None, and why, where `model` is CRNN itself or its weight file is not available.
     """
-    from parity.model import case_for
-    from parity.recording import stacks
-
+    left_out = f"{COLLECTION!r} is left out: {COLLECTIONS_MODEL}'s"
     if model == COLLECTIONS_MODEL:
         return None, f"Its own collection's scale is not tried on {model}."
     try:
         case = subject.cases.get(COLLECTIONS_MODEL) or case_for(COLLECTIONS_MODEL)
         remembered = stored.stored(case.weights)[stored.FREQUENCY]
     except (CannotRun, KeyError) as why:
-        return (
-            None,
-            f"{COLLECTION!r} is left out: {COLLECTIONS_MODEL}'s weights cannot be used ({why}).",
-        )
+        return None, f"{left_out} weights cannot be used ({why})."
     if case.data != subject.data:
-        return (
-            None,
-            f"{COLLECTION!r} is left out: {COLLECTIONS_MODEL}'s weight file is not at hand.",
-        )
+        return None, f"{left_out} weight file is not available."
     mean, std = moments_of(remembered, stacks.STACKS[case.model.stack].keras)
-    return (
-        (mean, std),
-        (
-            f"{COLLECTION!r} is (x - ({mean:.4g})) / {std:.4g}, of {COLLECTIONS_MODEL}'s "
-            f"{stored.FREQUENCY}."
-        ),
+    return (mean, std), (
+        f"{COLLECTION!r} is (x - ({mean:.4g})) / {std:.4g}, of {COLLECTIONS_MODEL}'s "
+        f"{stored.FREQUENCY}."
     )
 
 
@@ -122,10 +94,16 @@ def meaning(name):
     """What a candidate's name stands for."""
     from tagger.corrections import CORRECTIONS
 
-    own = {
-        COLLECTION: (
+    if name == COLLECTION:
+        return (
             f"decibels on the scale of the music that {COLLECTIONS_MODEL} was trained on "
             "(nothing is fitted)"
         )
-    }
-    return {**FITTED, **RESCALED, **own}.get(name) or CORRECTIONS[name][1]
+    rival, comma, how = name.rpartition(", ")
+    of = f"of the {rival}, " if comma else ""
+    if how == "per clip":
+        return f"{of}each clip standardised by its own mean and deviation"
+    if how in AFFINE:
+        constants = " and ".join(f"one {each}" for each in how.split(" and "))
+        return f"{of}{constants} for all clips, fitted to the other clips"
+    return CORRECTIONS[name][1]

@@ -1,5 +1,5 @@
-"""How far the original is from itself: without Theano's optimizer and with it, against what
-rounding can do to its logits.
+"""How far the original is from itself, with and without Theano's optimizer, against what rounding
+can do to its logits.
 
 The allowance is numerics' Monte Carlo of float64 noise (parity.numerics.montecarlo): logit i moves
 by at most lam sd_i, two computations of it are at most 2 lam sd_i apart.
@@ -14,27 +14,24 @@ from parity.ports.callables import Callables
 from parity.recording import recordings, stacks
 from parity.recording.job import check_batch
 from parity.recording.trace import array_sha256, open_trace
-from parity.studies.unstable_cnn import kept
+from parity.studies.unstable_cnn import cache
 
-MOST_CLIPS = 2  # the batch of every parity run, whose traces are then at hand
+MOST_CLIPS = 2  # the batch of every parity run, whose traces are then in the cache
 
 
 def measured(subject, model):
     """What rounding does to the logits of `model` on the first clips of the subject.
 
     Returns {clips: names, allowed: (B, N) lists, 2 lam sd of each logit, max_abs, logits_max_abs:
-    of fast_run - None, the largest
-    over clips and tags, ratio: the largest share of what is allowed, holds: ratio <= 1}. Raises
-    CannotRun where there are no clips or the original cannot be run.
+    the largest of fast_run - None over clips and tags, ratio: the largest share of what is
+    allowed, holds: ratio <= 1}. Raises CannotRun where there are no clips or the original cannot
+    be run.
     """
     case, names = subject.cases[model], list(subject.clips)[:MOST_CLIPS]
-    batch = (
-        np.concatenate([subject.clips[name] for name in names])
-        if names
-        else np.zeros((0, 1, 96, 1366), np.float32)
-    )
+    none = np.zeros((0, 1, 96, 1366), np.float32)
+    batch = np.concatenate([none, *(subject.clips[name] for name in names)])
     check_batch(batch)
-    found = kept.recalled(
+    found = cache.recalled(
         "noise",
         [model, case.model.stack, case.weights.sha256, array_sha256(batch)],
         lambda: _measure(case, batch, subject.progress),

@@ -12,34 +12,28 @@ from pathlib import Path
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.recording import stacks
-from parity.studies.unstable_cnn import input as fit
-from parity.studies.unstable_cnn import noise, remedy_words, runs
-from parity.studies.unstable_cnn.changes import largest, share_of_rounding
-from parity.studies.unstable_cnn.clips import companions
-from parity.studies.unstable_cnn.finding import Finding, Table, scope, verdict
-from parity.studies.unstable_cnn.input_agreement import correlations, judge_agreement
+from parity.studies.unstable_cnn import input_fit, noise, ports, runs
+from parity.studies.unstable_cnn.input import judge_agreement
 from parity.studies.unstable_cnn.input_candidates import ASIS
-from parity.studies.unstable_cnn.remedy_tables import scores_of, tag_table, tags
+from parity.studies.unstable_cnn.outcome import Outcome, Rows
+from parity.studies.unstable_cnn.subject import companions
+from parity.studies.unstable_cnn.tags import (
+    correlation,
+    first_tags,
+    largest,
+    published,
+    scores_of,
+    share_of_rounding,
+)
 
 LARGEST_BATCH = 8
 FRONT_END = "2016"  # of the published predictions
 SILENCE = "silence"
-GAIN = "mean gain in correlation with CNN0's logits"
 
 
 def ask(subject):
-    """The findings on CNN0 and CNN, of those that are investigated. Silent clips are left out, and
-    more than make a batch.
-
-    Raises CannotRun where there is no other clip, neither model, or the original cannot be run.
-    """
-    clips = dict([(name, x) for name, x in subject.clips.items() if np.ptp(x)][:LARGEST_BATCH])
-    if not clips:
-        raise CannotRun(
-            "there is no clip with any sound to try a remedy on; name at least one mel "
-            "spectrogram (.npy) or audio file"
-        )
+    """Whether the remedies help, of those models that are investigated."""
+    clips = dict(list(subject.with_sound("try a remedy on").items())[:LARGEST_BATCH])
     if not {"CNN0", "CNN"} & set(subject.cases):
         raise CannotRun(
             "neither CNN0 nor CNN is investigated, and the others need no remedy; name "
@@ -54,15 +48,11 @@ def ask(subject):
 
 
 def recordings(audio, clips):
-    """{file name: (1, 1, 96, 1366) float32}: recordings that are no clips yet, by the front end of
-    the published predictions.
-    """
+    """{file name: (1, 1, 96, 1366) float32} of new recordings, a wav before an mp3."""
     from tagger.audio import AudioError, melgram
 
     found = {}
-    for name, path in sorted(
-        audio.items(), key=lambda item: Path(item[1]).suffix, reverse=True
-    ):  # a wav before an mp3 of the same music
+    for name, path in sorted(audio.items(), key=lambda item: Path(item[1]).suffix, reverse=True):
         if name not in clips and Path(path).stem not in {Path(known).stem for known in found}:
             try:
                 found[name] = melgram(path, FRONT_END)
@@ -72,23 +62,12 @@ def recordings(audio, clips):
 
 
 def plan(clips, heard):
-    """Batches as tuples of clip names: each alone, each beside silence, the clips, the recordings,
-    and everyone, either way round.
-    """
+    """Batches as tuples of clip names: alone, beside silence, and together in several ways."""
     everyone = tuple(heard)[:LARGEST_BATCH]
     recorded = tuple(name for name in everyone if name not in clips)
-    return list(
-        dict.fromkeys(
-            [
-                *((name,) for name in everyone),
-                *((name, SILENCE) for name in everyone),
-                tuple(clips)[:LARGEST_BATCH],
-                *[recorded] * bool(recorded),
-                everyone,
-                everyone[::-1],
-            ]
-        )
-    )
+    groups = [tuple(clips), *[recorded] * bool(recorded), everyone, everyone[::-1]]
+    alone, beside = ([(name, *mate) for name in everyone] for mate in ((), (SILENCE,)))
+    return list(dict.fromkeys([*alone, *beside, *groups]))
 
 
 def joined(batches, heard):
@@ -97,20 +76,18 @@ def joined(batches, heard):
     return {names: np.concatenate([known[name] for name in names]) for names in batches}
 
 
-def originals(subject, case, wanted):
-    """{when: {tuple of names: Run}} of the original for {when: {tuple of names: batch}}, in one
-    process.
-    """
+def originals(subject, model, wanted):
+    """{when: {names: Run}} of the original for {when: {names: batch}}, in one process."""
     labels = {
-        f"{when} {at}": (when, names)
+        (when, names): f"{when} {at}"
         for when, batches in wanted.items()
         for at, names in enumerate(batches)
     }
-    together = {label: wanted[when][names] for label, (when, names) in labels.items()}
-    found = runs.originals({"": subject.asks(case.model.name, together)})[""]
+    batches = {label: wanted[when][names] for (when, names), label in labels.items()}
+    found = subject.originals({model: {"batches": batches}})[model]
     return {
-        when: {names: found[label] for label, (of, names) in labels.items() if of == when}
-        for when in wanted
+        when: {names: found[labels[when, names]] for names in batches}
+        for when, batches in wanted.items()
     }
 
 
@@ -123,13 +100,24 @@ def by_clip(found, layers):
     return {name: rows for name, rows in logits.items() if name != SILENCE}
 
 
-def moved(logits, allowed):
-    """The largest share of `allowed` by which any batch moves any clip from where it is alone."""
-    return max(
-        share_of_rounding(row, rows[name,], allowed)
-        for name, rows in logits.items()
-        for row in rows.values()
-    )
+def moved(logits, change):
+    """The largest `change(row, alone)` by which any batch moves any clip from where it is alone."""
+    return max(change(row, rows[name,]) for name, rows in logits.items() for row in rows.values())
+
+
+def of_scores(logits, others):
+    """The largest difference of a score."""
+    return largest(scores_of(logits), scores_of(others))
+
+
+def of_rounding(allowed):
+    """change(row, alone): the share of `allowed`."""
+    return lambda row, alone: share_of_rounding(row, alone, allowed)
+
+
+def _allowed(subject, model):
+    """What rounding can do to each logit, (N,): the most of the clips it was measured on."""
+    return np.max(noise.measured(subject, model)["allowed"], axis=0)
 
 
 def judge_frozen(before, after, gap):
@@ -142,109 +130,67 @@ def judge_frozen(before, after, gap):
 
 
 def frozen(subject, clips, heard):
-    """The finding on CNN0, calibrated on `clips`, the recordings among `heard` being new to it."""
+    """The outcome on CNN0, calibrated on `clips`, the recordings among `heard` being new to it."""
     case = subject.cases["CNN0"]
     batches, layers = joined(plan(clips, heard), heard), case.model.layers
-    allowed = _allowed(subject, "CNN0")
-    given = {
-        "original": originals(subject, case, {"as it is": batches})["as it is"],
-        "port": runs.ported(case, batches),
+    share = of_rounding(_allowed(subject, "CNN0"))
+    sides = {
+        "original": originals(subject, "CNN0", {"as it is": batches})["as it is"],
+        "port": ports.run(case, batches),
         "frozen": calibrated(case, clips, batches),
     }
-    logits = {side: by_clip(found, layers) for side, found in given.items()}
-    before, after = moved(logits["original"], allowed), moved(logits["frozen"], allowed)
-    calibration = tuple(clips)[:LARGEST_BATCH]
+    logits = {side: by_clip(found, layers) for side, found in sides.items()}
+    before, after = (moved(logits[side], share) for side in ("original", "frozen"))
+    together = tuple(clips)
     gap = max(
-        share_of_rounding(
-            logits["frozen"][name][calibration], logits["port"][name][calibration], allowed
-        )
-        for name in calibration
+        share(*(logits[side][name][together] for side in ("frozen", "port"))) for name in together
     )
-    holds = judge_frozen(before, after, gap)
-    scores = [
-        max(
-            largest(scores_of(row), scores_of(rows[name,]))
-            for name, rows in logits[side].items()
-            for row in rows.values()
-        )
-        for side in ("original", "frozen")
-    ]
     without = _without(case, clips, logits["frozen"])
-    words = remedy_words.frozen(
-        holds,
-        scores,
-        (before, after, gap),
-        len(clips),
-        without and max(row[-1] for row in without.rows),
-    )
-    effect = {
-        "what": "largest change of a score by its batch, once frozen",
-        "value": scores[1],
-        "unit": "of 1",
-    }
-    evidence = [tag_table("CNN0", logits, "frozen"), *filter(None, [without])]
-    return Finding(
-        "remedy-CNN0",
-        words["claim"],
-        verdict(holds),
-        effect,
-        words["advice"],
-        scope(subject.data),
-        evidence,
-        words["sentence"],
-        (
-            "With its statistics frozen at a calibration set, CNN0's answer does not depend "
-            "on the batch"
-        ),
+    score = moved(logits["frozen"], of_scores)
+    return Outcome(
+        "frozen",
+        judge_frozen(before, after, gap),
+        score,
+        {
+            "model": "CNN0",
+            "remedied": "frozen",
+            "score_before": moved(logits["original"], of_scores),
+            "shares": [before, after, gap],
+            "clips": len(clips),
+            "without": max((row[-1] for row in without), default=None),
+        },
+        [
+            Rows("tags", _tag_rows("CNN0", logits, "frozen")),
+            *([Rows("without", without)] if without else []),
+        ],
     )
 
 
 def calibrated(case, clips, batches):
     """{batch: Run} of the port with CNN0's statistics frozen at `clips`."""
-    from parity.port.weights import load
     from tagger.calibration import calibrate
 
-    tagger = load(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras)
+    tagger = ports.loaded(case)
     calibrate(tagger, list(clips.values()))
-    return runs.called(tagger, batches)
+    return ports.called(tagger, batches)
 
 
 def _without(case, clips, seen):
-    """The table of each clip calibrated on the other clips only: what a poor calibration costs.
-    None where there are no others.
-    """
-    if len(clips) < 2:
-        return None
+    """[[clip, tags with it, tags calibrated without it, largest change]]: a poor calibration."""
     rows = []
-    for name in clips:
+    for name in clips if len(clips) > 1 else ():
         others = {other: x for other, x in clips.items() if other != name}
-        row = by_clip(calibrated(case, others, joined([(name,)], clips)), case.model.layers)[name][
-            name,
-        ]
-        rows.append(
-            [
-                name,
-                tags(seen[name][name,]),
-                tags(row),
-                largest(scores_of(row), scores_of(seen[name][name,])),
-            ]
-        )
-    note = "A calibration set has to hold clips such as those to be tagged."
-    return Table(
-        "remedy-CNN0-without",
-        "CNN0 calibrated with the clip and on the other clips only",
-        ["clip", "with", "without", "largest change"],
-        rows,
-        note,
-    )
+        found = calibrated(case, others, joined([(name,)], clips))
+        with_it, row = (logits[name][name,] for logits in (seen, by_clip(found, case.model.layers)))
+        said = (first_tags(scores_of(each)) for each in (with_it, row))
+        rows.append([name, *said, of_scores(row, with_it)])
+    return rows
 
 
 def chosen(case, clips):
-    """The name of the correction that fits the weights best of those the port offers, ASIS where
-    decibels do.
-    """
-    tried = fit.prepare(case, clips)
-    seen = fit.look_at(tried, {"port": runs.ported(case, tried.batches)})["port"]
+    """The correction of the port that fits the weights best; ASIS where decibels fit."""
+    tried = input_fit.prepare(case, clips)
+    seen = input_fit.look_at(tried, {"port": ports.run(case, tried.batches)})["port"]
     return (seen["applied"] or ASIS) if seen["differs"] is not False else ASIS
 
 
@@ -252,112 +198,92 @@ def judge_corrected(before, after, moved_after):
     """Whether correcting helps: every clip of either side agrees better with CNN0, and no batch
     moves a tag beyond rounding.
 
-    before, after: correlations, None where CNN0 is not there (not decidable); moved_after: share
+    before, after: correlations, empty where CNN0 is not there (not decidable); moved_after: share
     of what rounding may do.
     """
-    if before is None:
+    if not before:
         return None
     return moved_after <= 1 and judge_agreement(before, after)
 
 
 def corrected(subject, clips, heard):
-    """The finding on CNN with its input corrected, in the original and in the port."""
+    """The outcome on CNN with its input corrected, in the original and in the port."""
     case, name = subject.cases["CNN"], chosen(subject.cases["CNN"], clips)
     if name == ASIS:
-        return _finding(subject, False, 0.0, remedy_words.NOTHING_TO_CORRECT, [])
+        return Outcome("nothing-to-correct", False, 0.0, {})
     batches = joined(plan(clips, heard), heard)
     wanted = {
         "before": batches,
         "after": {names: _correct(name, x) for names, x in batches.items()},
     }
     sides = {
-        "original": originals(subject, case, wanted),
-        "port": {when: runs.ported(case, given) for when, given in wanted.items()},
+        "original": originals(subject, "CNN", wanted),
+        "port": {when: ports.run(case, x) for when, x in wanted.items()},
     }
     logits = {
-        f"{side}, {when}": by_clip(found[when], case.model.layers)
+        (side, when): by_clip(found[when], case.model.layers)
         for side, found in sides.items()
         for when in wanted
     }
-    by_batch = max(moved(logits[f"{side}, after"], _allowed(subject, "CNN")) for side in sides)
+    share = of_rounding(_allowed(subject, "CNN"))
+    by_batch = max(moved(logits[side, "after"], share) for side in sides)
+    judge = _judge(subject, heard)
     before, after = (
-        _agreement(subject, heard, [logits[f"{side}, {when}"] for side in sides]) for when in wanted
+        [
+            correlation(logits[side, when][clip][clip,], row)
+            for side in sides
+            for clip, row in judge.items()
+        ]
+        for when in wanted
     )
-    return _on_correction(subject, name, logits, (before, after), by_batch)
-
-
-def _agreement(subject, heard, sides):
-    """[correlation of CNN's logits with CNN0's] of each side and clip alone; None without CNN0,
-    which scores all clips in one batch.
-    """
-    if "CNN0" not in subject.cases:
-        return None
-    everyone = tuple(heard)[:LARGEST_BATCH]
-    case = subject.cases["CNN0"]
-    judge = by_clip(runs.ported(case, joined([everyone], heard)), case.model.layers)
-    return [
-        correlations(logits[name][name,][None], judge[name][everyone][None])[0]
-        for logits in sides
-        for name in everyone
-    ]
-
-
-def _on_correction(subject, name, logits, correlation, by_batch):
-    (before, after), holds = correlation, judge_corrected(*correlation, by_batch)
     apart = max(
-        largest(scores_of(row), scores_of(logits["original, after"][clip][names]))
-        for clip, by_names in logits["port, after"].items()
-        for names, row in by_names.items()
+        of_scores(row, logits["original", "after"][clip][names])
+        for clip, rows in logits["port", "after"].items()
+        for names, row in rows.items()
     )
-    gain = float(np.mean(after) - np.mean(before)) if before else 0.0
-    words = remedy_words.corrected(holds, name, turned(logits), apart, (before, after), by_batch)
+    changed, pieces = turned(*(logits["original", when] for when in wanted))
     shown = {
-        "original": "original, before",
-        "port": "port, before",
-        "corrected": "original, after",
-        "corrected port": "port, after",
+        "original": logits["original", "before"],
+        "port": logits["port", "before"],
+        "corrected": logits["original", "after"],
     }
-    return _finding(
-        subject,
-        holds,
-        gain,
-        words,
-        [tag_table("CNN", {side: logits[key] for side, key in shown.items()}, "corrected")],
+    return Outcome(
+        "corrected",
+        judge_corrected(before, after, by_batch),
+        float(np.mean(after) - np.mean(before)) if before else 0.0,
+        {
+            "model": "CNN",
+            "remedied": "corrected",
+            "name": name,
+            "changed": changed,
+            "pieces": pieces,
+            "apart": apart,
+            "by_batch": by_batch,
+            "before": [min(before), max(before)] if before else None,
+            "after": [min(after), max(after)] if after else None,
+        },
+        [Rows("tags", _tag_rows("CNN", shown, "corrected"))],
     )
 
 
-def turned(logits):
-    """({piece: (first tag, the new one)} where that of a clip alone changes, how many pieces): a
-    mel and a wav of one piece are one.
-    """
-    rows = [
-        (Path(clip).stem, logits["original, before"][clip][clip,], by_names[clip,])
-        for clip, by_names in logits["original, after"].items()
-    ]
+def _judge(subject, heard):
+    """{clip: CNN0's logits, all clips in one batch}; empty without CNN0."""
+    if "CNN0" not in subject.cases:
+        return {}
+    everyone, case = tuple(heard)[:LARGEST_BATCH], subject.cases["CNN0"]
+    found = by_clip(ports.run(case, joined([everyone], heard)), case.model.layers)
+    return {clip: rows[everyone] for clip, rows in found.items()}
+
+
+def turned(before, after):
+    """({piece: [first tag, the new one]} of those that change, how many pieces)."""
+    rows = [(Path(clip).stem, before[clip][clip,], rows[clip,]) for clip, rows in after.items()]
     changed = {
-        piece: (tags(old, 1), tags(new, 1))
+        piece: [first_tags(scores_of(logits), 1) for logits in (old, new)]
         for piece, old, new in rows[::-1]
         if np.argmax(new) != np.argmax(old)
     }
     return changed, len({piece for piece, *_ in rows})
-
-
-def _finding(subject, holds, gain, words, evidence):
-    effect = {"what": GAIN, "value": gain, "unit": "correlation"}
-    return Finding(
-        "remedy-CNN",
-        words["claim"],
-        verdict(holds),
-        effect,
-        words["advice"],
-        scope(subject.data, carries_over=False),
-        evidence,
-        words["sentence"],
-        (
-            "With its input corrected, CNN agrees better with CNN0 on every clip, and no "
-            "batch moves its tags"
-        ),
-    )
 
 
 def _correct(name, batch):
@@ -366,6 +292,22 @@ def _correct(name, batch):
     return correct(name, batch)
 
 
-def _allowed(subject, model):
-    """What rounding can do to each logit, (N,): the most of the clips it was measured on."""
-    return np.max(noise.measured(subject, model)["allowed"], axis=0)
+def _tag_rows(model, logits, remedied):
+    """Before and after, of every clip in every batch, and the published tags of 2018."""
+    rows = []
+    for clip, by_names in logits["original"].items():
+        after = logits[remedied][clip]
+        for names, row in by_names.items():
+            rows.append(
+                [
+                    clip,
+                    "alone" if len(names) == 1 else " + ".join(names),
+                    first_tags(scores_of(row)),
+                    first_tags(scores_of(after[names])),
+                    of_scores(row, by_names[clip,]),
+                    of_scores(after[names], after[clip,]),
+                    of_scores(logits["port"][clip][names], row),
+                ]
+            )
+        rows += [[clip, "published, 2018", said, *[None] * 4] for said in published(model, clip)]
+    return rows

@@ -1,134 +1,99 @@
-"""The original and the port on many batches: what questions measure on."""
+"""A run: what the original or the port gave on one batch, and its file."""
 
+from typing import NamedTuple
+
+import h5py
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.recording import stacks
-from parity.recording.cache import key_of
-from parity.recording.trace import array_sha256
-from parity.studies.unstable_cnn import ported as kept_runs
-from parity.studies.unstable_cnn.calls import (
-    LOGITS,
-    Run,
-    Subject,
-    all_but_dropouts,
-    per_channel,
-    statistics,
-    thinned,
-)
-from parity.studies.unstable_cnn.live import original, originals
 
-__all__ = [
-    "LOGITS",
-    "Run",
-    "Subject",
-    "all_but_dropouts",
-    "called",
-    "original",
-    "originals",
-    "parameters_sha256",
-    "per_channel",
-    "ported",
-    "statistics",
-    "thinned",
-    "through",
-    "towards_the_second",
-]
+SIDES = ("original", "port")
+LOGITS = "{}:logits"  # the name under which a Dense's sums before its activation are kept
 
 
-def ported(case, batches, *, keep=None, keras=None, most=None):
-    """As `original`, of the port. keras: the release whose formulas to use, by default the
-    stack's; most: as of `original`.
+class Run(NamedTuple):
+    """One call. outputs: {layer: float32 (B, ...)}, with "<last layer>:logits" beside the last
+    layer.
 
-    It is kept but where whole outputs are asked for. Raises CannotRun where the weights do not fit.
+    arriving: {normalisation: (mean, variance)}, float64 (n,) along that layer's axis, over the
+    whole batch, of its input; parameters_sha256: (before, after) the call, of every parameter and
+    persistent value; others_sha256: of all else that stays between calls, which in the original
+    are the generators of its dropouts and in the port is nothing.
     """
-    keras = keras or stacks.STACKS[case.model.stack].keras
-    if keep and most is None:
-        return _ported(case, batches, keep, keras, most)
-    asked = {"keras": keras, "keep": list(keep or ()), "most": most}
-    return kept_runs.recalled(
-        case, batches, asked, lambda: _ported(case, batches, keep, keras, most)
+
+    outputs: dict
+    arriving: dict
+    parameters_sha256: tuple
+    others_sha256: tuple = ("", "")
+
+
+def statistics(values, axis):
+    """(mean, variance), float64 (n,): two-pass, biased, over every axis but `axis` of `values`."""
+    others = tuple(at for at in range(values.ndim) if at != axis % values.ndim)
+    mean = values.mean(axis=others, dtype=np.float64, keepdims=True)
+    variance = sum(np.square(clip[None] - mean).sum(axis=others) for clip in values) / (
+        values.size // values.shape[axis]
+    )
+    return mean.reshape(-1), variance
+
+
+def thinned(values, most):
+    """(B, ...) -> (B, most) at equal distances; unchanged where there are no more."""
+    of_clip = values.size // len(values)
+    if most is None or of_clip <= most:
+        return values
+    return np.ascontiguousarray(
+        values.reshape(len(values), -1)[:, np.arange(most) * of_clip // most]
     )
 
 
-def _ported(case, batches, keep, keras, most):
-    from parity.port.weights import load
+def per_channel(values, at):
+    """Mean of each channel of clip `at` of an output (B, C, F, T): float64 (C,)."""
+    return values[at].astype(np.float64).mean(axis=(1, 2))
 
+
+def all_but_dropouts(case):
+    """Every layer of a case that does something in the test phase."""
+    return [name for name in case.model.layers if "drop" not in name]
+
+
+def read(path, layers):
+    """{label: Run} in order, from a file; CannotRun where it cannot be read."""
     try:
-        tagger = load(case.model.name, case.weights, keras)
-    except (OSError, ValueError) as error:
-        raise CannotRun(str(error)) from error
-    return called(tagger, batches, keep=keep, most=most)
+        with h5py.File(path, "r") as file:
+            groups = [file[str(at)] for at in range(len(file))]
+            return {group.attrs["label"]: _run(group, layers) for group in groups}
+    except (OSError, KeyError) as error:
+        raise CannotRun(
+            f"{path}: the recorded calls cannot be read; remove that file and run again"
+        ) from error
 
 
-def called(tagger, batches, *, keep=None, most=None):
-    """As `ported`, of a parity.port.network.Network at hand."""
-    from parity.port import proof
-
-    axes = {
-        name: link.axis for name, link in tagger.steps().items() if hasattr(link, "running_mean")
-    }
-    return through(
-        proof.ChainerPort(tagger),
-        batches,
-        axes=axes,
-        remembered=lambda: parameters_sha256(tagger),
-        keep=keep,
-        most=most,
-    )
+def _run(group, layers):
+    outputs = {name: group["outputs"][name][()] for name in layers if name in group["outputs"]}
+    if "logits" in group:
+        outputs[LOGITS.format(layers[-1])] = group["logits"][()]
+    arriving = {name: tuple(array[()]) for name, array in group["arriving"].items()}
+    marks = [
+        tuple(group.attrs[f"{what}_{when}"] for when in ("before", "after"))
+        for what in ("parameters", "others")
+    ]
+    return Run(outputs, arriving, *marks)
 
 
-def through(port, batches, *, axes, remembered, keep=None, most=None):
-    """The same of any port that gives its logits. axes: {normalisation: axis}; remembered() ->
-    parameters_sha256.
-    """
-    found = {}
-    for label, batch in batches.items():
-        before = remembered()
-        outputs, arriving = _through(port, axes, batch, keep or port.layers[-1:], most)
-        found[label] = Run(outputs, arriving, (before, remembered()))
-    return found
-
-
-def _through(port, axes, values, keep, most):
-    outputs, arriving, last = {}, {}, port.layers[-1]
-    for name in port.layers:
-        if name in axes:
-            arriving[name] = statistics(values, axes[name])
-        before, values = values, port.run(name, values)
-        if name in keep:
-            outputs[name] = thinned(values, most)
-    if last in keep:
-        outputs[LOGITS.format(last)] = port.logits(before)
-    return outputs, arriving
-
-
-def parameters_sha256(chain):
-    """sha256, hex, of every parameter and persistent value of a chainer.Link, with their names."""
-    import chainer
-
-    held = chainer.serializers.DictionarySerializer()
-    held.save(chain)
-    return key_of({name: array_sha256(np.asarray(value)) for name, value in held.target.items()})
-
-
-def towards_the_second(case, batch):
-    """float32 +1 or -1 for each value of `batch`: the direction in which the port's top tag loses
-    most to its second, to first order.
-    """
-    import chainer
-    from chainer import functions
-
-    from parity.port.weights import load
-
-    tagger, given = (
-        load(case.model.name, case.weights, stacks.STACKS[case.model.stack].keras),
-        chainer.Variable(batch),
-    )
-    with chainer.using_config("train", False):
-        logits = tagger.logits(given)
-        second, first = np.argsort(logits.array, axis=1)[:, -2:].T
-        functions.sum(
-            functions.select_item(logits, first) - functions.select_item(logits, second)
-        ).backward()
-    return np.where(given.grad > 0, np.float32(-1), np.float32(1))
+def write(path, found, layers):
+    """Write Runs as the recorder does, labelled by their number."""
+    logits = LOGITS.format(layers[-1])
+    with h5py.File(path, "w") as file:
+        for at, run in enumerate(found):
+            group = file.create_group(str(at))
+            group.create_group("outputs"), group.create_group("arriving")
+            for name, values in run.outputs.items():
+                group["logits" if name == logits else f"outputs/{name}"] = values
+            for name, values in run.arriving.items():
+                group[f"arriving/{name}"] = np.stack(values)
+            group.attrs["label"] = str(at)
+            marks = {"parameters": run.parameters_sha256, "others": run.others_sha256}
+            for what, both in marks.items():
+                for when, mark in zip(("before", "after"), both, strict=True):
+                    group.attrs[f"{what}_{when}"] = mark

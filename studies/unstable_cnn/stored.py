@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from parity.errors import CannotRun
 from parity.model import INPUT_SHAPE
 from parity.studies.microscope.training import divisor
 
@@ -19,9 +20,7 @@ SEED = 20160618
 
 
 class Stored(NamedTuple):
-    """One normalisation's moving averages, float64 (n,); spread is `running_std`, whatever it
-    holds.
-    """
+    """Moving averages of a normalisation, float64 (n,); spread is `running_std`."""
 
     mean: np.ndarray
     spread: np.ndarray
@@ -46,10 +45,19 @@ def stored(weights):
     return found
 
 
+def trained(weights):
+    """The same. Raises CannotRun where the first layer was never trained."""
+    found = stored(weights)
+    if FREQUENCY not in found:
+        raise CannotRun(
+            f"{weights}: its {FREQUENCY} holds what it began with, so nothing of the training "
+            "input or its Keras; give trained weights"
+        )
+    return found
+
+
 def inside(layer, count):
-    """The frames of `layer` that are no padding, as a slice; all channels of a layer that is not
-    the first.
-    """
+    """The frames of `layer` that are not padding, as a slice."""
     padding = (count - INPUT_SHAPE[2]) // 2 if layer == FREQUENCY else 0
     return slice(padding, count - padding)
 
@@ -69,9 +77,7 @@ def nats(arriving, remembered, keras):
 
 
 def score(by_layer):
-    """Mean over clips and channels of every layer, then over layers. by_layer: {layer: (clips,
-    n)}, NaN where nothing counts.
-    """
+    """Mean over clips and channels, then over layers, of {layer: (clips, n)} with NaN."""
     return float(np.mean([np.nanmean(values) for values in by_layer.values()]))
 
 
@@ -97,9 +103,7 @@ def resampled(by_candidate):
 
 
 def blocks(rng, count):
-    """`count` indices below `count`, drawn in runs of about sqrt(count) neighbours, around the
-    end.
-    """
+    """`count` indices below `count`, in runs of about sqrt(count), around the end."""
     length = max(1, round(count**0.5))
     starts = rng.integers(0, count, -(-count // length))
     return ((starts[:, None] + np.arange(length)).ravel() % count)[:count]

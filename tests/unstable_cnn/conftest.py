@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_networks import ALLOWED, TAGS
 
-from parity.studies.unstable_cnn import noise, runs
+from parity.studies.unstable_cnn import noise, originals, ports
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +27,16 @@ def play(monkeypatch):
             return of(networks, case)(batches, keep, most)
 
         monkeypatch.setattr(
-            runs,
-            "originals",
+            originals,
+            "run",
             lambda wanted: {name: answer(original, **asked) for name, asked in wanted.items()},
         )
         monkeypatch.setattr(
-            runs,
-            "ported",
+            ports,
+            "run",
             lambda case, batches, **options: answer(port or original, case, batches, **options),
         )
-        monkeypatch.setattr(runs, "towards_the_second", lambda case, batch: np.ones_like(batch))
+        monkeypatch.setattr(ports, "towards_the_second", lambda case, batch: np.ones_like(batch))
         monkeypatch.setattr(
             noise,
             "measured",

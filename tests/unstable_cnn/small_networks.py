@@ -2,6 +2,8 @@
 place of original and port.
 """
 
+import importlib
+
 import numpy as np
 
 from parity.kinds.activation import sigmoid
@@ -9,12 +11,25 @@ from parity.model import MODELS, Case, Model, Weights
 from parity.port.links.batch_normalization import BatchNormalization
 from parity.port.proof import in_test_phase
 from parity.ports.callables import Callables
-from parity.studies.unstable_cnn import runs
-from parity.studies.unstable_cnn.runs import Subject
+from parity.studies.unstable_cnn import findings, ports
+from parity.studies.unstable_cnn.subject import Subject
 
 LAYERS = ("conv1", "bn1", "dropout1", "flatten_1", "output")
 TAGS, CHANNELS = 50, 8
 ALLOWED = 1e-4  # of each logit, where a test says nothing else
+# Of findings "one" whose outcomes bring their own texts.
+WORDS = {
+    "findings": {
+        "one": {
+            "id": "{{ id }}",
+            "hypothesis": "It is so",
+            "effect": "share",
+            "claim": "{{ claim }}",
+            "advice": "Nothing.",
+            "sentence": "{{ sentence }}",
+        }
+    }
+}
 
 
 class SmallNetwork:
@@ -52,11 +67,11 @@ class SmallNetwork:
         return x @ self.weights
 
     def remembered(self):
-        return runs.parameters_sha256(self.link)
+        return ports.parameters_sha256(self.link)
 
     def __call__(self, batches, keep=None, most=None):
         """{label: Run}."""
-        return runs.through(
+        return ports.through(
             self.port(), batches, axes={"bn1": 1}, remembered=self.remembered, keep=keep, most=most
         )
 
@@ -96,6 +111,18 @@ def subject(*names, clips=None, data="real"):
         {},
         data,
     )
+
+
+def ask(question, about=None):
+    """{id: Finding} of a question on a Subject."""
+    about = about or subject()
+    module = importlib.import_module(f"parity.studies.unstable_cnn.{question}")
+    return {each.id: each for each in findings.told(question, module.ask(about), about.data)}
+
+
+def tell(question, outcome, data="real"):
+    """The Finding of one Outcome."""
+    return findings.told(question, [outcome], data)[0]
 
 
 def two_clips():

@@ -8,14 +8,13 @@ import types
 
 import numpy as np
 import pytest
-from small_networks import subject, two_clips
+from small_networks import WORDS, subject, two_clips
 
 from parity.errors import CannotRun
-from parity.studies.unstable_cnn import answering, kept, noise, sources
-from parity.studies.unstable_cnn.calls import FAST, PLAIN
-from parity.studies.unstable_cnn.finding import Finding
-
-FIGURE = {"what": "share", "value": 1.0, "unit": ""}
+from parity.model import Weights
+from parity.studies.unstable_cnn import cache, findings, noise, questions
+from parity.studies.unstable_cnn.outcome import Outcome
+from parity.studies.unstable_cnn.subject import FAST, PLAIN
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def asked(monkeypatch, tmp_path):
     the original agrees with itself.
     """
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(kept, "sha256_of", str)
+    monkeypatch.setattr(Weights, "sha256", "of no file")
 
     def answer(ask, about=None, holds=True):
         def measured(about, name):
@@ -38,30 +37,20 @@ def asked(monkeypatch, tmp_path):
             }
 
         monkeypatch.setattr(noise, "measured", measured)
+        monkeypatch.setattr(findings, "words_of", lambda question: WORDS)
         monkeypatch.setitem(
             sys.modules, "parity.studies.unstable_cnn.weather", types.SimpleNamespace(ask=ask)
         )
-        (found,) = answering.answer_all(
-            [answering.Question("weather", "Does it rain?")], about or subject()
+        (found,) = questions.answer_all(
+            [questions.Question("weather", "Does it rain?")], about or subject()
         )
         return found
 
     return answer
 
 
-def finding(**changed):
-    return Finding(
-        **{
-            "id": "one",
-            "claim": "It rains.",
-            "verdict": "proved",
-            "effect": FIGURE,
-            "advice": "Nothing.",
-            "scope": "measured on the real weights",
-            "evidence": [],
-            **changed,
-        }
-    )
+def outcome(effect=1.0, claim="It rains."):
+    return Outcome("one", True, effect, {"id": "one", "claim": claim, "sentence": ""})
 
 
 @pytest.mark.parametrize(
@@ -77,7 +66,7 @@ def test_the_optimizer_stands_in_only_where_the_original_agrees_with_itself(
 ):
     ran = []
     found = asked(
-        lambda about: ran.append(about.asks("CNN0", {})["optimizer"]) or [finding()], holds=holds
+        lambda about: ran.append(about.optimizers.get("CNN0", FAST)) or [outcome()], holds=holds
     )
     assert ran == [optimizer]
     assert found["optimizer"] == said
@@ -89,22 +78,18 @@ def test_the_optimizer_stands_in_only_where_the_original_agrees_with_itself(
 def test_what_was_found_with_the_optimizer_is_asked_anew_without(asked):
     ran = []
     for holds in (True, True, False):
-        asked(lambda about: ran.append(dict(about.optimizers)) or [finding()], holds=holds)
+        asked(lambda about: ran.append(dict(about.optimizers)) or [outcome()], holds=holds)
     assert ran == [{}, {"CNN0": PLAIN}]
 
 
 def test_noise_that_cannot_be_measured_loses_no_finding(asked):
-    found = asked(lambda about: [finding()], holds=None)
+    found = asked(lambda about: [outcome()], holds=None)
     assert found["message"] is None
     assert [each["id"] for each in found["findings"]] == ["one"]
 
 
 def test_an_answer_that_measured_nothing_is_asked_for_again(asked):
-    answers = [
-        finding(effect={**FIGURE, "value": None}, claim="no Keras here"),
-        finding(claim="It rains."),
-        finding(claim="never asked"),
-    ]
+    answers = [outcome(None, "no Keras here"), outcome(), outcome(claim="never asked")]
     said = [asked(lambda about: [answers.pop(0)])["findings"][0]["claim"] for _ in range(3)]
     assert said == ["no Keras here", "It rains.", "It rains."]
 
@@ -114,25 +99,25 @@ def test_a_message_is_no_answer(asked):
         raise CannotRun("no Keras here")
 
     assert asked(fails)["message"] == "no Keras here"
-    assert asked(lambda about: [finding()])["findings"]
+    assert asked(lambda about: [outcome()])["findings"]
 
 
 def test_the_order_of_the_clips_matters(asked):
     ran, clips = [], two_clips()
     for given in (clips, dict(reversed(clips.items())), clips):
         asked(
-            lambda about: ran.append(list(about.clips)) or [finding()], about=subject(clips=given)
+            lambda about: ran.append(list(about.clips)) or [outcome()], about=subject(clips=given)
         )
     assert ran == [["first", "second"], ["second", "first"]]
 
 
 def test_an_answer_depends_on_what_its_module_computes_with_and_on_nothing_else():
     of_batch, of_keras = (
-        sources.digests(f"parity.studies.unstable_cnn.{name}") for name in ("batch", "keras")
+        cache.digests(f"parity.studies.unstable_cnn.{name}") for name in ("batch", "keras")
     )
     for path in (
         "studies/unstable_cnn/batch.py",
-        "studies/unstable_cnn/batch_layers.py",
+        "studies/unstable_cnn/tags.py",
         "parity/recording/trace.py",
         "fixtures/synthesis.py",
         "fixtures/published.json",
@@ -143,13 +128,14 @@ def test_an_answer_depends_on_what_its_module_computes_with_and_on_nothing_else(
     for path in (
         "studies/unstable_cnn/front_end.py",
         "studies/unstable_cnn/command.py",
+        "studies/unstable_cnn/findings.py",
         "parity/cli.py",
         "tagger/__main__.py",
     ):
         assert path not in of_batch, path
-    assert "studies/unstable_cnn/versions.py" in of_keras
+    assert "studies/unstable_cnn/releases.py" in of_keras
     assert not any(path.startswith("reports/") for path in (*of_batch, *of_keras))
-    assert {"numpy", "chainer", "scipy", "soxr", "soundfile"} <= set(sources.versions())
+    assert {"numpy", "chainer", "scipy", "soxr", "soundfile"} <= set(cache.versions())
 
 
 def test_an_edited_file_or_another_release_makes_it_anew(monkeypatch, tmp_path):
@@ -157,7 +143,7 @@ def test_an_edited_file_or_another_release_makes_it_anew(monkeypatch, tmp_path):
     made = []
 
     def ask():
-        return kept.recalled(
+        return cache.recalled(
             "weather",
             [],
             lambda: made.append(1) or {"rain": len(made)},
@@ -166,26 +152,26 @@ def test_an_edited_file_or_another_release_makes_it_anew(monkeypatch, tmp_path):
 
     ask()
     assert ask() == {"rain": 1}
-    honest = sources.digests("parity.studies.unstable_cnn.batch")
+    honest, versions = cache.digests("parity.studies.unstable_cnn.batch"), cache.versions()
     monkeypatch.setattr(
-        kept, "digests", lambda module: {**honest, "parity/recording/trace.py": "edited"}
+        cache, "digests", lambda module: {**honest, "parity/recording/trace.py": "edited"}
     )
     assert ask() == {"rain": 2}
-    monkeypatch.setattr(kept, "versions", lambda: {**sources.versions(), "soxr": "0"})
+    monkeypatch.setattr(cache, "versions", lambda: {**versions, "soxr": "0"})
     assert ask() == {"rain": 3}
 
 
 def test_one_that_is_cut_short_is_made_again(monkeypatch, tmp_path):
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
     made = [
-        kept.recalled(
+        cache.recalled(
             "weather", [], lambda: {"rain": np.float64(1)}, "parity.studies.unstable_cnn.batch"
         )
     ]
     (path,) = tmp_path.rglob("*.json")
     path.write_text(path.read_text()[:5])
     made.append(
-        kept.recalled("weather", [], lambda: {"rain": 2}, "parity.studies.unstable_cnn.batch")
+        cache.recalled("weather", [], lambda: {"rain": 2}, "parity.studies.unstable_cnn.batch")
     )
     assert made == [{"rain": 1}, {"rain": 2}] == [{"rain": 1}, json.loads(path.read_text())]
 

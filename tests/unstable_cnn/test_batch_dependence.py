@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from small_networks import CHANNELS, TAGS, SmallNetwork, subject, two_clips
+from small_networks import CHANNELS, TAGS, SmallNetwork, ask, subject, two_clips
 
 from parity.errors import CannotRun
 from parity.studies.unstable_cnn import batch
-from parity.studies.unstable_cnn.finding import PROVED, REFUTED, UNDECIDABLE
+from parity.studies.unstable_cnn.findings import PROVED, REFUTED, UNDECIDABLE
 
 
 def asked(play, original, port=None, about=None):
     play(original, port)
-    return {finding.id: finding for finding in batch.ask(about or subject())}
+    return ask("batch", about)
 
 
 def test_batch_statistics_are_seen_and_stored_ones_are_not(play):

@@ -4,14 +4,14 @@ Chainer's real link.
 
 import numpy as np
 import pytest
-from small_networks import Forgetful, Remembering, SmallNetwork, subject, two_clips
+from small_networks import Forgetful, Remembering, SmallNetwork, ask, subject, tell, two_clips
 
 from parity.errors import CannotRun
 from parity.fixtures import seeded
 from parity.port import stock
-from parity.studies.unstable_cnn import calling
+from parity.studies.unstable_cnn import calling, ports
 from parity.studies.unstable_cnn.calling import Observed
-from parity.studies.unstable_cnn.finding import PROVED, REFUTED
+from parity.studies.unstable_cnn.findings import PROVED, REFUTED
 
 
 @pytest.fixture
@@ -20,16 +20,16 @@ def asked(play, monkeypatch):
     links would be.
     """
 
-    def ask(original, port=None):
+    def answer(original, port=None):
         play(original, port)
         monkeypatch.setattr(
             calling,
             "_stock",
             lambda subject, batches, threads: {("stock", "CNN0"): (port or original)(batches)},
         )
-        return {finding.id: finding for finding in calling.ask(subject())}
+        return ask("calling")
 
-    return ask
+    return answer
 
 
 def test_a_network_that_stays_as_it_is(asked):
@@ -84,15 +84,15 @@ def test_chainers_own_link_in_its_train_phase_is_written_into_and_in_its_test_ph
     changed = {}
     for drift in ("published BatchNormalization", "Chainer's BatchNormalization"):
         step = steps[drift]["bn5"]
-        before = calling._sha256({"bn5": step.link})
+        before = ports.parameters_sha256(step.link)
         step(given)
-        changed[drift] = calling._sha256({"bn5": step.link}) != before
+        changed[drift] = ports.parameters_sha256(step.link) != before
     assert changed == {"published BatchNormalization": True, "Chainer's BatchNormalization": False}
 
 
 def test_what_the_originals_generators_do_is_told_apart():
     drawn = Observed("CNN0", "original", False, True, True, 0.0)
-    found = calling.state([drawn], subject())
+    found = tell("calling", calling.state("state", [drawn]))
     assert found.verdict == REFUTED and "generators (CNN0) move on" in found.claim
 
 

@@ -7,19 +7,20 @@ import functools
 import numpy as np
 import pytest
 import soundfile
+from small_networks import ask, tell
 
 from parity.errors import CannotRun
 from parity.model import MODELS, Case, Weights
 from parity.studies.unstable_cnn import (
-    answering,
     front_end,
     front_end_control,
     front_end_delays,
     front_end_fit,
     front_end_tags,
+    questions,
 )
 from parity.studies.unstable_cnn.alignment import Alignment, align
-from parity.studies.unstable_cnn.finding import NEEDS_REAL, PROVED, REFUTED, UNDECIDABLE, record
+from parity.studies.unstable_cnn.findings import NEEDS_REAL, PROVED, REFUTED, UNDECIDABLE
 from parity.studies.unstable_cnn.front_end_variants import (
     CLIP_SAMPLES,
     FrontEnd,
@@ -29,7 +30,7 @@ from parity.studies.unstable_cnn.front_end_variants import (
     read,
     spectrogram,
 )
-from parity.studies.unstable_cnn.runs import Subject
+from parity.studies.unstable_cnn.subject import Subject
 
 OF_2016 = FrontEnd(late=529, sample="16 bits, rounded", resampler="resampy's kaiser_best")
 
@@ -72,7 +73,7 @@ def tags_by_loudness(monkeypatch):
         found = {
             label: np.exp(batch[:, 0].mean(axis=2)[:, :50] / 20) for label, batch in given.items()
         }
-        return {"CNN": found}, {"CNN": found}
+        return {"CNN": {"original": found, "port": found}}
 
     monkeypatch.setattr(front_end_tags, "scores", scores)
 
@@ -153,10 +154,10 @@ def test_what_was_planted_is_found_and_named(planted):
     assert {
         name: found.front_end for name, (_, found) in planted.items()
     } == front_end_control.PLANTED
-    assert front_end.controlled(planted).verdict == PROVED
+    assert front_end.controlled(planted).holds is True
     front_ends, fits = zip(*planted.values(), strict=True)
     turned = dict(zip(planted, zip(front_ends[::-1], fits, strict=True), strict=True))
-    assert front_end.controlled(turned).verdict == REFUTED
+    assert front_end.controlled(turned).holds is False
 
 
 def test_the_front_end_of_2016_is_found_by_name():
@@ -227,32 +228,29 @@ def test_a_gain_is_a_gain(quiet_sound):
 
 def test_silence_cannot_be_placed(quiet_sound):
     found = front_end_fit.fit(quiet_sound, np.full((96, 1366), -100.0))
-    assert front_end.judge_shift([(found.alignment.late, found.alignment.give)]) == UNDECIDABLE
-    assert front_end.judge_explained([(found.left["rms_db"], found.noise_db)]) == REFUTED
+    assert front_end.judge_shift([(found.alignment.late, found.alignment.give)]) is None
+    assert front_end.judge_same([(found.left["rms_db"], found.noise_db)]) is False
 
 
 @pytest.mark.parametrize(
     ("alignments", "said"),
     [
-        ([(529, 0.01), (529, 0.02)], PROVED),
-        ([(0, 0.01), (0, 0.02)], REFUTED),
-        ([(529, 0.01), (0, 0.02)], UNDECIDABLE),
-        ([(529, 0.7)], UNDECIDABLE),
-        ([(529, np.inf)], UNDECIDABLE),
-        ([], UNDECIDABLE),
+        ([(529, 0.01), (529, 0.02)], True),
+        ([(0, 0.01), (0, 0.02)], False),
+        ([(529, 0.01), (0, 0.02)], None),
+        ([(529, 0.7)], None),
+        ([(529, np.inf)], None),
+        ([], None),
     ],
 )
 def test_the_verdict_on_the_shift(alignments, said):
-    assert front_end.judge_shift(alignments) == said
+    assert front_end.judge_shift(alignments) is said
 
 
-@pytest.mark.parametrize(
-    "judge", [front_end.judge_same, front_end.judge_explained, front_end.judge_wav]
-)
-def test_the_verdicts_on_differences(judge):
-    assert judge([(3e-5, 4e-4), (4e-4, 4e-4)]) == PROVED
-    assert judge([(3e-5, 4e-4), (5e-4, 4e-4)]) == REFUTED
-    assert judge([]) == UNDECIDABLE
+def test_the_verdicts_on_differences():
+    assert front_end.judge_same([(3e-5, 4e-4), (4e-4, 4e-4)]) is True
+    assert front_end.judge_same([(3e-5, 4e-4), (5e-4, 4e-4)]) is False
+    assert front_end.judge_same([]) is None
 
 
 def test_the_verdict_on_the_tags():
@@ -262,15 +260,15 @@ def test_the_verdict_on_the_tags():
             ["CNN", "a", "another way", "jazz", "pop", 1.0, "pop", 1.0, 1.0],
         ]
 
-    assert front_end.tags_changed(rows("jazz"), "real").verdict == REFUTED
-    turned = front_end.tags_changed(rows("rock"), "real")
+    assert front_end.tags_changed(rows("jazz")).holds is False
+    turned = tell("front_end", front_end.tags_changed(rows("rock")))
     assert (
         turned.verdict == PROVED
-        and "1 of 1 first tags are others" in turned.claim
+        and "1 of 1 first tags change" in turned.claim
         and turned.effect["value"] == 10.5
     )
     assert f"change a first tag: {front_end_tags.HERE} (CNN); another way (CNN)." in turned.claim
-    assert front_end.tags_changed(rows("rock"), "seeded").scope == NEEDS_REAL
+    assert tell("front_end", front_end.tags_changed(rows("rock")), "seeded").scope == NEEDS_REAL
 
 
 def test_a_delay_is_only_explained_within_what_was_measured():
@@ -296,7 +294,7 @@ def test_two_clips_tell_more_than_one():
 
 
 def said(findings):
-    return {finding.id: finding.verdict for finding in findings}
+    return {name: finding.verdict for name, finding in findings.items()}
 
 
 def test_the_same_front_end_is_called_the_same(
@@ -304,7 +302,7 @@ def test_the_same_front_end_is_called_the_same(
 ):
     monkeypatch.setattr(front_end_control, "planted", lambda: planted)
     stored = spectrogram(quiet_sound, FrontEnd())
-    assert said(front_end.ask(subject_of(stored, quiet_sound))) == {
+    assert said(ask("front_end", subject_of(stored, quiet_sound))) == {
         "front-end-same": PROVED,
         "front-end-shift": REFUTED,
         "front-end-causes": PROVED,
@@ -318,7 +316,7 @@ def test_another_front_end_turns_every_finding_over(
 ):
     monkeypatch.setattr(front_end_control, "planted", lambda: planted)
     stored = spectrogram(quiet_sound, FrontEnd(late=37, bands="HTK, equal height"))
-    findings = front_end.ask(subject_of(stored, quiet_sound))
+    findings = ask("front_end", subject_of(stored, quiet_sound))
     assert said(findings) == {
         "front-end-same": REFUTED,
         "front-end-shift": PROVED,
@@ -327,7 +325,8 @@ def test_another_front_end_turns_every_finding_over(
         "front-end-control": PROVED,
     }
     assert (
-        "37 samples at 12000 Hz" in findings[1].claim and "HTK, equal height" in findings[2].claim
+        "37 samples at 12000 Hz" in findings["front-end-shift"].claim
+        and "HTK, equal height" in findings["front-end-causes"].claim
     )
 
 
@@ -336,12 +335,10 @@ def test_what_no_choice_explains_is_not_explained(
 ):
     monkeypatch.setattr(front_end_control, "planted", lambda: planted)
     noise = np.random.default_rng(4).normal(0, 1, (96, 1366))
-    findings = front_end.ask(
-        subject_of(spectrogram(quiet_sound, FrontEnd(late=37)) + noise, quiet_sound)
-    )
-    assert said(findings)["front-end-causes"] == REFUTED and findings[2].effect[
-        "value"
-    ] == pytest.approx(0.8, abs=0.1)
+    stored = spectrogram(quiet_sound, FrontEnd(late=37)) + noise
+    found = ask("front_end", subject_of(stored, quiet_sound))["front-end-causes"]
+    assert found.verdict == REFUTED
+    assert found.effect["value"] == pytest.approx(0.8, abs=0.1)
 
 
 def test_without_both_nothing_is_decided(planted, subject_of, quiet_sound, monkeypatch, tmp_path):
@@ -351,7 +348,7 @@ def test_without_both_nothing_is_decided(planted, subject_of, quiet_sound, monke
         subject_of(stored),
         subject_of(stored, quiet_sound, given=[tmp_path / "sound.wav"]),
     ):
-        nothing, control = front_end.ask(subject)
+        nothing, control = ask("front_end", subject).values()
         assert (nothing.verdict, nothing.scope, control.verdict) == (
             UNDECIDABLE,
             NEEDS_REAL,
@@ -365,9 +362,9 @@ def test_a_recording_that_cannot_be_used_is_left_out_in_a_sentence(
     monkeypatch.setattr(front_end_control, "planted", lambda: planted)
     subject = subject_of(spectrogram(quiet_sound, FrontEnd()), quiet_sound)
     subject.audio["sound.wav"].write_bytes(b"no sound")
-    assert "sound.wav: cannot be read as audio" in front_end.ask(subject)[0].claim
+    assert "sound.wav: cannot be read as audio" in ask("front_end", subject)["front-end-same"].claim
     soundfile.write(subject.audio["sound.wav"], np.zeros(100), 12000)
-    assert "too short" in front_end.ask(subject)[0].claim
+    assert "too short" in ask("front_end", subject)["front-end-same"].claim
 
 
 def test_originals_that_cannot_be_asked_cost_only_their_finding(
@@ -378,22 +375,15 @@ def test_originals_that_cannot_be_asked_cost_only_their_finding(
 
     monkeypatch.setattr(front_end_control, "planted", lambda: planted)
     monkeypatch.setattr(front_end_tags, "scores", refuse)
-    findings = {
-        finding.id: finding
-        for finding in front_end.ask(
-            subject_of(spectrogram(quiet_sound, FrontEnd(late=37)), quiet_sound)
-        )
-    }
+    subject = subject_of(spectrogram(quiet_sound, FrontEnd(late=37)), quiet_sound)
+    findings = ask("front_end", subject)
     assert (
         findings["front-end-tags"].verdict == UNDECIDABLE
         and "no Keras here" in findings["front-end-tags"].claim
     )
-    assert not answering.lasting([record(finding) for finding in findings.values()]), (
-        "it is asked for again"
-    )
-    assert answering.lasting(
-        [record(finding) for name, finding in findings.items() if name != "front-end-tags"]
-    )
+    outcomes = front_end.ask(subject)
+    assert not questions.lasting(outcomes), "it is asked for again"
+    assert questions.lasting([each for each in outcomes if each.finding != "tags-unknown"])
     assert findings["front-end-shift"].verdict == PROVED
 
 
@@ -403,7 +393,7 @@ def test_a_wav_is_the_mp3_or_it_is_not(quiet_sound, planted, late, said):
     pair = front_end.Pair(
         "sound", spectrogram(quiet_sound, FrontEnd()), quiet_sound, moved, planted["nothing"][1]
     )
-    finding = front_end.as_wav([pair])
+    finding = tell("front_end", front_end.as_wav([pair]))
     assert finding.verdict == said
     assert ("is not the mp3" in finding.claim) == (said == REFUTED)
     assert (finding.effect["value"] == 0) == (late == 0)

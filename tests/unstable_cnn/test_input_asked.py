@@ -5,10 +5,12 @@ way.
 import numpy as np
 import pytest
 import trained_networks
+from small_networks import ask, tell
 
 import tagger.corrections
 from parity.studies.unstable_cnn import input as asking
-from parity.studies.unstable_cnn import input_agreement, input_candidates, runs
+from parity.studies.unstable_cnn import input_candidates, originals, ports
+from parity.studies.unstable_cnn.subject import Subject
 
 FEW = ("none", "half")
 TRAINED = {
@@ -24,7 +26,7 @@ def answers(tmp_path, monkeypatch):
     decibels; the port in the originals' place.
     """
 
-    def ask(models, cnn):
+    def answer(models, cnn):
         cases = {
             name: trained_networks.trained(
                 tmp_path, name, cnn if name == "CNN" else lambda x: x, TRAINED[name]
@@ -38,18 +40,15 @@ def answers(tmp_path, monkeypatch):
             {name: tagger.corrections.CORRECTIONS[name] for name in FEW},
         )
         monkeypatch.setattr(
-            runs,
-            "originals",
+            originals,
+            "run",
             lambda wanted: {
-                name: runs.ported(of["case"], of["batches"]) for name, of in wanted.items()
+                name: ports.run(of["case"], of["batches"]) for name, of in wanted.items()
             },
         )
-        return {
-            found.id: found
-            for found in asking.ask(runs.Subject(cases, trained_networks.clips(), {}, "real"))
-        }
+        return ask("input", Subject(cases, trained_networks.clips(), {}, "real"))
 
-    return ask
+    return answer
 
 
 def test_a_network_trained_on_another_scale_is_found_out_beside_two_that_fit(answers):
@@ -103,7 +102,7 @@ def judged():
 def test_agreement_turns_over():
     logits = judged()["all"]
     agreed, opposed, mixed_up, half = (
-        input_agreement.agreement(seen(after), judged(), "real")
+        tell("input", asking.agreement(seen(after), judged()))
         for after in (logits, -logits, logits[::-1], np.stack([logits[0], -logits[1]]))
     )
     assert [each.verdict for each in (agreed, opposed, mixed_up, half)] == [
@@ -120,16 +119,13 @@ def test_agreement_turns_over():
 def test_what_any_music_shares_is_no_agreement():
     """Logits that resemble CNN0's on the other clip as much as on their own."""
     common = judged()["all"].sum(axis=0)
-    finding = input_agreement.agreement(seen(np.stack([common, common])), judged(), "real")
+    finding = tell("input", asking.agreement(seen(np.stack([common, common])), judged()))
     assert finding.verdict != "proved"
 
 
 def test_a_batch_in_which_cnn0_says_something_else_leaves_it_open():
     disturbed = {**judged(), "alone|a": -judged()["alone|a"]}
-    assert (
-        input_agreement.agreement(seen(judged()["all"]), disturbed, "real").verdict
-        == "not decidable"
-    )
+    assert asking.agreement(seen(judged()["all"]), disturbed).holds is None
 
 
 @pytest.mark.parametrize(
@@ -143,4 +139,4 @@ def test_a_batch_in_which_cnn0_says_something_else_leaves_it_open():
     ],
 )
 def test_agreement_with_the_other_model_can_go_either_way(before, after, apart, holds):
-    assert input_agreement.judge_agreement(before, after, apart) is holds
+    assert asking.judge_agreement(before, after, apart) is holds

@@ -7,19 +7,14 @@ import functools
 import numpy as np
 import pytest
 import trained_networks
+from small_networks import tell
 
 import tagger.corrections
 from parity.errors import CannotRun
 from parity.model import MODELS, Case, Weights
 from parity.studies.unstable_cnn import input as asking
-from parity.studies.unstable_cnn import (
-    input_candidates,
-    input_findings,
-    input_looking,
-    input_tables,
-    runs,
-    stored,
-)
+from parity.studies.unstable_cnn import input_candidates, input_fit, ports, stored
+from parity.studies.unstable_cnn.subject import Subject
 
 FEW = ("none", "clip", "half", "loudest", "amplitude")
 
@@ -82,8 +77,12 @@ def looked(tmp_path_factory):
 
 
 def look_at(case, scale=None, only=COMPETING):
-    tried = asking.prepare(case, trained_networks.clips(), only, scale)
-    return input_looking.look_at(tried, {"port": runs.ported(case, tried.batches)})
+    tried = input_fit.prepare(case, trained_networks.clips(), only, scale)
+    return input_fit.look_at(tried, {"port": ports.run(case, tried.batches)})
+
+
+def fits(seen):
+    return tell("input", asking.fits("CNN", seen))
 
 
 @pytest.mark.parametrize("planted", PLANTED)
@@ -140,7 +139,7 @@ def test_without_sound_there_is_one_sentence(clips):
     with pytest.raises(
         CannotRun, match="there is no clip with any sound to put in; name at least one"
     ):
-        asking.ask(runs.Subject({}, clips, {}, "seeded"))
+        asking.ask(Subject({}, clips, {}, "seeded"))
 
 
 def distances(**of):
@@ -152,8 +151,8 @@ def distances(**of):
 
 
 def test_the_verdict_turns_over_with_the_distances():
-    assert input_looking.judge(distances(none=5.0, clip=0.1))["differs"] is True
-    assert input_looking.judge(distances(none=0.1, clip=5.0))["differs"] is False
+    assert input_fit.judge(distances(none=5.0, clip=0.1))["differs"] is True
+    assert input_fit.judge(distances(none=0.1, clip=5.0))["differs"] is False
 
 
 def test_too_close_to_call_is_not_decidable():
@@ -162,12 +161,12 @@ def test_too_close_to_call_is_not_decidable():
     low = min(noisy, key=lambda name: noisy[name]["bn1"].mean())
     noisy[low], noisy["none" if low == "clip" else "clip"] = noisy["clip"], noisy["none"]
     noisy["none"]["bn1"] += noisy["clip"]["bn1"].mean() - noisy["none"]["bn1"].mean() + 0.001
-    found = input_looking.judge(noisy)
+    found = input_fit.judge(noisy)
     assert (found["selected"], found["differs"], found["tied"]) == ("clip", None, ["none"])
 
 
 def test_what_the_file_rules_out_is_not_selected_but_said():
-    found = input_looking.judge(distances(none=5.0, clip=0.1, gain=0.2), ruled_out={"clip"})
+    found = input_fit.judge(distances(none=5.0, clip=0.1, gain=0.2), ruled_out={"clip"})
     assert (found["selected"], found["closest"]) == ("gain", "clip")
 
 
@@ -195,7 +194,7 @@ def test_one_clip_leaves_no_other_to_fit_constants_to():
     given = input_candidates.candidates(
         one, {"bn_0_freq": stored.Stored(np.zeros(1366), np.ones(1366))}, "1.0.6"
     )
-    assert not given.keys() & input_candidates.FITTED.keys()
+    assert not [name for name in given if name.split(", ")[-1] in input_candidates.AFFINE]
 
 
 def test_constants_are_fitted_to_the_other_clips():
@@ -224,15 +223,15 @@ def test_constants_are_fitted_to_the_other_clips():
     ("shares", "verdict"), [([5e3, 1e4], True), ([0.1, 0.3], False), ([0.1, 1e4], None)]
 )
 def test_the_constants_can_go_either_way(shares, verdict):
-    assert input_findings.judge_constants(shares) is verdict
+    assert asking.judge_constants(shares) is verdict
 
 
 def test_a_finding_says_what_was_planted(looked):
-    other = input_findings.fits("CNN", looked("clip"), "real")
+    other = fits(looked("clip"))
     assert other.verdict == "proved"
     assert "CNN was not trained on what it gets" in other.claim
     assert "'clip'" in other.advice
-    same = input_findings.fits("CNN", looked("none"), "real")
+    same = fits(looked("none"))
     assert same.verdict == "refuted"
     assert "CNN gets what it was trained on" in same.claim
     assert same.advice == "Keep the decibels."
@@ -240,9 +239,7 @@ def test_a_finding_says_what_was_planted(looked):
 
 def test_a_port_that_selects_another_correction_leaves_it_open(looked):
     found = looked("none")
-    finding = input_findings.fits(
-        "CNN", {**found, "port": {**found["port"], "selected": "half"}}, "real"
-    )
+    finding = fits({**found, "port": {**found["port"], "selected": "half"}})
     assert finding.verdict == "not decidable"
     assert "the original selects 'none' and the port 'half'" in finding.claim
     assert "make parity" in finding.advice
@@ -252,7 +249,7 @@ def test_a_port_that_selects_another_correction_leaves_it_open(looked):
 def test_what_cannot_be_told_is_not_asserted(looked):
     found = looked("clip")
     either = {side: {**found[side], "differs": None} for side in ("original", "port")}
-    finding = input_findings.fits("CNN", {**found, **either}, "real")
+    finding = fits({**found, **either})
     assert (finding.verdict, finding.sentence) == ("not decidable", None)
     assert "cannot be told" in finding.claim
     assert "Give more clips" in finding.advice
@@ -266,38 +263,37 @@ def test_what_cannot_be_told_is_not_asserted(looked):
     ],
 )
 def test_the_best_fit_is_held_against_what_a_good_one_comes_to(looked, floor, said):
-    assert said in input_findings.fits("CNN", {**looked("clip"), "floor": floor}, "real").claim
+    assert said in fits({**looked("clip"), "floor": floor}).claim
 
 
 @pytest.mark.parametrize(
     ("apart", "said"), [(0.5, "is surely farther off"), (-0.5, "cannot be told from it")]
 )
-def test_another_quantity_is_excluded_or_it_is_not(apart, said):
-    of = {
-        "score": {
-            "clip": 0.1,
-            "amplitude": 0.7,
-            "amplitude, per clip": 0.2,
-            "power, per clip": 9.0,
-        },
-        "margin": dict.fromkeys(("amplitude", "power, per clip"), (apart, 1.0)),
-    }
-    assert f"'amplitude' comes nearest and {said} (0.7" in input_findings._rival(
-        {"original": of, "ruled_out": {"amplitude, per clip"}}
-    )
-    assert input_findings._rival({"original": {"score": {"clip": 0.1}}, "ruled_out": set()}) == ""
+def test_another_quantity_is_excluded_or_it_is_not(looked, apart, said):
+    found = looked("clip")
+    scores = {**found["original"]["score"], "amplitude": 0.7, "amplitude, per clip": 0.2}
+    margin = found["original"]["margin"] | {"amplitude, per clip": (0.1, 0.2)}
+    margin["amplitude"] = apart, 1.0
+    original = {**found["original"], "score": scores, "margin": margin}
+    seen = {**found, "original": original, "ruled_out": {"amplitude, per clip"}}
+    seen["port"] = {**found["port"], "score": scores}
+    assert asking.nearest_rival(seen) == ("amplitude", 0.7, apart, 1.0)
+    for centred in ("amplitude", "amplitude, per clip"):
+        seen["centres"] = {**seen["centres"], centred: 1.0}
+    assert f"'amplitude' comes nearest and {said} (0.7" in fits(seen).claim
+    none = {"original": {"score": {"clip": 0.1}}, "ruled_out": set()}
+    assert asking.nearest_rival(none) is None
 
 
 def test_too_low_is_told_from_too_wide(looked):
     def standing(planted):
-        return {
-            row[0]: row[-2:] for row in input_tables.layers("CNN", looked(planted), ("none",)).rows
-        }["bn_0_freq"]
+        rows = asking.layer_rows(looked(planted), ("none",))
+        return {row[0]: row[-2:] for row in rows}["bn_0_freq"]
 
     (low, _), (_, wide) = standing("offset"), standing("half")
     assert low < -2  # trained 60 dB higher
     assert wide == pytest.approx(2, rel=0.2)
-    table = input_tables.channels("CNN", looked("offset"))
+    table = fits(looked("offset")).evidence[2]
     assert max(row[1] for row in table.rows if row[0] == "bn1") == 31
     assert len(table.columns) == len(table.rows[0]) == 6
 
@@ -308,7 +304,7 @@ def test_too_low_is_told_from_too_wide(looked):
 def test_the_stored_means_of_a_network_say_whether_each_clip_was_standardised(
     looked, planted, verdict
 ):
-    finding = input_findings.constants({"CNN": looked(planted)}, "real")
+    finding = tell("input", asking.constants({"CNN": looked(planted)}))
     assert finding.verdict == verdict
     assert ("one offset and one gain" in finding.claim) == (verdict == "proved")
 
@@ -320,9 +316,7 @@ def test_a_conclusion_names_the_clip_that_turns_and_only_where_one_does(looked):
         for name, (_, logits) in found["original"]["tags"].items()
     }
     steady = {**found, "original": {**found["original"], "tags": tags}}
-    assert (
-        "keeps its first tag for all 2 clips" in input_findings.fits("CNN", steady, "real").sentence
-    )
+    assert "keeps its first tag for all 2 clips" in fits(steady).sentence
     turning = {
         **steady,
         "original": {
@@ -330,7 +324,7 @@ def test_a_conclusion_names_the_clip_that_turns_and_only_where_one_does(looked):
             "tags": {**tags, "clip": (np.eye(50)[[0, 3]] + 1e-3, tags["clip"][1])},
         },
     }
-    sentence = input_findings.fits("CNN", turning, "real").sentence
+    sentence = fits(turning).sentence
     assert sentence.startswith("CNN calls clip 2 rock (95 %) because its input is on another scale")
     assert "says indie (95 %)" in sentence
 
@@ -342,17 +336,16 @@ def test_the_collections_scale_is_of_the_weight_file_and_left_out_where_there_is
     heard = np.concatenate(
         list(trained_networks.clips(trained_networks.TRAINED_ON).values())
     ).astype(np.float64)
-    there = runs.Subject({"CRNN": crnn}, {}, {}, "seeded")
+    there = Subject({"CRNN": crnn}, {}, {}, "seeded")
     (mean, std), said = input_candidates.collection(there, "CNN")
     assert (mean, std) == pytest.approx((heard.mean(), heard.std()), rel=1e-3)
     assert "bn_0_freq" in said
     assert input_candidates.collection(there, "CRNN")[0] is None
-    monkeypatch.setattr(
-        "parity.model.case_for", lambda name: crnn
-    )  # a stand-in, where the others are real
-    scale, why = input_candidates.collection(runs.Subject({}, {}, {}, "real"), "CNN")
+    # A stand-in, where the others are real.
+    monkeypatch.setattr(input_candidates, "case_for", lambda name: crnn)
+    scale, why = input_candidates.collection(Subject({}, {}, {}, "real"), "CNN")
     assert scale is None
-    assert "not at hand" in why
+    assert "not available" in why
 
 
 def test_synthesised_sounds_are_scored_apart(looked, tmp_path):
@@ -361,7 +354,5 @@ def test_synthesised_sounds_are_scored_apart(looked, tmp_path):
     assert apart == {
         name: value for name, value in looked("none")["port"]["score"].items() if name in apart
     }
-    table = input_findings.fits("CNN", {**looked("none"), "synthesised": apart}, "real").evidence[
-        -1
-    ]
+    table = fits({**looked("none"), "synthesised": apart}).evidence[-1]
     assert [name for name, _ in table.rows] == sorted(apart, key=apart.get)

@@ -9,16 +9,20 @@ import types
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_networks import SmallNetwork, subject
+from small_networks import WORDS, SmallNetwork, subject
 
 from parity.cli import main
 from parity.document import to_json
 from parity.errors import CannotRun
 from parity.fixtures import seeded
 from parity.recording import recorder as recorders
-from parity.studies.unstable_cnn import answering, noise
-from parity.studies.unstable_cnn.finding import Finding, scope
+from parity.studies.unstable_cnn import findings, noise
+from parity.studies.unstable_cnn import questions as asking
+from parity.studies.unstable_cnn.outcome import Outcome
+from parity.studies.unstable_cnn.subject import Subject
 from tests.reports import factory
+
+OWN = ("batch", "calling", "conditioning")  # the project's own questions among those put here
 
 
 @pytest.fixture
@@ -36,6 +40,8 @@ def questions(monkeypatch, tmp_path):
     )
 
     def put(**ask):
+        known = {name: findings.words_of(name) for name in set(ask) & set(OWN)}
+        monkeypatch.setattr(findings, "words_of", lambda question: known.get(question, WORDS))
         for name, answer in ask.items():
             monkeypatch.setitem(
                 sys.modules,
@@ -43,9 +49,7 @@ def questions(monkeypatch, tmp_path):
                 types.SimpleNamespace(ask=answer),
             )
         monkeypatch.setattr(
-            answering,
-            "QUESTIONS",
-            {name: answering.Question(name, f"What of {name}?") for name in ask},
+            asking, "QUESTIONS", {name: asking.Question(name, f"What of {name}?") for name in ask}
         )
 
     return put
@@ -64,18 +68,8 @@ def run(tmp_path):
 
 
 def found(name, sentence=None):
-    return [
-        Finding(
-            name,
-            f"{name} is 1.",
-            "proved",
-            {"what": name, "value": 1, "unit": ""},
-            "Nothing.",
-            scope("seeded"),
-            [],
-            sentence,
-        )
-    ]
+    said = {"id": name, "claim": f"{name} is 1.", "sentence": sentence or ""}
+    return [Outcome("one", True, 1, said)]
 
 
 def refuse(subject):
@@ -109,9 +103,9 @@ def test_one_that_fails_leaves_a_sentence_and_the_others_are_answered(questions,
 
 def test_a_question_on_several_releases_names_them(questions, monkeypatch):
     questions(first=refuse)
-    monkeypatch.setattr(answering.kept, "of_subject", lambda subject: list(subject.cases))
-    assert answering.answered(
-        answering.Question("first", "Which?", releases=("1.0.5", "1.2.2")), subject("CNN0"), {}
+    monkeypatch.setattr(Subject, "identity", lambda subject: list(subject.cases))
+    assert asking.answered(
+        asking.Question("first", "Which?", releases=("1.0.5", "1.2.2")), subject("CNN0"), {}
     )["stack"] == {"CNN0": "Keras 1.0.5, 1.2.2"}
 
 
@@ -186,11 +180,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones(questions, run, argument
 
 
 def test_a_missing_environment_stops_only_what_needs_the_original(questions, run, monkeypatch):
-    from parity.studies.unstable_cnn import runs
-
     monkeypatch.setattr(recorders, "command_of", lambda *_: refuse(None))
     questions(
-        original=lambda subject: runs.original(subject.cases["CNN0"], dict(subject.clips)),
+        original=lambda subject: subject.originals({"CNN0": {"batches": dict(subject.clips)}}),
         port=lambda subject: found("one"),
     )
     code, _, made = run("--model", "CNN0")
@@ -222,7 +214,7 @@ def test_the_projects_own_questions_end_in_findings_on_small_networks(
         "_stock",
         lambda subject, batches, threads: {("stock", "CNN0"): SmallNetwork(0)(batches)},
     )
-    monkeypatch.setattr(answering.kept, "of_subject", lambda subject: list(subject.cases))
+    monkeypatch.setattr(Subject, "identity", lambda subject: list(subject.cases))
     play({"CNN0": SmallNetwork(2), "CNN": SmallNetwork(0)})
     code, said, made = run()
     assert code == 0 and [question["message"] for question in made["questions"]] == [

@@ -2,28 +2,26 @@
 more is refused.
 """
 
-import ast
 import copy
 import json
-from pathlib import Path
 
 import pytest
 
 from parity.document import to_json
 from parity.reports import investigation
 from parity.reports.document import ReportError
-from parity.studies import unstable_cnn as investigate
+from parity.studies.unstable_cnn import findings
 from parity.studies.unstable_cnn.document import MOST_WORDS, conclusion, document
-from parity.studies.unstable_cnn.finding import (
+from parity.studies.unstable_cnn.findings import (
     CARRIES_OVER,
     NEEDS_REAL,
     REAL,
     Finding,
     Table,
-    record,
-    scope,
-    verdict,
+    told,
 )
+from parity.studies.unstable_cnn.outcome import Outcome, Rows
+from parity.studies.unstable_cnn.questions import QUESTIONS
 
 TABLE = Table(
     "numbers",
@@ -36,18 +34,17 @@ TABLE = Table(
 
 
 def finding(name="one", sentence="It moves by 3.", of=REAL):
-    return record(
-        Finding(
-            name,
-            "It moves by 3.",
-            "proved",
-            {"what": "move", "value": 3.0, "unit": "u"},
-            "Nothing.",
-            of,
-            [TABLE],
-            sentence,
-        )
-    )
+    return Finding(
+        name,
+        "It moves by 3.",
+        "proved",
+        {"what": "move", "value": 3.0, "unit": "u"},
+        "Nothing.",
+        of,
+        [TABLE],
+        sentence,
+        "It moves",
+    ).record()
 
 
 def question(*findings, name="batch", message=None):
@@ -144,42 +141,98 @@ def test_stand_ins_are_named_and_what_needs_real_weights_says_nothing():
         [question(finding("a", "A is 1.", CARRIES_OVER), finding("b", "B is 2.", NEEDS_REAL))]
     )
     assert said == [{"text": "A is 1 (on stand-ins).", "finding": "a"}]
-    assert record(Finding("a", "A.", "proved", {}, "", REAL, [])).keys() == finding().keys()
-    assert (
-        record(Finding("a", "A.", "proved", {}, "", REAL, [], hypothesis="A is so"))["hypothesis"]
-        == "A is so"
-    )
-    assert [scope("real"), scope("real", False), scope("seeded"), scope("seeded", False)] == [
-        REAL,
-        REAL,
-        CARRIES_OVER,
-        NEEDS_REAL,
-    ]
 
 
-def test_every_finding_of_the_project_says_what_its_verdict_judges():
-    calls = [
-        (path.name, node)
-        for path in Path(investigate.__file__).parent.glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding"
-    ]
-    assert len(calls) > 15
-    without = [
-        f"{name}:{node.lineno}"
-        for name, node in calls
-        if len(node.args) < len(Finding._fields)
-        and "hypothesis" not in [keyword.arg for keyword in node.keywords]
-    ]
-    assert without == []
+WORDS = {
+    "findings": {
+        "share": {
+            "id": "share-{{ model }}",
+            "hypothesis": "{{ words.what }} of {{ model }} moves",
+            "what": "a share",
+            "effect": "largest share",
+            "unit": "of {{ count }}",
+            "claim": "It {{ 'moves' if holds else 'stays' }} ( {{ effect|f('.2g') }} ) .",
+            "advice": "Nothing.",
+            "sentence": "{{ 'It moves.' if holds }}",
+            "refuted": {"advice": "Look elsewhere."},
+            "open": {"claim": "Nobody knows."},
+        },
+        "other": {"like": "share", "what": "another share", "carries_over": False},
+        "fixed": {"like": "other", "scope": REAL, "refuted": {"claim": "No."}},
+    },
+    "tables": {
+        "rows": {
+            "id": "rows-{{ model }}",
+            "title": "{{ name }} of {{ model }}",
+            "columns": ["layer", "*", "of {{ count }}"],
+            "note": "",
+            "chart": {"kind": "bars", "x": "layer", "y": ["*"], "log": True},
+        }
+    },
+}
 
 
-def test_verdicts_are_three():
-    assert [verdict(holds) for holds in (True, False, None)] == [
+@pytest.fixture
+def tell(monkeypatch):
+    """tell(key, holds, data): the Finding of an Outcome in WORDS."""
+    monkeypatch.setattr(findings, "words_of", lambda question: WORDS)
+    rows = Rows("rows", [("bn1", 1, 2, 3)], ["a", "b"], {"name": "Rows"})
+
+    def of(key, holds=True, data="real"):
+        figures = {"model": "CNN", "count": 4}
+        return told("weather", [Outcome(key, holds, 0.125, figures, [rows])], data)[0]
+
+    return of
+
+
+def test_an_outcome_is_told_in_the_words_of_its_verdict(tell):
+    proved, refuted, unknown = (tell("share", holds) for holds in (True, False, None))
+    assert [each.verdict for each in (proved, refuted, unknown)] == [
         "proved",
         "refuted",
         "not decidable",
     ]
+    assert proved.id == "share-CNN" and proved.hypothesis == "a share of CNN moves"
+    assert proved.effect == {"what": "largest share", "value": 0.125, "unit": "of 4"}
+    assert [each.claim for each in (proved, refuted, unknown)] == [
+        "It moves ( 0.12).",
+        "It stays ( 0.12).",
+        "Nobody knows.",
+    ]
+    assert [each.advice for each in (proved, refuted)] == ["Nothing.", "Look elsewhere."]
+    assert [each.sentence for each in (proved, refuted)] == ["It moves.", None]
+
+
+def test_words_that_are_like_others_differ_only_in_what_they_say_themselves(tell):
+    assert tell("other").hypothesis == "another share of CNN moves"
+    assert (tell("fixed", False).claim, tell("fixed", False).advice) == ("No.", "Look elsewhere.")
+
+
+@pytest.mark.parametrize(
+    ("key", "real", "stand_ins"),
+    [("share", REAL, CARRIES_OVER), ("other", REAL, NEEDS_REAL), ("fixed", REAL, REAL)],
+)
+def test_what_stand_ins_say_of_the_real_weights(tell, key, real, stand_ins):
+    assert [tell(key, data=data).scope for data in ("real", "seeded")] == [real, stand_ins]
+
+
+def test_a_tables_open_columns_are_the_experiments(tell):
+    (table,) = tell("share").evidence
+    assert table.title == "Rows of CNN"
+    assert table.columns == ["layer", "a", "b", "of 4"] and table.rows == [["bn1", 1, 2, 3]]
+    assert table.chart == {**WORDS["tables"]["rows"]["chart"], "y": ["a", "b"], "series": None}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_every_template_of_the_project_compiles(question):
+    def compiled(words):
+        for value in words.values() if isinstance(words, dict) else words:
+            if isinstance(value, str):
+                findings._compiled(value)
+            elif isinstance(value, (dict, list)):
+                compiled(value)
+
+    compiled(findings.words_of(question))
 
 
 BROKEN = {

@@ -5,11 +5,13 @@ one Keras or the other would.
 import numpy as np
 import pytest
 import trained_networks
+from small_networks import ask
 
 from parity.errors import CannotRun
 from parity.model import MODELS, Case, Weights
 from parity.studies.microscope.training import RULES
-from parity.studies.unstable_cnn import keras, meaning, runs, stored
+from parity.studies.unstable_cnn import keras, running_std, stored
+from parity.studies.unstable_cnn.subject import Subject
 
 FRAMES, BATCHES, VALUES = 1366, 40, 24
 
@@ -31,8 +33,8 @@ def averaged(of_batch, scale):
 @pytest.mark.parametrize("scale", [1.0, 3.0, 18.5])
 def test_the_stored_spread_moves_as_what_it_is(scale):
     deviation, variance = (
-        meaning.jitter(averaged(np.sqrt, scale)),
-        meaning.jitter(averaged(lambda kept: kept, scale)),
+        running_std.jitter(averaged(np.sqrt, scale)),
+        running_std.jitter(averaged(lambda kept: kept, scale)),
     )
     assert deviation["share"] == 1
     assert variance["share"] == 0
@@ -56,7 +58,7 @@ def test_the_jitter_alone_is_as_sure_as_on_files_that_are_known(measured, misfit
         "interval": (measured * 0.95, measured / 0.95),
         "expected": expected,
     }
-    assert low < meaning.calibrated(jitters, misfits) < high
+    assert low < running_std.calibrated(jitters, misfits) < high
 
 
 def evidence(measured, **shares):
@@ -87,8 +89,8 @@ def test_a_file_of_one_kind_of_evidence_is_held_against_the_others():
     }
     found = keras.calibrate({"CNN0": evidence(0.66), **known})
     assert found["CNN"]["confidence"] == 1.0
-    assert meaning.SURE < found["CNN0"]["confidence"] < 1
-    assert found["CNN0"]["calibration"]["files"] == {
+    assert running_std.SURE < found["CNN0"]["confidence"] < 1
+    assert found["CNN0"]["calibration"] == {
         "CNN": pytest.approx(0.89, abs=0.01),
         "CRNN": pytest.approx(0.99, abs=0.01),
     }
@@ -99,23 +101,23 @@ def test_a_file_of_one_kind_of_evidence_is_held_against_the_others():
         {"CNN0": evidence(0.66), "CNN": evidence(0.63, slope=0.0, level=0.0)}
     )  # a variance, told by all else
     assert astray["CNN0"]["meaning"] is None
-    assert "calibration" not in keras.calibrate({"CNN0": evidence(0.66)})["CNN0"]
+    assert keras.calibrate({"CNN0": evidence(0.66)})["CNN0"]["calibration"] == {}
 
 
 def test_what_does_not_move_tells_nothing():
     still = stored.Stored(np.full(FRAMES, 2.0), np.full(FRAMES, 3.0))
-    assert meaning.jitter(still)["share"] is None
+    assert running_std.jitter(still)["share"] is None
 
 
 def test_where_both_should_move_alike_nothing_is_told():
-    assert meaning.jitter(averaged(lambda kept: kept, 0.5))["share"] is None
+    assert running_std.jitter(averaged(lambda kept: kept, 0.5))["share"] is None
 
 
 @pytest.mark.parametrize(("power", "share"), [(1, 1), (2, 0)])
 def test_the_slope_is_told_whatever_the_scale(power, share):
     deviation = np.random.default_rng(1).lognormal(0, 0.4, 64)
     remembered = stored.Stored(np.zeros(64), 1e-3 * deviation**power)
-    found = meaning.slope({name: 40 * deviation for name in meaning.MEANINGS}, remembered)
+    found = running_std.slope({name: 40 * deviation for name in running_std.MEANINGS}, remembered)
     assert found["share"] == share
     assert found["measured"]["deviation"] == pytest.approx(power)
 
@@ -124,11 +126,11 @@ def test_the_slope_is_told_whatever_the_scale(power, share):
 def test_the_level_takes_the_input_that_suits_each_best(nats, share):
     found = {
         (what, correction): {"bn1": np.full((2, 30), value + extra)}
-        for what, value in zip(meaning.MEANINGS, nats, strict=True)
+        for what, value in zip(running_std.MEANINGS, nats, strict=True)
         for correction, extra in (("none", 0), ("clip", 5))
     }
-    best = {what: (value, "none") for what, value in zip(meaning.MEANINGS, nats, strict=True)}
-    assert meaning.level(found) == {"measured": best, "share": share}
+    best = {what: (value, "none") for what, value in zip(running_std.MEANINGS, nats, strict=True)}
+    assert running_std.level(found) == {"measured": best, "share": share}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_the_level_takes_the_input_that_suits_each_best(nats, share):
     ],
 )
 def test_all_that_is_sure_has_to_agree(shares, told):
-    assert meaning.judge(shares) == told
+    assert running_std.judge(shares) == told
 
 
 def follow(rule, average, updates):
@@ -160,9 +162,9 @@ def test_a_history_is_found_bit_for_bit():
     older, newer = RULES[0], RULES[2]
     rest = follow(older, 1.0, 1000)
     value = follow(newer, rest, 600)
-    assert ("1.0.4", None, "1.0.8", 600) in meaning.histories(value)
-    assert meaning.histories(np.nextafter(value, np.float32(1))) == []
-    assert meaning.histories(follow(newer, 1.0, 300)) == [
+    assert ("1.0.4", None, "1.0.8", 600) in running_std.histories(value)
+    assert running_std.histories(np.nextafter(value, np.float32(1))) == []
+    assert running_std.histories(follow(newer, 1.0, 300)) == [
         ("1.0.7", 300, None, None),
         ("1.0.8", 300, None, None),
     ]
@@ -208,7 +210,7 @@ def test_a_file_never_trained_is_refused(tmp_path):
     trained_networks.write_statistics(
         case.weights, {"bn_0_freq": (np.zeros(FRAMES, np.float32), np.ones(FRAMES, np.float32))}
     )
-    with pytest.raises(CannotRun, match="holds what it began with, so nothing of a Keras"):
+    with pytest.raises(CannotRun, match="holds what it began with"):
         keras.look_at(case, trained_networks.clips())
 
 
@@ -232,14 +234,9 @@ def test_the_whole_question_is_answered_on_a_trained_network(tmp_path, monkeypat
             for stack, stack_ in keras.stacks.STACKS.items()
         }
 
-    monkeypatch.setattr(keras.versions, "under_all", live)
+    monkeypatch.setattr(keras.releases, "under_all", live)
     case = trained_networks.trained(tmp_path, "CNN", lambda x: x)
-    found = {
-        finding.id: finding
-        for finding in keras.ask(
-            runs.Subject({"CNN": case}, trained_networks.clips(), {}, "seeded")
-        )
-    }
+    found = ask("keras", Subject({"CNN": case}, trained_networks.clips(), {}, "seeded"))
     assert {name: finding.verdict for name, finding in found.items()} == {
         "keras-CNN": "proved",
         "keras-parity": "proved",
@@ -251,7 +248,7 @@ def test_the_whole_question_is_answered_on_a_trained_network(tmp_path, monkeypat
 def test_without_sound_there_is_one_sentence():
     with pytest.raises(CannotRun, match="there is no clip with any sound to put in"):
         keras.ask(
-            runs.Subject(
+            Subject(
                 {"CNN": Case(MODELS["CNN"], Weights("none.h5"), (), "seeded")}, {}, {}, "seeded"
             )
         )

@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import trained_networks
+from small_networks import tell
 
 from parity.compare import verdict
 from parity.fixtures import seeded
 from parity.model import MODELS, Case, Weights
 from parity.results import Isolated
-from parity.studies.unstable_cnn import keras_findings, versions
+from parity.studies.unstable_cnn import keras, releases
 from reference.trace_file import Layer, write_trace
 
 FIRST = "bn_0_freq"
@@ -61,7 +62,7 @@ def judged(tmp_path):
         ]
         write_trace(str(tmp_path / f"{stack}.h5"), layers, {"keras": keras})
         case = Case(model, Weights(weights), (), "seeded")
-        return versions.judged(
+        return releases.judged(
             case, tmp_path / f"{stack}.h5", port=f"test_keras_versions:{port.__name__}"
         )
 
@@ -75,7 +76,7 @@ def test_the_port_of_the_same_release_holds(judged, stack):
     assert record["at_fault"] == {}
     assert record["within"]
     assert record["port_to_original"] == 0
-    assert len(record["values"][FIRST]) == versions.MOST_VALUES
+    assert len(record["values"][FIRST]) == releases.MOST_VALUES
 
 
 @pytest.mark.parametrize("stack", ["keras106", "keras110"])
@@ -84,7 +85,7 @@ def test_the_port_of_another_release_is_at_fault(judged, stack):
     assert not verdict.holds(record["worst"]["isolated"])
     assert record["at_fault"] == {FIRST: False}
     assert not record["within"]
-    assert keras_findings.judge_cells([record]) is False
+    assert keras.judge_cells([record]) is False
 
 
 def test_what_is_stored_fits_only_as_the_release_that_kept_it(judged):
@@ -97,7 +98,7 @@ def test_what_is_stored_fits_only_as_the_release_that_kept_it(judged):
     [([{}, {}], True), ([{}, {"conv3": True}], None), ([{"conv3": True, "bn3": False}, {}], False)],
 )
 def test_only_what_the_original_fails_too_is_left_open(at_fault, holds):
-    assert keras_findings.judge_cells([{"at_fault": each} for each in at_fault]) is holds
+    assert keras.judge_cells([{"at_fault": each} for each in at_fault]) is holds
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_only_what_the_original_fails_too_is_left_open(at_fault, holds):
 def test_the_original_is_held_to_the_sizes_that_the_port_is(q, gain, offset, beyond):
     shared = SimpleNamespace(gain=gain, gain_limit=1, offset=offset, offset_limit=1)
     measures = Isolated(q_port=q, structure=None if gain is None else shared)
-    assert versions.beyond_limits(measures) is beyond
+    assert releases.beyond_limits(measures) is beyond
 
 
 def test_live_recordings_outlive_an_edit_of_what_judges_them(tmp_path, monkeypatch):
@@ -128,9 +129,9 @@ def test_live_recordings_outlive_an_edit_of_what_judges_them(tmp_path, monkeypat
         return {key: cache.add(key, path) for key, path in paths.items()}
 
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(versions.stacks.scheduler, "record_all", record_all)
+    monkeypatch.setattr(releases.recordings.scheduler, "record_all", record_all)
     monkeypatch.setattr(
-        versions,
+        releases,
         "_judge_all",
         lambda traces: (
             judged.append(list(traces))
@@ -140,15 +141,15 @@ def test_live_recordings_outlive_an_edit_of_what_judges_them(tmp_path, monkeypat
     case = Case(MODELS["CNN"], Weights(seeded.weights("CNN", tmp_path)), (), "seeded")
     (x,) = trained_networks.clips((1,)).values()
     for code in ({"versions.py": "1"}, {"versions.py": "1"}, {"versions.py": "2"}):
-        monkeypatch.setattr(versions.kept, "digests", lambda module, code=code: code)
-        assert versions.under_all(case, x) == {name: name for name in versions.stacks.STACKS}
-    assert recorded == list(versions.stacks.STACKS)
-    assert judged == [list(versions.stacks.STACKS)] * 2
+        monkeypatch.setattr(releases.cache, "digests", lambda module, code=code: code)
+        assert releases.under_all(case, x) == {name: name for name in releases.stacks.STACKS}
+    assert recorded == list(releases.stacks.STACKS)
+    assert judged == [list(releases.stacks.STACKS)] * 2
 
 
 def record(keras, scores, at_fault=()):
-    """A made-up record of versions."""
-    words = dict.fromkeys(versions.MODES, verdict.GROSS if at_fault else verdict.ROUNDING)
+    """A made-up record of releases.judged."""
+    words = dict.fromkeys(releases.MODES, verdict.GROSS if at_fault else verdict.ROUNDING)
     return {
         "keras": keras,
         "worst": words,
@@ -194,10 +195,11 @@ def live(**at_fault):
     ],
 )
 def test_whose_a_file_is_can_go_either_way(what, among, said):
-    finding = keras_findings.belongs("CRNN", told(what, among), live(), "keras110", "real")
+    outcome = keras.belongs("CRNN", told(what, among), live(), "keras110")
+    finding = tell("keras", outcome)
     assert finding.verdict == said
     assert {
-        "proved": "Of the 6 Keras tried it can be from 1.0.8 or 1.1.0",
+        "proved": "Of the 6 Keras releases tried it can be from 1.0.8 or 1.1.0",
         "refuted": "keeps deviations",
         "not decidable": "cannot be told",
     }[said] in finding.claim
@@ -207,32 +209,26 @@ def test_whose_a_file_is_can_go_either_way(what, among, said):
 
 
 def test_a_file_of_none_of_those_tried_is_called_that():
-    finding = keras_findings.belongs("CRNN", told("deviation", []), live(), "keras110", "real")
+    finding = tell("keras", keras.belongs("CRNN", told("deviation", []), live(), "keras110"))
     assert "it can be from none of them" in finding.claim
     assert "from none of them" in finding.sentence
 
 
 def test_what_does_not_hold_is_named_and_nothing_is_said_beyond_it():
-    bad = keras_findings.proved(
-        {"CRNN": live(keras106={"bn1": False})},
-        {"CRNN": told("variance", ["1.1.0"])},
-        "a clip",
-        "real",
-    )
+    found = {"CRNN": told("variance", ["1.1.0"])}
+    bad = tell("keras", keras.proved({"CRNN": live(keras106={"bn1": False})}, found, "a clip"))
     assert (
         "does not hold for CRNN under 1.0.6: no single element is beyond rounding there"
         in bad.claim
     )
     assert "make sense" not in bad.claim + bad.sentence
-    good = keras_findings.proved(
-        {"CRNN": live()}, {"CRNN": told("variance", ["1.1.0"])}, "a clip", "real"
-    )
+    good = tell("keras", keras.proved({"CRNN": live()}, found, "a clip"))
     assert "make sense" in good.claim and "make sense" in good.sentence
 
 
 def test_a_history_is_told_in_the_claim():
     found = told("variance", ["1.1.0"], [("1.0.4", None, "1.0.8", 600), ("1.0.8", 3, None, None)])
-    claim = keras_findings.belongs("CRNN", found, live(), "keras110", "real").claim
+    claim = tell("keras", keras.belongs("CRNN", found, live(), "keras110")).claim
     assert (
         "bit for bit what 600 updates by the rule of Keras 1.0.8 to 1.1.2 make of where "
         "that of 1.0.4 to 1.0.6 comes to rest"
@@ -248,9 +244,9 @@ def test_a_history_is_told_in_the_claim():
     ],
 )
 def test_the_port_is_every_release_or_not(at_fault, said, count):
-    finding = keras_findings.proved(
-        {"CRNN": live(**at_fault)}, {"CRNN": told("variance", ["1.1.0"])}, "a clip", "seeded"
-    )
+    found = {"CRNN": told("variance", ["1.1.0"])}
+    outcome = keras.proved({"CRNN": live(**at_fault)}, found, "a clip")
+    finding = tell("keras", outcome, "seeded")
     assert finding.verdict == said
     assert finding.effect["value"] == count
     assert f"against {count} of 2 pairs" in finding.claim

@@ -10,7 +10,11 @@ from parity.fixtures import seeded
 from parity.model import MODELS, Case, Weights
 from parity.numerics.rounding import U
 from parity.recording import recorder as recorders
-from parity.studies.unstable_cnn import runs
+from parity.studies.unstable_cnn import originals, ports
+
+
+def ask(**asked):
+    return originals.run({"it": asked})["it"]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def answers(asked):
     cache, wanted = asked
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PARITY_CACHE", str(cache))
-        return runs.originals(wanted)
+        return originals.run(wanted)
 
 
 def test_keras_itself_depends_on_the_batch_in_mode_2_and_not_in_mode_0(answers):
@@ -71,7 +75,7 @@ def test_calling_again_gives_the_same_bits_and_leaves_the_parameters(answers):
 
 def test_the_port_gives_the_same_of_everything(asked, answers):
     for name, wanted in asked[1].items():
-        for label, ours in runs.ported(**wanted).items():
+        for label, ours in ports.run(**wanted).items():
             theirs = answers[name][label]
             assert (
                 list(ours.outputs)
@@ -103,7 +107,7 @@ def test_it_is_recalled_by_content(asked, answers, monkeypatch):
     cache, wanted = asked
     monkeypatch.setenv("PARITY_CACHE", str(cache))
     monkeypatch.setattr(recorders, "Recorder", None)  # starting one would fail
-    again = runs.original(**wanted["CNN0"])
+    again = ask(**wanted["CNN0"])
     assert np.array_equal(
         again["pair"].outputs["output"], answers["CNN0"]["pair"].outputs["output"]
     )
@@ -116,7 +120,7 @@ def test_it_is_recalled_by_content(asked, answers, monkeypatch):
         {"batches": dict(reversed(wanted["CNN0"]["batches"].items()))},
     ):
         with pytest.raises(TypeError):
-            runs.original(**{**wanted["CNN0"], **changed})
+            ask(**{**wanted["CNN0"], **changed})
 
 
 def test_what_is_kept_cut_short_is_refused(asked, answers, monkeypatch, tmp_path):
@@ -127,13 +131,13 @@ def test_what_is_kept_cut_short_is_refused(asked, answers, monkeypatch, tmp_path
     for path in (cache / "investigations").glob("*.h5"):
         (folder / path.name).write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CannotRun, match="remove that file"):
-        runs.original(**wanted["CNN0"])
+        ask(**wanted["CNN0"])
 
 
 def test_a_layer_it_has_not_is_refused_before_anything_is_started(asked, monkeypatch):
     monkeypatch.setattr(recorders, "Recorder", None)
     with pytest.raises(CannotRun, match="no layer conv9"):
-        runs.original(**{**asked[1]["CNN0"], "keep": ("conv9",)})
+        ask(**{**asked[1]["CNN0"], "keep": ("conv9",)})
 
 
 @pytest.mark.parametrize(
@@ -146,12 +150,12 @@ def test_a_layer_it_has_not_is_refused_before_anything_is_started(asked, monkeyp
 )
 def test_a_batch_that_is_none_is_refused(asked, batch, words):
     with pytest.raises(CannotRun, match=words):
-        runs.original(asked[1]["CNN0"]["case"], {"it": batch})
+        ask(case=asked[1]["CNN0"]["case"], batches={"it": batch})
 
 
 def test_a_recorder_that_fails_leaves_nothing(asked, monkeypatch, tmp_path):
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
     monkeypatch.setattr(recorders, "command_of", lambda *_: ["/bin/false"])
     with pytest.raises(CannotRun, match="ended with exit code 1"):
-        runs.original(**asked[1]["CNN0"])
+        ask(**asked[1]["CNN0"])
     assert list((tmp_path / "investigations").iterdir()) == []

@@ -8,7 +8,7 @@ import trained_networks
 
 from parity.fixtures import seeded
 from parity.model import MODELS, Case, Weights
-from parity.studies.unstable_cnn import ported, runs
+from parity.studies.unstable_cnn import ports
 
 
 @pytest.fixture
@@ -18,12 +18,12 @@ def asked(tmp_path, monkeypatch):
     """
     case = Case(MODELS["CNN0"], Weights(seeded.weights("CNN0", tmp_path)), (), "seeded")
     first, second = trained_networks.clips().values()
-    ran, honest = [], runs._ported
-    monkeypatch.setattr(runs, "_ported", lambda *given: ran.append(given) or honest(*given))
+    ran, honest = [], ports._called
+    monkeypatch.setattr(ports, "_called", lambda *given: ran.append(given) or honest(*given))
 
     def ask(batches=None, **options):
         ran.clear()
-        found = runs.ported(
+        found = ports.run(
             case,
             batches or {"alone": first, ("a", "pair"): np.concatenate([first, second])},
             **options,
@@ -61,7 +61,7 @@ def test_anything_else_is_another_run(asked, monkeypatch):
     ):
         assert asked(**changed)[1], changed
     assert not asked()[1]
-    monkeypatch.setattr(ported, "digests", lambda module: {"port/network.py": "edited"})
+    monkeypatch.setattr(ports.cache, "digests", lambda module: {"port/network.py": "edited"})
     assert asked()[1]
 
 

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small_networks import SmallNetwork, subject, two_clips
+from small_networks import SmallNetwork, ask, subject, two_clips
 
 from parity.errors import CannotRun
 from parity.port.links.batch_normalization import moments
 from parity.studies.unstable_cnn import remedy
-from parity.studies.unstable_cnn.finding import PROVED, REFUTED, UNDECIDABLE
+from parity.studies.unstable_cnn.findings import PROVED, REFUTED, UNDECIDABLE
 
 
 def frozen_network(clips, off=0.0):
@@ -28,7 +28,7 @@ def asked(play, monkeypatch):
     answering as `remedied`.
     """
 
-    def ask(original, *, remedied=None, correction="clip", about=None, port=None):
+    def answer(original, *, remedied=None, correction="clip", about=None, port=None):
         play(original, port)
         monkeypatch.setattr(
             remedy,
@@ -36,9 +36,9 @@ def asked(play, monkeypatch):
             lambda case, clips, batches: (remedied or frozen_network)(clips)(batches),
         )
         monkeypatch.setattr(remedy, "chosen", lambda case, clips: correction)
-        return {finding.id: finding for finding in remedy.ask(about or subject("CNN0"))}
+        return ask("remedy", about or subject("CNN0"))
 
-    return ask
+    return answer
 
 
 def test_frozen_statistics_end_what_the_batch_does(asked):
@@ -117,9 +117,7 @@ def test_a_piece_is_counted_once_however_many_files_it_has():
         {"a": 0, "a.wav": 0, "b": 1, "b.wav": 1},
         {"a": 2, "a.wav": 3, "b": 1, "b.wav": 1},
     )
-    changed, pieces = remedy.turned(
-        {"original, before": side(before), "original, after": side(after)}
-    )
+    changed, pieces = remedy.turned(side(before), side(after))
     assert (list(changed), pieces) == (["a"], 2)
     assert changed["a"][1].startswith("alternative")  # of the clip itself, before its recording
 
@@ -166,7 +164,7 @@ def test_freezing_is_judged_by_all_three(measured, said):
         ([0.1, 0.2], [0.5, 0.1], 0.5, None),
         ([0.5, 0.5], [0.1, 0.1], 0.5, False),
         ([0.1, 0.2], [0.5, 0.6], 2, False),
-        (None, None, 0.5, None),
+        ([], [], 0.5, None),
     ],
 )
 def test_correcting_is_judged_by_every_clip(before, after, moved, said):
@@ -216,6 +214,8 @@ def test_the_correction_is_the_one_that_fits_the_weights_and_none_where_decibels
     play, monkeypatch, judged, said
 ):
     play(SmallNetwork(0))
-    monkeypatch.setattr(remedy.fit, "prepare", lambda case, clips: SimpleNamespace(batches={}))
-    monkeypatch.setattr(remedy.fit, "look_at", lambda tried, sides: {"port": judged})
+    monkeypatch.setattr(
+        remedy.input_fit, "prepare", lambda case, clips: SimpleNamespace(batches={})
+    )
+    monkeypatch.setattr(remedy.input_fit, "look_at", lambda tried, sides: {"port": judged})
     assert remedy.chosen(None, {}) == said

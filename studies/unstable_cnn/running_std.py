@@ -15,8 +15,8 @@ DEVIATION, VARIANCE = MEANINGS = ("deviation", "variance")
 POWER = {DEVIATION: 1, VARIANCE: 2}
 NORMAL_95 = 1.96  # half the width of a 95 % interval, in standard deviations
 SURE = 0.975  # of the draws, as in a 95 % interval
-# times: two expectations nearer than that are told apart by how far values are from normal, not by
-# what is kept
+# Times: whether two expectations nearer than that differ is decided by how far the values are from
+# normal, not by what is kept.
 APART = 1.5
 MOST_UPDATES = 20000
 INITIAL = 1.0  # Keras's running_std before training
@@ -35,11 +35,8 @@ def jitter(remembered):
     within = slice(len(remembered.mean) // 8, -(len(remembered.mean) // 8))
     mean, spread = np.diff(remembered.mean[within]), np.diff(remembered.spread[within])
     expected = {DEVIATION: 0.5**0.5, VARIANCE: float(np.sqrt(2 * remembered.spread[within].mean()))}
-    if (
-        not mean.any()
-        or not spread.any()
-        or 1 / APART < expected[VARIANCE] / expected[DEVIATION] < APART
-    ):
+    alike = 1 / APART < expected[VARIANCE] / expected[DEVIATION] < APART
+    if alike or not mean.any() or not spread.any():
         return {"measured": None, "expected": expected, "interval": None, "share": None}
     rng, ratios = np.random.default_rng(stored.SEED), []
     for _ in range(stored.RESAMPLES):
@@ -50,15 +47,13 @@ def jitter(remembered):
         "expected": expected,
         "interval": stored.interval(ratios),
         "share": _share(
-            {name: np.abs(np.log(np.divide(ratios, value))) for name, value in expected.items()}
+            {what: np.abs(np.log(np.divide(ratios, value))) for what, value in expected.items()}
         ),
     }
 
 
 def misfit(jitters, what):
-    """How far, as a logarithm, a file's jitter is from what it should be where the file keeps
-    `what`.
-    """
+    """log(measured / expected) of a file's jitter, if it keeps `what`."""
     return float(np.log(jitters["measured"] / jitters["expected"][what]))
 
 
@@ -72,8 +67,9 @@ def calibrated(jitters, misfits):
     """
     low, high = np.log(jitters["interval"])
     scale = np.sqrt(((high - low) / (2 * NORMAL_95)) ** 2 + np.mean(np.square(misfits)))
+    freedom = len(misfits)
     density = {
-        what: (1 + (misfit(jitters, what) / scale) ** 2 / len(misfits)) ** (-(len(misfits) + 1) / 2)
+        what: (1 + (misfit(jitters, what) / scale) ** 2 / freedom) ** (-(freedom + 1) / 2)
         for what in MEANINGS
     }
     return float(density[DEVIATION] / sum(density.values()))
@@ -88,18 +84,17 @@ def slope(arriving, remembered):
     Returns {measured: {meaning: slope}, interval: {...}, share}: a deviation should follow its
     first power, a variance its second.
     """
-    rng, slopes = np.random.default_rng(stored.SEED), {name: [] for name in MEANINGS}
-    for _ in range(stored.RESAMPLES):
-        drawn = rng.integers(0, len(remembered.spread), len(remembered.spread))
-        for name, deviation in arriving.items():
-            slopes[name].append(_slope(deviation[drawn], remembered.spread[drawn]))
+    rng, count = np.random.default_rng(stored.SEED), len(remembered.spread)
+    draws = [rng.integers(0, count, count) for _ in range(stored.RESAMPLES)]
+    slopes = {
+        what: [_slope(deviation[drawn], remembered.spread[drawn]) for drawn in draws]
+        for what, deviation in arriving.items()
+    }
     return {
-        "measured": {
-            name: _slope(deviation, remembered.spread) for name, deviation in arriving.items()
-        },
-        "interval": {name: stored.interval(values) for name, values in slopes.items()},
+        "measured": {what: _slope(of, remembered.spread) for what, of in arriving.items()},
+        "interval": {what: stored.interval(values) for what, values in slopes.items()},
         "share": _share(
-            {name: np.abs(np.subtract(slopes[name], POWER[name])) for name in MEANINGS}
+            {what: np.abs(np.subtract(slopes[what], POWER[what])) for what in MEANINGS}
         ),
     }
 
@@ -118,21 +113,14 @@ def level(distances):
     {meaning: (nats, correction)}, share}.
     """
     draws = stored.resampled(distances)
-    best = {
-        name: min(
-            (stored.score(by), correction)
-            for (of, correction), by in distances.items()
-            if of == name
-        )
-        for name in MEANINGS
-    }
+    keys = {what: [key for key in distances if key[0] == what] for what in MEANINGS}
     return {
-        "measured": best,
+        "measured": {
+            what: min((stored.score(distances[key]), key[1]) for key in of)
+            for what, of in keys.items()
+        },
         "share": _share(
-            {
-                name: np.min([draws[key] for key in draws if key[0] == name], axis=0)
-                for name in MEANINGS
-            }
+            {what: np.min([draws[key] for key in of], axis=0) for what, of in keys.items()}
         ),
     }
 
@@ -150,13 +138,12 @@ def histories(value):
     where an older Keras had come to rest; "then" is None where one Keras did it all.
     """
     value, found = np.float32(value), []
-    for first, (at, rest) in ((rule[0], _follow(rule, INITIAL, value)) for rule in RULES):
-        found += [(_text(first), at, None, None)] if at else []
-        found += [
-            (_text(first), None, _text(rule[0]), then)
-            for rule in RULES
-            if rule[0] > first and (then := _follow(rule, rest, value)[0])
-        ]
+    for rule in RULES:
+        first, (at, rest) = _text(rule), _follow(rule, INITIAL, value)
+        found += [(first, at, None, None)] if at else []
+        for later in RULES:
+            if later[0] > rule[0] and (then := _follow(later, rest, value)[0]):
+                found.append((first, None, _text(later), then))
     return found
 
 
@@ -174,8 +161,8 @@ def _follow(rule, start, value):
     return at, average
 
 
-def _text(version):
-    return ".".join(map(str, version))
+def _text(rule):
+    return ".".join(map(str, rule[0]))
 
 
 def judge(shares):

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.numerics.rounding import U
+from parity.recording import stacks
 from parity.studies.microscope.training import divisor, momentum
 from parity.studies.unstable_cnn import runs, stored
-from parity.studies.unstable_cnn.input_candidates import ASIS, COLLECTION, RESCALED
+from parity.studies.unstable_cnn.input_candidates import ASIS, COLLECTION, RIVALS, candidates
 
 # What training on a correction leaves at 0 in the stored means: the average over all frames, or
 # every single one.
@@ -17,31 +18,42 @@ CENTRED = {
     "clip": np.mean,
     "band": np.mean,
     "frame": lambda mean: mean[np.argmax(np.abs(mean))],
-    **dict.fromkeys(RESCALED, np.mean),
+    **{f"{rival}, per clip": np.mean for rival in RIVALS},
 }
 
 
 class Tried(NamedTuple):
-    """What is put into one model. given: {correction: {clip: x}}; clips: {name: (1, 1, 96, 1366)
-    float32, decibel}.
+    """What is put into one model. clips: {name: (1, 1, 96, 1366) float32, decibel}; inputs:
+    {correction: {clip: x}}; batches: {label: them, joined}.
     """
 
     clips: dict
-    given: dict
+    inputs: dict
     batches: dict
     remembered: dict
     keras: str
 
 
-def grouped(given, alone):
-    """{label: batch}: each clip in a batch of its own, or, where batch mates matter to the
-    network, all clips together.
+def prepare(case, clips, only=None, scale=None, keras=None):
+    """The Tried of a case; only: the corrections to try, None for all; scale: as `candidates`
+    takes it; keras: the release to read the file by, by default the stack's.
+
+    Raises CannotRun for weights that cannot be read or were never trained.
     """
+    keras = keras or stacks.STACKS[case.model.stack].keras
+    remembered = stored.trained(case.weights)
+    inputs = candidates(clips, remembered, keras, scale)
+    inputs = {name: inputs[name] for name in only or inputs if name in inputs}
+    return Tried(clips, inputs, joined(inputs, len(remembered) > 1), remembered, keras)
+
+
+def joined(inputs, alone):
+    """{label: batch}: each clip alone, or all together where batch mates matter."""
     if alone:
         return {
-            f"{name}|{clip}": x for name, by_clip in given.items() for clip, x in by_clip.items()
+            f"{name}|{clip}": x for name, by_clip in inputs.items() for clip, x in by_clip.items()
         }
-    return {name: np.concatenate(list(by_clip.values())) for name, by_clip in given.items()}
+    return {name: np.concatenate(list(by_clip.values())) for name, by_clip in inputs.items()}
 
 
 def look_at(tried, sides):
@@ -51,16 +63,16 @@ def look_at(tried, sides):
     Returns {side: judge's answer with distances {correction: {layer: (clips, n)}}, standing and
     tags, clips, centres, rounding, ruled_out}.
     """
-    found, centred, least = {}, centres(tried.remembered), rounding(tried.remembered, tried.keras)
+    centred, least = centres(tried.remembered), rounding(tried.remembered, tried.keras)
     ruled_out = {name for name, value in centred.items() if not abs(value) <= least}
+    found = {}
     for side, seen in sides.items():
-        by_name = {name: distances_of(name, tried, seen) for name in tried.given}
-        standing = {name: standing_of(name, tried, seen) for name in tried.given}
+        distances = {name: distances_of(name, tried, seen) for name in tried.inputs}
         found[side] = {
-            **judge(by_name, ruled_out),
-            "distances": by_name,
-            "standing": standing,
-            "tags": tags(tried.given, seen),
+            **judge(distances, ruled_out),
+            "distances": distances,
+            "standing": {name: standing_of(name, tried, seen) for name in tried.inputs},
+            "tags": tags(tried.inputs, seen),
         }
     return {
         **found,
@@ -72,9 +84,7 @@ def look_at(tried, sides):
 
 
 def distances_of(name, tried, seen):
-    """{layer: (clips, n)}: nats a value; NaN for frames that are silent in the decibels, which no
-    candidate can be judged by.
-    """
+    """{layer: (clips, n)}: nats a value; NaN for frames that are silent in the decibels."""
     rows = {layer: [] for layer in tried.remembered}
     for clip, by_layer in _arriving(name, tried, seen):
         for layer, arriving in by_layer.items():
@@ -84,9 +94,7 @@ def distances_of(name, tried, seen):
 
 
 def standing_of(name, tried, seen):
-    """{layer: (2, n)}: how many stored deviations the mean lies above the stored one, and the
-    deviation over the stored; over clips.
-    """
+    """{layer: (2, n)}: (mean - stored) and deviation, in stored deviations; over clips."""
     rows = {layer: [] for layer in tried.remembered}
     for _, by_layer in _arriving(name, tried, seen):
         for layer, (mean, variance) in by_layer.items():
@@ -98,55 +106,43 @@ def standing_of(name, tried, seen):
 
 def _arriving(name, tried, seen):
     """Yield (clip, {layer: (mean, variance)}), padding left out."""
-    for clip, x in tried.given[name].items():
+    for clip, x in tried.inputs[name].items():
         run = seen.get(f"{name}|{clip}")
         arriving = run.arriving if run else {stored.FREQUENCY: runs.statistics(x, 3)}
-        yield (
-            clip,
-            {
-                layer: tuple(
-                    values[stored.inside(layer, len(values))] for values in arriving[layer]
-                )
-                for layer in tried.remembered
-            },
-        )
+        within = {
+            layer: tuple(values[stored.inside(layer, len(values))] for values in arriving[layer])
+            for layer in tried.remembered
+        }
+        yield clip, within
 
 
-def tags(given, seen):
+def tags(inputs, seen):
     """{correction: (scores, logits)}, each (clips, tags) float32."""
-
-    def of(name, by_clip, wanted):
+    found = {}
+    for name, by_clip in inputs.items():
         labels = [name] if name in seen else [f"{name}|{clip}" for clip in by_clip]
-        return np.concatenate(
-            [
-                values
-                for label in labels
-                for key, values in seen[label].outputs.items()
-                if wanted(key)
-            ]
+        outputs = [seen[label].outputs for label in labels]
+        found[name] = tuple(
+            np.concatenate(
+                [
+                    values
+                    for by_layer in outputs
+                    for layer, values in by_layer.items()
+                    if layer.endswith(":logits") == is_logits
+                ]
+            )
+            for is_logits in (False, True)
         )
-
-    last = {
-        wanted: (lambda key, wanted=wanted: key.endswith(":logits") == wanted)
-        for wanted in (False, True)
-    }
-    return {
-        name: (of(name, by_clip, last[False]), of(name, by_clip, last[True]))
-        for name, by_clip in given.items()
-    }
+    return found
 
 
 def centres(remembered):
-    """{correction that centres its input: what its training would leave at exactly 0 in the stored
-    means}.
-    """
+    """{correction that centres its input: what it should leave at 0 in the stored means}."""
     return {name: float(of(remembered[stored.FREQUENCY].mean)) for name, of in CENTRED.items()}
 
 
 def rounding(remembered, keras):
-    """The most that float32 leaves of an exact 0 there: moving averages of momentum m, each update
-    off by u(|M| + 1) twice.
-    """
+    """The most that float32 leaves of an exact 0: two roundings of u(M + 1) an update."""
     largest = np.abs(remembered[stored.FREQUENCY].mean).max()
     return float(2 * U * (largest + 1) / (1 - momentum(keras)))
 
@@ -156,12 +152,11 @@ def judge(distances, ruled_out=()):
 
     distances: {correction: {layer: (clips, n)}}, nats a value; ruled_out: corrections that the
     file says were not used in training.
-    Returns {selected, closest, applied: names, score: {correction: nats}, range: {correction:
-    (low, high)} of its resampled scores,
-    margin: the same above the selected, tied: names, wins: share of the draws, differs: whether
-    decibels as they are fit worse, None where that cannot be told}. closest: whatever the file
-    says; applied: the closest that the port offers, None where one layer alone is all the
-    evidence.
+    Returns {selected, closest: whatever the file says, applied: the closest that the port offers,
+    None where one layer alone is all the evidence, score: {correction: nats}, range: {correction:
+    (low, high)} of its resampled scores, margin: the same above the selected, tied: names, wins:
+    share of the draws, differs: whether decibels as they are fit worse, None where that cannot be
+    told}.
     """
     from tagger.corrections import CORRECTIONS
 
@@ -171,23 +166,20 @@ def judge(distances, ruled_out=()):
     selected, draws = allowed[0], stored.resampled(distances)
     margin = {name: stored.interval(draws[name] - draws[selected]) for name in order}
     nearest = np.argmin([draws[name] for name in allowed], axis=0)
+    offered = [name for name in order if name in CORRECTIONS and len(distances[ASIS]) > 1]
     return {
         "selected": selected,
         "closest": order[0],
+        "applied": next(iter(offered), None),
         "score": scores,
-        "margin": margin,
-        "wins": float(np.mean(nearest == 0)),
         "range": {name: stored.interval(draws[name]) for name in order},
-        "applied": next((name for name in order if name in CORRECTIONS), None)
-        if len(distances[ASIS]) > 1
-        else None,
+        "margin": margin,
         "tied": [name for name in allowed[1:] if margin[name][0] <= 0],
+        "wins": float(np.mean(nearest == 0)),
         "differs": False if selected == ASIS else True if margin[ASIS][0] > 0 else None,
     }
 
 
 def unfitted(of):
-    """The correction that stands for the scale of training: COLLECTION, fitted to nothing, where
-    that cannot be told from the best.
-    """
+    """The correction that stands for training's scale: COLLECTION where it ties with the best."""
     return COLLECTION if COLLECTION in of["tied"] else of["selected"]

@@ -2,7 +2,6 @@
 to that release, proved against each.
 """
 
-from collections import Counter
 from contextlib import closing
 
 import numpy as np
@@ -11,12 +10,11 @@ from parity.compare import verdict
 from parity.compare.case import compare_case
 from parity.compare.measure import measure
 from parity.kinds import witness
-from parity.kinds.normalization import BATCH_NORMALIZATION
 from parity.ports import OURS, load
 from parity.recording import recordings, stacks
 from parity.recording.job import Job
 from parity.recording.trace import array_sha256, open_trace
-from parity.studies.unstable_cnn import kept, runs, stored
+from parity.studies.unstable_cnn import cache, runs, stored
 from parity.workers import side_by_side
 
 LANE = "reference"  # without Theano's optimizer, as in a parity run
@@ -30,21 +28,15 @@ def under_all(case, batch, progress=None):
     """{stack name: record} of `case` on `batch` (B, 1, 96, 1366) float32, decibel, under every
     stack of stacks.STACKS.
 
-    A record: {keras, verdicts: {mode: {verdict: layers}}, worst: {mode: verdict}, rho: largest
-    share of what rounding allows,
-    within: whether no single element is beyond that in any layer that does not hold,
-    first_divergence, at_fault: {layer that does not
-    hold: whether only its elements can be judged}, scores: [[...]], port_to_original: largest
-    difference of a score, nats: {layer: mean nats a value, as that release reads running_std},
-    values: {normalisation: some of its output}}. Raises CannotRun where an original cannot be run.
+    A record: {keras, worst: {mode: verdict}, rho: largest share of what rounding allows, within:
+    whether no single element is beyond that in any layer that does not hold, at_fault: {layer that
+    does not hold: whether only its elements can be judged}, scores: [[...]], port_to_original:
+    largest difference of a score, nats: {layer: mean nats a value, as that release reads
+    running_std}, values: {normalisation: some of its output}}. Raises CannotRun where an original
+    cannot be run.
     """
-    depends_on = [
-        case.model.name,
-        list(stacks.STACKS),
-        case.weights.sha256,
-        array_sha256(batch),
-    ]
-    return kept.recalled("versions", depends_on, lambda: _run(case, batch, progress), __name__)
+    depends_on = [case.model.name, list(stacks.STACKS), case.weights.sha256, array_sha256(batch)]
+    return cache.recalled("versions", depends_on, lambda: _run(case, batch, progress), __name__)
 
 
 def _run(case, batch, progress):
@@ -52,27 +44,25 @@ def _run(case, batch, progress):
         name: Job.of(case.model.name, name, LANE, case.weights, batch) for name in stacks.STACKS
     }
     paths = recordings.record(jobs.values(), workers=WORKERS, progress=progress)
-    return _judge_all({name: (_on(case, name), paths[job.key]) for name, job in jobs.items()})
-
-
-def _on(case, stack):
-    return case._replace(model=case.model._replace(stack=stack))
+    return _judge_all(
+        {
+            name: (case._replace(model=case.model._replace(stack=name)), paths[job.key])
+            for name, job in jobs.items()
+        }
+    )
 
 
 def _judge_all(traces):
-    """{stack name: record} from {stack name: (case, path of its trace)}, WORKERS side by side."""
+    """{stack name: record} from {stack name: (case, path of its trace)}."""
     with closing(side_by_side(judged, traces, WORKERS)) as done:
         found = dict(done)
     return {name: found[name] for name in traces}
 
 
 def judged(case, path, port=OURS):
-    """The record of one release: the trace at `path` of the original, and the port by that
-    release's formulas.
-    """
-    lanes = dict.fromkeys(
-        stacks.LANES, path
-    )  # verdicts on layers need neither the float64 lane nor the optimised one
+    """The record of one release, from the trace at `path` and the port by its formulas."""
+    # Verdicts on layers need neither the float64 lane nor the optimised one.
+    lanes = dict.fromkeys(stacks.LANES, path)
     found = compare_case(case, lanes, load(port, case), explain=False)
     with open_trace(path) as trace:
         return {
@@ -83,21 +73,20 @@ def judged(case, path, port=OURS):
         }
 
 
+def _failing(layer):
+    return [cell for cell in layer.cells() if cell.verdict not in PASSING]
+
+
 def _verdicts(found):
-    scores, rhos = found.scores, [layer.isolated.rho_port for layer in found.layers]
-    words = {mode: [getattr(layer, mode).verdict for layer in found.layers] for mode in MODES}
-    failing = [
-        cell for layer in found.layers for cell in layer.cells() if cell.verdict not in PASSING
-    ]
+    scores, shares = found.scores, [layer.isolated.rho_port for layer in found.layers]
     return {
-        "verdicts": {mode: dict(Counter(of)) for mode, of in words.items()},
-        "within": not any(cell.beyond for cell in failing),
-        "worst": {mode: verdict.worst(of) for mode, of in words.items()},
-        "rho": max((rho for rho in rhos if rho is not None), default=None),
-        "first_divergence": found.first_divergence,
-        "port_to_original": None
-        if scores is None
-        else float(np.abs(scores["actual"] - scores["expected"]).max()),
+        "within": not any(cell.beyond for layer in found.layers for cell in _failing(layer)),
+        "worst": {
+            mode: verdict.worst([getattr(layer, mode).verdict for layer in found.layers])
+            for mode in MODES
+        },
+        "rho": max((share for share in shares if share is not None), default=None),
+        "port_to_original": scores and float(np.abs(scores["actual"] - scores["expected"]).max()),
     }
 
 
@@ -110,31 +99,27 @@ def _at_fault(layers, case, trace):
     leave those limits behind: then the original itself, in the port's place, is beyond them,
     though no element is, and nothing can be said of the port but that no element of it is either.
     """
-    params, keras, found = case.weights.params, trace.provenance["keras"], {}
+    found = {}
     for record in layers:
-        name = record.name
-        cells = [cell for cell in record.cells() if cell.verdict not in PASSING]
+        name, cells = record.name, _failing(record)
         if cells:
             within = all(
                 cell.verdict in (verdict.FORMULA, verdict.EXCESS) and cell.beyond == 0
                 for cell in cells
             )
-            found[name] = within and beyond_limits(
-                _itself(trace.layers[name], trace, params.get(name, {}), keras)
-            )
+            own = case.weights.params.get(name, {})
+            found[name] = within and beyond_limits(_itself(trace.layers[name], trace, own))
     return found
 
 
-def _itself(layer, trace, own, keras):
+def _itself(layer, trace, own):
     """The measures of the original in the port's place."""
     x, original = trace.read(layer.inbound[0]), trace.read(layer.name)
-    return measure(original, original, witness(layer, own, x, keras))
+    return measure(original, original, witness(layer, own, x, trace.provenance["keras"]))
 
 
 def beyond_limits(measures):
-    """Whether a channel's gain or offset, or the rounding of a whole layer, is larger than
-    parity's rules allow, however sure.
-    """
+    """Whether a gain, an offset or a layer's rounding exceeds parity's limits."""
     shared = measures.structure
     beyond = shared and (
         abs(shared.gain) > shared.gain_limit or abs(shared.offset) > shared.offset_limit
@@ -146,14 +131,12 @@ def _numbers(case, trace):
     remembered, keras = stored.stored(case.weights), trace.provenance["keras"]
     nats, values = {}, {}
     for name, layer in trace.layers.items():
-        if layer.kind == BATCH_NORMALIZATION.keras_class:
+        if "running_mean" in case.weights.params.get(name, {}):
             values[name] = runs.thinned(trace.read(name), MOST_VALUES).ravel().tolist()
         if name in remembered:
-            mean, variance = runs.statistics(
-                trace.read(layer.inbound[0]), int(layer.config["axis"])
-            )
+            x, axis = trace.read(layer.inbound[0]), int(layer.config["axis"])
+            mean, variance = runs.statistics(x, axis)
             within = stored.inside(name, len(mean))
-            nats[name] = float(
-                np.mean(stored.nats((mean[within], variance[within]), remembered[name], keras))
-            )
+            arriving = mean[within], variance[within]
+            nats[name] = float(np.mean(stored.nats(arriving, remembered[name], keras)))
     return {"scores": trace.read(case.model.layers[-1]).tolist(), "nats": nats, "values": values}

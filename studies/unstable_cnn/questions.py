@@ -1,5 +1,5 @@
-"""All questions, asked one after the other; an answer is kept, so that a run that was stopped goes
-on where it was.
+"""The questions, asked one after the other. An answer is kept, so that a stopped run continues
+where it was.
 """
 
 import importlib
@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 from parity.errors import CannotRun
 from parity.recording import stacks
-from parity.studies.unstable_cnn import kept, noise
-from parity.studies.unstable_cnn.calls import FAST, PLAIN
-from parity.studies.unstable_cnn.finding import record
+from parity.studies.unstable_cnn import cache, noise
+from parity.studies.unstable_cnn.findings import told
+from parity.studies.unstable_cnn.outcome import Outcome, Rows
+from parity.studies.unstable_cnn.subject import FAST, PLAIN
 
 UNANSWERED = (CannotRun, OSError, ValueError, MemoryError)
 
 
 class Question(NamedTuple):
-    """id: the module here that answers it by `ask(subject)`; optimizer: Theano's in its runs of
-    the original, None: no such runs.
-
-    releases: of Keras, by default that of each model's own stack.
+    """id: the module here whose `ask(subject)` measures its Outcomes, and the file of its words;
+    optimizer: Theano's in its runs of the original, None: no such runs; releases: of Keras, by
+    default that of each model's own stack.
     """
 
     id: str
@@ -34,12 +34,7 @@ QUESTIONS = {
     for question in (
         Question("batch", "Does the answer depend on who else is in the batch?"),
         Question("input", "Does the input match what the weights were trained on?"),
-        Question(
-            "keras",
-            "Which Keras do these weights belong to?",
-            optimizer=PLAIN,
-            releases=stacks.KERAS_VERSIONS,
-        ),
+        Question("keras", "Which Keras do these weights belong to?", PLAIN, stacks.KERAS_VERSIONS),
         Question("calling", "Does calling it change it?"),
         Question("front_end", "Is the front end the same?"),
         Question("conditioning", "How well-conditioned is the network there?"),
@@ -49,9 +44,7 @@ QUESTIONS = {
 
 
 def select(ids):
-    """The Questions of those ids; an empty choice means all. Raises CannotRun, listing the known
-    ones.
-    """
+    """The Questions of those ids, all for none. Raises CannotRun, listing the known ones."""
     unknown = [name for name in ids if name not in QUESTIONS]
     if unknown:
         raise CannotRun(f"no question called {unknown[0]!r}; known: {', '.join(QUESTIONS)}")
@@ -59,9 +52,7 @@ def select(ids):
 
 
 def answer_all(questions, subject):
-    """[record of each question], as investigation.json holds it: one that cannot be answered has a
-    message instead of findings.
-    """
+    """[record of each question]: one without an answer has a message instead of findings."""
     asked, rounding, records = *checked(subject, questions), []
     for question in questions:
         started_s = time.perf_counter()
@@ -80,19 +71,15 @@ def checked(subject, questions):
     """(the subject, with Theano's optimizer only where the original has been shown to agree with
     itself, {model: that measurement}).
 
-    Where it has not, or nobody could measure it, the original runs without, which is slower and
-    needs no proof.
+    Elsewhere the original runs without it, which is slower and needs no proof.
     """
     rounding = {}
     for name in subject.cases if any(question.optimizer for question in questions) else ():
-        with suppress(
-            *UNANSWERED
-        ):  # whatever needs the original says why it cannot run; the others are answered
+        # What needs the original says why it cannot run; the other questions are answered.
+        with suppress(*UNANSWERED):
             rounding[name] = noise.measured(subject, name)
-    plain = {
-        name: PLAIN for name in subject.cases if not rounding.get(name, {"holds": False})["holds"]
-    }
-    return subject._replace(optimizers=plain), rounding
+    plain = [name for name in subject.cases if not (name in rounding and rounding[name]["holds"])]
+    return subject._replace(optimizers=dict.fromkeys(plain, PLAIN)), rounding
 
 
 def answered(question, subject, rounding):
@@ -101,21 +88,25 @@ def answered(question, subject, rounding):
         name: {key: of[key] for key in ("max_abs", "logits_max_abs", "ratio", "holds")}
         for name, of in rounding.items()
     }
-    return {
+    releases = {
+        name: question.releases or (stacks.STACKS[case.model.stack].keras,)
+        for name, case in subject.cases.items()
+    }
+    record = {
         "id": question.id,
         "question": question.text,
         "message": None,
         "optimizer": _optimizer(question, subject, rounding),
-        "stack": {
-            name: (
-                f"Keras {', '.join(question.releases or (stacks.STACKS[case.model.stack].keras,))}"
-            )
-            for name, case in subject.cases.items()
-        },
+        "stack": {name: f"Keras {', '.join(versions)}" for name, versions in releases.items()},
         "optimizer_noise": shown if question.optimizer else {},
         "findings": [],
-        **_findings(question, subject),
     }
+    try:
+        outcomes = _outcomes(question, subject)
+    except UNANSWERED as why:
+        return {**record, "message": " ".join(str(why).split()) or type(why).__name__}
+    findings = told(question.id, outcomes, subject.data)
+    return {**record, "findings": [finding.record() for finding in findings]}
 
 
 def _optimizer(question, subject, rounding):
@@ -129,26 +120,16 @@ def _optimizer(question, subject, rounding):
     return f"{FAST}; {PLAIN} for {', '.join(f'{name} ({words})' for name, words in why.items())}"
 
 
-def _findings(question, subject):
-    """The findings, or the message."""
+def _outcomes(question, subject):
+    """The Outcomes, kept or measured now; their words are not kept."""
     name = f"{__package__}.{question.id}"
-    try:
-        module = importlib.import_module(name)
-        return {
-            "findings": kept.recalled(
-                question.id,
-                kept.of_subject(subject),
-                lambda: [record(each) for each in module.ask(subject)],
-                name,
-                lasting,
-            )
-        }
-    except UNANSWERED as why:
-        return {"message": " ".join(str(why).split()) or type(why).__name__}
+    module = importlib.import_module(name)
+    found = cache.recalled(
+        question.id, subject.identity(), lambda: module.ask(subject), name, lasting
+    )
+    return [Outcome(*each, [Rows(*rows) for rows in tables]) for *each, tables in found]
 
 
-def lasting(findings):
-    """Whether an answer may be kept: one with a finding that measured nothing may be another
-    tomorrow, so it is asked for again.
-    """
-    return all(finding["effect"]["value"] is not None for finding in findings)
+def lasting(outcomes):
+    """Whether to keep an answer: not where an outcome measured nothing, and may tomorrow."""
+    return all(effect is not None for _, _, effect, *_ in outcomes)

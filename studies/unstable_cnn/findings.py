@@ -1,0 +1,131 @@
+"""What an investigation says: the outcomes of an experiment, put into words by templates.
+
+`words/<question>.toml` holds the words of a question, every text a Jinja template over the figures
+of an outcome. `[findings.<key>]` has `id`, `hypothesis`, `effect`, `unit`, `claim`, `advice` and
+`sentence`: what the conclusion says, at most 25 words with its figures; without one the finding
+stays out of it. `[findings.<key>.<verdict>]` overrides any of them; the verdicts are `proved`,
+`refuted` and `open`. `[tables.<key>]` has `id`, `title`, `columns`, `note` and `chart`; a column
+"*" stands for those that the experiment names. `like` names a key whose words hold where there are
+no others. The hypothesis could be wrong, the verdict says whether it holds, and the claim says what
+was found, so that it never contradicts the verdict.
+"""
+
+import functools
+import re
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import jinja2
+
+PROVED, REFUTED, UNDECIDABLE = ("proved", "refuted", "not decidable")
+REAL, CARRIES_OVER, NEEDS_REAL = (
+    "measured on the real weights",
+    "carries over: measured on stand-ins",
+    "needs real weights",
+)
+VERDICT_OF = {True: PROVED, False: REFUTED, None: UNDECIDABLE}
+WORDS = Path(__file__).with_name("words")
+_WORDS_OF = {True: "proved", False: "refuted", None: "open"}
+
+
+class Table(NamedTuple):
+    """Evidence as investigation.json holds it."""
+
+    id: str
+    title: str
+    columns: list
+    rows: list
+    note: str
+    chart: dict | None
+
+
+class Finding(NamedTuple):
+    """A finding as investigation.json holds it, its evidence as Tables."""
+
+    id: str
+    claim: str
+    verdict: str
+    effect: dict
+    advice: str
+    scope: str
+    evidence: list
+    sentence: str | None
+    hypothesis: str
+
+    def record(self):
+        return {**self._asdict(), "evidence": [table._asdict() for table in self.evidence]}
+
+
+@functools.cache
+def words_of(question):
+    """The words of a question, {"findings": ..., "tables": ...}."""
+    return tomllib.loads((WORDS / f"{question}.toml").read_text(encoding="utf-8"))
+
+
+def told(question, outcomes, data):
+    """[Finding] of Outcomes in the words of a question; data: "real" or "seeded"."""
+    return [_finding(words_of(question), outcome, data) for outcome in outcomes]
+
+
+def _finding(words, outcome, data):
+    spec = _spec(words["findings"], outcome.finding, _WORDS_OF[outcome.holds])
+    on_stand_ins = CARRIES_OVER if spec.get("carries_over", True) else NEEDS_REAL
+    said = {"words": spec, "effect": outcome.effect, "holds": outcome.holds}
+    figures = {**outcome.figures, **said}
+    return Finding(
+        id=fill(spec["id"], figures),
+        claim=fill(spec["claim"], figures),
+        verdict=VERDICT_OF[outcome.holds],
+        effect={
+            "what": fill(spec["effect"], figures),
+            "value": outcome.effect,
+            "unit": fill(spec.get("unit", ""), figures),
+        },
+        advice=fill(spec["advice"], figures),
+        scope=spec.get("scope") or (REAL if data == "real" else on_stand_ins),
+        evidence=[
+            _table(_spec(words["tables"], rows.table), rows, figures) for rows in outcome.tables
+        ],
+        sentence=fill(spec.get("sentence", ""), figures) or None,
+        hypothesis=fill(spec["hypothesis"], figures),
+    )
+
+
+def _spec(specs, key, verdict=None):
+    """The words under a key and a verdict, upon those that they are `like`."""
+    spec = specs[key]
+    known = _spec(specs, spec["like"], verdict) if "like" in spec else {}
+    return {**known, **spec, **spec.get(verdict, {})}
+
+
+def _table(spec, rows, figures):
+    figures = {**figures, **rows.figures}
+
+    def columns(names):
+        return [
+            fill(each, figures)
+            for name in names
+            for each in (rows.columns if name == "*" else [name])
+        ]
+
+    chart = spec.get("chart")
+    return Table(
+        *(fill(spec[part], figures) for part in ("id", "title")),
+        columns(spec["columns"]),
+        [list(row) for row in rows.rows],
+        fill(spec["note"], figures),
+        chart and {"series": None, **chart, "y": columns(chart["y"])},
+    )
+
+
+def fill(template, figures):
+    """The text of a template, on one line."""
+    text = " ".join(_compiled(template).render(figures).split())
+    return re.sub(r" (?=[.,;:)]( |$))", "", text)
+
+
+_JINJA = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+_JINJA.filters["f"] = format
+_JINJA.filters["either"] = lambda names: re.sub(", (?=[^,]*$)", " or ", ", ".join(names))
+_compiled = functools.cache(_JINJA.from_string)
