@@ -75,14 +75,11 @@ def worst_cell(model: Model) -> Worst | None:
     """The cell of the gravest verdict and, among equals, of the largest share of rounding's
     allowance.
     """
-    cells = [
-        Worst(layer.name, mode, cell.verdict, rho)
-        for layer in model.layers
-        for mode, cell, rho in (
-            ("isolated", layer.isolated, layer.isolated.rho_port),
-            ("chained", layer.chained, layer.chained.rho_local),
-        )
-    ]
+    cells = []
+    for layer in model.layers:
+        one, two = layer.cells()
+        cells.append(Worst(layer.name, "isolated", one.verdict, one.rho_port))
+        cells.append(Worst(layer.name, "chained", two.verdict, two.rho_local))
     return max(
         cells, key=lambda cell: (verdict.severity(cell.verdict), cell.rho or 0.0), default=None
     )

@@ -4,13 +4,15 @@ names.
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import parity
 
 
-def environment(threads, versions):
+def environment(threads: int, versions: Mapping[str, str]) -> dict[str, Any]:
     """The run's surroundings as the JSON wants them. threads : BLAS threads of each comparing
     process; versions : of what the port computes with, {name: version}.
     """
@@ -26,29 +28,24 @@ def environment(threads, versions):
     }
 
 
-def threads_per_worker(workers):
+def threads_per_worker(workers: int) -> int:
     """BLAS threads each of `workers` side-by-side processes may use."""
     return max(1, len(os.sched_getaffinity(0)) // workers)
 
 
-def _blas():
+def _blas() -> str:
     """The BLAS library NumPy loaded: name, version and the kernels it chose for this processor."""
     from threadpoolctl import threadpool_info
 
     loaded = [
-        pool
+        f"{pool['internal_api']} {pool['version']} ({pool['architecture']})"
         for pool in threadpool_info()
         if pool["user_api"] == "blas" and "numpy" in pool["filepath"]
     ]
-    return (
-        ", ".join(
-            f"{pool['internal_api']} {pool['version']} ({pool['architecture']})" for pool in loaded
-        )
-        or "unknown"
-    )
+    return ", ".join(loaded) or "unknown"
 
 
-def _cpu():
+def _cpu() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     return next(
         (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),

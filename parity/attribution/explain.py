@@ -8,7 +8,7 @@ comparison.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -115,14 +115,15 @@ class Explanation:
             self.paths.abandon()
         self.paths.carry(carrier)
         if not self.broken:
-            self.paths.join(carrier, side.x, side.actual)
-            self.plain.follow(carrier, side.actual, self.paths)
+            actual: Any = side.actual
+            self.paths.join(carrier, side.x, actual)
+            self.plain.follow(carrier, actual, self.paths)
 
     def _finish(self, step: Step, carrier: Carrier, scale: float) -> None:
         """The last layer: the samples end at the logits, the paths too where both sides give
         theirs.
         """
-        at_logits, own = self._at_logits(step, carrier), 0.0
+        at_logits, own = self._at_logits(step, carrier), np.zeros(1)
         oracle_end = _moved_on(at_logits, self.paths.deviations["oracle"])
         self.samples.carry(at_logits)
         if at_logits.sigma is not None:
@@ -133,7 +134,7 @@ class Explanation:
             self.space, carrier, side = LOGITS, at_logits, side._replace(actual=actual)
             actual = actual.astype(np.float64)
         self._advance(carrier, side)
-        self.ends = side.actual, carrier.expected
+        self.ends: Any = (side.actual, carrier.expected)
         expected = at_logits.expected.astype(np.float64)
         self.logits = Logits(expected + oracle_end, expected, actual, sd, sd_error)
 
@@ -164,7 +165,7 @@ class Explanation:
         return None if self.note else said.actual
 
 
-def _not_of_its_scores(activation: str, logits: np.ndarray, scores: np.ndarray) -> str | None:
+def _not_of_its_scores(activation: str, logits: np.ndarray, scores: Any) -> str | None:
     """Why a port's logits cannot stand for its scores, or None; NaN stands for nothing."""
     sums = logits.astype(np.float64)
     exact = POINTWISE[activation].value(sums)

@@ -9,7 +9,7 @@ C_k is E_k - E_{k-1}: while both sides are on one path, it is exactly 0.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class Paths:
             path: carrier.carry(deviation) for path, deviation in self.deviations.items()
         }
 
-    def join(self, carrier: Carrier, x: np.ndarray, actual: np.ndarray) -> None:
+    def join(self, carrier: Carrier, x: Any, actual: np.ndarray) -> None:
         """After `carry`: start the paths of what both sides gave; x, actual: the port's own input
         and output, float32.
         """
@@ -138,7 +138,7 @@ class Plain:
             )
 
 
-def moved(layer: Layer, x: np.ndarray, actual: np.ndarray) -> bool:
+def moved(layer: Layer, x: Any, actual: np.ndarray) -> bool:
     """Whether the layer only moves values and `actual` is what that makes of `x`."""
     move = kind_of(layer).move
     return move is not None and np.array_equal(move(layer.config, x), actual)

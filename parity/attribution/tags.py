@@ -126,7 +126,7 @@ def _table(
     rounding_only: bool,
 ) -> ClipTags:
     by = scores if logits["actual"] is None else logits  # what both sides can be ranked by
-    sides, oracle, bound = [by[side] for side in SIDES], logits["oracle"], logits["bound"]
+    sides, oracle, bound = (by["expected"], by["actual"]), logits["oracle"], logits["bound"]
     k = min(TOP, len(names) // 2) or 1  # with every tag in the top, the set could never change
     places = [np.argsort(ranking(values)) + 1 for values in sides]
     shown = [at for at in ranking(sides[0]) if min(place[at] for place in places) <= TOP]

@@ -149,14 +149,14 @@ class _Proof:
             self.flag_stranger(name, record)
         attribution, logits = self.attribute()
         chosen = [record for name, record in self.records.items() if name in self.asked]
-        scores = {"expected": step.expected, "actual": step.chained.actual}
+        actual = step.chained.actual
         return Found(
             chosen,
             first_divergence(chosen),
             self.oracle_truth,
-            self.final(step, attribution and attribution.ends),
+            self.final(step, attribution.ends if attribution else None),
             attribution,
-            None if step.chained.actual is None else scores,
+            None if actual is None else {"expected": step.expected, "actual": actual},
             logits,
         )
 
@@ -165,7 +165,7 @@ class _Proof:
         layer, name = step.layer, step.layer.name
         record = self.records[name]
         record.kind, record.shape, record.dtype = layer.kind, list(layer.shape), str(layer.dtype)
-        carrier = self.explanation and self.explanation.carrier(step)
+        carrier = self.explanation.carrier(step) if self.explanation else None
         case = layer_case(layer, self.params.get(name, {}), step.x, self.keras)
         found = compare_layer(
             case,
@@ -183,9 +183,10 @@ class _Proof:
         for cell, side in zip(record.cells(), (step.isolated, step.chained), strict=True):
             cell.message = side.fault if side.actual is None else cell.message
         self.name_cause(record, step, case)
-        if self.explanation:
+        if self.explanation and carrier:
             excess = record.isolated.verdict == verdict.EXCESS
-            self.explanation.follow(step, carrier, found.isolated.q_port if excess else 1.0)
+            scale = found.isolated.q_port if excess else None
+            self.explanation.follow(step, carrier, scale or 1.0)
         if self.explain:
             noise = pair_of(self.traces["noise"].read(name), step.expected)
             record.chained.noise_max_abs = float(noise.largest)
@@ -206,7 +207,8 @@ class _Proof:
             found = cause(step.isolated.fault)
             record.cause = found if found.hypothesis else None
             return
-        forms = Forms(*(diagnose.form(case, y) for y in (actual, step.expected)))
+        shown: Any = [diagnose.form(case, y) for y in (actual, step.expected)]
+        forms = Forms(*shown)
         record.form = forms if forms != Forms() else None
         if cell.verdict == verdict.SUSPECT:
             # until the original is what its oracle says, nothing can be said of the port
@@ -221,7 +223,8 @@ class _Proof:
                 if each.verdict in (verdict.FORMULA, verdict.GROSS) and found.survivors:
                     each.verdict = f"FORMULA({found.hypothesis})"
         elif self.explanation:
-            record.undecidable = diagnose.undecidable(case, step.expected)
+            hidden: Any = diagnose.undecidable(case, step.expected)
+            record.undecidable = hidden
 
     def check_oracle(self, step: Step) -> None:
         """Oracle against the original in float64, on the original's own float64 input, as a share
@@ -235,7 +238,7 @@ class _Proof:
         sizes = [np.abs(flat[where]).max() for where in judge.blocks()]
         gap, allowed = float(np.max(gaps)), TRUTH_AGREEMENT * float(np.max(sizes))  # NaN stays NaN
         ratio = gap / allowed if allowed else (0.0 if gap == 0 else float("inf"))
-        if not ratio <= self.oracle_truth.ratio:
+        if not ratio <= (self.oracle_truth.ratio or 0.0):
             self.oracle_truth = OracleTruth(layer.name, ratio)
 
     def recall(self, name: str) -> np.ndarray:
@@ -274,8 +277,7 @@ class _Proof:
         """
         actual, name = step.chained.actual, step.layer.name
         scores = {lane: trace.read(name).astype(np.float64) for lane, trace in self.traces.items()}
-        comparable = actual is not None and actual.shape == step.expected.shape
-        if comparable:
+        if actual is not None and actual.shape == step.expected.shape:
             scores["port"] = actual.astype(np.float64)
 
         def apart(one: str, other: str) -> float | None:
@@ -287,8 +289,8 @@ class _Proof:
             apart("port", "truth"),
             apart("reference", "truth"),
             apart("noise", "truth"),
-            ends and ends.allowed,
-            comparable and bool(np.isfinite(scores["port"]).all()) and (not ends or ends.holds),
+            ends.allowed if ends else None,
+            bool(np.isfinite(scores.get("port", np.nan)).all()) and (not ends or ends.holds),
         )
 
 

@@ -101,7 +101,8 @@ class Residuals:
         np.copysign(np.sqrt(bins, out=bins), sign, out=bins)
         bins *= np.float32(per_bin)
         bins += np.float32(1 + BINS / 2)
-        return np.fmin(np.fmax(bins, 0, out=bins), BINS + 1, out=bins).astype(np.uint8)
+        np.fmin(np.fmax(bins, 0, out=bins), BINS + 1, out=bins)
+        return np.asarray(bins, np.uint8)
 
     def _leave_out(self, bound2: np.ndarray, ratio2: np.ndarray) -> None:
         """Elements that may not round and do not are no part of a spread; those that do stay in

@@ -142,7 +142,7 @@ def _cell(kind: type[C], comparison: Comparison, reference: Tally | None) -> C:
         return kind(**common, **UNMEASURED)
     port, pair = comparison.port, comparison.pair
     rho_det, u_in, certain = _certainty(comparison)
-    structure = port.regression and _structure(port.regression.findings(port.values))
+    structure = _structure(port.regression.findings(port.values)) if port.regression else None
     at = port.worst
     return kind(
         **common,
@@ -154,11 +154,11 @@ def _cell(kind: type[C], comparison: Comparison, reference: Tally | None) -> C:
         u_in=u_in,
         max_abs=float(pair.largest),
         rms=pair.rms,
-        worst_index=at and at.index,
-        worst_actual=at and at.value,
-        worst_expected=at and float(comparison.expected[tuple(at.index)]),
-        worst_oracle=at and at.oracle,
-        worst_allowed=at and at.allowed,
+        worst_index=at.index if at else None,
+        worst_actual=at.value if at else None,
+        worst_expected=float(comparison.expected[tuple(at.index)]) if at else None,
+        worst_oracle=at.oracle if at else None,
+        worst_allowed=at.allowed if at else None,
         bitwise_equal=pair.equal == pair.count,
         bitwise_share=pair.equal / pair.count,
         signed_zeros=pair.signed_zeros,
@@ -219,7 +219,7 @@ def _certainty(comparison: Comparison) -> tuple[float, float | None, bool]:
     return INF if largest > 1 / NOTHING**0.5 else float(np.sqrt(largest)), u_in, True
 
 
-def _hand(cell: Chained, own: np.ndarray, original: np.ndarray, fault: str) -> None:
+def _hand(cell: Chained, own: Any, original: np.ndarray, fault: str) -> None:
     """Put into the cell what came in with the chain: how far its input is from the original's, how
     much of that came out, and why the input is unusable, if it is.
     """

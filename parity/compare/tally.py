@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +121,7 @@ class Tally:
     @property
     def beyond_share(self) -> float:
         """Share of the elements beyond B."""
-        return self.support.beyond / self.count
+        return float(self.support.beyond) / self.count
 
 
 class Pair:
@@ -210,7 +211,7 @@ class Comparison:
         return " and ".join(said) or "the layer's input or parameters hold NaN or infinite values"
 
 
-def mismatch(actual: np.ndarray, expected: np.ndarray) -> str:
+def mismatch(actual: Any, expected: Any) -> str:
     """Why two outputs cannot be compared, in a clause; "" when they can."""
     if actual.shape != expected.shape:
         return f"shape {actual.shape} instead of {expected.shape}"

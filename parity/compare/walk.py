@@ -4,7 +4,7 @@ and on its own (chained).
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,20 +12,21 @@ from parity.port_api import Answer, Port, answer
 from parity.recording.trace import Layer, array_sha256
 
 ISOLATED, CHAINED = MODES = ("isolated", "chained")
+NOT_ASKED = Answer((), None, "this mode was not asked for")
 
 
 class Step(NamedTuple):
     """One layer: the original's inputs and output, and the port's two answers.
 
-    What belongs to a mode that was not asked for is empty. unchanged: the modes in which the answer
-    is the known one, bit for bit.
+    What belongs to a mode that was not asked for is empty, and without the isolated one expected is
+    None. unchanged: the modes in which the answer is the known one, bit for bit.
     """
 
     layer: Layer
     inputs: tuple[np.ndarray, ...]
-    expected: np.ndarray | None
-    isolated: Answer | None
-    chained: Answer | None
+    expected: Any
+    isolated: Answer
+    chained: Answer
     unchanged: frozenset[str] = frozenset()
 
     @property
@@ -35,7 +36,7 @@ class Step(NamedTuple):
 
 
 def walk(
-    trace,
+    trace: Any,
     port: Port,
     modes: Collection[str] = MODES,
     known: Mapping[tuple[str, str], str] | None = None,
@@ -49,14 +50,15 @@ def walk(
     """
     names = network_order(trace)
     readers = Counter(source for name in names for source in trace.layers[name].inbound)
-    recorded: dict[str, np.ndarray] = {}
+    recorded: dict[str, Any] = {}
     own: dict[str, np.ndarray | str] = {}  # the port's outputs, or why it has none
     for name in names:
         layer = trace.layers[name]
         for source in layer.inbound:
             if source not in own:  # an input of the network
                 own[source] = recorded[source] = trace.read(source)
-        inputs, expected, isolated, chained = (), None, None, None
+        inputs: tuple[np.ndarray, ...] = ()
+        expected, isolated, chained = None, NOT_ASKED, NOT_ASKED
         if ISOLATED in modes:
             inputs, expected = tuple(recorded[source] for source in layer.inbound), trace.read(name)
             isolated = answer(port, name, *inputs)
@@ -72,35 +74,37 @@ def walk(
         recorded[name], own[name] = expected, _handed_on(name, chained, expected)
 
 
-def network_order(trace) -> list[str]:
+def network_order(trace: Any) -> list[str]:
     """The layers of a trace that read others, in network order."""
     return [name for name, layer in trace.layers.items() if layer.inbound]
 
 
-def _in_the_chain(trace, port, name, inputs, isolated):
+def _in_the_chain(trace: Any, port: Port, name: str, inputs: list[Any], isolated: Answer) -> Answer:
     broken = next((each for each in inputs if isinstance(each, str)), None)
     broken = broken or _misplaced(trace, port, name)
     if broken:
         return Answer((), None, broken)
-    if isolated and all(a is b for a, b in zip(inputs, isolated.inputs, strict=True)):
+    if isolated is not NOT_ASKED and all(
+        a is b for a, b in zip(inputs, isolated.inputs, strict=True)
+    ):
         return isolated
     return answer(port, name, *inputs)
 
 
-def _handed_on(name, chained, expected):
+def _handed_on(name: str, chained: Answer, expected: Any) -> Any:
     """What the next layers read: the recorded array itself where the port gave the same bits."""
-    if chained is None or (expected is not None and same_bits(chained.actual, expected)):
+    if chained is NOT_ASKED or (expected is not None and same_bits(chained.actual, expected)):
         return expected
     if chained.actual is not None:
         return chained.actual
     return f"the chain broke at {name}: {chained.fault}" if chained.inputs else chained.fault
 
 
-def _is(found, digest):
-    return found is not None and found.actual is not None and array_sha256(found.actual) == digest
+def _is(found: Answer, digest: str | None) -> bool:
+    return found.actual is not None and array_sha256(found.actual) == digest
 
 
-def _misplaced(trace, port, name):
+def _misplaced(trace: Any, port: Port, name: str) -> str | None:
     """Why the port cannot run `name` next, or None: along a chain the shared layers stand in one
     order.
     """
@@ -112,16 +116,17 @@ def _misplaced(trace, port, name):
     return None
 
 
-def _is_chain(trace):
+def _is_chain(trace: Any) -> bool:
     first, *others = names = network_order(trace)
     inbound = [list(trace.layers[name].inbound) for name in others]
     return len(trace.layers[first].inbound) == 1 and inbound == [[name] for name in names[:-1]]
 
 
-def same_bits(actual: np.ndarray | None, expected: np.ndarray) -> bool:
+def same_bits(actual: np.ndarray | None, expected: np.ndarray | None) -> bool:
     """Whether two arrays are one to the last bit; a port that gave nothing is no match."""
     return (
         actual is not None
+        and expected is not None
         and actual.shape == expected.shape
         and actual.dtype == expected.dtype
         and np.array_equal(

@@ -1,6 +1,7 @@
 """What users call, the port as a whole, against the composition of its layers, which was judged."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -23,15 +24,16 @@ def whole_call(
     first, *_, last = network_order(trace)
     inputs = [trace.read(name) for name in trace.layers[first].inbound]
     said = ask("the port, called as a whole,", port, *inputs, optional=True)
-    if said.fault is None and said.actual is None:
+    actual: Any = said.actual
+    if said.fault is None and actual is None:
         return None
     expected = trace.read(last)
-    fault = said.fault or mismatch(said.actual, expected)
+    fault = said.fault or mismatch(actual, expected)
     if fault:
         why = f"what users call gives no scores to judge: {fault}"
         return WholeCall(False, None, False, why)
-    away = float(np.abs(np.subtract(said.actual, expected, dtype=np.float64)).max())
-    if same_bits(scores["actual"] if scores else None, said.actual):
+    away = float(np.abs(np.subtract(actual, expected, dtype=np.float64)).max())
+    if same_bits(scores["actual"] if scores else None, actual):
         return WholeCall(True, away, final.holds, None)
     allowed = final.allowed
     judged = (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from parity.compare.walk import network_order, walk
+from parity.compare.walk import NOT_ASKED, network_order, walk
 from parity.ports.callables import Callables
 
 
@@ -157,4 +157,4 @@ def test_a_chain_alone_reads_nothing_but_the_input():
     graph.outputs = {"input_1": graph.outputs["input_1"]}
     steps = {step.layer.name: step for step in walk(graph, Callables(BRANCHES), ("chained",))}
     assert steps["beside"].chained.actual.tolist() == [[7.5, -10.0]]
-    assert steps["beside"].isolated is None and steps["beside"].expected is None
+    assert steps["beside"].isolated is NOT_ASKED and steps["beside"].expected is None
