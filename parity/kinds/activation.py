@@ -124,13 +124,13 @@ POINTWISE = {
     "hard_sigmoid": Pointwise(
         hard_sigmoid,
         lambda s, y: 0.2 * (np.abs(s) < 2.5),
-        lambda s, y: U * (0.4 * np.minimum(np.abs(s), 2.5) + y) + FLUSHED,
+        lambda s, y: U * (np.abs(s) < 2.5 + 8 * U) * (0.25 * np.abs(s) + y) + FLUSHED,
         reach=lambda s, y, d, slope: 0.2 * d * (np.abs(s) < 2.5 + d),
     ),
     "tanh": Pointwise(
         np.tanh,
         lambda s, y: 1 - np.square(y),
-        lambda s, y: 8 * U * np.abs(y) + FLUSHED,
+        lambda s, y: 4 * U * np.abs(y) + FLUSHED,
         reach=_far(2),
     ),
     "softmax": Pointwise(
@@ -146,8 +146,7 @@ class Elu(Witness):
     """ELU: x > 0 must arrive bit for bit; x <= 0: B = |alpha| u(6 e^x + 8|e^x - 1|), which holds
     for exp - 1 and for expm1.
 
-    The constants are twice a vector library's worst exp (numpy AVX: 2.52 units in the last place)
-    and the subtraction.
+    The constants are twice a vector library's worst exp, 2.5 ulp, and the subtraction.
     """
 
     one_sided = True

@@ -7,13 +7,15 @@ nothing) and `reference` (any other) are needed; the rest says more about the la
 - `move(config, x)` gives the output in x's own dtype; nothing else has to be written then.
 - `reference(case)` gives a `Witness`: blocks of float64 values, each with how far float32 may
   stray from it. Small layers compute theirs at once and return a `Whole`.
-- `variants` gives a table {name: maker} of what ports get wrong. A maker takes a `LayerCase` and
-  returns another one (`case.but(config=..., params=..., x=...)`), a Witness, or None where it does
-  not apply.
-- Element-wise activations are rows of `parity.kinds.activation.POINTWISE`: value, slope and own
-  rounding of each, which a dense or an activation layer looks up by its setting `activation`.
-- Pooling kinds share `parity.kinds.pooling.windows`, which hands all values of each window to a
-  function, and the table of variants that change the windows' geometry.
+- `variants(case)` gives a table {name: maker} of what ports get wrong. A maker takes a `LayerCase`
+  and returns another one (`case.but(config=..., params=..., x=...)`), a Witness, or None where it
+  does not apply.
+- An activation is a row of `parity.kinds.activation.POINTWISE`: value, slope, own rounding, and how
+  far it moves when its input does. `POINTWISE[name].of(sums)` applies one to a `Whole` witness of
+  sums, as `parity.kinds.dense` does; an entry there, and its name among the settings of the layers
+  that may have it, is all that a further activation needs.
+- Pooling kinds share `parity.kinds.pooling.windows(config, x)`, one array for each place in a
+  window, and `GEOMETRY`, the variants that change where windows lie.
 """
 
 from __future__ import annotations

@@ -154,9 +154,8 @@ class Gru(Witness):
     """GRU: the first-order covariance of the rounding errors is carried from step to step; B = lam
     sigma.
 
-    Absolute values (Wilkinson's running analysis) grow to 1e5 u in 15 steps where the error is 4 u,
-    so there is no certain bound worth the name: B stands in for it. The channel axis is time where
-    the layer returns sequences. Values alone cost little: errors are found for the first block.
+    No certain bound is worth the name: B stands in for it ("GRU" in docs/numerics.md). The channel
+    axis is time where the layer returns sequences. Errors are found when a block is asked for.
 
     direction: "", or one of DIRECTIONS.
     """

@@ -2,19 +2,9 @@
 is off.
 
 Per channel p - o = a + k (o - centre) + e is fitted with weights 1/B^2. Rounding errors average out
-over a channel, faults do not. t-values of clean channels reach 8.4, as residuals are heavy-tailed
-and correlated: so what is asked for is |t| > 15 AND an effect beyond what rounding and rounded
-parameters can do, never a p-value alone.
-
-One part of rounding is taken away by no mean. A partial sum lies on its binade's grid, so a term
-that repeats, as a saturated ELU's -1 does, is rounded alike wherever the sum lies in the same
-binade. In a whole channel that is an offset; on one side of the channel's mean alone, a gain. CNN's
-conv3, half of whose input is within 1 % of -1, has channels with mean errors of 0.4 sigma above
-their mean and -0.1 below: gains of 2 u to 2.5 u with |t| of 20 to 31, in the kernels of every
-processor. Its conv2, with mean errors of 0.3 sigma, has offsets of 0.4 sigma, or of 0.9 with its
-kernels transposed, as they are read 3.5 deviations from the mean. And in digital silence one patch,
-and so one rounding error, repeats a thousand times: what is found must be found again among values
-that differ.
+over a channel, faults do not. A finding takes |t| > 15 and an effect beyond what rounding and
+rounded parameters can do, and it must be found again among values that differ: in digital silence
+one rounding error repeats a thousand times. See "Structure" in docs/numerics.md.
 """
 
 from __future__ import annotations

@@ -97,19 +97,11 @@ class Convolution:
         """(1, K, positions): the outputs in float64."""
         return self._dot(self.matrix, self.bias, self.patches(x, where).astype(np.float64))
 
-    def magnitudes(self, x: Array, where: Where) -> Array:
-        """(1, K, positions): sum |w x| + |b|, the A of the deterministic bound; at least that,
-        where x is float32.
-        """
-        return self._positive(np.abs, x, where)
+    def positive(self, form: Change, x: Array, where: Where) -> Array:
+        """(1, K, positions): sum form(w) form(x) + form(b), of positive terms.
 
-    def square_sums(self, x: Array, where: Where) -> Array:
-        """(1, K, positions): sum (w x)^2 + b^2; at least that, where x is float32."""
-        return self._positive(np.square, x, where)
-
-    def _positive(self, form: Change, x: Array, where: Where) -> Array:
-        """sum form(w) form(x) + form(b), of positive terms: float32, half the cost, errs by (terms
-        + 4) u of it, which is added.
+        At least that where x is float32: at half the cost it errs by (terms + 4) u of the sum,
+        which are added.
         """
         matrix, bias, patches = form(self.matrix), form(self.bias), self.patches(x, where)
         if patches.dtype == np.float32:

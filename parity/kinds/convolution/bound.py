@@ -28,9 +28,8 @@ class Sums(Witness):
     """B = lam u sqrt(V), V = n S^2/3 + n Q/6 + Q + S^2, sigma = 0.425 u sqrt(V), n terms with the
     bias.
 
-    S the sums, Q the sums of squared terms: the variance of a rounded sum over the orders it can be
-    taken in (Hallman and Ipsen, Numer. Math. 155, 2023). Certain: n u sum|terms| for any order,
-    blocking or fused multiply (Jeannerod and Rump, SIMAX 34, 2013).
+    S the sums, Q the sums of squared terms: V u^2 is the variance of a rounded sum over all orders.
+    Certain: n u sum|terms|. Sources: "Sums" in docs/numerics.md.
     """
 
     def __init__(self, case: LayerCase) -> None:
@@ -63,8 +62,6 @@ class Sums(Witness):
         a channel's values as near as that to its median, at positions that differ. The mean error
         of a channel then has a deviation of sqrt(phi) sigma at most, and lam times that in the
         worst of all channels.
-        Measured: sqrt(phi) 0.4 and mean errors of 0.25 sigma at conv3 of CNN, whose input
-        saturates; 0.001 and 0.06 at CNN0's.
         """
         few = np.moveaxis(self.x, 1, 0).reshape(self.x.shape[1], -1)
         few = np.unique(few[:, :: max(1, few.shape[1] // POSITIONS_ENOUGH)], axis=1)
@@ -91,8 +88,8 @@ class Sums(Witness):
         return Block(where, o, bound2)
 
     def certain(self, block: Block) -> tuple[Array | None, Array | None]:
-        magnitudes = self.conv.magnitudes(self.x, block.where)
-        operands = 2 * SPREAD**2 * self.conv.square_sums(self.x, block.where)
+        magnitudes = self.conv.positive(np.abs, self.x, block.where)
+        operands = 2 * SPREAD**2 * self.conv.positive(np.square, self.x, block.where)
         bound = self.conv.terms * (U * magnitudes + FLUSHED / min(1, self.certain_share))
         return np.square(bound), operands
 

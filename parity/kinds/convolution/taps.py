@@ -4,13 +4,8 @@ for in all of them together.
 Where tap j of filter k is off by c, the residual of filter k carries c x_j(p) at every position p,
 x_j being what the tap meets there. For every tap the residual is regressed on it, with an
 intercept: one product of the residuals with the patches, in float32, as dear as the convolution
-itself. In theory rounding leaves nothing of the kind; in practice its errors are alike where the
-input is alike (silence, saturated units, held notes), and t-values grow in all taps together: by
-1.1 to 21 times on the three networks. So t is compared with the layer's own typical one, and must
-pass LEAST times that: the port, the original and other orders of summation reach 9.4 (83 runs of
-the 14 convolutions), a tap off by 2e-5 reaches 15.7 to 39 wherever some hundred positions let it
-show. The change must also exceed what a float32 weight is rounded by, and be found again among
-values that differ (see parity.numerics.structure).
+itself. Errors are alike where the input is alike, and t-values grow in all taps together: so t is
+compared with the layer's own typical one. See "Structure" in docs/numerics.md.
 """
 
 from typing import Any

@@ -138,13 +138,10 @@ class Normalized(Witness):
     """Any order of operations: B = u(4|s|(|x|+|mu|) + 2|beta| + |y|), s = gamma/spread.
 
     With measured statistics also |s| bm + |y - beta| bv/(2(v+eps)), with |y|+|beta| for |y - beta|:
-    what float32 may do to a mean and a variance over N values in blocks of about sqrt(N); a float64
-    accumulator, Theano's, stays far below. sigma adds up the variances of what either order rounds,
-    each (0.425 u)^2 of its square: three roundings of s and two of s(x - mu), s x, three of s mu,
-    two of beta, and y. B/7 was too small on real traces (q 1.6): the roundings of s are the same in
-    a whole channel and do not average out. Nor does the last addition, which rounds beta alike onto
-    the grid of a whole binade of y, by up to u|y|: an offset is no finding below one sigma, which
-    is no less than that.
+    what float32 may do to a mean and a variance over N values in blocks of about sqrt(N). sigma
+    adds up the variances of what either order rounds. The last addition rounds beta alike onto the
+    grid of a whole binade of y, by up to u|y|: an offset is no finding below one sigma, which is
+    no less. See "Batch normalisation" in docs/numerics.md.
     """
 
     def __init__(self, case: LayerCase, affine: Affine) -> None:
