@@ -7,7 +7,7 @@ import importlib
 import json
 import sys
 import types
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import (
     Annotated,
@@ -22,7 +22,7 @@ from typing import (
 
 from parity import room
 
-__all__ = ["Later", "Says", "plain", "schema_of"]
+__all__ = ["Later", "Says", "schema_of"]
 
 T = TypeVar("T")
 Schema = dict[str, Any]
@@ -80,15 +80,6 @@ def schema_of(document: type, title: str) -> Schema:
     about = f"{body.pop('description')} {PROMISE}"
     head = {"$schema": DIALECT, "title": title, "description": about}
     return head | body | {"$defs": dict(sorted(defs.items()))}
-
-
-def plain(value: Any) -> Any:
-    """A dataclass, or a list or dict of some, as JSON has it: dicts, lists and figures."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _object(cls: type, defs: Schema, kind: Any = "object") -> Schema:

@@ -60,31 +60,11 @@ def compare_case(
     layers: Iterable[str] | None = None,
     explain: bool = True,
 ) -> Found:
-    """Compare every declared layer of `case`.
+    """Compare every declared layer of `case`. Raises CannotRun for an unreadable trace.
 
-    Parameters
-    ----------
-    case : Case
-        The model with its weights.
-    lanes : mapping
-        Paths of the traces `reference`, `truth` and `noise`.
-    port : Port
-        What is proved.
-    layers : iterable of str, optional
-        Names to judge (the chain always runs whole); None means all.
-    explain : bool
-        Attribute the final drift to the layers, find what rounding may do to the tags, and the
-        original's own noise at every layer. Attribution needs all layers.
-
-    Returns
-    -------
-    Found
-        attribution and logits are None without explanation; what else a run finds is left None.
-
-    Raises
-    ------
-    CannotRun
-        For an unreadable trace or weight file.
+    lanes : paths of the traces `reference`, `truth` and `noise`. layers : names to judge (the chain
+    always runs whole); None means all. explain : attribute the final drift to the layers, which
+    needs all of them, find what rounding may do to the tags, and the original's own noise.
     """
     with ExitStack() as opened:
         traces = {lane: opened.enter_context(open_trace(path)) for lane, path in lanes.items()}

@@ -2,6 +2,8 @@
 explained, the form of an ELU.
 """
 
+from dataclasses import asdict
+
 import h5py
 import numpy as np
 import pytest
@@ -9,7 +11,6 @@ import pytest
 from parity.compare.case import compare_case
 from parity.model import Case, Model, Weights
 from parity.ports.callables import Callables
-from parity.schema import plain
 from reference.trace_file import Layer, write_trace
 
 F = np.float32
@@ -104,7 +105,7 @@ def compared(parts, original=None, **port):
     found = compare_case(
         Case(MODEL, Weights(folder / "weights.h5"), (), "real"), lanes, Callables({**steps, **port})
     )
-    return {layer.name: plain(layer) for layer in found.layers}
+    return {layer.name: asdict(layer) for layer in found.layers}
 
 
 def recording(x, steps):

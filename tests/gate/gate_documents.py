@@ -4,9 +4,9 @@ figures, made up.
 
 import copy
 import hashlib
+from dataclasses import asdict
 
 from parity.results import Layer
-from parity.schema import plain
 
 LAYERS = (
     ("conv1", "Convolution2D", [2, 8, 96, 100]),
@@ -40,7 +40,7 @@ def layer(name, kind, shape, rho=0.4, q=0.6):
     exact = kind == "MaxPooling2D"
     word = "EXACT" if exact else "ROUNDING"
     rho, q = (0.0, 0.0) if exact else (rho, q)
-    record = plain(Layer(name, kind))
+    record = asdict(Layer(name, kind))
     record.update(shape=shape, dtype="float32")
     for cell in (record["isolated"], record["chained"]):
         cell.update({key: OTHERS.get(key, 1e-7) for key in cell})

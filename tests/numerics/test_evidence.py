@@ -3,6 +3,7 @@ changes no figure.
 """
 
 import json
+from dataclasses import asdict
 
 import float32_layers as f32
 import numpy as np
@@ -12,7 +13,6 @@ from parity.compare import evidence
 from parity.compare.measure import compare_layer
 from parity.kinds import layer_case
 from parity.port_api import Answer
-from parity.schema import plain
 
 F = np.float32
 CONV = f32.layer("Convolution2D", **f32.CONV)
@@ -38,7 +38,7 @@ def compare(layer, params, x, actual, expected, chained=None):
     """(evidence, measures) of a layer; chained: the port's own input and output."""
     case = layer_case(layer, params, x, f32.KERAS)
     found = compare_layer(case, expected, actual, chained, evidence=True)
-    return plain(found.evidence), found._replace(evidence=None)
+    return found.evidence and asdict(found.evidence), found._replace(evidence=None)
 
 
 def counts(side):
