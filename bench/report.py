@@ -1,6 +1,4 @@
-"""Building the page of a whole run from its JSON, in CPU seconds of a fresh process: reading,
-charts, templates, writing.
-"""
+"""The page of a whole run, drawn from its JSON by a fresh process: CPU seconds and size."""
 
 import json
 import resource
@@ -14,28 +12,20 @@ RUN = Path("reports/out/parity.json")
 
 
 def rows():
-    """CPU seconds and size for the run in reports/out and what lies beside it; its size for the
-    first model alone.
-    """
+    """The run in reports/out with its companions, then its largest model alone."""
     if not RUN.exists():
-        sys.exit(f"bench: {RUN} is not there to be drawn; make it first (make parity)")
+        sys.exit(f"bench: {RUN} is missing; make it first (make parity)")
     with tempfile.TemporaryDirectory() as folder:
         page, one = Path(folder, "parity.html"), Path(folder, "parity.json")
         run = json.loads(RUN.read_text(encoding="utf-8"))
-        yield (
-            f"the report of {len(run['models'])} models, CPU seconds",
-            f"{_cpu_s(RUN, page):.1f} s",
-            f"{BUILD_S} s",
-        )
-        yield "its size", f"{_megabytes(page):.2f} MB", f"{PAGE_MB} MB"
+        what, cpu_s = f"the report of {len(run['models'])} models", _cpu_s(RUN, page)
+        yield f"{what}, CPU seconds", f"{cpu_s:.1f} s", f"{BUILD_S} s"
+        yield f"{what}, size", f"{_megabytes(page):.2f} MB", f"{PAGE_MB} MB"
         largest = max(run["models"], key=lambda model: len(json.dumps(model)))
         one.write_text(json.dumps({**run, "models": [largest]}), encoding="utf-8")
         _cpu_s(one, page)
-        yield (
-            f"the report of {largest['name']} alone, size",
-            f"{_megabytes(page):.2f} MB",
-            f"{ONE_MODEL_MB} MB",
-        )
+        what = f"the report of {largest['name']} alone, size"
+        yield what, f"{_megabytes(page):.2f} MB", f"{ONE_MODEL_MB} MB"
 
 
 def _cpu_s(document, page):

@@ -48,8 +48,7 @@ def is_same(found: Record) -> bool:
 def is_changed(model: Record) -> bool:
     """Whether anything changed in a model of the comparison."""
     first, second = model["verdict"]
-    changed = any(model[key] for key in ("layers", "final", "also", "only"))
-    return changed or first != second
+    return first != second or any(model[key] for key in ("layers", "final", "also", "only"))
 
 
 def turn(before: str | None, after: str | None) -> str:

@@ -66,7 +66,6 @@ CALLED = (
     "cards charts companions faults figures heatmap investigation message microscope provenance "
     "small_charts summary tags verdicts"
 ).split()
-WORDS = {"port": "the port", "reference": "the original", "equal": "neither"}
 
 
 def page(document: Record, **beside: Record | None) -> str:
@@ -131,7 +130,6 @@ def _environment() -> "jinja2.Environment":
         anchor=anchor,
         bar_width=bar_width,
         card_figures=FIGURES,
-        words=WORDS,
         script=script.decode(),
         script_sha256=b64encode(sha256(script).digest()).decode(),
     )

@@ -90,8 +90,9 @@ def _blame(model: Record, layer: Record, mode: str) -> list[str]:
     }
     why = evidence(layer) or f"{cell['verdict']}: {meaning(cell['verdict'])}"
     structure = cell.get("structure") or {}
+    where = cell.get("support") or ""
     told = {
-        "where": _support(cell.get("support")),
+        "where": where["text"] if isinstance(where, dict) else where,
         "structure": structure_text(structure) if structure.get("structured") else "",
     }
     support = [f"{label}: {text}" for label, text in told.items() if text]
@@ -131,11 +132,6 @@ def evidence(layer: Record) -> str:
         return ""
     r2 = number(layer["cause"]["r2"])
     return f"explained by: {named}" + ("" if r2 is None else f" (R2 {r2:.3f})")
-
-
-def _support(found: Record | str | None) -> str:
-    """Where the elements beyond rounding are, in words."""
-    return str(found["text"]) if isinstance(found, dict) else found or ""
 
 
 def structure_text(structure: Record) -> str:

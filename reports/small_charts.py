@@ -146,7 +146,8 @@ def _picture(
     more: str = "",
 ) -> Markup:
     drawn = [f'<path class="{look}" d="{data}"/>' for look, data in paths if data]
-    texts = [(x, FOOT + 14.0, _anchor(x), text) for x, text in ticks]
+    sides: dict[float, str] = {LEFT: "start", WIDTH - RIGHT: "end"}
+    texts = [(x, FOOT + 14.0, sides.get(x, "middle"), text) for x, text in ticks]
     texts += [(LEFT - 4.0, y + 4, "end", text) for y, text in rungs]
     texts += [(LEFT + ACROSS * 0.75, FOOT + 14.0, "middle", figures.visible(title))]
     written = [
@@ -163,7 +164,3 @@ def _picture(
 
 def _rules(heights: Iterable[float]) -> str:
     return "".join(f"M{LEFT},{short(y)}h{ACROSS}" for y in heights)
-
-
-def _anchor(x: float) -> str:
-    return "start" if x <= LEFT else "end" if x >= WIDTH - RIGHT else "middle"

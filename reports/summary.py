@@ -168,7 +168,8 @@ def final_fault(model: Record) -> str | None:
         return None
     if not model["layers"]:
         return "no layer of it was compared"
-    faults = (_oracle_fault(model["oracle_truth"]), _scores_fault(model), _call_fault(model))
+    call = "" if (model.get("whole_call") or {"holds": True})["holds"] else call_note(model)
+    faults = (_oracle_fault(model["oracle_truth"]), _scores_fault(model), call)
     found = [why for why in faults if why]
     return f"every layer holds, but {'; and '.join(found) or UNTOLD}"
 
@@ -193,11 +194,6 @@ def _scores_fault(model: Record) -> str | None:
             "same"
         )
     return "its final scores cannot be compared" if model["final"].get("holds") is False else None
-
-
-def _call_fault(model: Record) -> str | None:
-    call = model.get("whole_call") or {"holds": True}
-    return None if call["holds"] else call_note(model)
 
 
 def call_note(model: Record) -> str:

@@ -2,7 +2,9 @@
 plausible, not measured.
 """
 
+import copy
 import hashlib
+import json
 
 
 def sha(name):
@@ -144,6 +146,27 @@ def document(models=None, **parts):
         "models": [model("CRNN"), model("CNN0"), model("CNN")] if models is None else models,
         **parts,
     }
+
+
+def at(record, path):
+    """The value at `path`: `models/0/name`."""
+    for step in path.split("/"):
+        record = record[int(step) if step.isdecimal() else step]
+    return record
+
+
+def changed(path, value, run=None):
+    """A clean run, or a copy of `run`, with another value at `path`."""
+    run = copy.deepcopy(run or document())
+    place, _, key = path.rpartition("/")
+    (at(run, place) if place else run)[int(key) if key.isdecimal() else key] = value
+    return run
+
+
+def cases(table):
+    """{name: (path, value, what is said)} of lines `name | path | value as JSON | what is said`."""
+    rows = (line.split(" | ") for line in table.strip().splitlines())
+    return {name: (path, json.loads(value), says) for name, path, value, says in rows}
 
 
 def failing():

@@ -2,7 +2,6 @@
 changes nothing.
 """
 
-import copy
 import io
 import json
 
@@ -17,16 +16,6 @@ from tests.reports import factory
 from tests.reports.test_report_page import Page
 
 EVERY = pytest.mark.parametrize("make", factory.EVERY.values(), ids=factory.EVERY)
-
-
-def changed(*steps, to):
-    """A clean run in which the value at `steps` is another."""
-    later = copy.deepcopy(factory.document())
-    record = later
-    for step in steps[:-1]:
-        record = record[step]
-    record[steps[-1]] = to
-    return later
 
 
 def layer_of(found):
@@ -46,36 +35,32 @@ def test_the_same_run_twice_changes_nothing(make):
     )
 
 
-@pytest.mark.parametrize("steps", [("created",), ("command",), ("models", 0, "seconds")], ids=str)
-def test_when_and_how_long_is_no_difference(steps):
-    value = {"seconds": 99.9}.get(steps[-1], "2031-01-01T00:00:00Z")
-    assert compared.is_same(compared.compare(factory.document(), changed(*steps, to=value)))
+@pytest.mark.parametrize("place", ["created", "command", "models/0/seconds"], ids=str)
+def test_when_and_how_long_is_no_difference(place):
+    value = {"models/0/seconds": 99.9}.get(place, "2031-01-01T00:00:00Z")
+    assert compared.is_same(compared.compare(factory.document(), factory.changed(place, value)))
 
 
-SETTINGS = {
-    "weights of CRNN": (
-        ("models", 0, "weights"),
-        {"file": "other.h5", "sha256": "0" * 64},
-        "other.h5 000000000000",
-    ),
-    "stack of CNN0": (("models", 1, "stack", "keras"), "1.2.2", "Keras 1.2.2"),
-    "clips of CNN": (("models", 2, "clips"), [], ""),
-    "blas": (("environment", "blas"), "OpenBLAS 0.3.21", "OpenBLAS 0.3.21"),
-    "threads": (("environment", "threads"), None, None),
-    "port": (("port",), "mine:steps", "mine:steps"),
-    "data": (("data",), "seeded", "seeded stand-ins: NOT the published weights"),
-}
+SETTINGS = factory.cases("""
+weights of CRNN | models/0/weights | {"file": "other.h5", "sha256": "0000000000000000000000000000000000000000000000000000000000000000"} | other.h5 000000000000
+stack of CNN0 | models/1/stack/keras | "1.2.2" | Keras 1.2.2
+clips of CNN | models/2/clips | [] | nothing
+blas | environment/blas | "OpenBLAS 0.3.21" | OpenBLAS 0.3.21
+threads | environment/threads | null | nothing
+port | port | "mine:steps" | mine:steps
+data | data | "seeded" | seeded stand-ins: NOT the published weights
+""")
 
 
 @pytest.mark.parametrize(
-    ("what", "steps", "value", "told"),
+    ("what", "place", "value", "told"),
     [(what, *row) for what, row in SETTINGS.items()],
     ids=SETTINGS,
 )
-def test_a_changed_setting_is_named(what, steps, value, told):
-    found = compared.compare(factory.document(), changed(*steps, to=value))
+def test_a_changed_setting_is_named(what, place, value, told):
+    found = compared.compare(factory.document(), factory.changed(place, value))
     (row,) = found["settings"]
-    assert row["what"] == what and (told in row["after"] if told else row["after"] == told)
+    assert row["what"] == what and (not row["after"] if told == "nothing" else told in row["after"])
     assert "1 setting changed" in compared_text.sentence(
         found
     ) and f"{what}: " in compared_text.text(found)
@@ -83,8 +68,8 @@ def test_a_changed_setting_is_named(what, steps, value, told):
 
 
 def test_a_changed_verdict_and_its_ratio():
-    later = changed(
-        "models", 1, "layers", 1, "isolated", to=factory.isolated("GROSS", rho_port=0.4237 * 300)
+    later = factory.changed(
+        "models/1/layers/1/isolated", factory.isolated("GROSS", rho_port=0.4237 * 300)
     )
     found = compared.compare(factory.document(), later)
     layer = layer_of(found)
@@ -106,7 +91,7 @@ def test_a_changed_verdict_and_its_ratio():
 
 def test_the_drift_ratio_of_a_layer_whose_verdict_stays():
     found = compared.compare(
-        factory.document(), changed("models", 0, "layers", 3, "chained", "max_abs", to=3.1e-7)
+        factory.document(), factory.changed("models/0/layers/3/chained/max_abs", 3.1e-7)
     )
     assert layer_of(found)["chained"]["ratio"] == pytest.approx(0.5)
     assert "0 verdicts changed; figures changed in 1 of 18 layers" in compared_text.sentence(found)
@@ -115,7 +100,7 @@ def test_the_drift_ratio_of_a_layer_whose_verdict_stays():
 
 def test_figures_that_are_not_shown_are_named():
     found = compared.compare(
-        factory.document(), changed("models", 0, "layers", 3, "isolated", "q_port", to=0.9)
+        factory.document(), factory.changed("models/0/layers/3/isolated/q_port", 0.9)
     )
     assert layer_of(found)["also"] == ["q, port (isolated)"]
     assert "q, port (isolated)" in Page(compared_text.page(found)).text
@@ -123,7 +108,7 @@ def test_figures_that_are_not_shown_are_named():
 
 def test_the_final_drift_is_compared():
     found = compared.compare(
-        factory.document(), changed("models", 0, "final", "port_reference", to=2.02e-7)
+        factory.document(), factory.changed("models/0/final/port_reference", 2.02e-7)
     )
     assert [(row["label"], row["ratio"]) for row in found["models"][0]["final"]] == [
         ("port to original", 2.0)
@@ -164,37 +149,25 @@ def test_a_layer_that_only_one_run_has():
     assert "0 verdicts changed; figures changed in 1 of 18 layers" in compared_text.sentence(found)
 
 
-ELSEWHERE = {
-    "oracle": (
-        ("models", 0, "oracle_truth", "ratio"),
-        0.9,
-        "oracle against the original of CRNN: 3.1 % of what is allowed, most at gru1 -> 90 %",
-    ),
-    "divergence": (
-        ("models", 0, "first_divergence"),
-        "gru1",
-        "first divergence of CRNN: none -> gru1",
-    ),
-    "kind": (("models", 1, "layers", 1, "kind"), "Conv2D", "also kind Convolution2D → Conv2D"),
-    "shape": (("models", 1, "layers", 1, "shape"), [2, 3], "also shape [2, 64, 96, 1366] → [2, 3]"),
-    "worst place": (
-        ("models", 1, "layers", 1, "isolated", "worst_index"),
-        [0, 0, 0],
-        "also worst_index (isolated)",
-    ),
-    "closer": (("models", 1, "layers", 1, "closer"), "port", "also closer"),
-    "selection": (("selection",), ["gru1"], 'selection: – -> ["gru1"]'),
-}
+ELSEWHERE = factory.cases("""
+oracle | models/0/oracle_truth/ratio | 0.9 | oracle against the original of CRNN: 3.1 % of what is allowed, most at gru1 -> 90 %
+divergence | models/0/first_divergence | "gru1" | first divergence of CRNN: none -> gru1
+kind | models/1/layers/1/kind | "Conv2D" | also kind Convolution2D → Conv2D
+shape | models/1/layers/1/shape | [2, 3] | also shape [2, 64, 96, 1366] → [2, 3]
+worst place | models/1/layers/1/isolated/worst_index | [0, 0, 0] | also worst_index (isolated)
+closer | models/1/layers/1/closer | "port" | also closer
+selection | selection | ["gru1"] | selection: – -> ["gru1"]
+""")
 
 
-@pytest.mark.parametrize(("steps", "value", "says"), ELSEWHERE.values(), ids=ELSEWHERE)
-def test_what_changed_elsewhere_is_a_change_too(steps, value, says):
-    found = compared.compare(factory.document(), changed(*steps, to=value))
+@pytest.mark.parametrize(("place", "value", "says"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_what_changed_elsewhere_is_a_change_too(place, value, says):
+    found = compared.compare(factory.document(), factory.changed(place, value))
     assert not compared.is_same(found) and says in compared_text.text(found)
 
 
 def test_tags_that_changed_are_told_with_their_model():
-    later = changed("models", 2, "tags", 0, "stability", to=7.5)
+    later = factory.changed("models/2/tags/0/stability", 7.5)
     found = compared.compare(factory.document(), later)
     assert (
         not compared.is_same(found)
@@ -265,8 +238,8 @@ def test_which_way_a_verdict_turned(before, after, says):
 )
 def test_ratios(before, after, ratio):
     found = compared.compare(
-        changed("models", 0, "final", "port_reference", to=before),
-        changed("models", 0, "final", "port_reference", to=after),
+        factory.changed("models/0/final/port_reference", before),
+        factory.changed("models/0/final/port_reference", after),
     )
     assert [row["ratio"] for row in found["models"][0]["final"]] == (
         [] if before == after else [ratio]
