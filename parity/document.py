@@ -29,6 +29,7 @@ def document(
     command: str,
     port: str,
     selection: list[str] | None = None,
+    audio_read_by: str | None = None,
 ) -> dict[str, Any]:
     """The document as JSON has it, under the run's own verdict: the worst of its models',
     INCOMPLETE where there are none.
@@ -50,6 +51,7 @@ def document(
             port=port,
             selection=selection,
             models=list(models),
+            audio_read_by=audio_read_by,
         )
     )
 

@@ -602,3 +602,4 @@ class Run:
     port: Text
     selection: Later[Annotated[list[Text] | None, Says(description="layers asked for; null: all")]]
     models: list[Model]
+    audio_read_by: Later[Text | None] = None  # whose front end; null: only spectrograms were given

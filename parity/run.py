@@ -54,6 +54,7 @@ def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, 
         command=command,
         port=port,
         selection=list(layers) if layers else None,
+        audio_read_by=next((clips.read_by for clips in heard.values() if clips.read_by), None),
     )
 
 

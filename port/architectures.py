@@ -3,12 +3,12 @@
 import difflib
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MEL_SHAPE = (1, 96, 1366)  # C,F,T of one clip: 96 mel bands, 1366 frames of 256 samples at 12 kHz
 GENRES, TAGS = 10, 50  # outputs
 
-Row = tuple[str, str, dict[str, object]]
+Row = tuple[str, str, dict[str, Any]]
 
 
 class Architecture(NamedTuple):
@@ -19,7 +19,7 @@ class Architecture(NamedTuple):
 
     @property
     def outputs(self) -> int:
-        return self.layers[-1][2]["out_size"]
+        return int(self.layers[-1][2]["out_size"])
 
 
 def _blocks(

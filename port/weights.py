@@ -69,7 +69,7 @@ def load(model: str | None, weights: FilePath, keras: str | None = None) -> Netw
     if "norm0/avg_var" in arrays:
         model = _published_model(path, arrays, model)
         return _filled(path, Network(model, keras), in_keras_layout(arrays, model), keras_arrays)
-    said = _provenance(path, arrays.pop(PROVENANCE, None))
+    said = _provenance(path, arrays.pop(PROVENANCE, np.array("")))
     if model not in (None, said["model"]):
         raise _of_another_model(path, model, [said["model"]])
     return _filled(path, Network(said["model"], keras or said["keras"]), arrays, chainer_arrays)
@@ -260,9 +260,9 @@ def _of_another_model(path: FilePath, model: str | None, twins: list[str]) -> We
     )
 
 
-def _provenance(path: FilePath, member: np.ndarray | None) -> dict[str, str]:
+def _provenance(path: FilePath, member: np.ndarray) -> dict[str, str]:
     try:
-        said = json.loads(str(member[()]))
+        said: dict[str, str] = json.loads(str(member[()]))
         fits = (
             said["format"] == NPZ_FORMAT
             and said["model"] in MODELS
@@ -312,8 +312,8 @@ def _published_of_layer(name: str, kind: str) -> dict[str, str]:
         return {suffix: f"{link}/{member}" for suffix, member in PUBLISHED_BN.items()}
     if kind == "GRU":
         return {suffix: f"{name}/{member}" for suffix, member in PUBLISHED_GRU.items()}
-    link = {"Convolution2D": name, "Dense": "fc1"}.get(kind)
-    return {suffix: f"{link}/{suffix}" for suffix in "Wb"} if link else {}
+    links = {"Convolution2D": name, "Dense": "fc1"}
+    return {suffix: f"{links[kind]}/{suffix}" for suffix in "Wb"} if kind in links else {}
 
 
 def in_keras_layout(arrays: Arrays, model: str) -> Arrays:

@@ -89,8 +89,9 @@ def counts(document: Record) -> dict[str, int]:
 
 
 def data_sentence(document: Record) -> str:
-    """The first line of every output: real data or stand-ins."""
-    return DATA[document["data"]]
+    """The first line of every output: real data or stand-ins, and who read audio."""
+    reader = document.get("audio_read_by")
+    return DATA[document["data"]] + (f"; audio read by {reader}'s front end" if reader else "")
 
 
 def verdict_sentence(document: Record) -> str:

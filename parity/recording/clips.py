@@ -1,8 +1,13 @@
-"""The clips a user gives: mel spectrograms (.npy) or audio files, checked and put into one
-batch.
+"""The clips a user gives, as one batch: mel spectrograms (.npy), or audio files.
+
+The harness decodes no audio itself. It asks the tagger's front end, which is not under test, and
+every output says so.
 """
 
+import importlib
 from collections import Counter
+from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +16,7 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.files import sha256_of
 
+FRONT_END = "tagger.audio:melgram"  # imported when audio is given: its libraries take seconds
 SHAPE = (1, 1, 96, 1366)  # B, C, F, T
 SHAPES = tuple(SHAPE[leading:] for leading in range(3))
 FLOAT_BYTES = (4, 8)  # float32 and float64, in either byte order
@@ -18,57 +24,51 @@ AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".ogg")
 
 
 class Clips(NamedTuple):
-    """What all models are given. batch : float32 (B, 1, 96, 1366), decibels; names and sha256 (of
-    the files) : length B.
+    """The input of all models: float32 (B, 1, 96, 1366) dB, and each file's name and sha256.
+
+    read_by : who read the audio among them, None where there is none.
     """
 
     batch: np.ndarray
-    names: tuple
-    sha256: tuple
+    names: tuple[str, ...]
+    sha256: tuple[str, ...]
+    read_by: str | None = None
 
 
-def read_clips(paths):
+def read_clips(paths: Iterable[str | PathLike[str]]) -> Clips:
     """Read .npy mel spectrograms and audio files into one batch, in the order given.
 
     Raises CannotRun where one is missing, empty, cut short, pickled, of another kind, shape or
     dtype, or not finite.
     """
-    paths = [Path(path) for path in paths]
-    if not paths:
+    files = [Path(path) for path in paths]
+    if not files:
         raise CannotRun(
             "no clips were given; name at least one mel spectrogram (.npy) or audio file"
         )
-    spectrograms = [read_clip(path) for path in paths]
-    return Clips(
-        np.concatenate(spectrograms), _names(paths), tuple(sha256_of(path) for path in paths)
-    )
+    batch = np.concatenate([read_clip(path) for path in files])
+    is_audio = any(path.suffix.lower() in AUDIO_SUFFIXES for path in files)
+    read_by = FRONT_END.partition(".")[0] if is_audio else None
+    return Clips(batch, _names(files), tuple(sha256_of(path) for path in files), read_by)
 
 
-def batch(paths):
+def batch(paths: Iterable[str | PathLike[str]]) -> np.ndarray:
     """The batch alone: float32 (B, 1, 96, 1366)."""
     return read_clips(paths).batch
 
 
-def read_clip(path):
-    """One clip's mel spectrogram: float32 (1, 1, 96, 1366), decibels. Raises CannotRun as
-    `read_clips` does.
-    """
+def read_clip(path: str | PathLike[str]) -> np.ndarray:
+    """One clip's mel spectrogram: float32 (1, 1, 96, 1366) dB. Raises CannotRun."""
     path = Path(path)
-    readers = {".npy": _read_npy} | dict.fromkeys(AUDIO_SUFFIXES, _hear)
+    readers = {".npy": _read_npy} | dict.fromkeys(AUDIO_SUFFIXES, _heard)
     if path.suffix.lower() not in readers:
         raise CannotRun(
             f"{path}: not a clip by its name; give a mel spectrogram (.npy) or audio "
             f"({', '.join(AUDIO_SUFFIXES)})"
         )
-    _check_there(path)
-    return _checked(path, readers[path.suffix.lower()](path))
-
-
-def _check_there(path):
     try:
-        size_bytes = path.stat().st_size if path.is_file() else None
-        with open(path, "rb"):
-            pass
+        with open(path, "rb") as stream:
+            is_empty = not stream.read(1)
     except FileNotFoundError as error:
         raise CannotRun(
             f"{path}: no such file; give a mel spectrogram (.npy) or an audio file"
@@ -77,45 +77,35 @@ def _check_there(path):
         raise CannotRun(
             f"{path}: cannot be read ({error.strerror}); check that it is a file you may read"
         ) from error
-    if size_bytes == 0:
+    if is_empty:
         raise CannotRun(f"{path}: the file is empty; copy or make it anew")
+    return _checked(path, readers[path.suffix.lower()](path))
 
 
-def _read_npy(path):
+def _read_npy(path: Path) -> object:
     try:
         return np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError, SyntaxError, MemoryError) as error:
+        why = "the file is cut short or damaged"
+        with open(path, "rb") as stream:
+            if stream.read(6) != b"\x93NUMPY":
+                why = "not a .npy file (pickles are not read)"
+            elif "allow_pickle" in str(error):
+                why = "holds pickled objects, which are not read"
         raise CannotRun(
-            f"{path}: {_why_unreadable(path, error)}; save a float32 or float64 array "
-            "with numpy.save"
+            f"{path}: {why}; save a float32 or float64 array with numpy.save"
         ) from error
 
 
-def _why_unreadable(path, error):
-    with open(path, "rb") as stream:
-        is_npy = stream.read(6) == b"\x93NUMPY"
-    if not is_npy:
-        return "not a .npy file (pickles are not read)"
-    return (
-        "holds pickled objects, which are not read"
-        if "allow_pickle" in str(error)
-        else "the file is cut short or damaged"
-    )
-
-
-def _hear(path):
-    from tagger.audio import melgram  # late: decoding and its libraries take seconds to import
-
+def _heard(path: Path) -> object:
+    module, _, function = FRONT_END.partition(":")
     try:
-        return melgram(path)
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # tagger.audio.AudioError, a ValueError, says it in one sentence
+        return getattr(importlib.import_module(module), function)(path)
+    except (OSError, ValueError) as error:  # an AudioError, a ValueError, is one sentence
         raise CannotRun(str(error)) from error
 
 
-def _checked(path, array):
+def _checked(path: Path, array: object) -> np.ndarray:
     if not isinstance(array, np.ndarray):  # numpy.load opens an archive under any name
         raise CannotRun(
             f"{path}: an archive of several arrays (.npz), not one mel spectrogram; save "
@@ -128,22 +118,20 @@ def _checked(path, array):
     if array.shape not in SHAPES:
         raise CannotRun(
             f"{path}: shape {array.shape}, expected {SHAPE}: 96 mel bands by 1366 frames "
-            "(29.12 s at 12 kHz); "
-            "give one such spectrogram a file, or the audio itself"
+            "(29.12 s at 12 kHz); give one such spectrogram a file, or the audio itself"
         )
     with np.errstate(over="ignore"):
         spectrogram = np.ascontiguousarray(array, dtype=np.float32).reshape(SHAPE)
-    if not np.isfinite(spectrogram).all():
-        bad = np.argwhere(~np.isfinite(spectrogram))
+    bad = np.argwhere(~np.isfinite(spectrogram))
+    if len(bad):
         raise CannotRun(
             f"{path}: {len(bad)} values are NaN, infinite or beyond float32, the first at "
-            f"mel band {bad[0][2]}, "
-            f"frame {bad[0][3]}; compute it anew"
+            f"mel band {bad[0][2]}, frame {bad[0][3]}; compute it anew"
         )
     return spectrogram
 
 
-def _names(paths):
+def _names(paths: list[Path]) -> tuple[str, ...]:
     """The files' names without suffix; with their number in the batch where two are alike."""
     stems = [path.stem for path in paths]
     uses = Counter(stems)

@@ -102,8 +102,10 @@ class BatchNormalization(chainer.Link):
         with self.init_scope():
             self.gamma = chainer.Parameter(np.ones(size, np.float32))
             self.beta = chainer.Parameter(np.zeros(size, np.float32))
-        self.add_persistent("running_mean", np.zeros(size, np.float32))
-        self.add_persistent("running_std", np.ones(size, np.float32))
+        self.running_mean: np.ndarray = np.zeros(size, np.float32)
+        self.running_std: np.ndarray = np.ones(size, np.float32)
+        self.register_persistent("running_mean")
+        self.register_persistent("running_std")
         self.frozen: tuple[chainer.Variable, ...] | None = None
 
     def keras_arrays(self) -> dict[str, np.ndarray]:
@@ -221,7 +223,8 @@ class Normalize(FunctionNode):
 
 def moments(x: Array, axis: int) -> tuple[chainer.Variable, chainer.Variable]:
     """Mean and biased variance (features,) of each feature along `axis`."""
-    return Moments(axis).apply((x,))
+    mean, variance = Moments(axis).apply((x,))
+    return mean, variance
 
 
 def normalize(x: Array, mean: Array, scale: Array, beta: Array, axis: int) -> chainer.Variable:

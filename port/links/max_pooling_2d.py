@@ -27,7 +27,8 @@ class FloorMaxPooling2D(MaxPoolingND):
         self, indexes: tuple[int, ...], grad_outputs: tuple[chainer.Variable, ...]
     ) -> tuple[chainer.Variable, ...]:
         super().forward_cpu(tuple(x.array for x in self.get_retained_inputs()))  # sets self.indexes
-        return super().backward(indexes, grad_outputs)
+        gradients: tuple[chainer.Variable, ...] = super().backward(indexes, grad_outputs)
+        return gradients
 
 
 def max_pooling_2d(x: Array, *, pool_size: tuple[int, int]) -> chainer.Variable:

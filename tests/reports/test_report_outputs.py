@@ -130,6 +130,14 @@ def test_first_line_says_which_data(make):
     assert terminal.text(document).splitlines()[0] == DATA[document["data"]]
 
 
+@EVERY
+def test_first_line_says_who_read_audio(make):
+    document = make() | {"audio_read_by": "tagger"}
+    said = f"{DATA[document['data']]}; audio read by tagger's front end"
+    assert terminal.text(document).splitlines()[0] == said
+    assert said in markdown.markdown(document)
+
+
 def test_terminal_table_line():
     line = next(
         line for line in terminal.text(factory.failing()).splitlines() if line.startswith("CRNN ")
