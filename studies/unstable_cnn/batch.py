@@ -149,8 +149,8 @@ def kind(clip, batch):
 
 
 def judge_dependence(shares):
-    """True where a logit moves further than rounding can, False where none does; None where no
-    clip stood beside another, or the two sides disagree. shares: {side: [share of rounding]}.
+    """Whether a logit moves further than rounding can; None where no clip stood beside another, or
+    the two sides disagree. shares: {side: [share of rounding]}.
     """
     depends = {max(of_side) > 1 if of_side else None for of_side in shares.values()}
     return depends.pop() if len(depends) == 1 else None
@@ -205,11 +205,6 @@ def independence(controls):
     )
 
 
-def judge_both(shares):
-    """Whether all shares of what rounding can do are within it."""
-    return max(shares) <= 1 if shares else None
-
-
 def in_both(everything):
     """The outcome on port and original."""
     shares = [
@@ -222,7 +217,7 @@ def in_both(everything):
         for clip in measured.base
         if clip in batch
     ]
-    return Outcome("whose", judge_both(shares), max(shares), {"count": len(shares)})
+    return Outcome("whose", max(shares) <= 1, max(shares), {"count": len(shares)})
 
 
 def judge_of_one(left):

@@ -5,8 +5,10 @@ it depends on: the input, the recorder, and the files that a module computes wit
 import ast
 import functools
 import json
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,17 +25,17 @@ DATA = ("fixtures/published.json",)
 COMPUTES_WITH = ("numpy", "chainer", "scipy", "soxr", "soundfile", "resampy", "h5py")
 
 
-def folder():
+def folder() -> Path:
     """Where answers lie, beside the traces."""
     return default_folder() / "investigations"
 
 
-def recalled(what, depends_on, make, module, lasting=lambda found: True):
+def recalled(what: str, depends_on: Any, make: Callable, module: str, lasting=lambda _: True):
     """The JSON value kept for `what` and `depends_on` (plain values); made by `make()` where there
     is none, and kept if `lasting`.
 
     module: the name of the one that makes it. An edit of a file that it imports, directly or not,
-    makes the value anew; an edit of any other file leaves it.
+    makes the value again; an edit of any other file does not.
     """
     store = Store(folder(), ".json")
     ingredients = {
@@ -53,19 +55,19 @@ def recalled(what, depends_on, make, module, lasting=lambda found: True):
     return found
 
 
-def program():
+def program() -> dict[str, str]:
     """{file: sha256} of everything under reference/."""
     files = [*recorders.RECORDER.rglob("*.py"), recorders.RECORDER / "keras.json"]
     return {str(path.relative_to(recorders.RECORDER)): sha256_of(path) for path in sorted(files)}
 
 
-def digests(module):
+def digests(module: str) -> dict[str, str]:
     """{file: sha256} of a module, by its dotted name, of all that it imports, and of DATA."""
     paths = sorted([*sources(module), *(PROJECT / name for name in DATA)])
     return {str(path.relative_to(PROJECT)): sha256_of(path) for path in paths}
 
 
-def sources(module):
+def sources(module: str) -> set[Path]:
     """A module's file and those of all that it imports from this project, directly or not."""
     found, waiting = set(), [module, *NAMED_ONLY]
     while waiting:
@@ -79,7 +81,7 @@ def sources(module):
     return found
 
 
-def _path(dotted):
+def _path(dotted: str) -> Path | None:
     """The file of a module of this project, None for any other."""
     top, *inner = dotted.split(".")
     roots = parity.__path__ if top == "parity" else [PROJECT / top]
@@ -91,7 +93,7 @@ def _path(dotted):
     return None
 
 
-def _imported(path):
+def _imported(path: Path) -> list[str]:
     """Dotted names of all that a file imports: of `from a import b`, both a and a.b."""
     names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -103,7 +105,7 @@ def _imported(path):
 
 
 @functools.cache
-def versions():
+def versions() -> dict[str, str]:
     """{package: version} of the packages here whose arithmetic an answer rests on."""
     found = {}
     for name in COMPUTES_WITH:

@@ -142,7 +142,7 @@ def observe(model, side, answers, last, allowed):
 
 
 def judge_state(observed):
-    """Whether a call changed a parameter or a later answer; None where nobody was called."""
+    """Whether a call changed a parameter or a later answer; None without calls."""
     return any(each.changed or not each.repeats for each in observed) if observed else None
 
 
@@ -170,11 +170,6 @@ def state(finding, observed):
     )
 
 
-def judge_threads(shares):
-    """Whether threads or order move a logit further than rounding can."""
-    return max(shares) > 1 if shares else None
-
-
 def threads(rows):
     """The outcome on the number of BLAS threads and the order of clips. rows: [[model, side, share
     of rounding by threads, by order]]; stock links are shown, not judged.
@@ -184,5 +179,5 @@ def threads(rows):
     # An answer that two threads leave as it was to the bit does not show a second one was used.
     still = [f"{side} {model}" for model, side, by_threads, _ in ours if by_threads == 0]
     return Outcome(
-        "threads", judge_threads(shares), max(shares), {"still": still}, [Rows("threads", rows)]
+        "threads", max(shares) > 1, max(shares), {"still": still}, [Rows("threads", rows)]
     )

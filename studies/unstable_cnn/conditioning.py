@@ -177,11 +177,6 @@ def _layer_rows(amplification, perturbations):
     return [[layer, *(column[layer] for column in of_column)] for layer in of_column[0]]
 
 
-def judge_amplified(factors):
-    """Whether a change is larger at the logits than at the input, relative to each."""
-    return max(factors) > 1 if factors else None
-
-
 def amplified(found):
     """The outcome on whether small changes grow in the network; aimed ones do not count."""
     rows = [
@@ -201,4 +196,4 @@ def amplified(found):
     ends = [row[-1] for row in counted]
     figures = {"least": min(ends), "peak": peak, "at": [model, layer]}
     tables = [Rows("amplification", rows)]
-    return Outcome("amplification", judge_amplified(ends), max(ends), figures, tables)
+    return Outcome("amplification", max(ends) > 1, max(ends), figures, tables)

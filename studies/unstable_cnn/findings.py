@@ -13,10 +13,13 @@ was found, so that it never contradicts the verdict.
 import functools
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
+
+from parity.studies.unstable_cnn.outcome import Outcome, Rows
 
 PROVED, REFUTED, UNDECIDABLE = ("proved", "refuted", "not decidable")
 REAL, CARRIES_OVER, NEEDS_REAL = (
@@ -53,22 +56,22 @@ class Finding(NamedTuple):
     sentence: str | None
     hypothesis: str
 
-    def record(self):
+    def record(self) -> dict:
         return {**self._asdict(), "evidence": [table._asdict() for table in self.evidence]}
 
 
 @functools.cache
-def words_of(question):
+def words_of(question: str) -> dict:
     """The words of a question, {"findings": ..., "tables": ...}."""
     return tomllib.loads((WORDS / f"{question}.toml").read_text(encoding="utf-8"))
 
 
-def told(question, outcomes, data):
+def told(question: str, outcomes: Iterable[Outcome], data: str) -> list[Finding]:
     """[Finding] of Outcomes in the words of a question; data: "real" or "seeded"."""
     return [_finding(words_of(question), outcome, data) for outcome in outcomes]
 
 
-def _finding(words, outcome, data):
+def _finding(words: dict, outcome: Outcome, data: str) -> Finding:
     spec = _spec(words["findings"], outcome.finding, _WORDS_OF[outcome.holds])
     on_stand_ins = CARRIES_OVER if spec.get("carries_over", True) else NEEDS_REAL
     said = {"words": spec, "effect": outcome.effect, "holds": outcome.holds}
@@ -92,17 +95,17 @@ def _finding(words, outcome, data):
     )
 
 
-def _spec(specs, key, verdict=None):
+def _spec(specs: dict, key: str, verdict: str | None = None) -> dict:
     """The words under a key and a verdict, upon those that they are `like`."""
     spec = specs[key]
     known = _spec(specs, spec["like"], verdict) if "like" in spec else {}
     return {**known, **spec, **spec.get(verdict, {})}
 
 
-def _table(spec, rows, figures):
+def _table(spec: dict, rows: Rows, figures: dict) -> Table:
     figures = {**figures, **rows.figures}
 
-    def columns(names):
+    def columns(names: list[str]) -> list[str]:
         return [
             fill(each, figures)
             for name in names
@@ -119,7 +122,7 @@ def _table(spec, rows, figures):
     )
 
 
-def fill(template, figures):
+def fill(template: str, figures: dict) -> str:
     """The text of a template, on one line."""
     text = " ".join(_compiled(template).render(figures).split())
     return re.sub(r" (?=[.,;:)]( |$))", "", text)

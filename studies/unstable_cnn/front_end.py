@@ -95,7 +95,7 @@ def same(pairs, left_out=()):
 
 
 def _floor_row(pair):
-    """Whether top_db acted, and what the floor has to do with the mean difference."""
+    """Whether top_db acted, and the floor's part in the mean difference."""
     here, at_floor = spectrogram(pair.track, FrontEnd()), pair.stored == pair.stored.min()
     gap = np.abs(here - pair.stored)
     figures = (
@@ -277,7 +277,7 @@ def _density(pair):
 
 
 def on_tags(subject, pairs):
-    """The outcome on what the front end has to do with the tags."""
+    """The outcome on what the front end does to the tags."""
     try:
         found = front_end_tags.scores(subject, front_end_tags.batches(pairs))
     except CannotRun as why:
@@ -285,14 +285,10 @@ def on_tags(subject, pairs):
     return tags_changed(front_end_tags.rows([pair.name for pair in pairs], found))
 
 
-def judge_tags(tops):
-    """Whether any (top tag by the stored, top tag by the computed) differ."""
-    return any(stored != here for stored, here in tops) if tops else None
-
-
 def tags_changed(rows):
     """The outcome from front_end_tags.rows."""
     here = [row for row in rows if row[2] == front_end_tags.HERE]
+    changed = sum(row[3] != row[4] for row in here)
     points = {row[0]: 0.0 for row in here}
     for model, *_, change, _, _, _ in here:
         points[model] = max(points[model], abs(change))
@@ -302,10 +298,10 @@ def tags_changed(rows):
             turning.setdefault(way, {})[model] = None
     return Outcome(
         "tags",
-        judge_tags([row[3:5] for row in here]),
+        changed > 0,
         max(points.values()),
         {
-            "changed": sum(row[3] != row[4] for row in here),
+            "changed": changed,
             "cases": len(here),
             "points": points,
             "most": max(points, key=points.get),
@@ -315,13 +311,8 @@ def tags_changed(rows):
     )
 
 
-def judge_control(found):
-    """Whether every (planted, found) are one FrontEnd."""
-    return all(planted == fitted for planted, fitted in found) if found else None
-
-
 def controlled(planted):
     """The outcome on the search itself. planted: {what: (FrontEnd, Fit)}."""
     both = [(front_end, found.front_end) for front_end, found in planted.values()]
     right = sum(front_end == found for front_end, found in both)
-    return Outcome("control", judge_control(both), right, {"planted": list(planted)})
+    return Outcome("control", right == len(both), right, {"planted": list(planted)})

@@ -1,5 +1,5 @@
-"""The opposite, planted: pairs of a sound and a mel spectrogram whose difference is known, and
-what the search makes of them.
+"""The control: pairs of a sound and a mel spectrogram with a planted difference, and what the
+search finds.
 """
 
 import numpy as np

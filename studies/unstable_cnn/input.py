@@ -10,7 +10,7 @@ in choosing its correction, then judges it.
 import numpy as np
 
 from parity.attribution.tags import ranking
-from parity.studies.unstable_cnn import ports, runs, stored
+from parity.studies.unstable_cnn import averages, ports, runs
 from parity.studies.unstable_cnn.input_candidates import ASIS, RIVALS, collection, meaning
 from parity.studies.unstable_cnn.input_fit import distances_of, look_at, prepare, unfitted
 from parity.studies.unstable_cnn.outcome import Outcome, Rows
@@ -87,7 +87,7 @@ def floor_of(seen, layers):
     held = {
         ASIS: {layer: values for layer, values in of["distances"][ASIS].items() if layer in layers}
     }
-    return stored.score(held[ASIS]), stored.interval(stored.resampled(held)[ASIS])
+    return averages.score(held[ASIS]), averages.interval(averages.resampled(held)[ASIS])
 
 
 def synthesised(case):
@@ -97,7 +97,7 @@ def synthesised(case):
     clips = {f"synthesised {number}": synthesis.mel_spectrogram(number) for number in SYNTHESISED}
     tried = prepare(case, clips, ON_SYNTHESISED)
     seen = ports.run(case, tried.batches)
-    return {name: stored.score(distances_of(name, tried, seen)) for name in tried.inputs}
+    return {name: averages.score(distances_of(name, tried, seen)) for name in tried.inputs}
 
 
 def fits(name, seen):

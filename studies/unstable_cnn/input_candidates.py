@@ -8,7 +8,7 @@ from parity.errors import CannotRun
 from parity.model import case_for
 from parity.recording import stacks
 from parity.studies.microscope.training import divisor
-from parity.studies.unstable_cnn import stored
+from parity.studies.unstable_cnn import averages
 from parity.studies.unstable_cnn.subject import COLLECTIONS_MODEL
 
 ASIS, PER_CLIP, COLLECTION = "none", "clip", "collection"
@@ -35,7 +35,7 @@ def candidates(clips, remembered, keras, scale=None):
     if scale:
         found[COLLECTION] = {clip: standardised(*scale)(x) for clip, x in clips.items()}
     if len(clips) > 1:
-        wanted = moments_of(remembered[stored.FREQUENCY], keras)
+        wanted = moments_of(remembered[averages.FREQUENCY], keras)
         found |= {name: fitted(name, clips, wanted) for name in AFFINE}
         for rival in rivals:
             found[f"{rival}, offset and gain"] = fitted("offset and gain", found[rival], wanted)
@@ -78,7 +78,7 @@ def collection(subject, model):
         return None, f"Its own collection's scale is not tried on {model}."
     try:
         case = subject.cases.get(COLLECTIONS_MODEL) or case_for(COLLECTIONS_MODEL)
-        remembered = stored.stored(case.weights)[stored.FREQUENCY]
+        remembered = averages.of(case.weights)[averages.FREQUENCY]
     except (CannotRun, KeyError) as why:
         return None, f"{left_out} weights cannot be used ({why})."
     if case.data != subject.data:
@@ -86,7 +86,7 @@ def collection(subject, model):
     mean, std = moments_of(remembered, stacks.STACKS[case.model.stack].keras)
     return (mean, std), (
         f"{COLLECTION!r} is (x - ({mean:.4g})) / {std:.4g}, of {COLLECTIONS_MODEL}'s "
-        f"{stored.FREQUENCY}."
+        f"{averages.FREQUENCY}."
     )
 
 

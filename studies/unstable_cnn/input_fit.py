@@ -9,7 +9,7 @@ import numpy as np
 from parity.numerics.rounding import U
 from parity.recording import stacks
 from parity.studies.microscope.training import divisor, momentum
-from parity.studies.unstable_cnn import runs, stored
+from parity.studies.unstable_cnn import averages, runs
 from parity.studies.unstable_cnn.input_candidates import ASIS, COLLECTION, RIVALS, candidates
 
 # What training on a correction leaves at 0 in the stored means: the average over all frames, or
@@ -41,7 +41,7 @@ def prepare(case, clips, only=None, scale=None, keras=None):
     Raises CannotRun for weights that cannot be read or were never trained.
     """
     keras = keras or stacks.STACKS[case.model.stack].keras
-    remembered = stored.trained(case.weights)
+    remembered = averages.trained(case.weights)
     inputs = candidates(clips, remembered, keras, scale)
     inputs = {name: inputs[name] for name in only or inputs if name in inputs}
     return Tried(clips, inputs, joined(inputs, len(remembered) > 1), remembered, keras)
@@ -88,8 +88,8 @@ def distances_of(name, tried, seen):
     rows = {layer: [] for layer in tried.remembered}
     for clip, by_layer in _arriving(name, tried, seen):
         for layer, arriving in by_layer.items():
-            rows[layer].append(stored.nats(arriving, tried.remembered[layer], tried.keras))
-        rows[stored.FREQUENCY][-1][np.ptp(tried.clips[clip], axis=2).ravel() == 0] = np.nan
+            rows[layer].append(averages.nats(arriving, tried.remembered[layer], tried.keras))
+        rows[averages.FREQUENCY][-1][np.ptp(tried.clips[clip], axis=2).ravel() == 0] = np.nan
     return {layer: np.stack(row) for layer, row in rows.items()}
 
 
@@ -108,9 +108,9 @@ def _arriving(name, tried, seen):
     """Yield (clip, {layer: (mean, variance)}), padding left out."""
     for clip, x in tried.inputs[name].items():
         run = seen.get(f"{name}|{clip}")
-        arriving = run.arriving if run else {stored.FREQUENCY: runs.statistics(x, 3)}
+        arriving = run.arriving if run else {averages.FREQUENCY: runs.statistics(x, 3)}
         within = {
-            layer: tuple(values[stored.inside(layer, len(values))] for values in arriving[layer])
+            layer: tuple(values[averages.inside(layer, len(values))] for values in arriving[layer])
             for layer in tried.remembered
         }
         yield clip, within
@@ -138,12 +138,12 @@ def tags(inputs, seen):
 
 def centres(remembered):
     """{correction that centres its input: what it should leave at 0 in the stored means}."""
-    return {name: float(of(remembered[stored.FREQUENCY].mean)) for name, of in CENTRED.items()}
+    return {name: float(of(remembered[averages.FREQUENCY].mean)) for name, of in CENTRED.items()}
 
 
 def rounding(remembered, keras):
     """The most that float32 leaves of an exact 0: two roundings of u(M + 1) an update."""
-    largest = np.abs(remembered[stored.FREQUENCY].mean).max()
+    largest = np.abs(remembered[averages.FREQUENCY].mean).max()
     return float(2 * U * (largest + 1) / (1 - momentum(keras)))
 
 
@@ -160,11 +160,11 @@ def judge(distances, ruled_out=()):
     """
     from tagger.corrections import CORRECTIONS
 
-    scores = {name: stored.score(by_layer) for name, by_layer in distances.items()}
+    scores = {name: averages.score(by_layer) for name, by_layer in distances.items()}
     order = sorted(scores, key=scores.get)
     allowed = [name for name in order if name not in ruled_out]
-    selected, draws = allowed[0], stored.resampled(distances)
-    margin = {name: stored.interval(draws[name] - draws[selected]) for name in order}
+    selected, draws = allowed[0], averages.resampled(distances)
+    margin = {name: averages.interval(draws[name] - draws[selected]) for name in order}
     nearest = np.argmin([draws[name] for name in allowed], axis=0)
     offered = [name for name in order if name in CORRECTIONS and len(distances[ASIS]) > 1]
     return {
@@ -172,7 +172,7 @@ def judge(distances, ruled_out=()):
         "closest": order[0],
         "applied": next(iter(offered), None),
         "score": scores,
-        "range": {name: stored.interval(draws[name]) for name in order},
+        "range": {name: averages.interval(draws[name]) for name in order},
         "margin": margin,
         "tied": [name for name in allowed[1:] if margin[name][0] <= 0],
         "wins": float(np.mean(nearest == 0)),

@@ -6,7 +6,7 @@ import numpy as np
 
 from parity.recording import stacks
 from parity.studies.microscope.training import RULES
-from parity.studies.unstable_cnn import ports, releases, running_std, stored
+from parity.studies.unstable_cnn import averages, ports, releases, running_std
 from parity.studies.unstable_cnn.input_fit import distances_of, prepare
 from parity.studies.unstable_cnn.outcome import Outcome, Rows
 from parity.studies.unstable_cnn.running_std import DEVIATION, VARIANCE
@@ -52,10 +52,10 @@ def look_at(case, clips):
     clips: {name: (1, 1, 96, 1366) float32, decibel}; versions: those of stacks.STACKS that the
     file can be from.
     """
-    remembered = stored.trained(case.weights)
-    behind = next((layer for layer in remembered if layer != stored.FREQUENCY), None)
+    remembered = averages.trained(case.weights)
+    behind = next((layer for layer in remembered if layer != averages.FREQUENCY), None)
     found = {
-        "jitter": running_std.jitter(remembered[stored.FREQUENCY]),
+        "jitter": running_std.jitter(remembered[averages.FREQUENCY]),
         "slope": _slope(case, clips, remembered, behind) if behind else None,
         "level": _level(case, clips) if behind else None,
         "padding": padding(case.weights),
@@ -121,8 +121,8 @@ def _level(case, clips):
 
 def padding(weights):
     """{value, histories} of the padded frames, None unless all hold the same value."""
-    spread = weights.params[stored.FREQUENCY]["running_std"]
-    within = stored.inside(stored.FREQUENCY, len(spread))
+    spread = weights.params[averages.FREQUENCY]["running_std"]
+    within = averages.inside(averages.FREQUENCY, len(spread))
     values = np.unique(np.delete(spread, np.arange(within.start, within.stop)))
     if len(values) != 1:
         return None
@@ -186,7 +186,7 @@ def belongs(name, told, live, home):
             "live": len(live),
             "confidence": told["confidence"],
             "kinds": kinds,
-            "resamples": stored.RESAMPLES,
+            "resamples": averages.RESAMPLES,
             "jitter": told["jitter"],
             "calibration": told.get("calibration", {}),
             "value": padded and padded["value"],
@@ -214,7 +214,7 @@ def _evidence_rows(told):
         levels = found["measured"].values()
         return "", *(f"{nats:.3g} ({correction})" for nats, correction in levels)
 
-    layers = {"jitter": stored.FREQUENCY, "slope": told["layer"], "level": "all"}
+    layers = {"jitter": averages.FREQUENCY, "slope": told["layer"], "level": "all"}
     return [
         [KINDS[kind], layers[kind], *measured(kind, told[kind]), told[kind]["share"]]
         for kind in KINDS

@@ -1,5 +1,6 @@
 """What an experiment found, before it is put into words. Plain values only: answers are kept."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -9,9 +10,9 @@ class Rows(NamedTuple):
     """
 
     table: str
-    rows: list
-    columns: list = ()
-    figures: dict = {}  # noqa: RUF012 - never written into
+    rows: Sequence
+    columns: Sequence = ()
+    figures: Mapping = {}
 
 
 class Outcome(NamedTuple):
@@ -22,5 +23,5 @@ class Outcome(NamedTuple):
     finding: str
     holds: bool | None
     effect: float | None
-    figures: dict
-    tables: list = ()
+    figures: Mapping
+    tables: Sequence = ()

@@ -4,6 +4,7 @@ where it was.
 
 import importlib
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from parity.recording import stacks
 from parity.studies.unstable_cnn import cache, noise
 from parity.studies.unstable_cnn.findings import told
 from parity.studies.unstable_cnn.outcome import Outcome, Rows
-from parity.studies.unstable_cnn.subject import FAST, PLAIN
+from parity.studies.unstable_cnn.subject import FAST, PLAIN, Subject
 
 UNANSWERED = (CannotRun, OSError, ValueError, MemoryError)
 
@@ -43,7 +44,7 @@ QUESTIONS = {
 }
 
 
-def select(ids):
+def select(ids: Collection[str]) -> list[Question]:
     """The Questions of those ids, all for none. Raises CannotRun, listing the known ones."""
     unknown = [name for name in ids if name not in QUESTIONS]
     if unknown:
@@ -51,7 +52,7 @@ def select(ids):
     return [question for question in QUESTIONS.values() if question.id in ids or not ids]
 
 
-def answer_all(questions, subject):
+def answer_all(questions: list[Question], subject: Subject) -> list[dict]:
     """[record of each question]: one without an answer has a message instead of findings."""
     asked, rounding, records = *checked(subject, questions), []
     for question in questions:
@@ -67,7 +68,7 @@ def answer_all(questions, subject):
     return records
 
 
-def checked(subject, questions):
+def checked(subject: Subject, questions: list[Question]) -> tuple[Subject, dict]:
     """(the subject, with Theano's optimizer only where the original has been shown to agree with
     itself, {model: that measurement}).
 
@@ -82,7 +83,7 @@ def checked(subject, questions):
     return subject._replace(optimizers=dict.fromkeys(plain, PLAIN)), rounding
 
 
-def answered(question, subject, rounding):
+def answered(question: Question, subject: Subject, rounding: dict) -> dict:
     """One question's record. rounding: {model: of noise.measured}."""
     shown = {
         name: {key: of[key] for key in ("max_abs", "logits_max_abs", "ratio", "holds")}
@@ -109,7 +110,7 @@ def answered(question, subject, rounding):
     return {**record, "findings": [finding.record() for finding in findings]}
 
 
-def _optimizer(question, subject, rounding):
+def _optimizer(question: Question, subject: Subject, rounding: dict) -> str | None:
     """Which of Theano's optimizers the original ran with."""
     if question.optimizer != FAST or not subject.optimizers:
         return question.optimizer
@@ -120,7 +121,7 @@ def _optimizer(question, subject, rounding):
     return f"{FAST}; {PLAIN} for {', '.join(f'{name} ({words})' for name, words in why.items())}"
 
 
-def _outcomes(question, subject):
+def _outcomes(question: Question, subject: Subject) -> list[Outcome]:
     """The Outcomes, kept or measured now; their words are not kept."""
     name = f"{__package__}.{question.id}"
     module = importlib.import_module(name)
@@ -130,6 +131,6 @@ def _outcomes(question, subject):
     return [Outcome(*each, [Rows(*rows) for rows in tables]) for *each, tables in found]
 
 
-def lasting(outcomes):
+def lasting(outcomes: Collection) -> bool:
     """Whether to keep an answer: not where an outcome measured nothing, and may tomorrow."""
     return all(effect is not None for _, _, effect, *_ in outcomes)

@@ -14,7 +14,7 @@ from parity.ports import OURS, load
 from parity.recording import recordings, stacks
 from parity.recording.job import Job
 from parity.recording.trace import array_sha256, open_trace
-from parity.studies.unstable_cnn import cache, runs, stored
+from parity.studies.unstable_cnn import averages, cache, runs
 from parity.workers import side_by_side
 
 LANE = "reference"  # without Theano's optimizer, as in a parity run
@@ -128,7 +128,7 @@ def beyond_limits(measures):
 
 
 def _numbers(case, trace):
-    remembered, keras = stored.stored(case.weights), trace.provenance["keras"]
+    remembered, keras = averages.of(case.weights), trace.provenance["keras"]
     nats, values = {}, {}
     for name, layer in trace.layers.items():
         if "running_mean" in case.weights.params.get(name, {}):
@@ -136,7 +136,7 @@ def _numbers(case, trace):
         if name in remembered:
             x, axis = trace.read(layer.inbound[0]), int(layer.config["axis"])
             mean, variance = runs.statistics(x, axis)
-            within = stored.inside(name, len(mean))
+            within = averages.inside(name, len(mean))
             arriving = mean[within], variance[within]
-            nats[name] = float(np.mean(stored.nats(arriving, remembered[name], keras)))
+            nats[name] = float(np.mean(averages.nats(arriving, remembered[name], keras)))
     return {"scores": trace.read(case.model.layers[-1]).tolist(), "nats": nats, "values": values}

@@ -9,7 +9,7 @@ a deviation, 0 for a variance.
 import numpy as np
 
 from parity.studies.microscope.training import RULES
-from parity.studies.unstable_cnn import stored
+from parity.studies.unstable_cnn import averages
 
 DEVIATION, VARIANCE = MEANINGS = ("deviation", "variance")
 POWER = {DEVIATION: 1, VARIANCE: 2}
@@ -38,14 +38,14 @@ def jitter(remembered):
     alike = 1 / APART < expected[VARIANCE] / expected[DEVIATION] < APART
     if alike or not mean.any() or not spread.any():
         return {"measured": None, "expected": expected, "interval": None, "share": None}
-    rng, ratios = np.random.default_rng(stored.SEED), []
-    for _ in range(stored.RESAMPLES):
-        drawn = stored.blocks(rng, len(mean))
+    rng, ratios = np.random.default_rng(averages.SEED), []
+    for _ in range(averages.RESAMPLES):
+        drawn = averages.blocks(rng, len(mean))
         ratios.append(spread[drawn].std() / mean[drawn].std())
     return {
         "measured": float(spread.std() / mean.std()),
         "expected": expected,
-        "interval": stored.interval(ratios),
+        "interval": averages.interval(ratios),
         "share": _share(
             {what: np.abs(np.log(np.divide(ratios, value))) for what, value in expected.items()}
         ),
@@ -80,19 +80,19 @@ def slope(arriving, remembered):
     the channels, whatever the scale.
 
     arriving: {meaning: deviation (n,) of what arrives where the layers before are read so};
-    remembered: Stored.
+    remembered: Averages.
     Returns {measured: {meaning: slope}, interval: {...}, share}: a deviation should follow its
     first power, a variance its second.
     """
-    rng, count = np.random.default_rng(stored.SEED), len(remembered.spread)
-    draws = [rng.integers(0, count, count) for _ in range(stored.RESAMPLES)]
+    rng, count = np.random.default_rng(averages.SEED), len(remembered.spread)
+    draws = [rng.integers(0, count, count) for _ in range(averages.RESAMPLES)]
     slopes = {
         what: [_slope(deviation[drawn], remembered.spread[drawn]) for drawn in draws]
         for what, deviation in arriving.items()
     }
     return {
         "measured": {what: _slope(of, remembered.spread) for what, of in arriving.items()},
-        "interval": {what: stored.interval(values) for what, values in slopes.items()},
+        "interval": {what: averages.interval(values) for what, values in slopes.items()},
         "share": _share(
             {what: np.abs(np.subtract(slopes[what], POWER[what])) for what in MEANINGS}
         ),
@@ -112,11 +112,11 @@ def level(distances):
     distances: {(meaning, correction): {layer: (clips, n)}}, nats a value. Returns {measured:
     {meaning: (nats, correction)}, share}.
     """
-    draws = stored.resampled(distances)
+    draws = averages.resampled(distances)
     keys = {what: [key for key in distances if key[0] == what] for what in MEANINGS}
     return {
         "measured": {
-            what: min((stored.score(distances[key]), key[1]) for key in of)
+            what: min((averages.score(distances[key]), key[1]) for key in of)
             for what, of in keys.items()
         },
         "share": _share(

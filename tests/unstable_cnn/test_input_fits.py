@@ -12,8 +12,8 @@ from small_networks import tell
 import tagger.corrections
 from parity.errors import CannotRun
 from parity.model import MODELS, Case, Weights
+from parity.studies.unstable_cnn import averages, input_candidates, input_fit, ports
 from parity.studies.unstable_cnn import input as asking
-from parity.studies.unstable_cnn import input_candidates, input_fit, ports, stored
 from parity.studies.unstable_cnn.subject import Subject
 
 FEW = ("none", "clip", "half", "loudest", "amplitude")
@@ -116,7 +116,7 @@ def test_padded_frames_carry_no_evidence(tmp_path):
     case = Case(
         MODELS["CRNN"], Weights(trained_networks.seeded.weights("CRNN", tmp_path)), (), "seeded"
     )
-    assert {layer: len(each.mean) for layer, each in stored.stored(case.weights).items()} == {
+    assert {layer: len(each.mean) for layer, each in averages.of(case.weights).items()} == {
         "bn_0_freq": 1366,
         "bn1": 64,
         "bn2": 128,
@@ -173,18 +173,20 @@ def test_what_the_file_rules_out_is_not_selected_but_said():
 def test_silent_frames_count_for_nothing():
     silent = distances(none=1.0)
     silent["none"]["bn_0_freq"][:, :50] = np.nan
-    assert stored.score(silent["none"]) == pytest.approx(1.0, rel=0.02)
-    assert np.isfinite(stored.resampled(silent)["none"]).all()
+    assert averages.score(silent["none"]) == pytest.approx(1.0, rel=0.02)
+    assert np.isfinite(averages.resampled(silent)["none"]).all()
 
 
 def test_nats_are_the_divergence_of_two_normal_distributions():
-    remembered = stored.Stored(
+    remembered = averages.Averages(
         np.array([1.0, 0.0]), np.array([2.0, 1.0])
     )  # deviations, as Keras 1.0.6 keeps them
-    found = stored.nats((np.array([3.0, 0.0]), np.array([4.0, np.e**2])), remembered, "1.0.6")
+    found = averages.nats((np.array([3.0, 0.0]), np.array([4.0, np.e**2])), remembered, "1.0.6")
     assert found == pytest.approx([0.5, (np.e**2 - 1 - 2) / 2], rel=1e-4)
-    held = stored.Stored(remembered.mean, remembered.spread**2)  # variances, as 1.1.0 keeps them
-    assert stored.nats(
+    held = averages.Averages(
+        remembered.mean, remembered.spread**2
+    )  # variances, as 1.1.0 keeps them
+    assert averages.nats(
         (np.array([3.0, 0.0]), np.array([4.0, np.e**2])), held, "1.1.0"
     ) == pytest.approx(found, rel=1e-4)
 
@@ -192,14 +194,14 @@ def test_nats_are_the_divergence_of_two_normal_distributions():
 def test_one_clip_leaves_no_other_to_fit_constants_to():
     one = trained_networks.clips((1,))
     given = input_candidates.candidates(
-        one, {"bn_0_freq": stored.Stored(np.zeros(1366), np.ones(1366))}, "1.0.6"
+        one, {"bn_0_freq": averages.Averages(np.zeros(1366), np.ones(1366))}, "1.0.6"
     )
     assert not [name for name in given if name.split(", ")[-1] in input_candidates.AFFINE]
 
 
 def test_constants_are_fitted_to_the_other_clips():
     heard = trained_networks.clips((1, 2, 3))
-    remembered = {"bn_0_freq": stored.Stored(np.full(1366, 5.0), np.full(1366, 3.0))}
+    remembered = {"bn_0_freq": averages.Averages(np.full(1366, 5.0), np.full(1366, 3.0))}
     given = input_candidates.candidates(heard, remembered, "1.0.6")
     for name, moments in (
         ("offset and gain", (5.0, 3.0)),

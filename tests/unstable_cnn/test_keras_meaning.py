@@ -10,14 +10,14 @@ from small_networks import ask
 from parity.errors import CannotRun
 from parity.model import MODELS, Case, Weights
 from parity.studies.microscope.training import RULES
-from parity.studies.unstable_cnn import keras, running_std, stored
+from parity.studies.unstable_cnn import averages, keras, running_std
 from parity.studies.unstable_cnn.subject import Subject
 
 FRAMES, BATCHES, VALUES = 1366, 40, 24
 
 
 def averaged(of_batch, scale):
-    """A first layer's Stored after batches of normal values of deviation `scale`; of_batch: what
+    """A first layer's Averages after batches of normal values of deviation `scale`; of_batch: what
     is kept of a batch's variance.
     """
     rng, mean, spread = np.random.default_rng(0), 0, 0
@@ -27,7 +27,7 @@ def averaged(of_batch, scale):
             mean + values.mean(axis=0) / BATCHES,
             spread + of_batch(values.var(axis=0)) / BATCHES,
         )
-    return stored.Stored(mean, spread)
+    return averages.Averages(mean, spread)
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.0, 18.5])
@@ -105,7 +105,7 @@ def test_a_file_of_one_kind_of_evidence_is_held_against_the_others():
 
 
 def test_what_does_not_move_tells_nothing():
-    still = stored.Stored(np.full(FRAMES, 2.0), np.full(FRAMES, 3.0))
+    still = averages.Averages(np.full(FRAMES, 2.0), np.full(FRAMES, 3.0))
     assert running_std.jitter(still)["share"] is None
 
 
@@ -116,7 +116,7 @@ def test_where_both_should_move_alike_nothing_is_told():
 @pytest.mark.parametrize(("power", "share"), [(1, 1), (2, 0)])
 def test_the_slope_is_told_whatever_the_scale(power, share):
     deviation = np.random.default_rng(1).lognormal(0, 0.4, 64)
-    remembered = stored.Stored(np.zeros(64), 1e-3 * deviation**power)
+    remembered = averages.Averages(np.zeros(64), 1e-3 * deviation**power)
     found = running_std.slope({name: 40 * deviation for name in running_std.MEANINGS}, remembered)
     assert found["share"] == share
     assert found["measured"]["deviation"] == pytest.approx(power)

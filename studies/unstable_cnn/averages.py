@@ -1,5 +1,5 @@
-"""What a weight file's normalisations remember of the input it was trained on, and how far from
-that another input is.
+"""The moving averages in a weight file: what its normalisations remember of the input of training,
+and how far another input is from that.
 """
 
 from typing import NamedTuple
@@ -11,27 +11,24 @@ from parity.model import INPUT_SHAPE
 from parity.studies.microscope.training import divisor
 
 FREQUENCY = "bn_0_freq"  # the first layer; one mean per time frame, whatever the name says
-LEAST_VARIANCE = (
-    1e-6  # of the stored one: what does not vary at all is that far off, and not infinitely
-)
+# Of the stored one: what does not vary at all is that far off, and not infinitely.
+LEAST_VARIANCE = 1e-6
 RESAMPLES = 1000
 INTERVAL = (2.5, 97.5)  # percentiles: a 95 % interval
 SEED = 20160618
 
 
-class Stored(NamedTuple):
+class Averages(NamedTuple):
     """Moving averages of a normalisation, float64 (n,); spread is `running_std`."""
 
     mean: np.ndarray
     spread: np.ndarray
 
 
-def stored(weights):
-    """{layer: Stored} of the normalisations of a weight file that training ever updated; padded
-    frames left out.
+def of(weights):
+    """{layer: Averages} of the normalisations that training ever updated, without padded frames.
 
-    One in mode 2 keeps the mean 0 and the deviation 1 it began with. Raises CannotRun for a file
-    that cannot be read.
+    One in mode 2 keeps the mean 0 and the deviation 1 it began with.
     """
     found = {}
     for layer, values in weights.params.items():
@@ -41,13 +38,13 @@ def stored(weights):
                 values[name].astype(np.float64)[within] for name in ("running_mean", "running_std")
             )
             if mean.any() or (spread != 1).any():
-                found[layer] = Stored(mean, spread)
+                found[layer] = Averages(mean, spread)
     return found
 
 
 def trained(weights):
     """The same. Raises CannotRun where the first layer was never trained."""
-    found = stored(weights)
+    found = of(weights)
     if FREQUENCY not in found:
         raise CannotRun(
             f"{weights}: its {FREQUENCY} holds what it began with, so nothing of the training "
@@ -68,7 +65,7 @@ def nats(arriving, remembered, keras):
 
     arriving: (mean, variance), each (n,). The Kullback-Leibler divergence of two normal
     distributions (Kullback and Leibler 1951): (v/V + (m - M)^2/V - 1 - ln(v/V))/2, V what that
-    Keras divides by, squared: what a value costs for want of the right distribution.
+    Keras divides by, squared: the cost of a value under the wrong distribution.
     """
     mean, variance = arriving
     allowed = divisor(keras, remembered.spread) ** 2
