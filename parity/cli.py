@@ -4,6 +4,8 @@ nothing compared.
 
 import datetime
 import sys
+from pathlib import Path
+from typing import IO, Any
 
 import click
 
@@ -29,6 +31,7 @@ from parity.options import (
 from parity.studies.microscope.command import microscope
 from parity.studies.unstable_cnn.command import investigate
 
+Names = tuple[str, ...]
 JSON = "parity.json"
 EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
 NOTHING_COMPARED = 3
@@ -37,7 +40,7 @@ NOTHING_COMPARED = 3
 class Group(click.Group):
     """Says what stops a run in one sentence, without a traceback."""
 
-    def invoke(self, context):
+    def invoke(self, context: click.Context) -> Any:
         from parity.reports.document import ReportError
 
         try:
@@ -54,7 +57,7 @@ class Group(click.Group):
 class _Refusal(click.ClickException):
     exit_code = 2
 
-    def show(self, file=None):
+    def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"parity: {self.message}", err=True)
 
 
@@ -62,7 +65,7 @@ class _Refusal(click.ClickException):
     cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
 )
 @click.version_option(parity.__version__, prog_name="parity")
-def main():
+def main() -> None:
     """Prove a port of the music taggers against the original Keras models, layer by layer.
 
     Exit codes: 0 it holds, 1 it does not, 2 the run could not be made, 3 nothing was compared.
@@ -72,7 +75,17 @@ def main():
 @main.command()
 @takes(MODELS, LAYERS, INPUT, WORKERS, port("The port to prove."), OUT_FOLDER)
 @option("--explain/--no-explain", default=True, help="Attribute the final drift to the layers.")
-def run(models, layers, weights, clips, more_clips, workers, port, out, explain):
+def run(
+    models: Names,
+    layers: Names,
+    weights: str | None,
+    clips: Names,
+    more_clips: Names,
+    workers: int,
+    port: str,
+    out: Path,
+    explain: bool,
+) -> None:
     """Run the originals and the port on the same input and compare every layer.
 
     Writes parity.json, parity.csv, junit.xml and parity.html.
@@ -83,13 +96,13 @@ def run(models, layers, weights, clips, more_clips, workers, port, out, explain)
     from parity.files import atomic_write
     from parity.reports import publish
 
-    _, layers = select(models, layers)
+    _, asked = select(models, layers)
     chosen = cases(models, weights, (*clips, *more_clips))
     with progress.shown() as shown:
         document = job.run(
             chosen,
             port=port,
-            layers=layers,
+            layers=asked,
             workers=workers,
             command=command_line(),
             progress=shown,
@@ -100,7 +113,7 @@ def run(models, layers, weights, clips, more_clips, workers, port, out, explain)
     sys.exit(exit_code(document))
 
 
-def exit_code(document):
+def exit_code(document: dict[str, Any]) -> int:
     """The run's exit code: 3 where not one cell was compared, else by its verdict."""
     compared = any(
         layer[mode]["verdict"] != "NOT COMPARED"
@@ -113,17 +126,24 @@ def exit_code(document):
 
 @main.command()
 @takes(MODELS, LAYERS, INPUT, WORKERS)
-def record(models, layers, weights, clips, more_clips, workers):
+def record(
+    models: Names,
+    layers: Names,
+    weights: str | None,
+    clips: Names,
+    more_clips: Names,
+    workers: int,
+) -> None:
     """Record the originals' traces into the cache, without comparing."""
     from parity import progress
-    from parity.recording import stacks
+    from parity.recording import recordings
     from parity.recording.clips import read_clips
 
     select(models, layers)
     chosen = cases(models, weights, (*clips, *more_clips))
     batches = {case: read_clips(case.clips).batch for case in chosen}
     with progress.shown() as shown:
-        traces = stacks.traces(batches, workers=workers, progress=shown)
+        traces = recordings.traces(batches, workers=workers, progress=shown)
     for case, lanes in traces.items():
         for lane, path in lanes.items():
             click.echo(f"{case.model.name}\t{lane}\t{path}")
@@ -135,7 +155,7 @@ def record(models, layers, weights, clips, more_clips, workers):
     "-o", "--output", type=FILE,
     help="The page; default: parity.html, or compared.html, beside the last JSON.",
 )  # fmt: skip
-def report(jsons, output):
+def report(jsons: tuple[Path, ...], output: Path | None) -> None:
     """Draw the HTML report anew from a parity.json alone, and from what lies beside it.
 
     Of two it shows what changed from the first to the second: verdicts, drift of each layer,
@@ -153,12 +173,12 @@ def report(jsons, output):
 
 
 @main.group()
-def data():
+def data() -> None:
     """The recorded traces this machine keeps."""
 
 
 @data.command("list")
-def list_traces():
+def list_traces() -> None:
     """Show every recorded trace, most recently used first."""
     from parity.recording.cache import label_of, limit_bytes, trace_cache
 
@@ -178,7 +198,7 @@ def list_traces():
 
 
 @data.command()
-def clear():
+def clear() -> None:
     """Remove every recorded trace that no run is using."""
     from parity.recording.cache import trace_cache
 

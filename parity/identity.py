@@ -9,23 +9,28 @@ import ast
 import hashlib
 import importlib.util
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from parity import room
 from parity.errors import CannotRun
 from parity.files import sha256_of
+from parity.model import Case
 from parity.ports import load
 from parity.recording.cache import default_folder
-from parity.recording.stacks import LANES, STACKS
-from parity.recording.trace import array_sha256
+from parity.recording.stacks import LANES, STACKS, Stack
+from parity.recording.trace import Trace, array_sha256
 from parity.store import Store, key_of
 
 DEFINITION = room("reference") / "models.py"
 
 
-def identity(case, trace=None, port=None):
+def identity(case: Case, trace: Trace | None = None, port: str | None = None) -> dict[str, Any]:
     """All that makes `case` the case it is, as JSON has it.
 
     trace : an open reference trace, which says what the original's layers are; None where none is
@@ -50,7 +55,7 @@ def identity(case, trace=None, port=None):
     }
 
 
-def _tensors(params):
+def _tensors(params: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, list[Any]]:
     """{layer/suffix: [dtype, shape, sha256 over dtype, shape and bytes]} in the file's order."""
     return {
         f"{layer}/{suffix}": [str(array.dtype), list(array.shape), array_sha256(array)]
@@ -59,7 +64,7 @@ def _tensors(params):
     }
 
 
-def _original(trace):
+def _original(trace: Trace) -> list[dict[str, Any]]:
     """What Keras said of its layers: one row each, the configuration as a digest."""
     return [
         {
@@ -74,7 +79,7 @@ def _original(trace):
     ]
 
 
-def _stack(stack):
+def _stack(stack: Stack) -> dict[str, Any]:
     lane = LANES["reference"]
     return {
         **stack.packages,
@@ -84,12 +89,12 @@ def _stack(stack):
     }
 
 
-def digest(value):
+def digest(value: Any) -> str:
     """sha256, hex, of a JSON value, whatever its keys' order."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def definition(source):
+def definition(source: str) -> str:
     """sha256, hex, of a Python source as the parser sees it, docstrings left out."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
@@ -101,7 +106,7 @@ def definition(source):
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def described(port, case):
+def described(port: str, case: Case) -> dict[str, Any]:
     """{layers: [{name, settings or None}] in order, versions} of a port.
 
     Importing a port takes seconds, so the answer is kept beside the trace cache under a digest of
@@ -112,7 +117,7 @@ def described(port, case):
         kept = Store(default_folder().parent / "ports", ".json")
     except CannotRun:  # a cache that cannot be written only costs time
         return _describe(port, case)
-    found = kept.load(key)
+    found: dict[str, Any] | None = kept.load(key)
     if found is None or found["versions"] != {name: _version(name) for name in found["versions"]}:
         found = _describe(port, case)
         with suppress(CannotRun):
@@ -120,30 +125,33 @@ def described(port, case):
     return found
 
 
-def _version(name):
+def _version(name: str) -> str | None:
     with suppress(PackageNotFoundError):
         return version(name)
+    return None
 
 
-def _port_key(port, model, keras):
+def _port_key(port: str, model: str, keras: str) -> str:
     module = port.partition(":")[0]
     top = module.rpartition(".")[0] or module  # its package, with what it is likely to import
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         spec = None
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    files = sorted(path for folder in folders for path in Path(folder).rglob("*.py")) or [
-        spec.origin
-    ] * bool(spec)
+    folders = (spec and spec.submodule_search_locations) or []
+    files = sorted(path for folder in folders for path in Path(folder).rglob("*.py"))
+    if spec and spec.origin and not files:
+        files = [Path(spec.origin)]
     return key_of(port, model, keras, [sha256_of(path) for path in files], sha256_of(__file__))
 
 
-def _describe(port, case):
+def _describe(port: str, case: Case) -> dict[str, Any]:
     asked = load(port, case)
     try:
         settings = asked.describe() or dict.fromkeys(asked.layers)
     except ValueError as error:
         raise CannotRun(f"--port {port}: {error}") from error
     layers = [{"name": name, "settings": values} for name, values in settings.items()]
-    return json.loads(json.dumps({"layers": layers, "versions": dict(asked.versions)}))
+    said = {"layers": layers, "versions": dict(asked.versions)}
+    plain: dict[str, Any] = json.loads(json.dumps(said))  # as the gate's baselines hold it
+    return plain

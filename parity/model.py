@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import h5py
 import numpy as np
@@ -27,7 +27,7 @@ CLIPS = ("melgrams/bensound-thejazzpiano.npy", "melgrams/bensound-actionable.npy
 INPUT_SHAPE = (1, 96, 1366)  # C, F, T
 
 
-def _blocks(count):
+def _blocks(count: int) -> list[str]:
     """Names of `count` convolution blocks, in network order."""
     kinds = ("conv{}", "bn{}", "elu_{}", "pool{}", "dropout{}")
     return [name.format(block) for block in range(1, count + 1) for name in kinds]
@@ -96,7 +96,7 @@ class Weights:
 
     __str__ = __fspath__
 
-    def __reduce__(self):  # the arrays stay in this process
+    def __reduce__(self) -> tuple[type, tuple[Path]]:  # the arrays stay in this process
         return Weights, (self.path,)
 
     @cached_property
@@ -122,7 +122,7 @@ class Case(NamedTuple):
     model: Model
     weights: Weights
     clips: tuple[Path, ...]
-    data: str
+    data: Literal["real", "seeded"]
 
 
 def select(
@@ -138,7 +138,7 @@ def select(
     return chosen, tuple(dict.fromkeys(_known("layer", layer, known) for layer in layers)) or None
 
 
-def _known(kind, name, names):
+def _known(kind: str, name: str, names: Iterable[str]) -> str:
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0)
         raise CannotRun(
@@ -180,8 +180,8 @@ def case_for(
     return Case(MODELS[name], read, tuple(heard), "real" if is_real else "seeded")
 
 
-def _existing(path):
-    path = Path(path)
+def _existing(given: str | PathLike[str]) -> Path:
+    path = Path(given)
     if not path.is_file():
         raise CannotRun(
             f"{path}: no such file; give a Keras weight file (.h5), a mel spectrogram "
@@ -190,7 +190,7 @@ def _existing(path):
     return path
 
 
-def _read(path):
+def _read(path: Path) -> dict[str, dict[str, np.ndarray]]:
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -206,7 +206,7 @@ def _read(path):
         raise CannotRun(f"{path}: not a whole HDF5 file ({error}); fetch it again") from error
 
 
-def _names(path, group, attribute):
+def _names(path: Path, group: h5py.Group, attribute: str) -> list[str]:
     if attribute not in group.attrs:
         raise CannotRun(
             f"{path}: {group.name} has no {attribute}, so it is no Keras weight file; "
@@ -217,7 +217,7 @@ def _names(path, group, attribute):
     ]
 
 
-def _layer(path, file, layer):
+def _layer(path: Path, file: h5py.File, layer: str) -> dict[str, np.ndarray]:
     if not isinstance(file.get(layer), h5py.Group):
         raise CannotRun(f"{path}: layer {layer} is named but missing; fetch the file again")
     group = file[layer]
@@ -227,15 +227,15 @@ def _layer(path, file, layer):
     }
 
 
-def _suffix(layer, name):
+def _suffix(layer: str, name: str) -> str:
     name = name.rsplit("/", 1)[-1]
     return name[len(layer) + 1 :] if name.startswith(layer + "_") else name
 
 
-def _array(path, group, name):
+def _array(path: Path, group: h5py.Group, name: str) -> np.ndarray:
     if not isinstance(group.get(name), h5py.Dataset):
         raise CannotRun(f"{path}: {group.name}/{name} is named but missing; fetch the file again")
-    array = group[name][()]
+    array: np.ndarray = group[name][()]
     if array.dtype != np.float32:
         raise CannotRun(
             f"{path}: {name} is {array.dtype}, not float32; save the weights in float32"

@@ -5,7 +5,7 @@ Arrays go in and arrays come out, so that a port may as well live in another pro
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def output(port: Port, layer: str, *inputs: np.ndarray) -> np.ndarray:
     return found.actual
 
 
-def ask(who: str, call: Callable, *inputs: np.ndarray, optional: bool = False) -> Answer:
+def ask(who: str, call: Callable[..., Any], *inputs: np.ndarray, optional: bool = False) -> Answer:
     """Call a part of a port. optional : it may return None, which is no fault."""
     try:
         actual = call(*inputs)

@@ -2,28 +2,42 @@
 parity.json's document.
 """
 
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 from parity.attribution.tags import tag_tables
 from parity.compare import verdict
-from parity.compare.case import compare_case
+from parity.compare.case import Found, compare_case
 from parity.compare.whole import whole_call
 from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
+from parity.model import Case
 from parity.ports import OURS, load
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
-from parity.recording.clips import read_clips
+from parity.recording.clips import Clips, read_clips
 from parity.recording.trace import open_trace
 from parity.results import INCOMPLETE, Clip, Microscope, Model, Stack, Weights
 from parity.studies.microscope import examining
 from parity.workers import side_by_side
 
+Lanes = Mapping[str, Path]
 # glibc: reuse freed arrays, a tenth less time
 KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33)}
 
 
-def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, explain=True):
+def run(
+    cases: Sequence[Case],
+    *,
+    port: str = OURS,
+    layers: Sequence[str] | None = None,
+    workers: int = 2,
+    command: str = "",
+    progress: Any = None,
+    explain: bool = True,
+) -> dict[str, Any]:
     """Prove `port` on every case; returns the document. Raises CannotRun where something needed is
     missing or broken.
 
@@ -58,7 +72,7 @@ def run(cases, *, port=OURS, layers=None, workers=2, command="", progress=None, 
     )
 
 
-def model_record(case, clips, lanes, found):
+def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
     """One model's part of the document; found: of compare_case."""
     holds = {*verdict.HOLDS, verdict.EXCESS}  # rounding alone may be the reason for a swap
     rounding_only = all(cell.verdict in holds for layer in found.layers for cell in layer.cells())
@@ -85,7 +99,9 @@ def model_record(case, clips, lanes, found):
     return model
 
 
-def _compare_one(case, lanes, port, layers, explain):
+def _compare_one(
+    case: Case, lanes: Lanes, port: str, layers: Sequence[str] | None, explain: bool
+) -> Found:
     asked = load(port, case)
     found = compare_case(case, lanes, asked, layers=layers, explain=explain)
     with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already

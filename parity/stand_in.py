@@ -32,8 +32,12 @@ class InMemory:
     """
 
     def __init__(
-        self, x: np.ndarray, rows: Iterable[Row], steps: Mapping[str, Callable], keras: str
-    ):
+        self,
+        x: np.ndarray,
+        rows: Iterable[Row],
+        steps: Mapping[str, Callable[..., Any]],
+        keras: str,
+    ) -> None:
         self.provenance, before = {"keras": keras}, "input"
         self.outputs = {before: x}
         self.layers = {before: Layer(before, "InputLayer", {}, (), x.shape, x.dtype, "")}
@@ -54,15 +58,15 @@ class InMemory:
 
 def formulas(
     rows: Iterable[Row], params: Params, keras: str, dtype: str = "float32"
-) -> dict[str, Callable]:
+) -> dict[str, Callable[..., Any]]:
     """{name: callable}: each layer by its float64 formula, its output rounded once to dtype."""
 
-    def step(name, kind, config):
-        def run(x, **changes):
+    def step(name: str, kind: str, config: dict[str, Any]) -> Any:
+        def run(x: np.ndarray, **changes: Any) -> Any:
             layer = Layer(name, kind, {**config, **changes}, (), (), np.dtype(dtype), "")
             return value(layer, params.get(name, {}), x, keras).astype(dtype)
 
-        run.logits = lambda x: run(x, activation="linear")
+        setattr(run, "logits", lambda x: run(x, activation="linear"))  # noqa: B010
         return run
 
     return {name: step(name, kind, config) for name, kind, config in rows}

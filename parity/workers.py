@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -14,11 +14,11 @@ from parity.provenance import threads_per_worker
 
 def side_by_side(
     work: Callable[..., Any],
-    jobs: Mapping[Hashable, tuple[Any, ...]],
+    jobs: Mapping[Any, tuple[Any, ...]],
     workers: int,
     advice: str = "try WORKERS=1",
     **environment: str,
-) -> Iterator[tuple[Any, Any]]:
+) -> Generator[tuple[Any, Any], None, None]:
     """Yield (key, work(*arguments)) of every job as it ends; jobs start in their order.
 
     environment : variables that the processes are started with, beside their share of the cores.

@@ -5,6 +5,10 @@ Functions and classes are left out: two of them may compute the same, and what t
 judged by its numbers.
 """
 
+from typing import Any
+
+from chainer import Link
+
 from parity.port.network import Network
 
 
@@ -15,7 +19,7 @@ def describe(network: Network) -> dict[str, dict[str, object]]:
     return {name: _settings(link) for name, link in network.steps().items()}
 
 
-def _settings(link):
+def _settings(link: Link) -> dict[str, object]:
     """The plain public attributes of a link, and its parameters' dtypes and shapes."""
     own = link._params | link._persistent
     values = {
@@ -32,7 +36,7 @@ def _settings(link):
     }
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if hasattr(value, "_asdict"):
         return _plain(value._asdict())
     if isinstance(value, dict):

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from typing import Any
 
 import chainer
 import numpy as np
@@ -60,7 +61,7 @@ class ChainerPort:
 def in_test_phase(step: Callable) -> Callable[..., np.ndarray]:
     """`step`, a callable on Variables, as a callable on arrays."""
 
-    def call(*inputs):
+    def call(*inputs: np.ndarray) -> Any:
         with chainer.using_config("train", False), chainer.no_backprop_mode():
             return chainer.as_array(step(*inputs))
 

@@ -4,7 +4,7 @@ and on its own (chained).
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,6 +13,15 @@ from parity.recording.trace import Layer, array_sha256
 
 ISOLATED, CHAINED = MODES = ("isolated", "chained")
 NOT_ASKED = Answer((), None, "this mode was not asked for")
+
+
+class Recorded(Protocol):
+    """What a walk needs of an original: a trace, or what stands in for one."""
+
+    @property
+    def layers(self) -> Mapping[str, Layer]: ...
+
+    def read(self, name: str) -> np.ndarray: ...
 
 
 class Step(NamedTuple):
@@ -36,7 +45,7 @@ class Step(NamedTuple):
 
 
 def walk(
-    trace: Any,
+    trace: Recorded,
     port: Port,
     modes: Collection[str] = MODES,
     known: Mapping[tuple[str, str], str] | None = None,
@@ -74,12 +83,14 @@ def walk(
         recorded[name], own[name] = expected, _handed_on(name, chained, expected)
 
 
-def network_order(trace: Any) -> list[str]:
+def network_order(trace: Recorded) -> list[str]:
     """The layers of a trace that read others, in network order."""
     return [name for name, layer in trace.layers.items() if layer.inbound]
 
 
-def _in_the_chain(trace: Any, port: Port, name: str, inputs: list[Any], isolated: Answer) -> Answer:
+def _in_the_chain(
+    trace: Recorded, port: Port, name: str, inputs: list[Any], isolated: Answer
+) -> Answer:
     broken = next((each for each in inputs if isinstance(each, str)), None)
     broken = broken or _misplaced(trace, port, name)
     if broken:
@@ -104,7 +115,7 @@ def _is(found: Answer, digest: str | None) -> bool:
     return found.actual is not None and array_sha256(found.actual) == digest
 
 
-def _misplaced(trace: Any, port: Port, name: str) -> str | None:
+def _misplaced(trace: Recorded, port: Port, name: str) -> str | None:
     """Why the port cannot run `name` next, or None: along a chain the shared layers stand in one
     order.
     """
@@ -116,7 +127,7 @@ def _misplaced(trace: Any, port: Port, name: str) -> str | None:
     return None
 
 
-def _is_chain(trace: Any) -> bool:
+def _is_chain(trace: Recorded) -> bool:
     first, *others = names = network_order(trace)
     inbound = [list(trace.layers[name].inbound) for name in others]
     return len(trace.layers[first].inbound) == 1 and inbound == [[name] for name in names[:-1]]

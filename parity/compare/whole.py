@@ -21,13 +21,12 @@ def whole_call(
     layers' composition bit for bit is held to the end's own allowance; holds is None where the run
     did not explain the end, and so has none.
     """
-    first, *_, last = network_order(trace)
-    inputs = [trace.read(name) for name in trace.layers[first].inbound]
+    inputs = [trace.read(name) for name, layer in trace.layers.items() if not layer.inbound]
     said = ask("the port, called as a whole,", port, *inputs, optional=True)
     actual: Any = said.actual
     if said.fault is None and actual is None:
         return None
-    expected = trace.read(last)
+    expected = trace.read(network_order(trace)[-1])
     fault = said.fault or mismatch(actual, expected)
     if fault:
         why = f"what users call gives no scores to judge: {fault}"

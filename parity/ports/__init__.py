@@ -4,8 +4,10 @@ import importlib
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
+from typing import Any
 
 from parity.errors import CannotRun
+from parity.model import Case
 from parity.port_api import Port
 from parity.ports.callables import Callables
 from parity.recording.stacks import STACKS
@@ -13,7 +15,7 @@ from parity.recording.stacks import STACKS
 OURS = "parity.port.proof:steps"
 
 
-def load(port: str, case) -> Port:
+def load(port: str, case: Case) -> Port:
     """The port "module:function" of a case, called as function(model, weights, keras release).
 
     The release is that of the case's stack; the function returns a Port, or an ordered mapping
@@ -32,7 +34,7 @@ def load(port: str, case) -> Port:
     return Callables(found, partial(describe, model, keras), getattr(module, "versions", None))
 
 
-def _imported(port: str) -> tuple[ModuleType, Callable]:
+def _imported(port: str) -> tuple[ModuleType, Callable[..., Any]]:
     name, _, function = port.partition(":")
     try:
         module = importlib.import_module(name)

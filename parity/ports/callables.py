@@ -1,6 +1,7 @@
 """Ports from callables: an ordered mapping of them, or another port with some layers replaced."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Callables:
 
     def __init__(
         self,
-        steps: Mapping[str, Callable],
+        steps: Mapping[str, Callable[..., Any]],
         describe: Callable[[], Mapping[str, Mapping[str, object]] | None] = lambda: None,
         versions: Mapping[str, str] | None = None,
     ):
@@ -27,7 +28,8 @@ class Callables:
         self.versions = versions or {}
 
     def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
-        return self.steps[layer](*inputs)
+        found: np.ndarray = self.steps[layer](*inputs)
+        return found
 
     def __call__(self, *inputs: np.ndarray) -> None:
         return None
@@ -46,7 +48,7 @@ class Replaced:
     Nobody calls it as a whole, and a last layer that is replaced gives no logits.
     """
 
-    def __init__(self, port: Port, steps: Mapping[str, Callable]):
+    def __init__(self, port: Port, steps: Mapping[str, Callable[..., Any]]):
         self.port, self.steps = port, steps
         self.name, self.versions, self.layers = port.name, port.versions, port.layers
 

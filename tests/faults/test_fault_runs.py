@@ -268,7 +268,7 @@ def in_one_thread(monkeypatch):
     case = SimpleNamespace(model=SimpleNamespace(name="CNN0"), data="real", clips=())
     monkeypatch.setattr(run.model, "case_for", lambda name: _Case(case))
     monkeypatch.setattr(
-        run.stacks,
+        run.recordings,
         "traces",
         lambda batches, **_: {each: {"reference": "a trace"} for each in batches},
     )
