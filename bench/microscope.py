@@ -10,7 +10,7 @@ from bench.explaining import cpu_s
 from parity.model import DEFAULT_MODELS, case_for
 from parity.recording import recordings
 from parity.recording.clips import read_clips
-from parity.studies.microscope import examining
+from parity.studies.microscope.examination import examine
 
 
 def rows():
@@ -19,10 +19,8 @@ def rows():
         case = case_for(name)
         lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):
-            examining.examine(
-                case, lanes["reference"]
-            )  # the first time pays for imports and memory
+            examine(case, lanes["reference"])  # the first time pays for imports and memory
             started_s = time.process_time()
-            examining.examine(case, lanes["reference"])
+            examine(case, lanes["reference"])
             share = (time.process_time() - started_s) / cpu_s(case, lanes, explain=True)
         yield f"{name}: the microscope over comparing with explanations", f"{share:.2f}", "–"

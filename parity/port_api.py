@@ -11,7 +11,7 @@ import numpy as np
 
 from parity.errors import CannotRun
 
-__all__ = ["Answer", "Port", "answer", "ask", "output"]
+__all__ = ["Answer", "Port", "answer", "ask", "inside", "output"]
 
 
 @runtime_checkable
@@ -79,6 +79,17 @@ def output(port: Port, layer: str, *inputs: np.ndarray) -> np.ndarray:
     if found.actual is None:
         raise CannotRun(found.fault)
     return found.actual
+
+
+def inside(
+    port: Port, layer: str, x: np.ndarray, **given: np.ndarray
+) -> Mapping[str, np.ndarray] | None:
+    """What a layer computes of x on the way and does not return, by name: the gates and states of
+    a recurrent one, a batch's statistics. None where the port has no method `inside`, or that
+    shows nothing here.
+    """
+    look = getattr(port, "inside", None)
+    return look and look(layer, x, **given)
 
 
 def ask(who: str, call: Callable[..., Any], *inputs: np.ndarray, optional: bool = False) -> Answer:

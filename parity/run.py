@@ -10,6 +10,7 @@ from typing import Any
 from parity.attribution.tags import tag_tables
 from parity.compare import verdict
 from parity.compare.case import Found, compare_case
+from parity.compare.glance import glances
 from parity.compare.whole import whole_call
 from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
@@ -19,8 +20,7 @@ from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
 from parity.recording.clips import Clips, read_clips
 from parity.recording.trace import open_trace
-from parity.results import INCOMPLETE, Clip, Microscope, Model, Stack, Weights
-from parity.studies.microscope import examining
+from parity.results import INCOMPLETE, Clip, Model, Stack, Weights
 from parity.workers import side_by_side
 
 Lanes = Mapping[str, Path]
@@ -105,9 +105,9 @@ def _compare_one(
     asked = load(port, case)
     found = compare_case(case, lanes, asked, layers=layers, explain=explain)
     with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
-        quick = examining.quick(trace, case.weights.params, asked) if explain else None
+        keras, params = trace.provenance["keras"], case.weights.params
         return found._replace(
-            microscope=quick and Microscope(**quick),
+            microscope=glances(trace, params, keras, asked) if explain else None,
             whole_call=whole_call(asked, trace, found.scores, found.final),
             identity=identity(case, trace, port),
         )

@@ -9,6 +9,7 @@ import chainer
 import numpy as np
 
 from parity.port.describe import describe as settings_of
+from parity.port.inside import inside
 from parity.port.network import Network
 from parity.port.weights import FilePath, keras_arrays, load
 
@@ -50,6 +51,13 @@ class ChainerPort:
 
     def describe(self) -> dict[str, dict[str, object]]:
         return settings_of(self.network)
+
+    def inside(
+        self, layer: str, x: np.ndarray, before: np.ndarray | None = None
+    ) -> dict[str, np.ndarray] | None:
+        """What the layer computes on the way; see parity.port.inside."""
+        with chainer.no_backprop_mode():
+            return inside(self.network[layer], x, before)
 
     def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "ChainerPort":
         network = copy.deepcopy(self.network)

@@ -124,24 +124,30 @@ DRIFTS = {
 }
 
 
-def moving_averages(batches, decay=0.9):
-    """What Chainer's L.BatchNormalization holds after each batch of (updates,B,C,F,T) in the train
-    phase.
+def moving_averages(batches, keras=None, decay=0.9):
+    """What a batch normalisation holds after each batch of (updates,B,C,F,T) in the train phase:
+    the port's of release `keras`, or else Chainer's own with that decay.
 
-    Returns {"running_mean", "running_std", "divisor": (updates,C)}: its avg_mean, avg_var, and
-    sqrt(avg_var + eps).
+    Returns {"running_mean", "running_std", "divisor": (updates,C)}; Chainer's running_std is a
+    variance; divisor is what the test phase then divides by.
     """
-    link, found = L.BatchNormalization(batches.shape[2], decay=decay), []
+    channels = batches.shape[2]
+    link = (
+        BatchNormalization(channels, keras=keras)
+        if keras
+        else L.BatchNormalization(channels, decay=decay)
+    )
+    found = []
     with chainer.using_config("train", True), chainer.no_backprop_mode():
         for batch in batches:
             link(batch)
-            found.append(
-                (link.avg_mean.copy(), link.avg_var.copy(), np.sqrt(link.avg_var + link.eps))
-            )
-    return dict(
-        zip(
-            ("running_mean", "running_std", "divisor"),
-            map(np.stack, zip(*found, strict=True)),
-            strict=True,
-        )
-    )
+            found.append(_held(link))
+    names = ("running_mean", "running_std", "divisor")
+    return dict(zip(names, map(np.stack, zip(*found, strict=True)), strict=True))
+
+
+def _held(link):
+    if isinstance(link, L.BatchNormalization):
+        return link.avg_mean.copy(), link.avg_var.copy(), np.sqrt(link.avg_var + link.eps)
+    divisor = link.dialect.test_divisor(chainer.Variable(link.running_std), link.eps)
+    return link.running_mean, link.running_std, divisor.array

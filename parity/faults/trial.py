@@ -80,72 +80,44 @@ class Seen:
     """What the harness sees of a mutant: the first layer that does not hold, its verdict, message
     and cause; where all hold, the verdict of the mutated layer.
 
-    changed: the layers whose output on the original's input is not the sound port's, bit for bit.
+    changed_layers: those whose output on the original's input is not the sound port's, bit for bit.
     """
 
-    layer: str | None = None
+    id: str
+    model: str
+    layer: str
     verdict: str | None = None
-    message: str | None = None
+    located_layer: str | None = None
     cause: dict[str, Any] | None = None
-    changed: list[str] = field(default_factory=list)
+    message: str | None = None
+    changed_layers: list[str] = field(default_factory=list)
 
 
 @dataclass
-class Trial:
+class Trial(Seen):
     """The record of a mutant in faults.json. apart: why no single layer can be blamed for the
     drift at the end.
     """
 
-    id: str
-    model: str
-    layer: str
-    kind: str
-    expected_cause: str | None
-    verdict: str | None
-    located_layer: str | None
-    cause: dict[str, Any] | None
-    undecidable: bool
-    observability: float | None
-    message: str | None
-    changed_layers: list[str]
-    attribution: Attribution
-    caught: bool = field(init=False)
-    located: bool = field(init=False)
-    named: bool = field(init=False)
-    apart: str | None = field(init=False)
-    attributed: bool | None = field(init=False)
-
-    def __post_init__(self):
-        self.caught = self.located_layer is not None
-        self.located = self.located_layer == self.layer
-        self.named = named(self.expected_cause, self.cause)
-        end = self.attribution
-        self.apart = (
-            SEVERAL
-            if len(self.changed_layers) > 1
-            else NO_END
-            if end.message
-            else None
-            if end.above_rounding > 1
-            else BELOW
-        )
-        self.attributed = None if self.apart else end.blamed_layer == self.layer
+    kind: str = ""
+    expected_cause: str | None = None
+    caught: bool = False
+    located: bool = False
+    named: bool = False
+    undecidable: bool = False
+    observability: float | None = None
+    attribution: Attribution = field(default_factory=Attribution)
+    apart: str | None = None
+    attributed: bool | None = None
 
 
 @dataclass
-class Reordering:
-    """The record of a harmless reordering, which is quiet when every layer still holds. Without
-    changed layers it proves nothing.
+class Reordering(Seen):
+    """The record of a harmless reordering, quiet where every layer still holds. Without changed
+    layers it proves nothing.
     """
 
-    id: str
-    model: str
-    layer: str
-    verdict: str | None
-    located_layer: str | None
-    quiet: bool
-    message: str | None
-    changed_layers: list[str]
+    quiet: bool = False
 
 
 @dataclass
@@ -220,40 +192,34 @@ def prove(there: Original, port: Port) -> Sound:
 
 def tried(mutant: Fault, sound: Sound) -> Trial:
     """The record of one mutant. Raises CannotRun where the trace lacks its layer."""
-    seen, chain = _seen(mutant, sound, MODES)
-    observability, hidden = None, False
-    if seen.layer is None:
-        observability, hidden = equivalence(sound.original, mutant)
-    return Trial(
-        mutant.id,
-        mutant.model,
-        mutant.layer,
-        mutant.kind,
-        mutant.cause,
-        seen.verdict,
-        seen.layer,
-        seen.cause,
-        hidden and may_be_equivalent(mutant, sound.original.data),
-        observability,
-        seen.message,
-        seen.changed,
-        sound.end.attribute(chain, mutant.layer),
+    found = Trial(
+        mutant.id, mutant.model, mutant.layer, kind=mutant.kind, expected_cause=mutant.cause
     )
+    chain = _watch(found, mutant, sound, MODES)
+    found.caught = found.located_layer is not None
+    found.located = found.located_layer == mutant.layer
+    found.named = named(mutant.cause, found.cause)
+    if not found.caught:
+        found.observability, hidden = equivalence(sound.original, mutant)
+        found.undecidable = hidden and may_be_equivalent(mutant, sound.original.data)
+    end = found.attribution = sound.end.attribute(chain, mutant.layer)
+    if len(found.changed_layers) > 1:
+        found.apart = SEVERAL
+    elif end.message:
+        found.apart = NO_END
+    elif not end.above_rounding > 1:
+        found.apart = BELOW
+    else:
+        found.attributed = end.blamed_layer == mutant.layer
+    return found
 
 
 def heard(reordering: Fault, sound: Sound) -> Reordering:
     """The record of one harmless reordering; raises as `tried`."""
-    seen, _ = _seen(reordering, sound, (ISOLATED,))
-    return Reordering(
-        reordering.id,
-        reordering.model,
-        reordering.layer,
-        seen.verdict,
-        seen.layer,
-        seen.layer is None,
-        seen.message,
-        seen.changed,
-    )
+    found = Reordering(reordering.id, reordering.model, reordering.layer)
+    _watch(found, reordering, sound, (ISOLATED,))
+    found.quiet = found.located_layer is None
+    return found
 
 
 def measured(mutant: Fault, sound: Sound) -> Published:
@@ -285,29 +251,29 @@ def measured(mutant: Fault, sound: Sound) -> Published:
     )
 
 
-def _seen(mutant, sound, modes):
-    """What is Seen of a mutant in a walk, and its Chain."""
+def _watch(seen, mutant, sound, modes):
+    """Fill in what is Seen of a mutant on its walk; returns its Chain."""
     there = sound.original
     if mutant.layer not in there.layers:
         raise CannotRun(
             f"{there.path}: the trace has no layer {mutant.layer}, which the fault {mutant.id} "
             f"needs; it holds {' '.join(there.layers)}; record it again"
         )
-    port, seen = planted(there.tagger(), mutant), Seen()
+    port = planted(there.tagger(), mutant)
     chain = Chain(port, sound.end.last)
     for step in walk(there, port, modes, sound.known):
         name, same = step.layer.name, ISOLATED in step.unchanged
-        seen.changed += [] if same else [name]
-        if seen.layer is None:
+        seen.changed_layers += [] if same else [name]
+        if seen.located_layer is None:
             word, said = (sound.verdicts[name], None) if same else judged(there, step)
             if not verdict.holds(word):
-                seen.layer, seen.verdict, seen.message = name, word, said
+                seen.located_layer, seen.verdict, seen.message = name, word, said
                 seen.cause = cause_of(there, step)
             elif name == mutant.layer:
                 seen.verdict = word
         if CHAINED in modes:
             chain.follow(step)
-    return seen, chain
+    return chain
 
 
 def judged(there: Original, step: Step) -> tuple[str, str | None]:

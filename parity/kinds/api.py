@@ -32,11 +32,13 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.numerics.rounding import Array
 from parity.numerics.witness import Moves, Witness
+from parity.port_api import Port
 
 Config = Mapping[str, Any]
 Params = Mapping[str, Array]  # Keras suffix -> array
 Change = Callable[[Array], Array]
 Fit = Callable[[Any], Iterable[Any]]  # see parity.kinds.fitting
+Evidence = dict[str, Any]
 Refusal = tuple[str, Callable[[Any, Any], bool]]  # see parity.diagnose.failing
 
 ANY = object()  # a setting whose every value is computed
@@ -206,6 +208,10 @@ class LayerKind:
     stated : (seen, names) -> {name: estimate}, of hypotheses that state a constant: what the output
         says it is.
     inspect : (case, output) -> more evidence for the layer's record, or None.
+    part : where the microscope's record has what the next two find.
+    glance : (case, expected, port) -> (evidence, message), what every run can afford to look at.
+        expected: the original's output; evidence may be None, and so may a message.
+    examine : (case, expected, actual, port) -> evidence, what `parity microscope` looks at.
     input_ranks : number of axes its input has in the networks proved so far.
     channelwise : whether it treats each channel (axis 1) by itself.
     passes_on : whether its output is its input.
@@ -226,7 +232,10 @@ class LayerKind:
     cost: Callable[[Any, Params], int] = elementwise
     affine: Any = None
     stated: Callable[[Any, list[str]], Mapping[str, dict[str, Any]]] | None = None
-    inspect: Callable[[LayerCase, Array], dict[str, Any] | None] | None = None
+    inspect: Callable[[LayerCase, Array], Evidence | None] | None = None
+    part: str = ""
+    glance: Callable[[LayerCase, Array, Port], tuple[Evidence | None, str | None]] | None = None
+    examine: Callable[[LayerCase, Array, Array, Port], Evidence] | None = None
     input_ranks: tuple[int, ...] = (4,)
     channelwise: bool = False
     passes_on: bool = False

@@ -1,3 +1,1 @@
-"""GRU, batch normalisation and convolution looked into; `examining` puts it together, `command` is
-the command line.
-"""
+"""Looks into GRU, batch normalisation and convolution, and measures what stock Chainer costs."""

@@ -27,16 +27,12 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
     from parity.model import cases
     from parity.reports import microscope as drawn
     from parity.reports import publish
-    from parity.studies.microscope import examining as looking
+    from parity.studies.microscope.examination import examine_all
 
     chosen = cases(models, weights, (*clips, *more_clips))
     with progress.shown() as shown:
-        found = looking.examine_all(
-            chosen,
-            port=port,
-            workers=workers,
-            command=command_line(),
-            progress=shown,
+        found = examine_all(
+            chosen, port=port, workers=workers, command=command_line(), progress=shown
         )
     text = to_json(found)
     drawn.validate(json.loads(text), output)
@@ -48,27 +44,20 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
 
 
 def line(model, trial):
-    """One trial as a line: model, drift, where, largest drift there and at the end, and what
-    became of the tags.
-    """
-    where = trial["layers"][0] if len(trial["layers"]) == 1 else f"{len(trial['layers'])} layers"
-    at_layer, final = (
-        max(cost["max_abs"] for cost in trial["at_layer"].values()),
-        trial["final"]["max_abs"],
+    """A trial as one line: model, drift, where, largest drift there and at the end, the tags."""
+    layers, tags = trial["layers"], trial["tags"]
+    fields = (
+        model,
+        trial["drift"],
+        layers[0] if len(layers) == 1 else f"{len(layers)} layers",
+        f"{max(cost['max_abs'] for cost in trial['at_layer'].values()):.3g}",
+        f"{trial['final']['max_abs']:.3g}",
+        "; ".join(
+            f"{tag['expected']} -> {tag['actual']}"
+            if tag["changed"]
+            else f"{tag['expected']} stays"
+            for tag in tags
+        ),
+        f"top {tags[0]['k']}: " + ", ".join(f"{tag['jaccard']:.2f}" for tag in tags),
     )
-    tags = "; ".join(
-        f"{tag['expected']} -> {tag['actual']}" if tag["changed"] else f"{tag['expected']} stays"
-        for tag in trial["tags"]
-    )
-    shared = ", ".join(f"{tag['jaccard']:.2f}" for tag in trial["tags"])
-    return "\t".join(
-        (
-            model,
-            trial["drift"],
-            where,
-            f"{at_layer:.3g}",
-            f"{final:.3g}",
-            tags,
-            f"top {trial['tags'][0]['k']}: {shared}",
-        )
-    )
+    return "\t".join(fields)

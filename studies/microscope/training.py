@@ -50,73 +50,62 @@ def batches():
 def examine(keras, given, original, sides):
     """Compare moving averages after each update.
 
-    keras: version; given: (updates, B, C, F, T) float32; original: {"running_mean", "running_std":
-    (updates, C), "test_output"}, what that Keras computed, the last being its output of the last
-    batch in the test phase afterwards; sides: {name: {"running_mean", "running_std", "divisor":
-    (updates, C)}}, the port first.
-    Returns {keras, momentum, updates: [{update, sides: {name: {average: max_abs, ...}}}], sides:
-    {name: {average: worst}}}: every figure the largest difference from the original's over its
-    channels, relative to the channel's value and in units of u = 2^-24 where it ends in _u;
-    "oracle" is the rule in float64; rho: share of what rounding allows; output_max_abs: of what
-    the averages in the end make of the last batch, (x - running_mean)/divisor, from the original's
-    test output.
+    given: (updates, B, C, F, T) float32; original: {"running_mean", "running_std": (updates, C),
+    "test_output"}, what that Keras computed, the last being its output of the last batch in the
+    test phase afterwards; sides: {name: {"running_mean", "running_std", "divisor": (updates, C)}},
+    the port first.
+    Returns {keras, momentum, shape, updates: [{update, sides: {name: {average: max_abs}}}], sides:
+    {name: {average_unit: worst}}, rho_original}: every figure the largest difference from the
+    original's over the channels, relative to the channel's value and in units of u = 2^-24 where it
+    ends in _u; "oracle" is the rule in float64; rho: share of what rounding allows;
+    output_max_abs: of what the final averages make of the last batch, (x - running_mean)/divisor,
+    from the original's test output.
     """
     truth, bound = averages(keras, given)
-    everyone = {**sides, "oracle": {**truth, "divisor": divisor(keras, truth["running_std"])}}
-    expected = {**original, "divisor": divisor(keras, original["running_std"].astype(np.float64))}
-    found = {
-        name: {each: _drift(side[each], expected[each]) for each in side}
-        for name, side in everyone.items()
+    expected = {
+        **{name: original[name].astype(np.float64) for name in AVERAGES},
+        "divisor": divisor(keras, original["running_std"].astype(np.float64)),
     }
-    allowed = {each: np.abs(expected[each] - truth[each]) / bound[each] for each in AVERAGES}
-    summary = {
-        name: {
-            f"{each}_{unit}": float(values.max())
-            for each, by in drifts.items()
-            for unit, values in by.items()
-        }
-        for name, drifts in found.items()
+    sides = {**sides, "oracle": {**truth, "divisor": divisor(keras, truth["running_std"])}}
+    gaps = {
+        name: {each: np.abs(side[each] - expected[each]) for each in expected}
+        for name, side in sides.items()
     }
-    for name, side in everyone.items():
-        summary[name]["output_max_abs"] = float(
-            np.abs(_test_output(given[-1], side) - original["test_output"]).max()
-        )
-        summary[name]["rho"] = float(
-            max(np.max(np.abs(side[each] - truth[each]) / bound[each]) for each in AVERAGES)
-        )
-    per_update = [
-        {
-            "update": at + 1,
-            "sides": {
-                name: {each: float(by["max_abs"][at].max()) for each, by in drifts.items()}
-                for name, drifts in found.items()
-            },
-        }
-        for at in range(len(given))
-    ]
+
+    def rho(side):
+        return float(max(np.max(np.abs(side[at] - truth[at]) / bound[at]) for at in AVERAGES))
+
+    def worst(name, side):
+        found = {}
+        for each, gap in gaps[name].items():
+            found[f"{each}_max_abs"] = float(gap.max())
+            found[f"{each}_max_u"] = float((gap / (U * np.abs(expected[each]))).max())
+        output = np.abs(_test_output(given[-1], side) - original["test_output"])
+        return {**found, "output_max_abs": float(output.max()), "rho": rho(side)}
+
     return {
         "keras": keras,
         "momentum": momentum(keras),
         "shape": list(given.shape[1:]),
-        "updates": per_update,
-        "sides": summary,
-        "rho_original": float(max(values.max() for values in allowed.values())),
+        "updates": [
+            {
+                "update": at + 1,
+                "sides": {
+                    name: {each: float(gap[at].max()) for each, gap in of_side.items()}
+                    for name, of_side in gaps.items()
+                },
+            }
+            for at in range(len(given))
+        ],
+        "sides": {name: worst(name, side) for name, side in sides.items()},
+        "rho_original": rho(original),
     }
 
 
 def _test_output(batch, side):
-    """(B, C, F, T): the last batch in the test phase, gamma being 1 and beta 0, in the precision
-    of the averages.
-    """
-    mean, spread = (
-        np.asarray(side[name])[-1][:, None, None] for name in ("running_mean", "divisor")
-    )
+    """The last batch (B, C, F, T) in the test phase, gamma 1 and beta 0, in the averages' dtype."""
+    mean, spread = (side[name][-1][:, None, None] for name in ("running_mean", "divisor"))
     return (batch - mean) / spread
-
-
-def _drift(actual, expected):
-    gap = np.abs(np.asarray(actual, np.float64) - expected)
-    return {"max_abs": gap, "max_u": gap / (U * np.abs(expected))}
 
 
 def averages(keras, given):
@@ -125,7 +114,7 @@ def averages(keras, given):
 
     With m the momentum: B' = m B + (1 - m) b + u(2|m r| + 2|(1 - m) x| + |r'|), b the batch
     statistic's own error: mean u(|mean| + mean|x|), variance 5u v + mean error^2, as both sides
-    add up in float64 (bounds.py, batch statistics).
+    add up in float64.
     """
     _, momentum, eps, follows = _rule(keras)
     wide = given.astype(np.float64)
@@ -133,26 +122,20 @@ def averages(keras, given):
     of_mean = U * (np.abs(mean) + np.abs(wide).mean(axis=(1, 3, 4)))
     of_variance = 5 * U * variance + of_mean**2
     statistic = follows(variance, eps)
-    moved = {
-        "running_mean": (mean, of_mean, np.zeros(mean.shape[1])),
-        "running_std": (statistic, of_variance * statistic / variance, np.ones(mean.shape[1])),
-    }
-    found = {name: _moving(momentum, *parts) for name, parts in moved.items()}
-    return {name: value for name, (value, _) in found.items()}, {
-        name: bound for name, (_, bound) in found.items()
-    }
+    found = (
+        _moving(momentum, mean, of_mean, 0.0),
+        _moving(momentum, statistic, of_variance * statistic / variance, 1.0),
+    )
+    return tuple(dict(zip(AVERAGES, parts, strict=True)) for parts in zip(*found, strict=True))
 
 
 def _moving(momentum, statistic, error, start):
-    running, bound, values, bounds = start, np.zeros_like(start), [], []
+    running, bound, values, bounds = start, 0.0, [], []
     for new, own in zip(statistic, error, strict=True):
         kept, added = momentum * running, (1 - momentum) * new
         running = kept + added
-        bound = (
-            momentum * bound
-            + (1 - momentum) * own
-            + U * (2 * np.abs(kept) + 2 * np.abs(added) + np.abs(running))
-        )
+        rounding = U * (2 * np.abs(kept) + 2 * np.abs(added) + np.abs(running))
+        bound = momentum * bound + (1 - momentum) * own + rounding
         values.append(running)
         bounds.append(bound)
     return np.stack(values), np.stack(bounds)
@@ -174,10 +157,8 @@ def _rule(keras):
 
 
 def original(stack, given, progress=None):
-    """{"running_mean", "running_std": (updates, C), "test_output": (B, C, F, T)}, float32: run now
-    or recalled.
-
-    stack: a name of stacks.STACKS. Raises CannotRun where its environment cannot be built or run.
+    """{"running_mean", "running_std": (updates, C), "test_output": (B, C, F, T)}, float32, of a
+    stack by its name: run now or recalled. Raises CannotRun where it cannot be run.
     """
     stack, lane = stacks.STACKS[stack], stacks.LANES["reference"]
     program = {path.name: sha256_of(path) for path in sorted((RECORDER / "training").glob("*.py"))}

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from parity.compare.walk import NOT_ASKED, network_order, walk
+from parity.compare.walk import MODES, NOT_ASKED, network_order, walk
 from parity.ports.callables import Callables
+from parity.recording.trace import array_sha256
 
 
 class Layer(NamedTuple):
@@ -158,3 +159,15 @@ def test_a_chain_alone_reads_nothing_but_the_input():
     steps = {step.layer.name: step for step in walk(graph, Callables(BRANCHES), ("chained",))}
     assert steps["beside"].chained.actual.tolist() == [[7.5, -10.0]]
     assert steps["beside"].isolated is NOT_ASKED and steps["beside"].expected is None
+
+
+def test_answers_that_are_known_are_said_to_be_unchanged_in_their_mode():
+    known = {
+        (mode, name): array_sha256(getattr(step, mode).actual)
+        for name, step in taken(STEPS).items()
+        for mode in MODES
+    }
+    wrong = Callables({**STEPS, "add": lambda x: x + np.float32(2)})
+    steps = {step.layer.name: step.unchanged for step in walk(Recorded(), wrong, MODES, known)}
+    assert steps == {"double": {*MODES}, "add": set(), "square": {"isolated"}}
+    assert not any(step.unchanged for step in taken(STEPS).values()), "nothing was known"

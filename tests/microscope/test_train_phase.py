@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parity.errors import CannotRun
-from parity.port import inside, stock
+from parity.port import stock
 from parity.recording import recorder as recorders
 from parity.studies.microscope import training
 
@@ -42,9 +42,9 @@ def emulated(keras, given):
 
 def examined(keras, given, original):
     sides = {
-        "port": inside.moving_averages(keras, given),
+        "port": stock.moving_averages(given, keras),
         "stock": stock.moving_averages(given),
-        "stock, decay as Keras": stock.moving_averages(given, training.momentum(keras)),
+        "stock, decay as Keras": stock.moving_averages(given, decay=training.momentum(keras)),
     }
     return training.examine(keras, given, original, sides)
 
@@ -72,7 +72,7 @@ def test_chainers_unbiased_variance_is_what_is_left_when_its_decay_is_keras_s():
     large = slice(
         4, None
     )  # channels of a variance above 1; the others hardly move the 1 they start from
-    left = stock.moving_averages(given, 0.99)["running_std"].astype(float)[:, large]
+    left = stock.moving_averages(given, decay=0.99)["running_std"].astype(float)[:, large]
     biased = emulated("1.1.0", given)["running_std"].astype(float)[:, large]
     kept = 0.99 ** np.arange(1, 21)[:, None]
     samples = training.SHAPE[0] * training.SHAPE[2] * training.SHAPE[3]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity.kinds.api import ANY, IMAGE, TRAINING_ONLY, LayerCase, LayerKind, Refusal
+from parity.kinds.convolution import flip
 from parity.kinds.convolution.bound import Sums, convolution
 from parity.kinds.convolution.variants import (
     COMBINED,
@@ -59,4 +60,7 @@ CONVOLUTION = LayerKind(
     propagate=_propagate,
     cost=lambda layer, params: int(np.prod(layer.shape)) * params["W"][0].size,
     beside_activation=True,
+    part="convolution",
+    glance=flip.glance,
+    examine=flip.examine,
 )

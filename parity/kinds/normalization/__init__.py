@@ -8,6 +8,7 @@ from typing import Any
 from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Refusal
 from parity.kinds.fitting import adjusted
 from parity.kinds.normalization.batches import made_up
+from parity.kinds.normalization.channels import examine
 from parity.kinds.normalization.eps import other_eps, stated
 from parity.kinds.normalization.formula import PARAMETERS, Normalized, formula, propagate
 from parity.kinds.normalization.variants import combined, variants
@@ -62,6 +63,8 @@ BATCH_NORMALIZATION = LayerKind(
     refusals=_refusals,
     propagate=propagate,
     affine=_affine,
+    part="batch_normalization",
+    examine=examine,
     stated=stated,
     channelwise=True,
     beside_activation=True,

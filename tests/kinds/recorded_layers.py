@@ -4,6 +4,7 @@ them.
 
 import numpy as np
 
+from parity.ports.callables import Callables
 from parity.recording.trace import Layer
 
 F = np.float32
@@ -29,6 +30,18 @@ class Recorded:
 
     def read(self, name):
         return self._outputs[name]
+
+
+class Inside(Callables):
+    """A port of callables that shows what some layers compute on the way, {layer: callable}."""
+
+    def __init__(self, steps, insides):
+        super().__init__(steps)
+        self.insides = insides
+
+    def inside(self, layer, x, **given):
+        look = self.insides.get(layer)
+        return look and look(x, **given)
 
 
 def gru_params(rng, inputs=7, units=5, scale=0.6):

@@ -7,18 +7,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from layers_at_hand import F, FloatGRU, Recorded, gru_params, layer
 
-import parity.port.inside
 import parity.port.proof
-import parity.port.stock
+from parity import workers
 from parity.cli import Group
 from parity.document import to_json
 from parity.errors import CannotRun
 from parity.kinds.convolution.arithmetic import Convolution
 from parity.model import MODELS, Case, Weights
+from parity.ports import OURS
+from parity.ports.callables import Callables
 from parity.reports import microscope as drawn
-from parity.studies.microscope import command, examining
+from parity.studies.microscope import command, examination
+from tests.kinds.recorded_layers import F, FloatGRU, Inside, Recorded, gru_params, layer
 
 NAMES = ("jazz", "rock", "folk", "pop", "soul")
 
@@ -84,10 +85,9 @@ def net(monkeypatch):
         "bn1": lambda x: {"mean": x.mean((0, 2, 3)), "variance": x.var((0, 2, 3))},
     }
     for module, name, value in (
-        (examining, "open_trace", Recorded(outputs)),
-        (parity.port.proof, "steps", steps),
-        (parity.port.inside, "insides", moments),
-        (parity.port.stock, "replacements", replacements),
+        (examination, "open_trace", Recorded(outputs)),
+        (parity.port.proof, "steps", Inside(steps, moments)),
+        (examination, "replacements", replacements),
     ):
         monkeypatch.setattr(module, name, lambda *_, value=value: value)
     weights = Weights("none.h5")
@@ -96,8 +96,7 @@ def net(monkeypatch):
 
 
 def test_every_part_is_examined(net):
-    stages = []
-    found = examining.examine(net, None, lambda stage, share: stages.append((stage, share)))
+    found = examination.examine(net, None)
     assert (
         list(found["gru"]) == ["gru1"]
         and list(found["batch_normalization"]) == ["bn1"]
@@ -119,7 +118,6 @@ def test_every_part_is_examined(net):
         ("stock Chainer throughout", ["conv1", "gru1"]),
     ]
     assert all(trial["final"]["max_abs"] > 1e-2 for trial in found["worth"])
-    assert stages[0] == ("gru", 0.0) and 0 < stages[-1][1] < 1
     assert json.loads(to_json(found))["name"] == "CRNN"
 
 
@@ -130,12 +128,13 @@ def at_hand(net, monkeypatch):
     """
     asked = []
     monkeypatch.setattr("parity.model.case_for", lambda *arguments: asked.append(arguments) or net)
-    monkeypatch.setattr(examining, "read_clips", lambda clips: SimpleNamespace(batch=None))
+    monkeypatch.setattr(examination, "read_clips", lambda clips: SimpleNamespace(batch=None))
     monkeypatch.setattr(
         "parity.recording.recordings.traces",
         lambda batches, **_: {case: {"reference": None} for case in batches},
     )
-    monkeypatch.setattr(examining, "train_phase", lambda *_: [])
+    monkeypatch.setattr(examination, "train_phase", lambda *_: [])
+    monkeypatch.setattr(workers, "_pool", ThreadPoolExecutor)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     return asked
 
@@ -169,7 +168,7 @@ def test_the_command_writes_one_document_and_a_line_for_each_trial(at_hand, tmp_
     assert (
         written["created"] == "2023-11-14T22:13:20Z"
         and written["environment"]["numpy"]
-        and written["port"] == examining.OURS
+        and written["port"] == OURS
     )
     assert "CRNN\tunflipped kernel\tconv1\t" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["microscope.json"]
@@ -200,10 +199,9 @@ def test_bad_arguments_are_refused_and_nothing_is_written(at_hand, tmp_path, arg
     assert not list(tmp_path.iterdir())
 
 
-def broken(steps, **changed):
-    return {
-        name: changed.get(name, step) for name, step in steps.items() if changed.get(name, step)
-    }
+def broken(port, **changed):
+    steps = {name: changed.get(name, step) for name, step in port.steps.items()}
+    return Callables({name: step for name, step in steps.items() if step})
 
 
 @pytest.mark.parametrize(
@@ -218,15 +216,16 @@ def broken(steps, **changed):
     ],
 )
 def test_a_port_that_cannot_be_examined_is_refused(net, monkeypatch, changed, said):
-    steps = broken(parity.port.proof.steps(), **changed)
-    monkeypatch.setattr(parity.port.proof, "steps", lambda *_: steps)
+    port = broken(parity.port.proof.steps(), **changed)
+    monkeypatch.setattr(parity.port.proof, "steps", lambda *_: port)
     with pytest.raises(CannotRun, match=said):
-        examining.examine(net, None)
+        examination.examine(net, None)
 
 
-def test_another_port_shows_states_and_outputs_only(net, monkeypatch):
-    monkeypatch.setattr(parity.port.proof, "ours_renamed", parity.port.proof.steps, raising=False)
-    found = examining.examine(net, None, port="parity.port.proof:ours_renamed")
+def test_a_port_that_shows_no_inside_is_examined_by_its_outputs(net, monkeypatch):
+    port = Callables(parity.port.proof.steps().steps)
+    monkeypatch.setattr(parity.port.proof, "steps", lambda *_: port)
+    found = examination.examine(net, None)
     assert (
         found["gru"]["gru1"]["sources"]["port"] == "float32, states only"
         and found["gru"]["gru1"]["forced"] is None
@@ -234,17 +233,11 @@ def test_another_port_shows_states_and_outputs_only(net, monkeypatch):
     assert found["batch_normalization"]["bn1"]["batch"]["measured"] is None
 
 
-def test_models_are_examined_side_by_side_in_their_own_order(monkeypatch):
+def test_models_are_examined_side_by_side_in_their_own_order(at_hand, net, monkeypatch):
     monkeypatch.setattr(
-        "parity.workers.ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers)
+        examination, "examine", lambda case, path, port: {"name": case.model.name, "port": port}
     )
-    monkeypatch.setattr(
-        examining,
-        "examine",
-        lambda case, path, tick, port: {"name": case.model.name, "path": path, "port": port},
-    )
-    two = {Case(MODELS[name], Weights(None), (), "real"): name.lower() for name in ("CRNN", "CNN")}
-    assert examining._side_by_side(two, "a:b", 2, None) == [
-        {"name": "CRNN", "path": "crnn", "port": "a:b"},
-        {"name": "CNN", "path": "cnn", "port": "a:b"},
-    ]
+    two = [net._replace(model=MODELS[name]) for name in ("CRNN", "CNN")]
+    found = examination.examine_all(two, port="a:b", workers=2)
+    assert found["models"] == [{"name": "CRNN", "port": "a:b"}, {"name": "CNN", "port": "a:b"}]
+    assert found["train_phase"] == []

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from layers_at_hand import F, layer
 
+from parity.kinds import layer_case
+from parity.kinds.normalization import channels
 from parity.numerics.rounding import U
-from parity.studies.microscope import batch_normalization
+from tests.kinds.recorded_layers import F, Inside, layer
 
 CHANNELS = 6
 
@@ -34,7 +35,8 @@ def run(x, params, mean, variance):
 
 def look(x, params, expected, actual, mode=0, statistics=None):
     described = layer("BatchNormalization", mode=mode, axis=1, epsilon=1e-5)
-    return batch_normalization.examine(described, params, x, expected, actual, "1.1.0", statistics)
+    port = Inside({}, {"it": statistics})
+    return channels.examine(layer_case(described, params, x, "1.1.0"), expected, actual, port)
 
 
 def test_a_gain_and_an_offset_are_read_off_at_their_channels(setting):
@@ -66,7 +68,7 @@ def test_a_clean_side_stays_within_the_limit_and_a_constant_channel_has_no_gain(
         expected,
         run(x.astype(np.float64), params, params["running_mean"], params["running_std"]).astype(F),
     )
-    assert found["worst"]["gain_u"] < batch_normalization.GAIN_LIMIT_U
+    assert found["worst"]["gain_u"] < channels.GAIN_LIMIT_U
     assert found["gain_u"]["drift"][2] is None and found["gain_u"]["drift"][1] is not None
     assert found["batch"] is None
 

@@ -9,16 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.kinds.activation import hard_sigmoid, sigmoid, sigmoid_forms
-from parity.kinds.api import (
-    ANY,
-    TRAINING_ONLY,
-    Change,
-    LayerCase,
-    LayerKind,
-    Maker,
-    Params,
-    Variant,
-)
+from parity.kinds.api import Change, LayerCase, Maker, Params, Variant
 from parity.numerics.rounding import FLUSHED, Array, U, Where, tail_factor
 from parity.numerics.witness import Block, Witness
 
@@ -284,23 +275,3 @@ VARIANTS = {
     "the whole sequence instead of its last state": _returns(True),
 }
 COMBINED = {name: make for name, make in _combinations(3).items() if name not in VARIANTS}
-
-GRU = LayerKind(
-    "GRU",
-    {
-        **TRAINING_ONLY,
-        **dict.fromkeys(("output_dim", "input_dim", "input_length", "dropout_W", "dropout_U"), ANY),
-        "return_sequences": (True, False),
-        "go_backwards": (True, False),
-        "stateful": (False,),
-        "unroll": (True, False),
-        "consume_less": ("cpu", "mem", "gpu"),
-        "activation": ("tanh",),
-        "inner_activation": ("hard_sigmoid",),
-    },
-    reference=Gru,
-    parameters=PARAMETERS,
-    variants=lambda case: VARIANTS,
-    combined=lambda case: COMBINED,
-    input_ranks=(3,),
-)

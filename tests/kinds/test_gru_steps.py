@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from layers_at_hand import F, FloatGRU, gru_params, layer
 
 from parity.errors import CannotRun
-from parity.studies.microscope import gru
+from parity.kinds import layer_case
+from parity.kinds.recurrent import unrolled as gru
+from tests.kinds.recorded_layers import F, FloatGRU, Inside, gru_params, layer
 
 STEPS = 8
 
@@ -19,17 +20,12 @@ def setting():
 
 
 def look(params, x, original, port, sequences=True, unrolled=True):
-    described = layer("GRU", return_sequences=sequences)
+    case = layer_case(layer("GRU", return_sequences=sequences), params, x, "1.1.0")
     expected, step = (
         (original.sequence(x), port.sequence) if sequences else (original.last(x), port.last)
     )
-    if not unrolled:
-        return gru.examine(
-            described, params, x, expected, {"state": gru.states(described, step, x)}
-        )
-    return gru.examine(
-        described, params, x, expected, port.unrolled(x), lambda before: port.unrolled(x, before)
-    )
+    shown = Inside({"it": step}, {"it": port.unrolled} if unrolled else {})
+    return gru.examine(case, expected, step(x), shown)
 
 
 def beyond(rows):
@@ -97,13 +93,9 @@ def test_saturation_counts_the_gates_that_are_shut_or_open(setting, bias, shut, 
 
 def test_backwards_or_another_shape_is_refused(setting):
     params, x, clean = setting
+    backwards = layer_case(layer("GRU", go_backwards=True), params, x, "1.1.0")
     with pytest.raises(CannotRun, match="backwards"):
-        gru.examine(layer("GRU", go_backwards=True), params, x, clean.last(x), clean.unrolled(x))
+        gru.compare(backwards, clean.last(x), clean.unrolled(x))
+    case = layer_case(layer("GRU", return_sequences=True), params, x, "1.1.0")
     with pytest.raises(CannotRun, match=r"\(2, 8, 4\) instead of \(2, 8, 5\)"):
-        gru.examine(
-            layer("GRU", return_sequences=True),
-            params,
-            x,
-            clean.sequence(x),
-            {"state": clean.sequence(x)[..., :4]},
-        )
+        gru.compare(case, clean.sequence(x), {"state": clean.sequence(x)[..., :4]})

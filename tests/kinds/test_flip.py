@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from layers_at_hand import F, layer
 from scipy.signal import convolve2d, correlate2d
 
-from parity.studies.microscope import convolution
+from parity.kinds import layer_case
+from parity.kinds.convolution import flip
+from parity.ports.callables import Callables
+from tests.kinds.recorded_layers import F, layer
 
 CONFIG = {"border_mode": "same", "subsample": [1, 1]}
 
@@ -25,22 +27,26 @@ def run(x, params, turn=convolve2d):
     return (np.array(sums) + params["b"][:, None, None]).astype(F)
 
 
-def look(kernels, x=None, **more):
+class Rewritten(Callables):
+    """A port that gives one answer with its own weights, and another with any others."""
+
+    def __init__(self, other):
+        super().__init__({"it": None})
+        self.other = other
+
+    def with_weights(self, layer, changes):
+        return Callables({"it": lambda x: self.other})
+
+
+def look(kernels, x=None, port=None):
     rng = np.random.default_rng(5)
     noise = rng.standard_normal((2, 3, 12, 14)).astype(F)
-    x, params = (
-        noise if x is None else x,
-        {"W": kernels, "b": rng.standard_normal(len(kernels)).astype(F)},
-    )
-    expected = run(x, params)
-    unflipped = run(x, params, correlate2d)
-    return (
-        convolution.examine(
-            layer("Convolution2D", **CONFIG), params, x, expected, expected, "1.0.6", **more
-        ),
-        unflipped,
-        expected,
-    )
+    params = {"W": kernels, "b": rng.standard_normal(len(kernels)).astype(F)}
+    x = noise if x is None else x
+    expected, unflipped = run(x, params), run(x, params, correlate2d)
+    case = layer_case(layer("Convolution2D", **CONFIG), params, x, "1.0.6")
+    found = flip.examine(case, expected, expected, port or Callables({}))
+    return found, unflipped, expected
 
 
 def test_symmetric_kernels_hide_the_flip():
@@ -75,7 +81,7 @@ def test_other_kernels_show_it_by_what_it_costs():
 def test_the_ports_own_unflipped_output_is_taken_where_it_is_given():
     kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
     _, _, expected = look(kernels)
-    found, _, _ = look(kernels, unflipped=expected + F(2))
+    found, _, _ = look(kernels, port=Rewritten(expected + F(2)))
     assert found["unflipped"]["max_abs"] == pytest.approx(2, rel=1e-6)
 
 
@@ -83,8 +89,6 @@ def test_asymmetry_is_two_where_the_flip_changes_every_sign():
     odd = np.zeros((2, 1, 3, 3), F)
     odd[:, :, 0, 0], odd[:, :, 2, 2] = 1, -1
     odd[1, 0] = 1
-    assert convolution.asymmetry(odd[:1])["whole"] == pytest.approx(2)
-    assert (
-        convolution.asymmetry(odd)["least"] == 0 and convolution.asymmetry(odd)["least_kernel"] == 1
-    )
-    assert convolution.asymmetry(np.zeros((1, 1, 3, 3), F))["whole"] == 0
+    assert flip.asymmetry(odd[:1])["whole"] == pytest.approx(2)
+    assert flip.asymmetry(odd)["least"] == 0 and flip.asymmetry(odd)["least_kernel"] == 1
+    assert flip.asymmetry(np.zeros((1, 1, 3, 3), F))["whole"] == 0
