@@ -124,7 +124,9 @@ DRIFTS = {
 }
 
 
-def moving_averages(batches, keras=None, decay=0.9):
+def moving_averages(
+    batches: np.ndarray, keras: str | None = None, decay: float = 0.9
+) -> dict[str, np.ndarray]:
     """What a batch normalisation holds after each batch of (updates,B,C,F,T) in the train phase:
     the port's of release `keras`, or else Chainer's own with that decay.
 

@@ -3,18 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from parity.compare.walk import network_order
 from parity.kinds import KINDS, layer_case
+from parity.kinds.api import Params
 from parity.port_api import Port
 from parity.recording.trace import Trace
 from parity.results import Microscope
 
 
-def glances(
-    trace: Trace, params: Mapping[str, Mapping[str, np.ndarray]], keras: str, port: Port
-) -> Microscope:
+def glances(trace: Trace, params: Mapping[str, Params], keras: str, port: Port) -> Microscope:
     """What the layers of an open reference trace show; params: {layer: {suffix: array}}."""
     found: dict[str, dict[str, Any]] = {kind.part: {} for kind in KINDS.values() if kind.glance}
     messages: dict[str, str] = {}

@@ -4,10 +4,13 @@ could show the difference.
 
 import numpy as np
 
+from parity.kinds.api import Evidence, LayerCase, Params
 from parity.kinds.convolution.bound import convolution
+from parity.numerics.rounding import Array
+from parity.port_api import Port
 
 
-def asymmetry(kernels: np.ndarray) -> dict:
+def asymmetry(kernels: Array) -> Evidence:
     """{whole, least, least_kernel}: |W - flip(W)|/|W| of all kernels (K, C, kh, kw) and of the
     most symmetric one; 0: no flip shows.
     """
@@ -21,14 +24,14 @@ def asymmetry(kernels: np.ndarray) -> dict:
     }
 
 
-def glance(case, expected, port):
+def glance(case: LayerCase, expected: Array, port: Port) -> tuple[Evidence, str | None]:
     """How far the kernels are from symmetric, and what is to be said of kernels that are."""
     found = asymmetry(case.params["W"])
     said = "a flip could not be seen here, as its kernels are symmetric"
     return found, None if found["whole"] else f"{case.layer.name}: {said}"
 
 
-def examine(case, expected, actual, port) -> dict:
+def examine(case: LayerCase, expected: Array, actual: Array, port: Port) -> Evidence:
     """What the flip is worth at one layer.
 
     Returns {asymmetry, decidability, visible, message, flipped, unflipped: {max_abs, rms} of port
@@ -50,18 +53,18 @@ def examine(case, expected, actual, port) -> dict:
     }
 
 
-def _turned(kernels):
+def _turned(kernels: Array) -> Array:
     return kernels[:, :, ::-1, ::-1]
 
 
-def _with_weights(port, case, changes):
+def _with_weights(port: Port, case: LayerCase, changes: Params) -> Array | None:
     try:
         return port.with_weights(case.layer.name, changes).run(case.layer.name, case.x)
     except Exception:  # a port need not take other weights
         return None
 
 
-def _hidden(case, found):
+def _hidden(case: LayerCase, found: Evidence) -> str:
     """What is said where kernels differ from their flips and this input does not show it."""
     largest = float(np.abs(case.x).max())
     why = (
@@ -75,7 +78,7 @@ def _hidden(case, found):
     )
 
 
-def _decidability(case, expected, turned):
+def _decidability(case: LayerCase, expected: Array, turned: Params) -> tuple[float, Evidence]:
     """(largest |o_unflipped - o|/B, distance of o_unflipped from the original's output)."""
     judge, unflipped = case.witness, convolution(case.but(params=turned))
     recorded, ratio2, largest, squares = expected.reshape(judge.view), 0.0, 0.0, 0.0
@@ -89,7 +92,7 @@ def _decidability(case, expected, turned):
     return float(np.sqrt(ratio2)), {"max_abs": largest, "rms": rms}
 
 
-def distance(actual: np.ndarray, expected: np.ndarray) -> dict:
+def distance(actual: Array, expected: Array) -> Evidence:
     """{max_abs, rms} of actual - expected, in float64."""
     drift = np.subtract(actual, expected, dtype=np.float64)
     return {

@@ -6,17 +6,20 @@ is read off by least squares on its distance from the float64 oracle, so nothing
 but the output.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from parity.kinds.api import Evidence, LayerCase
 from parity.kinds.normalization.formula import batch, formula, view
-from parity.numerics.rounding import U, blocks
-from parity.port_api import inside
+from parity.numerics.rounding import Array, U, blocks
+from parity.port_api import Port, inside
 
 GAIN_LIMIT_U = 6.0  # rounded parameters reach 2.06 u over 16 clean runs
 VARIATION_LEAST = 1e-9  # a channel that varies less has no gain to read off
 
 
-def examine(case, expected, actual, port) -> dict:
+def examine(case: LayerCase, expected: Array, actual: Array, port: Port) -> Evidence:
     """Gain and offset of port and original per channel.
 
     Returns {mode, channels, gain_u: {port, original, drift}, offset: {port, original, drift},
@@ -29,8 +32,8 @@ def examine(case, expected, actual, port) -> dict:
         side: fit(x, np.ascontiguousarray(values).reshape(x.shape), scale, mean, beta)
         for side, values in (("port", actual), ("original", expected))
     }
-    pairs = zip(fits["port"], fits["original"], strict=True)
-    fits["drift"] = tuple(ours - theirs for ours, theirs in pairs)
+    (ours, our_offset), (theirs, their_offset) = fits.values()
+    fits["drift"] = ours - theirs, our_offset - their_offset
     gain, offset = (np.nan_to_num(np.abs(part)) for part in fits["drift"])
     return {
         "mode": case.config["mode"],
@@ -48,7 +51,7 @@ def examine(case, expected, actual, port) -> dict:
     }
 
 
-def fit(x, values, scale, mean, beta):
+def fit(x: Array, values: Array, scale: Array, mean: Array, beta: Array) -> tuple[Array, Array]:
     """(gain, offset), each (C,): values - oracle = offset + gain scale (x - mean), by least
     squares over x (before, C, after); gain is NaN where a channel does not vary.
     """
@@ -67,7 +70,9 @@ def fit(x, values, scale, mean, beta):
     return gain, (d - np.nan_to_num(gain) * t) / count
 
 
-def _batch(case, fits, scale, port):
+def _batch(
+    case: LayerCase, fits: Mapping[str, tuple[Array, Array]], scale: Array, port: Port
+) -> Evidence:
     """How far each side's batch mean and variance are from float64's: largest over the channels,
     in u; the mean in units of its channel's mean |x|, the variance of itself.
 
@@ -76,7 +81,7 @@ def _batch(case, fits, scale, port):
     """
     mean, variance, magnitude = batch(case)
 
-    def off(of_mean, of_variance):
+    def off(of_mean: Array, of_variance: Array) -> dict[str, float]:
         return {
             "mean_u": float(np.max(np.abs(of_mean - mean) / (U * magnitude))),
             "variance_u": float(np.max(np.abs(of_variance / variance - 1)) / U),
@@ -89,10 +94,10 @@ def _batch(case, fits, scale, port):
     own = inside(port, case.layer.name, case.x)
     return {
         "inferred": inferred,
-        "measured": own and {"port": off(own["mean"], own["variance"])},
+        "measured": {"port": off(own["mean"], own["variance"])} if own else None,
     }
 
 
-def _short(values):
+def _short(values: Array) -> list[float | None]:
     """As a list with four digits; None for NaN."""
     return [None if np.isnan(value) else float(f"{value:.3e}") for value in values]

@@ -7,12 +7,18 @@ trace: the oracle recomputes them, in float64, from the original's states. Every
 the two it rests on.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from parity.errors import CannotRun
+from parity.kinds.api import Evidence, LayerCase
 from parity.kinds.recurrent.formula import step_errors, steps_of
-from parity.numerics.rounding import FLUSHED, tail_factor
-from parity.port_api import inside, output
+from parity.numerics.rounding import FLUSHED, Array, tail_factor
+from parity.port_api import Port, inside, output
+
+Shown = Mapping[str, Array]
 
 RECORDED, LAST_ONLY = "recorded float32", "float64 oracle; only the last state is recorded"
 GATES_FROM = "float64 oracle, recomputed from the original's states"
@@ -20,7 +26,7 @@ EDGE = 2.5  # hard_sigmoid is 0 below -EDGE and 1 above it
 GATES = {"z": "z", "r": "r", "candidate": "c"}  # the port's name -> the oracle's
 
 
-def glance(case, expected, port):
+def glance(case: LayerCase, expected: Array, port: Port) -> tuple[Evidence | None, str | None]:
     """The port's states, running free; what stands against that, as {"message": why}."""
     if case.layer.name not in port.layers:
         return None, None
@@ -30,7 +36,7 @@ def glance(case, expected, port):
         return {"message": str(why)}, None
 
 
-def examine(case, expected, actual, port) -> dict:
+def examine(case: LayerCase, expected: Array, actual: Array, port: Port) -> Evidence:
     """The port's states and, where it shows them, its gates; then each step is forced too."""
     own = inside(port, case.layer.name, case.x)
     if own is None:
@@ -40,7 +46,9 @@ def examine(case, expected, actual, port) -> dict:
     )
 
 
-def compare(case, expected, own, force=None) -> dict:
+def compare(
+    case: LayerCase, expected: Array, own: Shown, force: Callable[[Array], Any] | None = None
+) -> Evidence:
     """What a port's GRU does inside, as plain numbers.
 
     expected: the original's output; own: the port's {"state": (B, T, units)}, with {z, r,
@@ -94,7 +102,7 @@ def compare(case, expected, own, force=None) -> dict:
     }
 
 
-def states(case, port) -> np.ndarray:
+def states(case: LayerCase, port: Port) -> Array:
     """The port's states (B, T, units); where it gives the last one only, from runs on ever longer
     beginnings.
     """
@@ -105,7 +113,7 @@ def states(case, port) -> np.ndarray:
     return np.stack([output(port, name, np.ascontiguousarray(x)) for x in beginnings], axis=1)
 
 
-def saturation(steps) -> dict:
+def saturation(steps: list[dict[str, Any]]) -> Evidence:
     """{gate: {shut, open, open_by_step, shut_by_step}}: shares of the hard sigmoids at exactly 0
     and 1, whose slope is 0 there.
     """
@@ -122,8 +130,15 @@ def saturation(steps) -> dict:
     return found
 
 
-def _rows(own, original, truth, bound, at_original, known):
-    def row(t):
+def _rows(
+    own: Shown,
+    original: Array,
+    truth: Array,
+    bound: Array,
+    at_original: list[dict[str, Any]],
+    known: list[bool],
+) -> list[Evidence]:
+    def row(t: int) -> Evidence:
         state, drift = own["state"][:, t].astype(np.float64), own["state"][:, t] - original[:, t]
         gates = {
             name: float(np.abs(own[name][:, t].astype(np.float64) - at_original[t][of]).max())
@@ -131,7 +146,7 @@ def _rows(own, original, truth, bound, at_original, known):
             if name in own
         }
 
-        def rho(side):
+        def rho(side: Array) -> float:
             return float(np.max(np.abs(side - truth[:, t]) / bound[:, t]))
 
         return {
