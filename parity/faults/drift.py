@@ -8,17 +8,21 @@ port's up to the first layer that it changes, so that much is worked out once fo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import Annotated
 
 import numpy as np
 
-from parity.attribution.explain import LOGITS, SCORES
+from parity.attribution.explain import LOGITS, SCORES, Space
 from parity.attribution.propagate import Carrier
 from parity.attribution.shares import Part, added, moved, shares
 from parity.compare.tally import mismatch
 from parity.compare.walk import CHAINED, Step
 from parity.errors import CannotRun
 from parity.port_api import Port, ask
+from parity.results import Size, Text
+from parity.schema import Says
 
+NotNegative = Annotated[float | None, Says(minimum=0)]
 INPUT = "the input"  # the path that starts before the first layer
 
 
@@ -54,16 +58,16 @@ class Attribution:
     other than k, C of the sound port: below 1 the end does not show the mutant.
     """
 
-    space: str | None = None
+    space: Space | None = None
     share: float | None = None
-    energy: float | None = None
-    blamed_layer: str | None = None
+    energy: NotNegative = None
+    blamed_layer: Text | None = None
     blamed_share: float | None = None
-    above_rounding: float | None = None
-    drift: float | None = None
-    sound_drift: float | None = None
-    final: float | None = None
-    sound_final: float | None = None
+    above_rounding: Size = None
+    drift: NotNegative = None
+    sound_drift: NotNegative = None
+    final: NotNegative = None
+    sound_final: NotNegative = None
     message: str | None = None
 
 

@@ -8,22 +8,36 @@ import json
 import time
 from collections.abc import Collection
 from contextlib import closing, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated, Any
 
 from parity import model, room
 from parity.document import now
 from parity.errors import CannotRun
 from parity.faults import criteria, table
 from parity.faults.table import Fault
-from parity.faults.trial import BELOW, NO_END, SEVERAL, heard, measured, sound_of, tried
+from parity.faults.trial import (
+    BELOW,
+    NO_END,
+    SEVERAL,
+    Published,
+    Reordering,
+    Trial,
+    heard,
+    measured,
+    sound_of,
+    tried,
+)
 from parity.files import sha256_of
 from parity.port.proof import VERSIONS
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
+from parity.results import Data, Natural, Text, Time
+from parity.schema import Later, Says
 from parity.store import Store, key_of
 from parity.workers import side_by_side
 
@@ -31,6 +45,11 @@ FORMAT = 1
 SLOWEST = 3  # named at the end
 MUTANTS = {mutant.id: mutant for mutant in (*table.FAULTS, *table.HARMLESS, *table.PUBLISHED)}
 ORDER = tuple(model.MODELS)  # the slowest model first, so that the cores end together
+TOTALS = [
+    *("faults", "undecidable", "decidable", "caught", "located", "named", "survivors"),
+    *("attributable", "attributed", "several_layers", "no_end", "below_rounding"),
+    *("harmless", "quiet"),
+]
 APART = {"several_layers": SEVERAL, "no_end": NO_END, "below_rounding": BELOW}
 
 
@@ -153,6 +172,34 @@ def trace_digest(path) -> list:
     """What a trace says of itself: its provenance and every layer's digest."""
     with open_trace(path) as trace:
         return [trace.provenance, {name: layer.sha256 for name, layer in trace.layers.items()}]
+
+
+@dataclass
+class Judged:
+    """What the project promises of the mutants; holds is null where nothing it needs was tried."""
+
+    text: Text
+    holds: bool | None
+    figure: float | None
+
+
+@dataclass
+class Faults:
+    """What the harness said of each mutant, each harmless reordering, and of what the project
+    improved: the published port's formulas planted into this one.
+    """
+
+    format: Annotated[int, Says(const=1)]
+    data: Data
+    created: Time
+    command: str
+    environment: dict[str, Any] | None
+    selection: Annotated[list[str] | None, Says(minItems=1, description="ids asked for; null: all")]
+    faults: list[Trial]
+    harmless: list[Reordering]
+    improved: list[Published]
+    totals: Annotated[dict[str, Natural], Says(required=TOTALS)]
+    promises: Later[list[Judged]]
 
 
 def document(

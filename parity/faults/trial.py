@@ -8,17 +8,18 @@ every other one is judged anew: the harness is not told where the mutation is.
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from parity.attribution.explain import Space
 from parity.compare import verdict
 from parity.compare.measure import measure
 from parity.compare.tally import Tally
 from parity.compare.walk import CHAINED, ISOLATED, MODES, Step, network_order, walk
 from parity.diagnose import cause
 from parity.errors import CannotRun
-from parity.faults.drift import Attribution, Broken, Chain, SoundEnd
+from parity.faults.drift import Attribution, Broken, Chain, NotNegative, SoundEnd
 from parity.faults.plant import planted, widened
 from parity.faults.table import Fault
 from parity.kinds import layer_case, witness
@@ -28,6 +29,8 @@ from parity.port.weights import load
 from parity.port_api import Port, answer
 from parity.recording.stacks import STACKS
 from parity.recording.trace import array_sha256, open_trace
+from parity.results import Size, Text
+from parity.schema import Says
 
 SEVERAL, NO_END, BELOW = "several layers", "no end", "below rounding"  # why nobody is blamed
 PUBLISHED = (
@@ -75,6 +78,25 @@ class Sound:
     end: SoundEnd
 
 
+WORDS = [word for word in verdict.VERDICTS if word != verdict.INHERITED]
+Word = Annotated[str | None, Says("verdict", enum=WORDS)]
+Named = Annotated[
+    dict[str, Any] | None,
+    Says(
+        "cause",
+        title="a cause or null",
+        description="the hypothesis that explains the layer, and every other one that does as well",
+        type=["object", "null"],
+        required=["hypothesis", "survivors", "estimate"],
+        properties={
+            "hypothesis": {"type": ["string", "null"], "minLength": 1},
+            "survivors": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "estimate": {"type": ["object", "null"]},
+        },
+    ),
+]
+
+
 @dataclass
 class Seen:
     """What the harness sees of a mutant: the first layer that does not hold, its verdict, message
@@ -83,14 +105,14 @@ class Seen:
     changed_layers: those whose output on the original's input is not the sound port's, bit for bit.
     """
 
-    id: str
-    model: str
-    layer: str
-    verdict: str | None = None
-    located_layer: str | None = None
-    cause: dict[str, Any] | None = None
+    id: Text
+    model: Text
+    layer: Text
+    verdict: Word = None
+    located_layer: Text | None = None
+    cause: Named = None
     message: str | None = None
-    changed_layers: list[str] = field(default_factory=list)
+    changed_layers: list[Text] = field(default_factory=list)
 
 
 @dataclass
@@ -99,15 +121,15 @@ class Trial(Seen):
     drift at the end.
     """
 
-    kind: str = ""
-    expected_cause: str | None = None
+    kind: Literal["weights", "configuration", "code path", "input"] = "weights"
+    expected_cause: Text = ""
     caught: bool = False
     located: bool = False
     named: bool = False
     undecidable: bool = False
-    observability: float | None = None
+    observability: Size = None
     attribution: Attribution = field(default_factory=Attribution)
-    apart: str | None = None
+    apart: Literal["several layers", "no end", "below rounding"] | None = None
     attributed: bool | None = None
 
 
@@ -117,25 +139,39 @@ class Reordering(Seen):
     layers it proves nothing.
     """
 
+    required: ClassVar[list[str]] = [
+        *("id", "model", "layer", "verdict", "located_layer", "quiet", "message")
+    ]
     quiet: bool = False
 
 
 @dataclass
+class Replaced:
+    """A layer with the published port's formula, and its part of the drift."""
+
+    layer: Text
+    verdict: Word
+    cause: Named
+    share: float | None = None
+    energy: NotNegative = None
+
+
+@dataclass
 class Published:
-    """The record of the published port's formulas in one model: {layer, verdict, cause, share,
-    energy} of the layers that do not hold, the names of those that do, and the end as in Division.
+    """The record of the published port's formulas in one model: the layers that do not hold, the
+    names of those that do, because rounding hides the formula, and the end as in Division.
     """
 
-    id: str
-    model: str
+    id: Text
+    model: Text
     what: str
-    layers: list[dict[str, Any]]
-    holds: list[str]
-    space: str | None
-    drift: float | None
-    sound_drift: float | None
-    final: float | None
-    sound_final: float | None
+    layers: list[Replaced]
+    holds: list[Text]
+    space: Space | None
+    drift: NotNegative
+    sound_drift: NotNegative
+    final: NotNegative
+    sound_final: NotNegative
     message: str | None
 
 
@@ -231,20 +267,20 @@ def measured(mutant: Fault, sound: Sound) -> Published:
         if step.layer.name in port.steps:
             word, _ = judged(there, step)
             found = None if verdict.holds(word) else cause_of(there, step)
-            layers.append({"layer": step.layer.name, "verdict": word, "cause": found})
+            layers.append(Replaced(step.layer.name, word, found))
     end, message = None, None
     try:
         end = sound.end.divide(chain)
     except Broken as why:
         message = str(why)
-    for layer in layers:
-        layer |= end.layers[layer["layer"]]._asdict() if end else dict.fromkeys(("share", "energy"))
+    for replaced in layers if end else ():
+        replaced.share, replaced.energy = end.layers[replaced.layer]
     return Published(
         mutant.id,
         mutant.model,
         PUBLISHED,
-        [layer for layer in layers if not verdict.holds(layer["verdict"])],
-        [layer["layer"] for layer in layers if verdict.holds(layer["verdict"])],
+        [replaced for replaced in layers if not verdict.holds(replaced.verdict)],
+        [replaced.layer for replaced in layers if verdict.holds(replaced.verdict)],
         *(getattr(end, name, None) for name in ("space", "drift", "sound_drift")),
         *(getattr(end, name, None) for name in ("final", "sound_final")),
         message,

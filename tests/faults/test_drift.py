@@ -176,10 +176,10 @@ def test_the_published_port_is_found_at_every_layer_it_is_in():
         return {**wrong[0], **wrong[1], "final_drop": tagger["final_drop"]}
 
     record = trial.measured(made("gru1", several), sound(otherwise=True))
-    assert [(layer["layer"], layer["cause"]["hypothesis"]) for layer in record.layers] == [
+    assert [(layer.layer, layer.cause["hypothesis"]) for layer in record.layers] == [
         ("gru1", "true sigmoid gates"),
         ("gru2", "true sigmoid gates"),
     ]
     assert record.holds == ["final_drop"] and record.message is None
     assert record.final > 100 * record.sound_final
-    assert sum(layer["share"] for layer in record.layers) == pytest.approx(1, abs=1e-3)
+    assert sum(layer.share for layer in record.layers) == pytest.approx(1, abs=1e-3)
