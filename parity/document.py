@@ -9,15 +9,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from parity.compare import verdict
-from parity.results import (
-    DRIFTS,
-    HELD,
-    INCOMPLETE,
-    Model,
-    Run,
-    RunVerdict,
-    Worst,
-)
+from parity.results import DRIFTS, HELD, INCOMPLETE, Model, Run, RunVerdict, Worst
 
 FORMAT = 1
 
