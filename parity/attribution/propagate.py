@@ -88,7 +88,7 @@ class Carrier:
         """
         if deviation is None:
             return None if self.error is None else self.error.copy()
-        out: np.ndarray = self.case.kind.carry(self.case, deviation)
+        out: Array = self.case.kind.carry(self.case, deviation)
         if self.error is None:
             return out
         return np.add(out, self.error, out=out)

@@ -7,6 +7,7 @@ closer here for it.
 
 import numpy as np
 
+from parity.numerics.rounding import Array
 from parity.results import Closeness, Side
 
 RESAMPLES = 1000
@@ -14,7 +15,7 @@ INTERVAL = (2.5, 97.5)  # percentiles: a 95 % interval
 LEAST_BITS = 0.25  # a smaller advantage is of no use to anyone
 
 
-def closeness(port2: np.ndarray, reference2: np.ndarray, seed: int = 0) -> Closeness:
+def closeness(port2: Array, reference2: Array, seed: int = 0) -> Closeness:
     """How many bits closer to the oracle the port is than the original: log2 of the ratio of their
     rms errors; +-inf where one side has no error.
 
@@ -30,7 +31,7 @@ def closeness(port2: np.ndarray, reference2: np.ndarray, seed: int = 0) -> Close
     return Closeness(bits, [low, high], _closer(bits, low, high))
 
 
-def _bits(port2: np.ndarray, reference2: np.ndarray) -> np.ndarray:
+def _bits(port2: Array, reference2: Array) -> Array:
     """0.5 log2(reference2/port2); 0 where both are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         bits = 0.5 * np.log2(np.divide(reference2, port2))

@@ -114,9 +114,9 @@ def _wide(part: Array, scratch: Scratch) -> Array:
 class Affine(NamedTuple):
     """scale (x - mean) + beta, (C,) each; measured: whether float32 measured mean and scale."""
 
-    scale: np.ndarray
-    mean: np.ndarray
-    beta: np.ndarray
+    scale: Array
+    mean: Array
+    beta: Array
     measured: bool
 
 
