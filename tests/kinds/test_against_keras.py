@@ -1,0 +1,41 @@
+"""The oracle of every layer kind against real Keras on Theano, in float64 and in float32."""
+
+import numpy as np
+import pytest
+
+from parity.compare.tally import Tally
+from parity.compare.verdict import Q_MOST, RHO_MOST
+from parity.kinds import KINDS, layer_case
+from tests.kinds.layers import LAYERS
+
+pytestmark = pytest.mark.slow
+AGREEMENT = 1e-12  # of the tensor's largest magnitude: float64 against float64
+
+
+def cases(originals, floatx):
+    release, found = originals
+    for one, lanes in found:
+        layer, output = lanes[floatx]
+        yield one, layer_case(layer, one.weights, one.x, release), output
+
+
+def test_every_kind_is_held_against_keras():
+    assert {one.kind for one in LAYERS} | {"InputLayer", "Dropout"} == set(KINDS)
+
+
+def test_in_float64_the_oracle_is_what_keras_computes(originals):
+    for one, case, expected in cases(originals, "float64"):
+        gap = np.abs(case.value() - expected).max() / np.abs(expected).max()
+        assert gap <= AGREEMENT, (one.name, gap)
+
+
+def test_in_float32_keras_stays_within_the_bound(originals):
+    for one, case, output in cases(originals, "float32"):
+        tally = Tally(case.witness, output)
+        for where in case.witness.blocks():
+            tally.add(case.witness.block(where))
+        assert tally.finite and tally.rho <= RHO_MOST and tally.q <= Q_MOST, (
+            one.name,
+            tally.rho,
+            tally.q,
+        )
