@@ -21,8 +21,8 @@ export PARITY_LAYER := $(LAYER)
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
 	@$(HARNESS) -m parity run --workers $(WORKERS) $(selection) $(ARGS)
 
-test: $(READY) $(AXE)  ## every test: the harness, the port, the recorder, the reports, and every declared layer
-	@$(HARNESS) -m pytest -n $(WORKERS) $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
+test: $(READY) $(AXE)  ## every test; FAST=1: those of every folder that take no time (90 s)
+	@$(HARNESS) -m pytest -n $(WORKERS) $(if $(FAST),-m "not slow") $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
 
 gate: $(READY)  ## is this the network that was proved, and is it still as faithful as it was
 	@$(HARNESS) -m parity gate --workers $(WORKERS) $(foreach model,$(MODEL),--model $(model)) $(ARGS)
@@ -42,15 +42,15 @@ fixtures: $(READY)  ## fetch the published weights and clips from their pinned a
 bench: $(READY)  ## measure speed and memory, as ratios of one run
 	@$(HARNESS) -m bench $(ARGS)
 
-lint: .tools/ready  ## check the style
+lint: .tools/ready  ## check the style, the types, and the borders between the rooms
 	@.tools/bin/tox run -q -e lint -- $(ARGS)
 
 clean:  ## remove environments and outputs (recorded traces stay: `python -m parity data`)
-	rm -rf .tox .tools reports/out
+	rm -rf .tox .tools build reports/out
 
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
-	@echo 'Variables: DATA=folder of weights and clips, MODEL=CNN0, LAYER=gru1, WORKERS=2, ARGS="more options"'
+	@echo 'Variables: DATA=folder of weights and clips, MODEL=CNN0, LAYER=gru1, WORKERS=2, FAST=1, ARGS="more options"'
 
 # tox builds the harness from its locked requirements; a change of any of these files builds it anew.
 $(READY): requirements/harness.txt requirements/build.txt tox.ini .tools/ready
