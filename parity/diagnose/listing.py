@@ -1,6 +1,7 @@
 """`parity hypotheses`: every named hypothesis, by layer kind, whatever a layer's settings."""
 
 import difflib
+import itertools
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +27,9 @@ LISTED = [name for name, kind in KINDS.items() if kind.variants is not none]
 def names(keras_class: str) -> list[str]:
     """The names of the tables, in the order they are asked, at a layer of any Keras and mode."""
     kind, found = KINDS[keras_class], dict[str, Any]()
-    for keras, config in LAYERS:
+    activations = kind.settings.get("activation", ("linear",))
+    for (keras, config), activation in itertools.product(LAYERS, activations):
+        config = {**config, "activation": activation}
         layer = SimpleNamespace(name="any", kind=keras_class, config=config)
         case = layer_case(layer, {}, np.empty(0), keras)
         found |= {**kind.variants(case), **kind.combined(case)}

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from parity.errors import CannotRun
-from parity.kinds.activation import ELU
+from parity.kinds.activation import ACTIVATION, ELU
 from parity.kinds.api import Formula, LayerCase, LayerKind, Params
+from parity.kinds.average_pooling import AVERAGE_POOLING
 from parity.kinds.convolution import CONVOLUTION
 from parity.kinds.dense import DENSE
 from parity.kinds.moving import DROPOUT, FLATTEN, INPUT, PERMUTE, RESHAPE, ZERO_PADDING
@@ -38,7 +39,9 @@ KINDS = {
         BATCH_NORMALIZATION,
         CONVOLUTION,
         ELU,
+        ACTIVATION,
         MAX_POOLING,
+        AVERAGE_POOLING,
         ZERO_PADDING,
         PERMUTE,
         RESHAPE,

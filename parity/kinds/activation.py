@@ -4,7 +4,7 @@ Sources: Keras 1 activations.py and advanced_activations.py, Theano tensor/nnet/
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,21 @@ import numpy as np
 from parity.kinds.api import ANY, LayerCase, LayerKind, Maker
 from parity.kinds.fitting import Proposal, Seen, estimate
 from parity.kinds.pooling import pooled_instead
-from parity.numerics.rounding import FLUSHED, NOTHING, WORST_TO_SIGMA, Array, U, Where
+from parity.numerics.rounding import (
+    FLUSHED,
+    NOTHING,
+    SPREAD,
+    WORST_TO_SIGMA,
+    Array,
+    U,
+    Where,
+)
 from parity.numerics.witness import Block, Mapped, Whole, Witness
 
 SMALL = 2.0**-10  # below it d + d^2/2 is expm1(d) to d^2/6 = 1.6e-7 of itself
 SELU = 1.0507009873554805, 1.6732632423543772  # scale, alpha: Klambauer et al. 2017
+IDEMPOTENT = ("linear", "relu")
+SLOPES = (0.01, 0.1, 0.2, 0.3)  # of a leaky ReLU
 LN2 = 0.6931471805599453
 LATTICE_ENOUGH = 2**20  # values of an ELU that show which exponential was taken
 
@@ -39,10 +49,41 @@ def hard_sigmoid(x: Array) -> Array:
     return np.clip(0.2 * x + 0.5, 0, 1)
 
 
+def relu(x: Array) -> Array:
+    """max(x, 0)."""
+    return np.maximum(x, 0)
+
+
+def softplus(x: Array) -> Array:
+    """Theano's float64 softplus: exactly x above 16 (ScalarSoftplus.c_code)."""
+    return np.where(x > 16, x, np.log1p(np.exp(np.minimum(x, 16))))
+
+
+def softsign(x: Array) -> Array:
+    """x/(1 + |x|)."""
+    return x / (1 + np.abs(x))
+
+
 def softmax(x: Array) -> Array:
     """exp(x)/sum exp(x) along the last axis."""
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def _softplus_own(s: Array, y: Array) -> Array:
+    """Of log1p(e^s) and of log(1 + e^s), whose sum rounds by u; Theano's is s above 14."""
+    slope = sigmoid(s)
+    left_out = np.where(s > 14, np.exp(-np.maximum(s, 14)), 0)
+    return U * (5 * slope + 4 * np.abs(y) + 1) + left_out + FLUSHED
+
+
+def _softmax_own(s: Array, y: Array) -> Array:
+    """The difference to the largest rounds by u of itself and so moves its exponential; the library
+    errs by 5 u of that; the sum of n terms by n u, the quotient by u.
+    """
+    below = s.max(axis=-1, keepdims=True) - s
+    average = (y * below).sum(axis=-1, keepdims=True)
+    return U * y * (below + average + 2 * 5 + s.shape[-1] + 1) + FLUSHED
 
 
 def sigmoid_forms(y: Array) -> Array:
@@ -73,6 +114,17 @@ def _left_out_above_15(s: Array) -> Array:
     return np.where(s > 15, np.exp(-np.maximum(s, 15)), 0)
 
 
+def _hard_sigmoid_variance(s: Array, y: Array) -> Array:
+    """float32's 0.2 is off by a quarter of a unit, the same everywhere; product and sum round."""
+    product, inside = 0.2 * s, np.abs(s) < 2.5
+    return U * U * inside * ((1 / 16 + SPREAD**2) * np.square(product) + np.square(SPREAD * y))
+
+
+def _spread_of_a_sum(s: Array, y: Array) -> Array:
+    """A product of at most 1/2 and a sum of at most 1 round."""
+    return np.square(SPREAD * U) * (1 / 4 + np.square(y))
+
+
 def _far(slope_growth: float) -> Callable[..., Array]:
     """The reach of a function whose slope grows at most e^(slope_growth |d|) times over d."""
     return lambda s, y, d, slope: slope * np.expm1(slope_growth * d) / slope_growth
@@ -92,22 +144,37 @@ class Pointwise:
     own: Callable[..., Any]
     reach: Callable[..., Any] = lambda s, y, d, slope: np.abs(slope) * d
     own2: Callable[..., Any] | None = None
+    along_last: bool = False  # whether an element depends on the others of the last axis
+
+    def variance(self, s: Array, y: Array) -> Array:
+        """Of float32's own rounding of the activation."""
+        if self.own2:
+            return self.own2(s, y)
+        return np.square(self.own(s, y) / WORST_TO_SIGMA)
 
     def of(self, sums: Whole) -> Whole:
         """The activation of a Whole witness of sums, with what it makes of their bound."""
-        s = sums.out
+        s, bound2, sigma2, certain2, operands2 = (
+            a if a is None else a.reshape(sums.shape)
+            for a in (sums.out, sums.bound2, sums.sigma2, sums.certain2, sums.operands2)
+        )
         y = self.value(s)
         slope, own = self.slope(s, y), self.own(s, y)
-        own2 = np.square(own / WORST_TO_SIGMA) if self.own2 is None else self.own2(s, y)
         with np.errstate(over="ignore", invalid="ignore"):  # of sums that are not finite
             bound, certain = (
-                self.reach(s, y, np.sqrt(d2), slope) + own for d2 in (sums.bound2, sums.certain2)
+                self.reach(s, y, np.sqrt(d2), slope) + own for d2 in (bound2, certain2)
             )
         slope2 = np.square(slope)
-        sigma2 = slope2 * sums.sigma2 + own2 + FLUSHED**2
-        operands2 = None if sums.operands2 is None else slope2 * sums.operands2 + FLUSHED**2
-        out = y.reshape(sums.shape)
-        return Whole(sums.axis, out, np.square(bound), sigma2, np.square(certain), operands2)
+        operands2 = None if operands2 is None else slope2 * operands2 + FLUSHED**2
+        variance = slope2 * sigma2 + self.variance(s, y) + FLUSHED**2
+        return Whole(
+            sums.axis,
+            y,
+            np.square(bound) + NOTHING,
+            variance,
+            np.square(certain) + NOTHING,
+            operands2,
+        )
 
 
 # Keras's name of an activation -> its formula. Slopes are those at s; where a slope changes within
@@ -126,6 +193,7 @@ POINTWISE = {
         lambda s, y: 0.2 * (np.abs(s) < 2.5),
         lambda s, y: U * (np.abs(s) < 2.5 + 8 * U) * (0.25 * np.abs(s) + y) + FLUSHED,
         reach=lambda s, y, d, slope: 0.2 * d * (np.abs(s) < 2.5 + d),
+        own2=_hard_sigmoid_variance,
     ),
     "tanh": Pointwise(
         np.tanh,
@@ -136,10 +204,46 @@ POINTWISE = {
     "softmax": Pointwise(
         softmax,
         lambda s, y: 2 * y,
-        lambda s, y: U * y * (8 + s.shape[-1] + 4 * np.abs(s).max()) + FLUSHED,
+        _softmax_own,
         reach=lambda s, y, d, slope: y * np.expm1(2 * d.max(axis=-1, keepdims=True)),
+        along_last=True,
+    ),
+    "relu": Pointwise(
+        relu, lambda s, y: 1.0 * (s > 0), lambda s, y: 0 * s, reach=lambda s, y, d, _: d * (s > -d)
+    ),
+    "softplus": Pointwise(softplus, lambda s, y: sigmoid(s), _softplus_own, reach=_far(1)),
+    "softsign": Pointwise(
+        softsign,
+        lambda s, y: np.square(1 - np.abs(y)),
+        lambda s, y: 4 * U * np.abs(y) + FLUSHED,
+        reach=lambda s, y, d, _: d / np.square(1 + np.maximum(np.abs(s) - d, 0)),
+        own2=lambda s, y: 2 * np.square(SPREAD * U * y),  # of a sum and a quotient
     ),
 }
+
+
+class Applied(Witness):
+    """An activation of float32 values that are known exactly: only its own rounding counts."""
+
+    def __init__(self, x: Array, activation: Pointwise):
+        super().__init__(x.shape, min(1, x.ndim - 1))
+        self.x, self.activation = np.ascontiguousarray(x).reshape(self.view), activation
+
+    def block(self, where: Where) -> Block:
+        x = self.x[where].astype(np.float64)
+        y = self.activation.value(x)
+        own, sigma2 = self.activation.own(x, y), self.activation.variance(x, y) + FLUSHED**2
+        exact = int(np.count_nonzero(own == 0))
+        return Block(where, y, np.square(own) + NOTHING, sigma2, exact_count=exact)
+
+
+def applied_whole(x: Array, activation: Pointwise, axis: int = -1) -> Whole:
+    """The same, at once, along an axis on which the elements depend on each other."""
+    turned = np.swapaxes(x, axis, -1).astype(np.float64)
+    y = activation.value(turned)
+    bound2 = np.square(activation.own(turned, y))
+    parts = (y, bound2, activation.variance(turned, y) + FLUSHED**2, bound2)
+    return Whole(min(1, x.ndim - 1), *(np.swapaxes(part, axis, -1) for part in parts))
 
 
 class Elu(Witness):
@@ -214,7 +318,7 @@ def _leaky(slope: float) -> Maker:
 
 VARIANTS = {
     "ReLU": lambda s: s.but(config={"alpha": 0.0}),
-    **{f"leaky ReLU with slope {slope:g}": _leaky(slope) for slope in (0.01, 0.1, 0.2, 0.3)},
+    **{f"leaky ReLU with slope {slope:g}": _leaky(slope) for slope in SLOPES},
     "SELU": lambda s: Mapped(s.x, lambda x: SELU[0] * elu(x, SELU[1])),
     "tanh": lambda s: Mapped(s.x, np.tanh),
     "sigmoid": lambda s: Mapped(s.x, sigmoid),
@@ -291,4 +395,69 @@ ELU = LayerKind(
     propagate=_propagate,
     inspect=form,
     channelwise=True,
+)
+
+
+def instead(own: str, apply: Callable[[LayerCase, Pointwise], Whole | Applied]) -> dict[str, Maker]:
+    """{name: maker} of every other activation in the place of `own`; apply(case, Pointwise)."""
+    table = {}
+    for name, activation in POINTWISE.items():
+        told = name.replace("_", " ")
+        told = (
+            f"{told} applied" if own == "linear" else f"{told} instead of {own.replace('_', ' ')}"
+        )
+        told = f"no {own.replace('_', ' ')}" if name == "linear" else told
+        if name != own:
+            table[told] = lambda case, activation=activation: apply(case, activation)
+    return table
+
+
+def _twice(once: Pointwise) -> Pointwise:
+    """An activation of its own output; the first one's rounding goes through the second."""
+
+    def own(s: Array, y: Array) -> Array:
+        first = once.value(s)
+        return once.reach(first, y, once.own(s, first), once.slope(first, y)) + once.own(first, y)
+
+    def own2(s: Array, y: Array) -> Array:
+        first = once.value(s)
+        carried = np.square(once.slope(first, y)) * once.variance(s, first)
+        return carried + once.variance(first, y)
+
+    return replace(once, value=lambda s: once.value(once.value(s)), own=own, own2=own2)
+
+
+def _applied(case: LayerCase, activation: Pointwise | None = None) -> Whole | Applied:
+    activation = activation or POINTWISE[case.config["activation"]]
+    return (applied_whole if activation.along_last else Applied)(case.x, activation)
+
+
+def _activation_variants(case: LayerCase) -> dict[str, Maker]:
+    own = case.config["activation"]
+    table = instead(own, _applied)
+    if own not in IDEMPOTENT:
+        told = f"{own.replace('_', ' ')} applied twice"
+        table[told] = lambda s: _applied(s, _twice(POINTWISE[own]))
+    table |= {f"{own} of the negated input": lambda s: s.but(x=-s.x)}
+    if own == "relu":
+        table |= {f"leaky ReLU with slope {slope:g}": _leaky(slope) for slope in SLOPES}
+    if own == "hard_sigmoid":
+        sixth = replace(
+            POINTWISE[own],
+            value=lambda s: np.clip(s / 6 + 0.5, 0, 1),
+            own=lambda s, y: U * (np.abs(s) < 3 + 8 * U) * (np.abs(s) / 6 + y) + FLUSHED,
+            own2=_spread_of_a_sum,
+        )
+        table["hard sigmoid with slope 1/6"] = lambda s: _applied(s, sixth)
+    if own == "softmax":
+        table["softmax along the first axis"] = lambda s: applied_whole(s.x, POINTWISE[own], 0)
+    return table
+
+
+ACTIVATION = LayerKind(
+    "Activation",
+    {"activation": tuple(POINTWISE)},
+    reference=_applied,
+    variants=_activation_variants,
+    by_shape=(pooled_instead,),
 )

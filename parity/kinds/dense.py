@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from parity.kinds.activation import POINTWISE
+from parity.kinds.activation import IDEMPOTENT, POINTWISE, instead
 from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Maker, Refusal, Variant
 from parity.kinds.general import bias_times, operands_rounded
 from parity.numerics.rounding import FLUSHED, SPREAD, U, tail_factor
@@ -38,17 +38,8 @@ def _reference(case: LayerCase) -> Whole:
     return POINTWISE[_activation(case)].of(sums(case))
 
 
-def _instead(activation: str) -> Maker:
-    """Another activation where the layer's own is a sigmoid."""
-    return lambda s: POINTWISE[activation].of(sums(s)) if _activation(s) == "sigmoid" else None
-
-
-def _activated(s: LayerCase) -> Variant:
-    return None if _activation(s) == "sigmoid" else s.but(config={"activation": "sigmoid"})
-
-
-def _activated_twice(s: LayerCase) -> Variant:
-    return POINTWISE["sigmoid"].of(_reference(s)) if _activation(s) == "sigmoid" else None
+def _activated_twice(case: LayerCase) -> Whole:
+    return POINTWISE[_activation(case)].of(_reference(case))
 
 
 def _transposed(s: LayerCase) -> Variant:
@@ -62,21 +53,25 @@ def _read_by_units(s: LayerCase) -> Variant:
     return s.but(params={"W": s.params["W"].reshape(columns, rows).T}) if rows != columns else None
 
 
-VARIANTS = {
+SUMS: dict[str, Maker] = {
     "matrix transposed": _transposed,
     "matrix read as units by inputs": _read_by_units,
     "bias left out": bias_times(0),
     "bias added twice": bias_times(2),
-    "softmax instead of sigmoid": _instead("softmax"),
-    "no sigmoid": _instead("linear"),
-    "sigmoid applied": _activated,
-    "sigmoid applied twice": _activated_twice,
-    "hard sigmoid instead of sigmoid": _instead("hard_sigmoid"),
-    "tanh instead of sigmoid": _instead("tanh"),
+}
+INPUTS: dict[str, Maker] = {
     "inputs in reversed order": lambda s: s.but(x=s.x[:, ::-1]),
     "inputs one off": lambda s: s.but(x=np.roll(s.x, 1, axis=1)),
     **operands_rounded(),
 }
+
+
+def _variants(case: LayerCase) -> dict[str, Maker]:
+    own = _activation(case)
+    table = instead(own, lambda s, activation: activation.of(sums(s)))
+    if own not in IDEMPOTENT:
+        table[f"{own.replace('_', ' ')} applied twice"] = _activated_twice
+    return {**SUMS, **table, **INPUTS}
 
 
 def _refusals(case: LayerCase) -> Iterator[Refusal]:
@@ -91,11 +86,11 @@ DENSE = LayerKind(
         **TRAINING_ONLY,
         **dict.fromkeys(("output_dim", "input_dim"), ANY),
         "bias": (True, False),
-        "activation": ("linear", "sigmoid"),
+        "activation": tuple(POINTWISE),
     },
     reference=_reference,
     parameters=("W", "b"),
-    variants=lambda case: VARIANTS,
+    variants=_variants,
     refusals=_refusals,
     input_ranks=(2,),
 )

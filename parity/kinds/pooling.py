@@ -8,8 +8,8 @@ import numpy as np
 
 from parity.kinds.api import ANY, IMAGE, Config, LayerCase, LayerKind, Maker, Variant
 from parity.kinds.fitting import Proposal, Seen
-from parity.numerics.rounding import BLOCK, FLUSHED, WORST_TO_SIGMA, Array, U
-from parity.numerics.witness import Moves, Whole
+from parity.numerics.rounding import BLOCK, FLUSHED, SPREAD, Array, U, Where
+from parity.numerics.witness import Block, Moves, Witness
 
 POOLS_MOST = 8  # rows or columns of a window
 
@@ -44,13 +44,25 @@ def max_pool(config: Config, x: Array) -> Array:
     return out
 
 
-def average(config: Config, x: Array) -> Whole:
-    """The mean of each window, a Witness; any order of its float32 sum errs by less than the number
-    of terms times u sum|x|.
+class Average(Witness):
+    """The mean of each window of n values: no order of its float32 sum errs by more than u sum|x|,
+    its quotient included; sigma as of any sum of n terms.
     """
-    taps = [tap.astype(np.float64) for tap in windows(config, x)]
-    bound2 = np.square(U * sum(np.abs(tap) for tap in taps) + FLUSHED)
-    return Whole(1, np.asarray(sum(taps)) / len(taps), bound2, bound2 / WORST_TO_SIGMA**2, bound2)
+
+    def __init__(self, config: Config, x: Array):
+        taps = windows(config, x)
+        super().__init__(taps[0].shape, 1)
+        self.inside = [np.ascontiguousarray(tap).reshape(self.view) for tap in taps]
+
+    def block(self, where: Where) -> Block:
+        n = len(self.inside)
+        total, squares, sizes = (np.zeros(self.inside[0][where].shape) for _ in range(3))
+        for tap in self.inside:
+            x = tap[where].astype(np.float64)
+            total, squares, sizes = total + x, squares + np.square(x), sizes + np.abs(x)
+        variance = ((n / 3 + 1) * np.square(total) + (n / 6 + 1) * squares) / n**2
+        sigma2 = np.square(SPREAD * U) * variance + FLUSHED**2
+        return Block(where, total / n, np.square(U * sizes + FLUSHED), sigma2)
 
 
 def _propagate(case: LayerCase, d: Array) -> Array:
@@ -113,7 +125,7 @@ GEOMETRY = {
 }
 VARIANTS = {
     "last windows that are not full count (cover_all)": _cover_all,
-    "average instead of maximum": lambda s: average(s.config, s.x),
+    "average instead of maximum": lambda s: Average(s.config, s.x),
     "minimum instead of maximum": lambda s: Moves(np.minimum.reduce(windows(s.config, s.x))),
     **GEOMETRY,
 }

@@ -9,9 +9,12 @@ from click.testing import CliRunner
 from parity.cli import main
 from parity.diagnose import listing
 from parity.diagnose.formulas import combined, registered
+from parity.kinds import layer_case
 from tests.diagnose.planting import SUBJECTS
 from tests.diagnose.test_named import hidden
 from tests.diagnose.test_other_statistics import long
+from tests.kinds.layers import LAYERS
+from tests.numerics.float32_layers import layer
 
 
 def listed(*arguments):
@@ -31,8 +34,19 @@ def test_every_hypothesis_that_is_asked_is_listed(kind):
     assert asked - known == set() and len(asked) > 5
 
 
+def single(one):
+    kept = {"strides": None, "border_mode": "valid"} if "pool_size" in one.arguments else {}
+    made = layer(one.kind, **{**kept, **one.arguments})
+    return lambda rng: layer_case(made, one.weights, one.x, "1.1.0")
+
+
 MORE = {
-    "BatchNormalization of long channels": lambda rng: long(rng, "BatchNormalization batch 1.1.0")
+    "BatchNormalization of long channels": lambda rng: long(rng, "BatchNormalization batch 1.1.0"),
+    **{
+        one.name: single(one)
+        for one in LAYERS
+        if one.kind in ("Activation", "Dense", "AveragePooling2D")
+    },
 }
 
 

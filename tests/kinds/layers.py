@@ -49,6 +49,11 @@ def _normalised(channels):
     return {**drawn, "running_std": np.abs(drawn["running_std"]) + np.float32(0.1)}
 
 
+def _dense(inputs, units):
+    drawn = _drawn(1, W=(inputs, units), b=units)
+    return {**drawn, "W": drawn["W"] / np.float32(20)}  # some sums saturate, most do not
+
+
 def _recurrent(inputs, units):
     shapes = {"W": (inputs, units), "U": (units, units), "b": units}
     return _drawn(5, **{name: shapes[name[0]] for name in GATES})
@@ -61,7 +66,7 @@ LAYERS = (
     *(Single("Activation", {"activation": name}, SEQUENCE, {}) for name in ("tanh", "softmax")),
     *(Single("Activation", {"activation": name}, IMAGE, {}) for name in ("relu", "softplus")),
     *(
-        Single("Dense", {"output_dim": 9, "activation": name}, FLAT, _drawn(1, W=(40, 9), b=9))
+        Single("Dense", {"output_dim": 9, "activation": name}, FLAT, _dense(40, 9))
         for name in ACTIVATIONS
     ),
     Single("Dense", {"output_dim": 9, "bias": False}, FLAT, _drawn(1, W=(40, 9))),

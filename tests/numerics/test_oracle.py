@@ -178,7 +178,7 @@ def test_gru_backwards_and_last_state(rng):
         ("Convolution2D", "atrous_rate", [2, 2]),
         ("BatchNormalization", "mode", 1),
         ("MaxPooling2D", "border_mode", "same"),
-        ("Dense", "activation", "softmax"),
+        ("Dense", "activation", "selu"),
         ("GRU", "inner_activation", "sigmoid"),
         ("GRU", "stateful", True),
         ("ELU", "beta", 1),
