@@ -8,6 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from parity.errors import CannotRun
+from parity.port_api import output
 from parity.recording import stacks
 from parity.recording.cache import key_of
 from parity.recording.trace import array_sha256
@@ -99,7 +100,7 @@ def _through(port, axes, values, keep, most):
     for name in port.layers:
         if name in axes:
             arriving[name] = runs.statistics(values, axes[name])
-        x, values = values, port.run(name, values)
+        x, values = values, output(port, name, values)
         if name in keep:
             outputs[name] = runs.thinned(values, most)
     if last in keep:
