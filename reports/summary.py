@@ -138,6 +138,9 @@ def model_row(model: Record) -> list[str]:
     return [figures.visible(cell) for cell in row]
 
 
+SURROUNDINGS = {"parity", "python", "numpy", "blas", "threads", "os", "cpu"}
+
+
 def stacks(document: Record) -> str:
     """The originals' stacks, each once: `Keras 1.0.6 on Theano 1.0.5`."""
     found = (f"{original(each)} on Theano {each['stack']['theano']}" for each in document["models"])
@@ -147,7 +150,9 @@ def stacks(document: Record) -> str:
 def versions(document: Record) -> str:
     """What the port ran on, as far as known: `Chainer 7.8.1, NumPy 1.23.5, Python 3.11.7`."""
     environment = document["environment"]
-    known = ((name, environment[name.lower()]) for name in ("Chainer", "NumPy", "Python"))
+    own = [name for name in environment if name not in SURROUNDINGS]  # the port's, by its own names
+    known = [(name.capitalize(), environment[name]) for name in own]
+    known += [(name, environment[name.lower()]) for name in ("NumPy", "Python")]
     return ", ".join(f"{name} {version}" for name, version in known if version)
 
 

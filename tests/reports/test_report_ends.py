@@ -56,6 +56,17 @@ REASONS = {
 }
 
 
+def test_the_versions_are_those_of_the_port_whatever_it_computes_with():
+    run = factory.document()
+    assert summary.versions(run) == "Chainer 7.8.1, NumPy 1.23.5, Python 3.11.9"
+    del run["environment"]["chainer"]
+    assert summary.versions(run) == "NumPy 1.23.5, Python 3.11.9"
+    assert summary.versions({"environment": {**run["environment"], "torch": "2.0"}}).startswith(
+        "Torch 2.0, NumPy"
+    )
+    assert "NumPy 1.23.5" in html.page(run)
+
+
 def test_another_call_that_holds_is_told_beside_the_verdict():
     run = factory.document([factory.model(whole_call=called(True))])
     assert "(as users call it): what users call is not" in terminal.text(run)
