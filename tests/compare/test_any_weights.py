@@ -3,8 +3,10 @@ recording in one batch.
 """
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,7 +66,7 @@ def test_all_outputs_are_written(proved):
     }
 
 
-def test_a_second_run_starts_no_theano(proved):
+def test_a_second_run_of_a_mapping_of_callables_starts_no_theano(proved):
     again = [
         sys.executable,
         "-m",
@@ -76,15 +78,21 @@ def test_a_second_run_starts_no_theano(proved):
         str(proved / "seeded-CRNN50.h5"),
         "--layer",
         "gru1",
+        "--port",
+        "mapped_port:steps",
         "--clips",
         str(proved / "seeded-1.npy"),
         str(proved / "seeded-1.wav"),
         "--out",
         str(proved / "again"),
     ]
-    done = subprocess.run(again, capture_output=True, text=True)
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(again, capture_output=True, text=True, env=here)
+    assert done.returncode == 0, done.stderr
     assert "3 of 3 traces from the cache" in done.stderr and "recorded" not in done.stderr, (
         done.stderr
     )
-    (model,) = json.loads((proved / "again" / "parity.json").read_text())["models"]
+    document = json.loads((proved / "again" / "parity.json").read_text())
+    (model,) = document["models"]
     assert [layer["name"] for layer in model["layers"]] == ["gru1"]
+    assert model["whole_call"] is None and "chainer" not in document["environment"]
