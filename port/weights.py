@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import chainer
 import h5py
@@ -260,9 +261,9 @@ def _of_another_model(path: FilePath, model: str | None, twins: list[str]) -> We
     )
 
 
-def _provenance(path: FilePath, member: np.ndarray) -> dict[str, str]:
+def _provenance(path: FilePath, member: np.ndarray) -> dict[str, Any]:
     try:
-        said: dict[str, str] = json.loads(str(member[()]))
+        said: dict[str, Any] = json.loads(str(member[()]))
         fits = (
             said["format"] == NPZ_FORMAT
             and said["model"] in MODELS

@@ -1,5 +1,4 @@
-"""Files that are no audio, or end before they should: libsndfile reads most cut ones to their
-early end without a word.
+"""Files that are no audio or end too early: libsndfile reads most of them without a word.
 
 Each kind says how long it is in its own way: the chunk that holds the sound in RIFF and RF64 (EBU
 Tech 3306), W64, AIFF and CAF; the header of AU; in Ogg a mark on the last page (RFC 3533); in MP3
@@ -14,28 +13,21 @@ from parity.files import FilePath
 from tagger import mpeg
 
 PAGE_BYTES = 1 << 16  # an Ogg page is shorter
-STREAMED = (
-    0x7FFFF000  # from here on: what programs that write into a pipe say for a length of 32 bits
-)
+STREAMED = 0x7FFFF000  # from here on, a length of 32 bits says that a pipe was written to
 MOST_CHUNKS = 1000
 XING_SLACK = 0.99  # encoders differ in what they count
 NO_AUDIO = "cannot be read as audio; give a wav, flac, ogg or mp3 file"
 
 
 class Chunks(NamedTuple):
-    """A file of chunks: where the first stands, how (name, length) are packed, what holds the
-    sound, to how many bytes chunks are padded.
+    """A kind of file that consists of chunks."""
 
-    own : bytes of its header that a chunk counts in its length. endless : from which length on
-    none is meant.
-    """
-
-    first: int
-    header: str
-    sound: bytes
-    padded_to: int
-    own: int = 0
-    endless: int = STREAMED
+    first: int  # where the first chunk stands
+    header: str  # how (name, length) are packed
+    sound: bytes  # name of the chunk that holds the sound
+    padded_to: int  # bytes
+    own: int = 0  # bytes of its header that a chunk counts in its length
+    endless: int = STREAMED  # from here on, a length means none
 
 
 RIFF, RIFX = Chunks(12, "<4sI", b"data", 2), Chunks(12, ">4sI", b"data", 2)
@@ -47,9 +39,7 @@ W64 = Chunks(
 
 
 def fault_of(path: FilePath) -> str | None:
-    """What is known to be wrong with an audio file, and what to do, in words; None where nothing
-    is. Raises OSError.
-    """
+    """What is known to be wrong with an audio file, and what to do; or None. Raises OSError."""
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         start = _after_id3(stream)
@@ -59,14 +49,10 @@ def fault_of(path: FilePath) -> str | None:
 
 
 def _after_id3(stream):
-    """Where the file begins after its ID3v2 tags, whose lengths have seven bits a byte (id3.org,
-    ID3v2.4.0, 3.1).
-    """
+    """Where the file begins after its ID3v2 tags, whose lengths have seven bits a byte."""
     start = 0
     while (head := _read(stream, start, 10))[:3] == b"ID3" and len(head) == 10:
-        start += 10 + sum(
-            byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
-        )
+        start += 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:]))
     return start
 
 
@@ -79,9 +65,7 @@ def _chunks(kind):
 
 
 def _sound_in(stream, start, kind):
-    """Where the sound begins and how many bytes of it there should be; (0, 0) where it is not
-    found.
-    """
+    """Where the sound begins and how many bytes it should have; (0, 0) where there is none."""
     at = start + kind.first
     for _ in range(MOST_CHUNKS):
         head = _read(stream, at, struct.calcsize(kind.header))
@@ -97,9 +81,7 @@ def _sound_in(stream, start, kind):
 
 def _rf64(stream, start, size):
     at, _ = _sound_in(stream, start, RIFF)
-    lengths = _read(
-        stream, start + 20, 16
-    )  # in the chunk ds64, which comes first: of the file, of the sound
+    lengths = _read(stream, start + 20, 16)  # in the first chunk, ds64: of the file, of the sound
     return _held(size - at, struct.unpack("<8xQ", lengths)[0]) if len(lengths) == 16 else NO_AUDIO
 
 
@@ -149,8 +131,7 @@ def _read(stream: BinaryIO, at, count):
     return stream.read(count)
 
 
-# The first four bytes -> what is missing of such a file, in words, None, or NO_AUDIO. What has no
-# such mark may still be MPEG.
+# The first four bytes -> what is missing of such a file, None, or NO_AUDIO. Others may be MPEG.
 CHECKS = {
     b"RIFF": _chunks(RIFF),
     b"RIFX": _chunks(RIFX),

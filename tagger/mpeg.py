@@ -1,24 +1,17 @@
-"""MPEG audio: where an MP3's frames begin, and whether its last one is whole (ISO 11172-3, 2.4;
-ISO 13818-3 for half the rates).
+"""MPEG audio: where an MP3's frames begin, and whether its last one is whole.
 
-A file says nowhere how many frames it has, unless Xing's table is in the first one; but a frame's
-header gives its length.
+ISO 11172-3, 2.4; ISO 13818-3 for half the rates. Unless Xing's table is in the first frame, a file
+does not say how many frames it has; but a frame's header gives its length.
 """
 
 import struct
 from typing import BinaryIO
 
-WINDOW_BYTES = (
-    1 << 16
-)  # libmpg123 looks this far for a first frame; and far more than two frames take
-RATES_HZ = {
-    3: (44100, 48000, 32000),
-    2: (22050, 24000, 16000),
-    0: (11025, 12000, 8000),
-}  # by the two bits of the version
+WINDOW_BYTES = 1 << 16  # libmpg123 looks this far for a first frame
+# By the two bits of the version.
+RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 LOW = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-# (is MPEG-1, layer) -> (bytes per frame at 1 bit/s and 1 Hz, bytes of padding, kbit/s by index from
-# 1)
+# (is MPEG-1, layer) -> (bytes a frame at 1 bit/s and 1 Hz, bytes of padding, kbit/s by index).
 FRAMES = {
     (True, 1): (48, 4, tuple(range(32, 449, 32))),
     (True, 2): (144, 1, (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384)),
@@ -32,25 +25,14 @@ TAG_BYTES = 160  # the end of a tag that can be told from its last bytes
 
 
 def frame_bytes(data: bytes, at: int) -> int:
-    """Length of the frame whose header stands at `at`; 0 where none does, or one that does not
-    tell its length.
-    """
+    """Length of the frame whose header is at `at`; 0 where there is none that tells its length."""
     if at + 4 > len(data):
         return 0
     (word,) = struct.unpack_from(">I", data, at)
-    version, layer, bitrate, rate = (
-        word >> 19 & 3,
-        4 - (word >> 17 & 3),
-        word >> 12 & 15,
-        word >> 10 & 3,
-    )
-    if (
-        word >> 21 != 0x7FF
-        or version not in RATES_HZ
-        or layer == 4
-        or bitrate in (0, 15)
-        or rate == 3
-    ):
+    version, layer = word >> 19 & 3, 4 - (word >> 17 & 3)
+    bitrate, rate = word >> 12 & 15, word >> 10 & 3
+    is_frame = word >> 21 == 0x7FF and version in RATES_HZ
+    if not is_frame or layer == 4 or bitrate in (0, 15) or rate == 3:
         return 0
     per_bit, padding, kbits = FRAMES[version == 3, layer]
     slots = per_bit * 1000 * kbits[bitrate - 1] // RATES_HZ[version][rate]
@@ -58,25 +40,17 @@ def frame_bytes(data: bytes, at: int) -> int:
 
 
 def first_frame(data: bytes, at: int = 0) -> int | None:
-    """Where in `data`, from `at`, a frame begins that another of its kind follows; None where none
-    does.
-    """
+    """Where in `data`, from `at`, a frame begins that another of its kind follows, or None."""
     while (at := data.find(b"\xff", at)) >= 0:
-        length = frame_bytes(data, at)
-        if (
-            length
-            and frame_bytes(data, at + length)
-            and _kind(data, at) == _kind(data, at + length)
-        ):
+        after = at + frame_bytes(data, at)
+        if after > at and frame_bytes(data, after) and _kind(data, at) == _kind(data, after):
             return at
         at += 1
     return None
 
 
 def what_is_missing(stream: BinaryIO, start: int, size: int) -> str | None:
-    """What the last frame of an MP3 lacks, in words; None where it is whole, or nothing can be
-    told. start, size : bytes.
-    """
+    """What the last frame of an MP3 lacks, in words; None where nothing is known to be missing."""
     end = _end_of_sound(stream, size)
     stream.seek(max(start, end - WINDOW_BYTES))
     tail = stream.read(end - stream.tell())
@@ -109,8 +83,7 @@ def _id3v1(tail):
 
 
 def _ape(tail):
-    # Monkey's Audio, APEv2: the footer's length counts items and footer; bit 31 says that a header
-    # of 32 bytes is before them.
+    # Monkey's Audio, APEv2: the length counts items and footer, not the header of bit 31.
     if tail[-32:-24] != b"APETAGEX":
         return 0
     length, _, flags = struct.unpack("<3I", tail[-20:-8])

@@ -1,5 +1,4 @@
-"""Sampling rate -> 12 kHz, block by block, so that an hour of music never lies in memory at its
-own rate.
+"""Sampling rate -> 12 kHz, block by block: an hour of music is never in memory at its own rate.
 
 Two front ends: `today` (soxr's HQ, librosa's default since 0.10) and `2016` (resampy 0.2.2's
 kaiser_best, its default when the taggers were trained and ported).
@@ -12,8 +11,7 @@ import numpy as np
 
 from tagger.mel import SAMPLE_RATE_HZ
 
-# resampy 0.2.2, data/kaiser_best.npz: 64 zero crossings of a sinc, 512 values each, under a Kaiser
-# window.
+# resampy 0.2.2, data/kaiser_best.npz: 64 zero crossings of a sinc under a Kaiser window.
 CROSSINGS = 64
 VALUES_PER_CROSSING = 512
 ROLLOFF = 0.9475937167399596
@@ -32,36 +30,27 @@ class Soxr:
         )
 
     def push(self, block, last=False):
-        """Samples (n,) float32 -> what they complete (m,) float32; the rest comes with the last
-        block.
-        """
+        """Samples (n,) float32 -> what they complete (m,); the rest comes with the last block."""
         return self.stream.resample_chunk(block, last=last)
 
 
 class Kaiser2016:
-    """kaiser_best of resampy 0.2.2 (interpn.py, resample_f), in float64 and one product per
-    phase.
-    """
+    """kaiser_best of resampy 0.2.2 (interpn.py, resample_f), in float64, a product per phase."""
 
     def __init__(self, rate_hz):
         divisor = math.gcd(rate_hz, SAMPLE_RATE_HZ)
-        self.phases, self.step = (
-            SAMPLE_RATE_HZ // divisor,
-            rate_hz // divisor,
-        )  # a round: `step` in, `phases` out
+        # A round: `step` samples in, `phases` out.
+        self.phases, self.step = SAMPLE_RATE_HZ // divisor, rate_hz // divisor
         self.taps, self.before = _taps(self.phases, self.step)
         self.after = self.taps.shape[1] - self.before
         self.taps_late = _taps_late(self.phases, self.step)
-        self.waiting = np.zeros(
-            self.before + 1, np.float32
-        )  # zeros before the first sample; a late round starts one earlier
+        # Zeros before the first sample; a late round starts one earlier.
+        self.waiting = np.zeros(self.before + 1, np.float32)
         self.taken = self.given = self.rounds = 0
         self.time = 0.0  # where resampy's running sum stands, in samples of the input
 
     def push(self, block, last=False):
-        """Samples (n,) float32 -> what they complete (m,) float32; the rest comes with the last
-        block.
-        """
+        """Samples (n,) float32 -> what they complete (m,); the rest comes with the last block."""
         self.taken += len(block)
         waiting = np.concatenate([self.waiting, block])
         if last:
@@ -75,33 +64,27 @@ class Kaiser2016:
         return self._up_to_the_end(np.concatenate([np.zeros(0, np.float32), *parts]))
 
     def _rounds(self, waiting, first, end):
-        # waiting (n,) -> (rounds x phases,): output p of a round stands at p x step / phases after
-        # the round's start.
+        # waiting (n,) -> (rounds x phases,): output p is p x step / phases after its round's start.
         windows = np.lib.stride_tricks.sliding_window_view(waiting, self.taps.shape[1])
         out = np.empty((end - first, self.phases), np.float32)
         for phase, taps in enumerate(self.taps):
             start = 1 + phase * self.step // self.phases
-            out[:, phase] = (
-                windows[start + first * self.step : start + end * self.step : self.step] @ taps
-            )
+            places = slice(start + first * self.step, start + end * self.step, self.step)
+            out[:, phase] = windows[places] @ taps
         late = self._rounds_late(end - first)
         out[late, 0] = windows[(first + late) * self.step] @ self.taps_late
         return out.ravel()
 
     def _rounds_late(self, count):
-        """Of the next rounds those at whose start resampy's running sum is below the whole number
-        it should be.
-        """
-        times = np.cumsum(
-            np.r_[self.time, np.full(count * self.phases, 1 / (self.phases / self.step))]
-        )
+        """The next rounds at whose start resampy's running sum is below its whole number."""
+        steps = np.full(count * self.phases, 1 / (self.phases / self.step))
+        times = np.cumsum(np.r_[self.time, steps])
         exact = (self.rounds + np.arange(count)) * self.step
         self.time, self.rounds = times[-1], self.rounds + count
         return np.flatnonzero(times[: -1 : self.phases] < exact)
 
     def _up_to_the_end(self, out):
-        # resampy gives int(n * ratio) samples; one that the end of the signal has not reached yet
-        # would be a guess.
+        # resampy gives int(n * ratio) samples; one beyond the end of the signal would be a guess.
         out = out[: self.taken * self.phases // self.step - self.given]
         self.given += len(out)
         return out
@@ -109,13 +92,9 @@ class Kaiser2016:
 
 @functools.cache
 def _taps(phases, step):
-    """The weights of each phase (phases, taps) on the samples around it, and how many of them lie
-    before its sample.
-    """
-    taps = [
-        _taps_ahead(phase * step % phases / phases, min(1.0, phases / step))
-        for phase in range(phases)
-    ]
+    """The weights (phases, taps) on the samples around a phase; how many lie before its sample."""
+    scale = min(1.0, phases / step)
+    taps = [_taps_ahead(phase * step % phases / phases, scale) for phase in range(phases)]
     return np.array(taps), len(taps[0]) // 2 - 1
 
 
