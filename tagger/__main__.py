@@ -36,16 +36,20 @@ def _options(*options):
     return add
 
 
-def _choice(name, choices, text):
-    return click.option(
-        name, type=click.Choice(choices), default=choices[0], show_default=True, help=text
-    )
+def _option(*names, help, **settings):
+    return click.option(*names, help=help, show_default="default" in settings, **settings)
+
+
+def _choice(name, choices, help):
+    return _option(name, type=click.Choice(choices), default=choices[0], help=help)
 
 
 def _model(default):
-    return click.option(
-        "-m", "--model", default=default, show_default=True, metavar="NAME", help=f"{MODELS}."
-    )
+    return _option("-m", "--model", default=default, metavar="NAME", help=f"{MODELS}.")
+
+
+def _file(*names, help, **settings):
+    return _option(*names, type=FILE, help=help, **settings)
 
 
 FRONT_END = _choice(
@@ -53,40 +57,34 @@ FRONT_END = _choice(
     ["today", "2016"],
     "Resampler: soxr's, or resampy 0.2.2's as the published predictions had it.",
 )
+FRAMES = _choice(
+    "--frames",
+    ["centre", "all"],
+    "The middle 29.12 s, or every 29.12 s of the track and their mean.",
+)
 NETWORK = (
-    click.option(
-        "--weights", type=FILE, help="Keras HDF5, converted npz, or .model of the published port."
-    ),
-    click.option(
-        "--seeded", is_flag=True, help="Try the program on stand-in weights. Tags mean nothing."
-    ),
-    click.option(
+    _file("--weights", help="Keras HDF5, converted npz, or .model of the published port."),
+    _option("--seeded", is_flag=True, help="Try the program on stand-ins. Tags mean nothing."),
+    _option(
         "--correction",
         metavar="NAME",
         help="Change the input to what the weights may have been trained on "
         "(tagger/corrections.py). Off by default.",
     ),
 )
-FRAMES = _choice(
-    "--frames",
-    ["centre", "all"],
-    "The middle 29.12 s, or every 29.12 s of the track and their mean.",
-)
 TAGGING = (
     *NETWORK,
     FRAMES,
     FRONT_END,
-    click.option(
+    _file(
         "--calibration",
-        type=FILE,
         metavar="FILE.npz",
         help="Statistics of `calibrate` for CNN0 in place of its batch's. Off by default.",
     ),
-    click.option(
+    _option(
         "--batch-size",
         type=click.IntRange(1),
         default=8,
-        show_default=True,
         help="Clips the network takes at a time. CNN0's tags depend on it unless it is "
         "calibrated, the others' do not.",
     ),
@@ -104,16 +102,12 @@ def _tagger_and_cut(frames, front_end, batch_size, **network):
 @commands.command()
 @click.argument("audio", nargs=-1, required=True, metavar="AUDIO...")
 @_options(_model("CRNN"), *TAGGING)
-@click.option(
-    "--top", type=click.IntRange(1), default=10, show_default=True, help="How many tags per track."
-)
+@_option("--top", type=click.IntRange(1), default=10, help="How many tags per track.")
 @click.option(
     "--percent/--score", default=True, help="In tables and pictures; json and csv have both."
 )
 @_choice("--format", ["table", "json", "csv"], "What to print.")
-@click.option(
-    "--plot", type=FILE, metavar="FILE", help="Also draw bars, a panel per track: .svg or .png."
-)
+@_file("--plot", metavar="FILE", help="Also draw bars, a panel per track: .svg or .png.")
 def tag(audio, top, percent, format, plot, **options):
     """Tags of AUDIO: files, folders and patterns; wav, flac, ogg and mp3."""
     from tagger import commands as steps
@@ -125,14 +119,7 @@ def tag(audio, top, percent, format, plot, **options):
 @commands.command()
 @click.argument("clips", nargs=-1, required=True, metavar="CLIPS...")
 @_options(_model("CNN0"), *NETWORK, FRAMES, FRONT_END)
-@click.option(
-    "-o",
-    "--out",
-    type=FILE,
-    required=True,
-    metavar="FROZEN.npz",
-    help="Where to write the statistics.",
-)
+@_file("-o", "--out", required=True, metavar="FROZEN.npz", help="Where to write the statistics.")
 def calibrate(clips, out, frames, front_end, **network):
     """Freeze CNN0's batch statistics at those of CLIPS (audio files, folders, patterns), for `tag
     -m CNN0 --calibration`.
@@ -180,13 +167,7 @@ def inspect(file):
 @commands.command()
 @click.argument("table", type=FILE, metavar="TABLE.json")
 @_choice("--front-end", ["2016", "today"], "Resampler.")
-@click.option(
-    "--limit",
-    type=float,
-    default=0.005,
-    show_default=True,
-    help="Percentage points a figure may be off.",
-)
+@_option("--limit", type=float, default=0.005, help="Percentage points a figure may be off.")
 def compare(table, front_end, limit):
     """Tag the clips of a published table (fixtures/published.json) and print how far each figure
     is off.
@@ -199,15 +180,12 @@ def compare(table, front_end, limit):
 @commands.command()
 @click.argument("folder", type=FILE, metavar="FOLDER_OF_GENRES")
 @_options(_model("CRNN"), *TAGGING)
-@click.option(
+@_file(
     "--results",
-    type=FILE,
     metavar="FILE.csv",
     help="Write each track's result here as it comes; a second run goes on where it stopped.",
 )
-@click.option(
-    "--plot", type=FILE, metavar="FILE", help="Also draw the confusion matrix: .svg or .png."
-)
+@_file("--plot", metavar="FILE", help="Also draw the confusion matrix: .svg or .png.")
 def evaluate(folder, results, plot, **options):
     """Accuracy, confusion matrix and recall on FOLDER_OF_GENRES/<tag>/<audio files>; bad files are
     named and left out.
