@@ -7,7 +7,7 @@ import numpy as np
 from parity.kinds.api import Evidence, LayerCase, Params
 from parity.kinds.convolution.bound import convolution
 from parity.numerics.rounding import Array
-from parity.port_api import Port
+from parity.port_api import Port, ask
 
 
 def asymmetry(kernels: Array) -> Evidence:
@@ -58,10 +58,9 @@ def _turned(kernels: Array) -> Array:
 
 
 def _with_weights(port: Port, case: LayerCase, changes: Params) -> Array | None:
-    try:
-        return port.with_weights(case.layer.name, changes).run(case.layer.name, case.x)
-    except Exception:  # a port need not take other weights
-        return None
+    """The layer's output with other weights; None of a port that takes none."""
+    name = case.layer.name
+    return ask("the port", lambda x: port.with_weights(name, changes).run(name, x), case.x).actual
 
 
 def _hidden(case: LayerCase, found: Evidence) -> str:
