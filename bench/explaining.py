@@ -7,8 +7,8 @@ import time
 from threadpoolctl import threadpool_limits
 
 from parity import ports
-from parity.compare.case import compare_case
 from parity.model import DEFAULT_MODELS, case_for
+from parity.prove import compare_case
 from parity.recording import recordings
 from parity.recording.clips import read_clips
 

@@ -10,8 +10,8 @@ the same way against the originals on Theano: `parity run --port module:function
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from parity.compare.case import compare
 from parity.ports.callables import Callables
+from parity.prove import compare
 from parity.stand_in import stand_in
 
 ORIGINAL = (  # name, Keras class, configuration: what get_config() says of each layer

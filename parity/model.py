@@ -172,11 +172,13 @@ def case_for(
     from parity.fixtures import seeded, store
 
     found = _existing(weights) if weights else store.find(MODELS[name].weights)
-    heard = [_existing(clip) for clip in clips] or [store.find(clip) for clip in CLIPS]
-    is_real = bool(found) and all(heard)
-    if not all(heard):
-        heard = seeded.clips(len(CLIPS))
+    published = [path for clip in CLIPS if (path := store.find(clip))]
+    heard = [_existing(clip) for clip in clips]
+    if not heard and len(published) == len(CLIPS):
+        heard = published
+    is_real = bool(found and heard)
     read = Weights(found or seeded.weights(name))
+    heard = heard or seeded.clips(len(CLIPS))
     return Case(MODELS[name], read, tuple(heard), "real" if is_real else "seeded")
 
 

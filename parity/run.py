@@ -9,13 +9,13 @@ from typing import Any
 
 from parity.attribution.tags import tag_tables
 from parity.compare import verdict
-from parity.compare.case import Found, compare_case
 from parity.compare.glance import glances
 from parity.compare.whole import whole_call
 from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
 from parity.model import Case
 from parity.ports import OURS, load
+from parity.prove import Found, compare_case
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
 from parity.recording.clips import Clips, read_clips

@@ -7,12 +7,12 @@ import chainer.links as L
 import numpy as np
 import pytest
 
-from parity.compare.case import compare_case
 from parity.compare.verdict import holds
 from parity.model import case_for
 from parity.port.proof import ChainerPort, in_test_phase
 from parity.port.weights import load
 from parity.ports.callables import Replaced
+from parity.prove import compare_case
 from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
 

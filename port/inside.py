@@ -25,7 +25,7 @@ def inside(
     return {"mean": mean.array, "variance": variance.array}
 
 
-def _unrolled(link, x, before):
+def _unrolled(link: gru.GRU, x: np.ndarray, before: np.ndarray | None) -> dict[str, np.ndarray]:
     projections = F.linear(x, link.W, link.b, n_batch_axes=2)
     recurrent = F.split_axis(link.U, [2 * link.out_size], axis=0)
     h, found = np.zeros((len(x), link.out_size), x.dtype), []

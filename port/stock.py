@@ -5,11 +5,15 @@ Every step here is one a porter might write who copies the parameters by name an
 own links.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
+from parity.files import FilePath
 from parity.port.links.batch_normalization import BatchNormalization
 from parity.port.links.convolution_2d import Convolution2D, same_convolution_2d
 from parity.port.links.gru import GRU
@@ -17,10 +21,13 @@ from parity.port.weights import load
 
 # music-tagger-test.py of the published port (github.com/shun60s/music-tagging-chainer): (model has
 # a standard deviation, layer) -> eps; everywhere else it has Chainer's 2e-5.
+Step = Callable[[np.ndarray], Any]
 PUBLISHED_EPS = {("std", "bn_0_freq"): 1e-5}
 
 
-def replacements(model, weights, keras=None):
+def replacements(
+    model: str, weights: FilePath, keras: str | None = None
+) -> dict[str, dict[str, Any]]:
     """{drift: {layer: callable(ndarray) -> ndarray}} in network order, for the tagger of
     parity.port.weights.load.
 
@@ -34,14 +41,14 @@ def replacements(model, weights, keras=None):
     }
 
 
-def _unflipped(name, link):
+def _unflipped(name: str, link: Any) -> Step:
     """The kernel as the file has it, correlated: Theano would have flipped it."""
     as_stored = np.ascontiguousarray(link.W.array[:, :, ::-1, ::-1])
     return _quiet(lambda x: same_convolution_2d(x, as_stored, link.b.array))
 
 
-def _gru(sign_of_z):
-    def make(name, link):
+def _gru(sign_of_z: int) -> Callable[[str, Any], Step]:
+    def make(name: str, link: Any) -> Step:
         """Chainer's GRU: a true sigmoid and h' = (1 - z) h + z candidate. sign_of_z -1 turns its z
         into Keras's 1 - z.
         """
@@ -60,7 +67,7 @@ def _gru(sign_of_z):
     return make
 
 
-def _unroll(stock, x, units, return_sequences):
+def _unroll(stock: Any, x: np.ndarray, units: int, return_sequences: bool) -> Any:
     h, states = np.zeros((len(x), units), x.dtype), []
     for t in range(x.shape[1]):
         h = stock(h, x[:, t])
@@ -68,7 +75,7 @@ def _unroll(stock, x, units, return_sequences):
     return F.stack(states, axis=1) if return_sequences else h
 
 
-def _normalization(name, link):
+def _normalization(name: str, link: Any) -> Step:
     """Chainer's batch normalisation: running_std taken for the variance it has; stored statistics
     in the test phase, always.
     """
@@ -76,7 +83,7 @@ def _normalization(name, link):
     return _quiet(stock, link=stock)
 
 
-def _published_normalization(name, link):
+def _published_normalization(name: str, link: Any) -> Step:
     """The published port's 1/sqrt(std^2 + eps), running_std squared where it is a standard
     deviation; mode 2 by Chainer's train phase.
 
@@ -93,11 +100,11 @@ def _published_normalization(name, link):
     )
 
 
-def _channel_last(x):
+def _channel_last(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(x, 1, -1)).transpose(0, 3, 1, 2)
 
 
-def _filled(link, variance, eps):
+def _filled(link: Any, variance: np.ndarray, eps: float) -> Any:
     axes = tuple(axis for axis in range(4) if axis != link.axis)
     stock = L.BatchNormalization(len(variance), axis=axes, eps=eps)
     stock.gamma.array, stock.beta.array = link.gamma.array, link.beta.array
@@ -105,17 +112,17 @@ def _filled(link, variance, eps):
     return stock
 
 
-def _quiet(step, train=False, link=None):
-    def call(x):
+def _quiet(step: Callable[..., Any], train: bool = False, link: Any = None) -> Step:
+    def call(x: np.ndarray) -> Any:
         with chainer.using_config("train", train), chainer.no_backprop_mode():
             return chainer.as_array(step(x))
 
-    call.link = link  # what may remember something between calls
+    call.link = link  # type: ignore[attr-defined]  # what may remember something between calls
     return call
 
 
 # drift -> (the port's link that it replaces, what makes the step)
-DRIFTS = {
+DRIFTS: dict[str, tuple[type, Callable[[str, Any], Step]]] = {
     "unflipped kernel": (Convolution2D, _unflipped),
     "Chainer's BatchNormalization": (BatchNormalization, _normalization),
     "published BatchNormalization": (BatchNormalization, _published_normalization),
@@ -148,7 +155,7 @@ def moving_averages(
     return dict(zip(names, map(np.stack, zip(*found, strict=True)), strict=True))
 
 
-def _held(link):
+def _held(link: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if isinstance(link, L.BatchNormalization):
         return link.avg_mean.copy(), link.avg_var.copy(), np.sqrt(link.avg_var + link.eps)
     divisor = link.dialect.test_divisor(chainer.Variable(link.running_std), link.eps)

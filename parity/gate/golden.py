@@ -175,6 +175,7 @@ def _judge(case: Case, golden: Json, base: Json, port: str, found: Found) -> int
                 break
             continue
         cells += 1
+        assert chained.x is not None
         judge = witness(layer, params.get(layer.name, {}), chained.x, keras)
         word, broken = _against_oracle(judge, actual, entries.get(layer.name))
         if (layer.name, word) in known:

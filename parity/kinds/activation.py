@@ -3,6 +3,7 @@
 Sources: Keras 1 activations.py and advanced_activations.py, Theano tensor/nnet/sigm.py.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -154,9 +155,8 @@ class Pointwise:
 
     def of(self, sums: Whole) -> Whole:
         """The activation of a Whole witness of sums, with what it makes of their bound."""
-        s, bound2, sigma2, certain2, operands2 = (
-            a if a is None else a.reshape(sums.shape)
-            for a in (sums.out, sums.bound2, sums.sigma2, sums.certain2, sums.operands2)
+        s, bound2, sigma2, certain2 = (
+            a.reshape(sums.shape) for a in (sums.out, sums.bound2, sums.sigma2, sums.certain2)
         )
         y = self.value(s)
         slope, own = self.slope(s, y), self.own(s, y)
@@ -165,7 +165,9 @@ class Pointwise:
                 self.reach(s, y, np.sqrt(d2), slope) + own for d2 in (bound2, certain2)
             )
         slope2 = np.square(slope)
-        operands2 = None if operands2 is None else slope2 * operands2 + FLUSHED**2
+        operands2 = sums.operands2
+        if operands2 is not None:
+            operands2 = slope2 * operands2.reshape(sums.shape) + FLUSHED**2
         variance = slope2 * sigma2 + self.variance(s, y) + FLUSHED**2
         return Whole(
             sums.axis,
@@ -398,9 +400,13 @@ ELU = LayerKind(
 )
 
 
+def _other(apply: Callable[..., Any], activation: Pointwise, case: LayerCase) -> Any:
+    return apply(case, activation)
+
+
 def instead(own: str, apply: Callable[[LayerCase, Pointwise], Whole | Applied]) -> dict[str, Maker]:
     """{name: maker} of every other activation in the place of `own`; apply(case, Pointwise)."""
-    table = {}
+    table: dict[str, Maker] = {}
     for name, activation in POINTWISE.items():
         told = name.replace("_", " ")
         told = (
@@ -408,7 +414,7 @@ def instead(own: str, apply: Callable[[LayerCase, Pointwise], Whole | Applied]) 
         )
         told = f"no {own.replace('_', ' ')}" if name == "linear" else told
         if name != own:
-            table[told] = lambda case, activation=activation: apply(case, activation)
+            table[told] = functools.partial(_other, apply, activation)
     return table
 
 

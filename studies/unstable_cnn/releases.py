@@ -7,10 +7,10 @@ from contextlib import closing
 import numpy as np
 
 from parity.compare import verdict
-from parity.compare.case import compare_case
 from parity.compare.measure import measure
 from parity.kinds import witness
 from parity.ports import OURS, load
+from parity.prove import compare_case
 from parity.recording import recordings, stacks
 from parity.recording.job import Job
 from parity.recording.trace import array_sha256, open_trace

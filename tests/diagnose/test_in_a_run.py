@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
-from parity.compare.case import compare_case
 from parity.model import Case, Model, Weights
 from parity.ports.callables import Callables
+from parity.prove import compare_case
 from reference.trace_file import Layer, write_trace
 
 F = np.float32

@@ -112,7 +112,7 @@ DRAWING = {
     "core",
     [
         "parity.cli",
-        "parity.run, parity.compare.case, parity.document",
+        "parity.run, parity.prove, parity.document",
         "parity.reports.publish, parity.reports.terminal",
     ],
 )
