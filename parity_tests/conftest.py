@@ -35,6 +35,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("model", models)
 
 
+def pytest_collection_modifyitems(items):
+    """Whatever needs the run is slow, the more so where no trace has been recorded yet."""
+    for item in items:
+        if item.path.parent == HERE and "document" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def document(request):
     """The run's document, for the models that were collected here."""

@@ -16,6 +16,8 @@ from parity.prove import compare_case
 from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
 
+pytestmark = pytest.mark.slow
+
 
 def _unflipped(case, chain, layer):
     """The kernel as the file stores it: Chainer correlates where Theano convolves."""

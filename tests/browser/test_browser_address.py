@@ -5,6 +5,8 @@ reader was; a comparison likewise.
 import pytest
 from browser_pages import FOCUSED
 
+pytestmark = pytest.mark.slow
+
 TOUR = ["CRNN-gru1", "CRNN-gru2", "CRNN-output", "CNN0-conv1", "CRNN-gru1"]
 CURRENT = "[...document.querySelectorAll('.current')].map(stop => stop.id)"
 

@@ -12,6 +12,8 @@ from parity.reports import cards
 from parity.reports.summary import offenders
 from tests.reports import factory
 
+pytestmark = pytest.mark.slow
+
 EVERY = pytest.mark.parametrize(
     "name", [name for name in PAGES if name not in ("audited", "stand_ins")]
 )

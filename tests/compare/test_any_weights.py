@@ -12,6 +12,8 @@ import pytest
 
 from parity.fixtures import seeded
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def proved(tmp_path_factory):

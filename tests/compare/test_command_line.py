@@ -17,6 +17,8 @@ import pytest
 from parity.fixtures import seeded
 from tests.reports import factory
 
+pytestmark = pytest.mark.slow
+
 MEL = (1, 1, 96, 1366)
 
 

@@ -48,6 +48,7 @@ def test_every_registered_hypothesis_is_among_the_survivors_or_undecidable(kind,
     assert missed == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [

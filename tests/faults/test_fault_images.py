@@ -16,6 +16,8 @@ from parity.kinds.convolution import taps
 from parity.numerics.structure import Regression
 from parity.port.proof import ChainerPort
 
+pytestmark = pytest.mark.slow
+
 LAYERS = {(model, name) for model, (_, rows) in ROWS.items() for name, *_ in rows}
 FRONT = [fault for fault in table.FAULTS if (fault.model, fault.layer) in LAYERS]
 

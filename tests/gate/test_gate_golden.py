@@ -57,6 +57,7 @@ def row(case):
     return golden.read(golden.path_of(case, BASELINES), case)["layers"][3]
 
 
+@pytest.mark.slow
 def test_the_port_holds_against_golden_traces_and_it_is_said(bare, tmp_path):
     done = bare()
     assert done.exit_code == 0, done.output

@@ -41,6 +41,7 @@ def test_a_change_that_finds_nothing_to_change_is_an_error(sources):
         edit("port/network.py", "nowhere in this file", "x")(sources)
 
 
+@pytest.mark.slow
 def test_changes_are_caught_without_running_anything():
     rows = tried([change for change in CHANGES if change.how != FIGURES])
     assert [row.change.name for row in rows if not row.right] == [], markdown(rows)

@@ -13,6 +13,8 @@ from parity.recording.cache import trace_cache
 from parity.recording.job import Job
 from parity.recording.trace import open_trace
 
+pytestmark = pytest.mark.slow
+
 MODELS_RECORDED = ("CNN0", "CRNN")
 LANE = "noise"  # the quickest; the others differ only in flags, and every parity run records them
 

@@ -153,6 +153,7 @@ def test_a_wav_cut_short_is_refused(wav):
         melgram(path)
 
 
+@pytest.mark.slow
 def test_an_hour_needs_no_more_than_a_gibibyte(tmp_path):
     path, rate_hz = tmp_path / "hour.wav", 44100
     sound = noise(rate_hz, channels=2)

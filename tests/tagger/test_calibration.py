@@ -17,6 +17,8 @@ from tagger.audio import melgram
 from tagger.calibration import CalibrationError, apply, calibrate, frozen_layers, save
 from tagger.weight_files import convert
 
+pytestmark = pytest.mark.slow
+
 # Two orders of summing a statistic differ by float32's rounding of it, 2^-24, at each of five
 # layers; ELU, pooling and the convolutions pass that on to sums of at most 9 x 192 products, whose
 # own rounding is the square root of that many times it.

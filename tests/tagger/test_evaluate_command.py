@@ -9,6 +9,8 @@ import pytest
 from tagger.evaluating import confusion, report
 from tagger.model import load
 
+pytestmark = pytest.mark.slow
+
 GENRES = ("blues", "jazz", "rock")
 
 

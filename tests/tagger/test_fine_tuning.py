@@ -12,6 +12,8 @@ import pytest
 
 from tagger import load_tagger
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path(__file__).parents[2] / "examples" / "fine_tune.py"
 PITCHES_HZ = {"classical": 300, "metal": 3000}
 

@@ -17,6 +17,8 @@ from tagger.comparing import differences, read_table
 from tagger.tagging import percent_of
 from tagger.weight_files import weights_of
 
+pytestmark = pytest.mark.slow
+
 TABLE = Path(__file__).parents[2] / "fixtures" / "published.json"
 
 

@@ -13,6 +13,8 @@ from bad_audio import BAD, holding, silent_centre
 from tagger import load_tagger
 from tagger.audio import melgram
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_audio_is_one_sentence_and_the_rest_is_tagged(case, run, wav, tmp_path):

@@ -32,6 +32,8 @@ from parity.studies.unstable_cnn.front_end_variants import (
 )
 from parity.studies.unstable_cnn.subject import Subject
 
+pytestmark = pytest.mark.slow
+
 OF_2016 = FrontEnd(late=529, sample="16 bits, rounded", resampler="resampy's kaiser_best")
 
 

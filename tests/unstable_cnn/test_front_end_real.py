@@ -7,6 +7,8 @@ from parity.studies.unstable_cnn import front_end, front_end_delays
 from parity.studies.unstable_cnn.front_end_fit import fit
 from parity.studies.unstable_cnn.front_end_variants import FrontEnd, read
 
+pytestmark = pytest.mark.slow
+
 CLIPS = ("bensound-thejazzpiano", "bensound-actionable")
 
 

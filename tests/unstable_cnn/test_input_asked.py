@@ -12,6 +12,8 @@ from parity.studies.unstable_cnn import input as asking
 from parity.studies.unstable_cnn import input_candidates, originals, ports
 from parity.studies.unstable_cnn.subject import Subject
 
+pytestmark = pytest.mark.slow
+
 FEW = ("none", "half")
 TRAINED = {
     "CNN0": np.sqrt,

@@ -16,6 +16,8 @@ from parity.studies.unstable_cnn import averages, input_candidates, input_fit, p
 from parity.studies.unstable_cnn import input as asking
 from parity.studies.unstable_cnn.subject import Subject
 
+pytestmark = pytest.mark.slow
+
 FEW = ("none", "clip", "half", "loudest", "amplitude")
 
 

@@ -13,6 +13,8 @@ from parity.studies.microscope.training import RULES
 from parity.studies.unstable_cnn import averages, keras, running_std
 from parity.studies.unstable_cnn.subject import Subject
 
+pytestmark = pytest.mark.slow
+
 FRAMES, BATCHES, VALUES = 1366, 40, 24
 
 

@@ -12,6 +12,8 @@ from parity.numerics.rounding import U
 from parity.recording import recorder as recorders
 from parity.studies.unstable_cnn import originals, ports
 
+pytestmark = pytest.mark.slow
+
 
 def ask(**asked):
     return originals.run({"it": asked})["it"]

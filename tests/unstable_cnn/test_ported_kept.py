@@ -10,6 +10,8 @@ from parity.fixtures import seeded
 from parity.model import MODELS, Case, Weights
 from parity.studies.unstable_cnn import ports
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
