@@ -12,6 +12,7 @@ from parity.kinds.api import Formula, LayerCase, LayerKind, Params
 from parity.kinds.average_pooling import AVERAGE_POOLING
 from parity.kinds.convolution import CONVOLUTION
 from parity.kinds.dense import DENSE
+from parity.kinds.leaky_relu import LEAKY_RELU
 from parity.kinds.moving import DROPOUT, FLATTEN, INPUT, PERMUTE, RESHAPE, ZERO_PADDING
 from parity.kinds.normalization import BATCH_NORMALIZATION
 from parity.kinds.pooling import MAX_POOLING
@@ -40,6 +41,7 @@ KINDS = {
         CONVOLUTION,
         ELU,
         ACTIVATION,
+        LEAKY_RELU,
         MAX_POOLING,
         AVERAGE_POOLING,
         ZERO_PADDING,

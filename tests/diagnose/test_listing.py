@@ -45,7 +45,7 @@ MORE = {
     **{
         one.name: single(one)
         for one in LAYERS
-        if one.kind in ("Activation", "Dense", "AveragePooling2D")
+        if one.kind in ("Activation", "Dense", "AveragePooling2D", "LeakyReLU")
     },
 }
 

@@ -75,6 +75,8 @@ LAYERS = (
     Single("MaxPooling2D", {"pool_size": [2, 3]}, IMAGE, {}),
     Single("MaxPooling2D", {"pool_size": [3, 2], "strides": [2, 1]}, IMAGE, {}),
     Single("ELU", {"alpha": 0.7}, IMAGE, {}),
+    *(Single("LeakyReLU", {"alpha": alpha}, IMAGE, {}) for alpha in (0.3, 0.01, 0.0)),
+    *(Single("LeakyReLU", {"alpha": alpha}, FLAT, {}) for alpha in (1 / 5.5, 2.7)),
     Single("ZeroPadding2D", {"padding": [1, 2]}, IMAGE, {}),
     Single("Permute", {"dims": [3, 1, 2]}, IMAGE, {}),
     Single("Reshape", {"target_shape": [9, 44]}, IMAGE, {}),

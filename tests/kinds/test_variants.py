@@ -1,12 +1,13 @@
-"""What a port gets wrong in an activation, a dense layer or an average is named."""
+"""What a port gets wrong in an activation, a dense layer, an average or a leaky ReLU is named."""
 
 import numpy as np
 import pytest
 
 from parity.diagnose import cause
+from parity.diagnose.search import explains
 from parity.kinds import layer_case
 from tests.kinds.layers import ACTIVATIONS, FLAT, IMAGE, LAYERS
-from tests.numerics.float32_layers import F, layer
+from tests.numerics.float32_layers import F, elu, layer
 
 F32 = {
     "linear": lambda x: x,
@@ -88,3 +89,77 @@ def test_a_deviation_is_carried_through_an_average():
     d = np.random.default_rng(2).normal(0, 1e-3, IMAGE.shape).astype(F)
     near = case.but(x=IMAGE.astype(np.float64) + d).value() - case.value()
     assert case.kind.carry(case, d.copy()) == pytest.approx(near, rel=1e-5, abs=1e-8)
+
+
+def leaky(x, alpha=0.3):
+    return np.where(x > 0, x, F(alpha) * x)
+
+
+def theano_leaky(x, alpha=0.3):
+    return F(0.5) * (1 + F(alpha)) * x + F(0.5) * (1 - F(alpha)) * np.abs(x)
+
+
+@pytest.mark.parametrize("x", [IMAGE, FLAT])
+@pytest.mark.parametrize(
+    ("name", "ported"),
+    [
+        *(
+            (f"leaky ReLU with slope {slope:.4g}", lambda x, slope=slope: leaky(x, slope))
+            for slope in (0.01, 0.1, 0.2, 0.25, 1 / 3)
+        ),
+        ("leaky ReLU with slope 0.2", lambda x: theano_leaky(x, 0.2)),
+        ("relu instead of leaky ReLU", lambda x: np.maximum(x, F(0))),
+        ("elu instead of leaky ReLU", elu),
+        ("elu with the slope for its alpha", lambda x: elu(x, 0.3)),
+        ("slope above 0 instead of below", lambda x: np.minimum(x, F(0.3) * x)),
+        ("slope negated", lambda x: leaky(x, -0.3)),
+        ("divided by alpha", lambda x: np.where(x > 0, x, x / F(0.3))),
+        ("leaky ReLU of the negated input", lambda x: leaky(-x)),
+        ("leaky ReLU applied twice", lambda x: leaky(leaky(x))),
+        (None, leaky),
+        (None, lambda x: np.maximum(x, F(0.3) * x)),
+        (None, lambda x: np.maximum(x, 0) - F(0.3) * np.maximum(-x, 0)),
+        (None, theano_leaky),
+    ],
+)
+def test_what_a_leaky_relu_is_not_is_named(name, ported, x):
+    said = found("LeakyReLU", {}, x, theano_leaky(x), ported(x), alpha=0.3)
+    assert said["hypothesis"] == name and bool(said["tested"]) == bool(name)
+
+
+def test_the_usual_slope_is_named_where_another_is_asked():
+    said = found("LeakyReLU", {}, IMAGE, theano_leaky(IMAGE, 0.1), leaky(IMAGE), alpha=0.1)
+    assert said["hypothesis"] == "leaky ReLU with slope 0.3"
+
+
+def test_a_slope_that_no_name_has_is_not_explained():
+    said = found("LeakyReLU", {}, IMAGE, theano_leaky(IMAGE), leaky(IMAGE, 0.3 + 1e-6), alpha=0.3)
+    assert said["hypothesis"] is None and said["tested"] > 10
+
+
+@pytest.mark.parametrize("alpha", [0.3, 0.0, 2.7])
+def test_a_slope_of_zero_may_not_round_and_others_round_within_the_bound(alpha):
+    x = np.random.default_rng(6).normal(0, 4, (3, 4, 200, 50)).astype(F)
+    judge = layer_case(layer("LeakyReLU", alpha=alpha), {}, x, "1.1.0").witness
+    for ported in (leaky, theano_leaky):
+        assert explains(judge, ported(x, alpha))
+    off = leaky(x, alpha)
+    at = np.unravel_index(np.argmax(x), x.shape)
+    off[at] = off[at] * F(1 + 1e-6) if alpha else np.nextafter(off[at], F(100))
+    assert explains(judge, off) is None
+
+
+@pytest.mark.parametrize("alpha", [0.3, 0.2, 0.0])
+def test_no_variant_is_the_leaky_relu_itself(alpha):
+    expected = theano_leaky(IMAGE, alpha)
+    assert found("LeakyReLU", {}, IMAGE, expected, expected, alpha=alpha)["undecidable"] == []
+
+
+@pytest.mark.parametrize("alpha", [0.3, 0.0, 2.7])
+def test_a_deviation_is_carried_through_a_leaky_relu(alpha):
+    case = layer_case(layer("LeakyReLU", alpha=alpha), {}, IMAGE, "1.1.0")
+    d = np.random.default_rng(2).normal(0, 1, IMAGE.shape).astype(F)
+    near = case.but(x=IMAGE.astype(np.float64) + d).value() - case.value()
+    assert np.any((IMAGE > 0) != (IMAGE + d > 0))
+    carried = case.kind.carry(case, d.copy())
+    assert carried.dtype == F and carried == pytest.approx(near, rel=1e-5, abs=1e-6)
