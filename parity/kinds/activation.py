@@ -41,7 +41,7 @@ def elu(x: Array, alpha: float) -> Array:
 
 def sigmoid(x: Array) -> Array:
     """Theano's float64 sigmoid: exactly 1 above 19 and 0 below -709 (ScalarSigmoid.c_code)."""
-    inner = 1 / (1 + np.exp(-np.clip(x, -709, 19)))
+    inner = 1 / (1 + np.exp(-np.clip(x, -709, 19, dtype=np.float64)))
     return np.where(x > 19, 1.0, np.where(x < -709, 0.0, inner))
 
 

@@ -174,6 +174,7 @@ def test_layers_that_give_the_originals_bits_have_exactly_no_share():
     assert layers["bn2"].energy > 0
 
 
+@pytest.mark.slow
 def test_a_planted_fault_has_the_largest_share():
     blamed = []
     for name, change, config in FAULTS:

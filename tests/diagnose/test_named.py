@@ -30,7 +30,13 @@ def rng():
     return np.random.default_rng(11)
 
 
-@pytest.mark.parametrize("kind", SUBJECTS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name.startswith("Convolution") else ())
+        for name in SUBJECTS
+    ],
+)
 def test_every_registered_hypothesis_is_among_the_survivors_or_undecidable(kind, rng):
     subject = SUBJECTS[kind](rng)
     cannot_show, missed = hidden(subject), []

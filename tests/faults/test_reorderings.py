@@ -45,6 +45,7 @@ def test_a_reordering_differs_by_rounding_only(name, setting):
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_another_core_runs_other_kernels(setting):
     link, x = setting
     theirs = step(PLANTS["older core"], link)(x)
@@ -52,6 +53,7 @@ def test_another_core_runs_other_kernels(setting):
     assert not np.array_equal(theirs, ours) and "OPENBLAS_CORETYPE" not in os.environ
 
 
+@pytest.mark.slow
 def test_another_core_that_cannot_compute_says_why(setting):
     link, x = setting
     with pytest.raises(Exception, match="5 != 24"):

@@ -71,6 +71,7 @@ def test_the_port_holds_against_golden_traces_and_it_is_said(bare, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("port", "layer", "limit"),
     [("swapped_gates", "gru1", "budget"), ("twice_rounded", "elu_1", "ratchet")],

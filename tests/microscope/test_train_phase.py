@@ -84,6 +84,7 @@ def test_a_release_at_another_releases_rule_is_seen():
     assert examined("1.0.6", given, emulated("1.1.0", given))["rho_original"] > 1e3
 
 
+@pytest.mark.slow
 def test_keras_106_itself_is_asked_once_and_then_recalled(tmp_path, monkeypatch):
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
     given = training.batches()[:3]

@@ -187,6 +187,7 @@ def test_a_chart_of_a_whole_network_is_small():
     assert 500 < len(draw(charts.share_points(model), kind="bars", log=False, order=names)) < 5000
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same_bytes():
     code = (
         "from tests.reports.test_charts import draw; import sys; "

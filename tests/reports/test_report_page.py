@@ -64,6 +64,7 @@ def test_same_document_same_bytes(make):
     assert html.page(make()).encode() == html.page(make()).encode()
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_same_page_whatever_their_hashes():
     code = (
         "from parity.reports import html; from tests.reports import companions_factory, "

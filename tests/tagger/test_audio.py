@@ -62,6 +62,7 @@ def test_the_middle_of_a_long_file_is_what_a_cut_file_gives(wav):
     )
 
 
+@pytest.mark.slow
 def test_decibel_of_the_squared_mel_power(wav):
     import librosa
 

@@ -7,6 +7,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tagger.__main__ import commands, main
 from tagger.comparing import read_table
 
@@ -39,6 +41,7 @@ def test_commands_and_what_they_print_are_found_in_a_section():
     assert shown_commands(text) == [(["tag", "a b.wav"], "line\n"), (["inspect", "x"], "")]
 
 
+@pytest.mark.slow
 def test_the_readme_shows_what_the_commands_print(real_data, monkeypatch, capfd):
     found = shown_commands(README.read_text())
     assert {arguments[0] for arguments, _ in found} >= {"tag", "compare"}
