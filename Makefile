@@ -3,11 +3,11 @@ PYTHON   ?= python3
 WORKERS  ?= 2
 DATA     ?= $(PARITY_DATA)
 HARNESS  := .tox/harness/bin/python
+TESTS    := .tox/tests/bin/python
 READY    := .tox/harness.ready
 AXE      := tests/browser/node_modules/.package-lock.json
 
 export UV_PYTHON_DOWNLOADS := never
-export NUMBA_CACHE_DIR     := $(CURDIR)/.tox/numba
 export PARITY_DATA         := $(if $(DATA),$(abspath $(DATA)))
 
 selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER),--layer $(layer))
@@ -21,8 +21,9 @@ export PARITY_LAYER := $(LAYER)
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
 	@$(HARNESS) -m parity run --workers $(WORKERS) $(selection) $(ARGS)
 
-test: $(READY) $(AXE)  ## every test; FAST=1: those of every folder that take no time (90 s)
-	@$(HARNESS) -m pytest -n $(WORKERS) $(if $(FAST),-m "not slow") $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
+test: export NUMBA_CACHE_DIR := $(CURDIR)/.tox/numba
+test: .tox/tests.ready $(AXE)  ## every test; FAST=1: those of every folder that take no time (90 s)
+	@$(TESTS) -m pytest -n $(WORKERS) $(if $(FAST),-m "not slow") $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
 
 gate: $(READY)  ## is this the network that was proved, and is it still as faithful as it was
 	@$(HARNESS) -m parity gate --workers $(WORKERS) $(foreach model,$(MODEL),--model $(model)) $(ARGS)
@@ -52,9 +53,11 @@ help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo 'Variables: DATA=folder of weights and clips, MODEL=CNN0, LAYER=gru1, WORKERS=2, FAST=1, ARGS="more options"'
 
-# tox builds the harness from its locked requirements; a change of any of these files builds it anew.
-$(READY): requirements/harness.txt requirements/build.txt tox.ini .tools/ready
-	@.tools/bin/tox run -q --notest -e harness >&2
+# tox builds the harness, and the tests' larger environment, from locked requirements; a change of any of these files
+# builds it anew.
+.tox/tests.ready: requirements/tests.txt
+.tox/%.ready: requirements/harness.txt requirements/build.txt tox.ini .tools/ready
+	@.tools/bin/tox run -q --notest -e $* >&2
 	@touch $@
 
 # Of the tests alone: what audits the report in a browser. Without npm, or without a network, that one audit is left out.
