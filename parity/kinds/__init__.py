@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from parity.errors import CannotRun
-from parity.kinds.activation import ACTIVATION, ELU
+from parity.kinds.activation import ACTIVATION
 from parity.kinds.api import Formula, LayerCase, LayerKind, Params
 from parity.kinds.average_pooling import AVERAGE_POOLING
 from parity.kinds.convolution import CONVOLUTION
 from parity.kinds.dense import DENSE
+from parity.kinds.elu import ELU
 from parity.kinds.leaky_relu import LEAKY_RELU
 from parity.kinds.moving import DROPOUT, FLATTEN, INPUT, PERMUTE, RESHAPE, ZERO_PADDING
 from parity.kinds.normalization import BATCH_NORMALIZATION

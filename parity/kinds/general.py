@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from parity.kinds.activation import Elu
 from parity.kinds.api import Change, LayerCase, LayerKind, Maker, Variant
+from parity.kinds.rectifiers import Elu
 from parity.numerics.precision import FORMATS, STORED
 from parity.numerics.rounding import Array
 from parity.numerics.witness import Moves

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from parity.kinds import layer_case
-from parity.kinds.activation import lattice_share
 from parity.kinds.convolution import locate_tap
+from parity.kinds.elu import lattice_share
 from tests.diagnose.planting import SUBJECTS, output
 from tests.diagnose.test_named import explain, hidden
 from tests.numerics import float32_layers as layers
