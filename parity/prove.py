@@ -147,6 +147,7 @@ class _Proof:
         record.kind, record.shape, record.dtype = layer.kind, list(layer.shape), str(layer.dtype)
         carrier = self.explanation.carrier(step) if self.explanation else None
         case = layer_case(layer, self.params.get(name, {}), step.x, self.keras)
+        record.axes = list(case.kind.axes(layer.config, len(layer.shape)))
         found = compare_layer(
             case,
             step.expected,

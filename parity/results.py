@@ -340,6 +340,7 @@ class Layer:
     kind: Text = "unknown"
     shape: list[Natural] | None = field(default_factory=list)
     dtype: str | None = ""
+    axes: Later[list[Text]] = field(default_factory=list)  # what each is; empty: not known
     isolated: Isolated = field(default_factory=Isolated)
     chained: Chained = field(default_factory=Chained)
     cause: Cause | None = None
@@ -439,7 +440,7 @@ Kernel = Annotated[dict[str, Figure], Says(required=["whole", "least", "least_ke
 
 @dataclass
 class Microscope:
-    """What every run measures of its GRUs and kernels."""
+    """What every run measures of its recurrent layers and kernels."""
 
     gru: Later[dict[str, Gru]]
     convolution: Later[dict[str, Kernel]]

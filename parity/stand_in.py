@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from parity.kinds import value
+from parity.kinds.moving import INPUT
 from parity.model import Case, Model, Weights
 from parity.recording.trace import Layer
 
@@ -40,7 +41,7 @@ class InMemory:
     ) -> None:
         self.provenance, before = {"keras": keras}, "input"
         self.outputs = {before: x}
-        self.layers = {before: Layer(before, "InputLayer", {}, (), x.shape, x.dtype, "")}
+        self.layers = {before: Layer(before, INPUT.keras_class, {}, (), x.shape, x.dtype, "")}
         for name, kind, config, *_ in rows:
             y = self.outputs[name] = steps[name](self.outputs[before])
             self.layers[name] = Layer(name, kind, config, (before,), y.shape, y.dtype, "")

@@ -12,8 +12,8 @@ ABSENT = "–"
 HIDDEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 BIDIRECTIONAL = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-# Axes as the originals have them: B batch, C channel, F mel band, T time frame.
-AXES = {("Permute", 4): "btcf", 4: "bcft", 3: ("b", "t", "unit"), 2: ("b", "unit")}
+# an axis in an element's index
+AXES = {"clip": "b", "channel": "c", "mel band": "f", "time frame": "t", "time step": "t"}
 
 
 def visible(text: object, keep: str = "") -> str:
@@ -159,13 +159,13 @@ def pair(actual: Figure, expected: Figure) -> tuple[str, str]:
     return f"{actual:.{digits}g}", f"{expected:.{digits}g}"
 
 
-def place(index: Sequence[int] | None, kind: str) -> str:
+def place(index: Sequence[int] | None, axes: Sequence[str] | None) -> str:
     """An element's index with its axes named, `(b=0, t=14, unit=7)`; bare where unknown."""
     if not index:
         return ABSENT
-    axes = AXES.get((kind, len(index))) or AXES.get(len(index)) or ()
-    named = [f"{axis}={at}" for axis, at in zip(axes, index, strict=False)]
-    return f"({', '.join(named or map(str, index))})"
+    named = len(axes or ()) == len(index)
+    names = [f"{AXES.get(axis, axis)}=" for axis in axes or ()] if named else [""] * len(index)
+    return f"({', '.join(f'{name}{at}' for name, at in zip(names, index, strict=True))})"
 
 
 def shape(axes: Sequence[int] | None) -> str:

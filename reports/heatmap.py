@@ -11,8 +11,6 @@ LEVELS = "0123456789abcdef"
 # Anchors of viridis (matplotlib, CC0), whose brightness rises evenly: readable in grey, on paper
 # and by the colour-blind.
 ANCHORS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
-# (upwards, across) of a tensor's last two axes, by how many it has
-AXES = {4: ("mel band", "time frame"), 3: ("time step", "unit")}
 SCALE = 4.375  # CSS pixels on the page for a block: 64 make the width of the pictures beside it
 
 
@@ -65,7 +63,8 @@ def image(found: Record) -> str:
 
 def _axes(layer: Record) -> tuple[str, str]:
     """(upwards, across) of a layer's map."""
-    return AXES.get(len(layer["shape"] or []), ("last axis but one", "last axis"))
+    names = layer.get("axes", [])
+    return (names[-2], names[-1]) if len(names) > 1 else ("last axis but one", "last axis")
 
 
 def _alternative(layer: Record, found: Record) -> str:
@@ -93,7 +92,7 @@ def _hottest(found: Record) -> list[str]:
 def _caption(layer: Record, found: Record) -> str:
     axes = _axes(layer)
     up, across = axes
-    over = "clips and channels" if len(layer["shape"]) > 3 else "clips"
+    over = " and ".join(f"{axis}s" for axis in layer.get("axes", [])[:-2]) or "the other axes"
     blocks = map(figures.counted, found["block"], axes)
     single = found["block"] == [1, 1]
     place = f"at each {up} and {across}" if single else f"in blocks of {' by '.join(blocks)}"

@@ -51,7 +51,7 @@ FIGURES: dict[str, Rows] = {
 }
 # what follows the networks, in reading order: id and template, title in the list of contents
 SECTIONS = {
-    "gru": "GRU",
+    "gru": "recurrent layers",
     "normalisation": "batch normalisation",
     "convolution": "convolution",
     "worth": "worth of each fix",

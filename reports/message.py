@@ -58,7 +58,7 @@ def _isolated(layer: Record, cell: Record, tensor: str) -> list[str]:
     return [
         f"{figures.cell(cell['beyond'])} of {elements} elements beyond rounding "
         f"({figures.percent(cell['beyond_share'])}), {tensor}",
-        f"worst {drift(worst)} at {figures.place(cell['worst_index'], layer['kind'])}: port "
+        f"worst {drift(worst)} at {figures.place(cell['worst_index'], layer.get('axes'))}: port "
         f"{port}, original {reference}, rounding allows {drift(cell['worst_allowed'])} "
         f"(rho {ratio(cell['rho_port'])})",
     ]

@@ -33,12 +33,12 @@ def found_at(key: str, models: Iterable[Record]) -> Iterator[Found]:
 
 
 def _in_run(document: Record) -> list[Record]:
-    """What every run measures by itself: the states of its GRUs, the kernels' asymmetry."""
+    """What every run measures by itself: recurrent layers' states, the kernels' asymmetry."""
     return [{**(each.get("microscope") or {}), "name": each["name"]} for each in document["models"]]
 
 
 def grus(document: Record, microscope: Record | None) -> list[Found]:
-    """Every GRU looked into: from microscope.json, which has gates, else from the run itself."""
+    """Every recurrent layer: from microscope.json, which has gates, else from the run itself."""
     inside = {each["name"]: each["gru"] for each in (microscope or {}).get("models", ())}
     models = (
         {**each, "gru": inside.get(each["name"]) or each.get("gru")} for each in _in_run(document)

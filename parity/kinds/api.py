@@ -52,6 +52,12 @@ TRAINING_ONLY = dict.fromkeys(
     ANY,
 )
 IMAGE = {"dim_ordering": ("th",)}
+# what the axes of an output are in a network of spectrograms, by how many it has
+BY_RANK = {
+    4: ("clip", "channel", "mel band", "time frame"),
+    3: ("clip", "time step", "unit"),
+    2: ("clip", "unit"),
+}
 ELEMENT_COST = 24  # multiply-adds in the time an element-wise layer takes for one element
 
 
@@ -168,6 +174,11 @@ def through_float64(case: LayerCase, d: Array) -> Array:
     return (near - case.value()).astype(np.float32)
 
 
+def by_rank(config: Config, rank: int) -> tuple[str, ...]:
+    """The names of an output's axes; none where they are not known."""
+    return BY_RANK.get(rank, ())
+
+
 def elementwise(layer: Any, params: Params) -> int:
     """About how many multiply-adds carrying a deviation through an element-wise layer takes."""
     return int(np.prod(layer.shape)) * ELEMENT_COST
@@ -212,6 +223,7 @@ class LayerKind:
     glance : (case, expected, port) -> (evidence, message), what every run can afford to look at.
         expected: the original's output; evidence may be None, and so may a message.
     examine : (case, expected, actual, port) -> evidence, what `parity microscope` looks at.
+    axes : (config, number of axes) -> what each axis of such an output is, for the reader.
     input_ranks : number of axes its input has in the networks proved so far.
     channelwise : whether it treats each channel (axis 1) by itself.
     passes_on : whether its output is its input.
@@ -236,6 +248,7 @@ class LayerKind:
     part: str = ""
     glance: Callable[[LayerCase, Array, Port], tuple[Evidence | None, str | None]] | None = None
     examine: Callable[[LayerCase, Array, Array, Port], Evidence] | None = None
+    axes: Callable[[Config, int], tuple[str, ...]] = by_rank
     input_ranks: tuple[int, ...] = (4,)
     channelwise: bool = False
     passes_on: bool = False

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.kinds.api import ANY, IMAGE, Config, LayerCase, LayerKind, Maker, Variant
+from parity.kinds.api import ANY, BY_RANK, IMAGE, Config, LayerCase, LayerKind, Maker, Variant
 from parity.kinds.fitting import Proposal, Seen, estimate
 from parity.kinds.spectrogram import fitted
 from parity.numerics.rounding import Array, Shape
@@ -138,6 +138,11 @@ def dropout_on(seen: Seen) -> Iterator[Proposal]:
         yield Proposal("values zeroed at random", Moves(x))
 
 
+def _permuted_axes(config: Config, rank: int) -> tuple[str, ...]:
+    names = BY_RANK.get(rank, ())
+    return tuple(names[axis] for axis in (0, *config["dims"])) if names else ()
+
+
 def _padding_affine(case: LayerCase) -> tuple[Array, ...]:
     """y = s x + 0, s being 1 where values are and 0 where zeros are filled in."""
     x, ones = case.x, np.ones_like(case.x)
@@ -178,6 +183,7 @@ PERMUTE = LayerKind(
     {"dims": ANY},
     move=lambda config, x: x.transpose(0, *config["dims"]),
     variants=lambda case: PERMUTATIONS,
+    axes=_permuted_axes,
 )
 RESHAPE = LayerKind(
     "Reshape",

@@ -43,7 +43,7 @@ class Trace:
     provenance : dict
         What ran: model, lane, versions, flags, digests.
     layers : dict
-        {name: Layer} in network order, InputLayer first.
+        {name: Layer} in network order, the input first.
     """
 
     def __init__(self, path: str | Path):

@@ -128,6 +128,11 @@ def test_the_same_network_holds(recorded):
     assert found.final.port_reference == 0 and found.final.holds
 
 
+def test_a_record_says_what_the_axes_are(recorded):
+    pooled, flat, _ = compare_case(*recorded).layers
+    assert pooled.axes[2:] == ["mel band", "time frame"] and flat.axes == ["clip", "unit"]
+
+
 def test_one_rounding_error_is_rounding(recorded):
     case, lanes, steps = recorded
     found = compare_case(

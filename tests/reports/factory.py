@@ -12,6 +12,11 @@ def sha(name):
     return hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()
 
 
+AXES = {
+    4: ["clip", "channel", "mel band", "time frame"],
+    3: ["clip", "time step", "unit"],
+    2: ["clip", "unit"],
+}
 KINDS = (
     ("bn_0_freq", "BatchNormalization", [2, 1, 96, 1440]),
     ("conv1", "Convolution2D", [2, 64, 96, 1366]),
@@ -72,6 +77,7 @@ def layer(name="conv1", kind="Convolution2D", shape=(2, 64, 96, 1366), **parts):
         "kind": kind,
         "shape": list(shape),
         "dtype": "float32",
+        "axes": AXES.get(len(shape), []),
         "isolated": isolated(),
         "chained": chained(),
         "cause": None,

@@ -213,9 +213,10 @@ def test_pair_shows_the_difference():
 
 
 def test_place_names_axes():
-    assert figures.place([1, 2, 3, 4], "Convolution2D") == "(b=1, c=2, f=3, t=4)"
-    assert figures.place([1, 2, 3, 4], "Permute") == "(b=1, t=2, c=3, f=4)"
-    assert figures.place([5], "Flatten") == "(5)" and figures.place(None, "GRU") == "–"
+    assert figures.place([1, 2, 3, 4], factory.AXES[4]) == "(b=1, c=2, f=3, t=4)"
+    assert figures.place([0, 14, 7], factory.AXES[3]) == "(b=0, t=14, unit=7)"
+    assert figures.place([5], factory.AXES[2]) == "(5)", "axes of another number"
+    assert figures.place([5], None) == "(5)" and figures.place(None, []) == "–"
 
 
 def test_the_cause_of_an_offender_in_a_sentence():

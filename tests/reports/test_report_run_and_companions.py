@@ -24,7 +24,7 @@ def test_only_the_models_of_the_run_are_drawn_from_the_microscope():
     )
     assert "CNN / bn_0_freq" in section(
         page, "normalisation"
-    ) and "None of these models has a GRU" in section(page, "gru")
+    ) and "None of these models has a recurrent layer" in section(page, "gru")
 
 
 def test_a_microscope_of_other_models_is_none():
