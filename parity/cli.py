@@ -3,15 +3,13 @@ nothing compared.
 """
 
 import datetime
-import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
 import parity
 from parity.diagnose.listing import hypotheses
-from parity.errors import CannotRun
 from parity.faults.command import faults
 from parity.gate.commands import gate
 from parity.model import cases, select
@@ -28,6 +26,7 @@ from parity.options import (
     port,
     takes,
 )
+from parity.program import FORCE, Group, end, say
 from parity.studies.microscope.command import microscope
 from parity.studies.unstable_cnn.command import investigate
 
@@ -37,32 +36,11 @@ EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
 NOTHING_COMPARED = 3
 
 
-class Group(click.Group):
-    """Says what stops a run in one sentence, without a traceback."""
-
-    def invoke(self, context: click.Context) -> Any:
-        from parity.reports.document import ReportError
-
-        try:
-            return super().invoke(context)
-        except (CannotRun, ReportError) as error:
-            raise _Refusal(str(error)) from error
-        except KeyboardInterrupt as stop:
-            raise _Refusal(
-                "stopped by Ctrl-C; what was recorded so far is kept, and running it "
-                "again goes on from there"
-            ) from stop
-
-
-class _Refusal(click.ClickException):
-    exit_code = 2
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"parity: {self.message}", err=True)
-
-
 @click.group(
-    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+    cls=Group,
+    name="parity",
+    stopped="stopped; what was recorded so far is kept, and running it again goes on from there",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @click.version_option(parity.__version__, prog_name="parity")
 def main() -> None:
@@ -73,7 +51,7 @@ def main() -> None:
 
 
 @main.command()
-@takes(MODELS, LAYERS, INPUT, WORKERS, port("The port to prove."), OUT_FOLDER)
+@takes(MODELS, LAYERS, INPUT, WORKERS, port("The port to prove."), OUT_FOLDER, FORCE)
 @option("--explain/--no-explain", default=True, help="Attribute the final drift to the layers.")
 def run(
     models: Names,
@@ -93,9 +71,9 @@ def run(
     from parity import progress
     from parity import run as job
     from parity.document import to_json
-    from parity.files import atomic_write
     from parity.reports import publish
 
+    publish.check(out)
     _, asked = select(models, layers)
     chosen = cases(models, weights, (*clips, *more_clips))
     with progress.shown() as shown:
@@ -108,9 +86,9 @@ def run(
             progress=shown,
             explain=explain,
         )
-    atomic_write(out / JSON, to_json(document))
-    publish.everything(out / JSON, out)  # all that is drawn is drawn from the JSON alone
-    sys.exit(exit_code(document))
+    # All that is drawn is drawn from the JSON alone.
+    publish.everything(out / JSON, out, text=to_json(document))
+    end(exit_code(document))
 
 
 def exit_code(document: dict[str, Any]) -> int:
@@ -146,11 +124,12 @@ def record(
         traces = recordings.traces(batches, workers=workers, progress=shown)
     for case, lanes in traces.items():
         for lane, path in lanes.items():
-            click.echo(f"{case.model.name}\t{lane}\t{path}")
+            say(f"{case.model.name}\t{lane}\t{path}")
 
 
 @main.command()
 @click.argument("jsons", nargs=-1, metavar="[JSON] [LATER_JSON]", type=FILE)
+@FORCE
 @option(
     "-o", "--output", type=FILE,
     help="The page; default: parity.html, or compared.html, beside the last JSON.",
@@ -186,12 +165,12 @@ def list_traces() -> None:
     entries = cache.entries()
     for entry in entries:
         used = datetime.datetime.fromtimestamp(entry.last_used_s).strftime("%Y-%m-%d %H:%M")
-        click.echo(
+        say(
             f"{used}  {entry.size_bytes / 1e6:7.0f} MB  {entry.path.stem[:12]}  "
             f"{label_of(entry.path)}"
         )
     total = sum(entry.size_bytes for entry in entries)
-    click.echo(
+    say(
         f"{len(entries)} traces, {total / 1e9:.2f} GB of {limit_bytes() / 1e9:.0f} GB, in "
         f"{cache.folder}"
     )
@@ -203,7 +182,7 @@ def clear() -> None:
     from parity.recording.cache import trace_cache
 
     removed, freed, kept = trace_cache().clear()
-    click.echo(
+    say(
         f"removed {removed} traces, {freed / 1e9:.2f} GB"
         + (f"; {kept} are in use and stay" if kept else "")
     )

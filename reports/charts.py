@@ -14,9 +14,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from parity.errors import visible
 from parity.reports import Figure, Record, figures
 from parity.reports.drawing import small
-from parity.reports.figures import visible
 
 Point = tuple[Any, Figure, str]  # x: a name or a number; y; series
 COLOURS = ("var(--link)", "var(--missing)", "var(--good)", "var(--soft)", "var(--bad)")

@@ -1,7 +1,8 @@
 """Two compared runs as a sentence, text, Markdown and page; each says first which data was used."""
 
+from parity.errors import visible
 from parity.reports import Record, compared, figures, html
-from parity.reports.figures import ABSENT, counted, visible
+from parity.reports.figures import ABSENT, counted
 from parity.reports.markdown import paragraphs, plain
 from parity.reports.summary import DATA
 from parity.reports.verdicts import MODES

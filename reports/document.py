@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parity.errors import CannotRun, visible
 from parity.reports import Record
-from parity.reports.figures import short, visible
+from parity.reports.figures import short
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
@@ -19,7 +20,7 @@ FOLDER = Path(__file__).parent
 MESSAGE_MOST, NAME_MOST = 380, 60  # letters
 
 
-class ReportError(ValueError):
+class ReportError(CannotRun):
     """A JSON document cannot be used, or nothing can be written; one short line says why."""
 
     def __init__(self, message: str) -> None:
@@ -38,9 +39,11 @@ class Kind:
     command: str
     faults: Callable[[Record], Iterable[str]] = lambda _: ()
 
-    def read(self, path: Path | str) -> Record:
-        """The document in `path`; ReportError where it is missing, cut short or not valid."""
-        document = _parse(self, path)
+    def read(self, path: Path | str, text: str | None = None) -> Record:
+        """The document in `path`, or the `text` that is to be written there; ReportError where it
+        is missing, cut short or not valid.
+        """
+        document = _parse(self, path, text)
         found = document.get("format") if isinstance(document, dict) else None
         if found != FORMAT or isinstance(found, bool):
             shown = f"format {short(repr(found), NAME_MOST)}"
@@ -94,10 +97,10 @@ def _validator(schema: str) -> "Draft202012Validator":
     return Draft202012Validator(schemas[schema], registry=Registry().with_resources(resources))
 
 
-def _parse(kind: Kind, path: Path | str) -> Any:
+def _parse(kind: Kind, path: Path | str, text: str | None) -> Any:
     numbers: dict[str, Any] = {"parse_float": _finite(float), "parse_int": _finite(int)}
     try:
-        data = Path(path).read_bytes()
+        data = Path(path).read_bytes() if text is None else text.encode()
         return json.loads(data.decode("utf-8"), parse_constant=_no_bare_word, **numbers)
     except OSError as error:
         why = f"cannot be read ({error.strerror})"

@@ -1,29 +1,13 @@
 """Numbers and names as text: the digits that mean something, nothing that a reader obeys."""
 
 import math
-import unicodedata
 from collections.abc import Callable, Sequence
 
 from parity.reports import Figure
 
 ABSENT = "–"
-# Cc control, Cs lone surrogate, Co/Cn unassigned, Zl/Zp line separators; the bidirectional controls
-# are of class Cf.
-HIDDEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
-BIDIRECTIONAL = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
 # an axis in an element's index
 AXES = {"clip": "b", "channel": "c", "mel band": "f", "time frame": "t", "time step": "t"}
-
-
-def visible(text: object, keep: str = "") -> str:
-    """`text` with control characters, lone surrogates and direction overrides as `\\x1b`."""
-    return "".join(
-        c
-        if c in keep or not (c in BIDIRECTIONAL or unicodedata.category(c) in HIDDEN)
-        else ascii(c)[1:-1]
-        for c in str(text)
-    )
 
 
 def number(value: Figure) -> float | None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from parity.errors import visible
 from parity.reports import Figure, Record, companions, figures
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def bar_width(rho: Figure) -> float:
 
 def _shown(value: object) -> object:
     is_text = isinstance(value, str) and not isinstance(value, Markup)
-    return figures.visible(value, keep="\n") if is_text else value
+    return visible(value, keep="\n") if is_text else value
 
 
 @cache

@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from parity.errors import visible
 from parity.reports import Record, charts, figures
 from parity.reports.document import Kind
-from parity.reports.figures import cell, counted, visible
+from parity.reports.figures import cell, counted
 
 MOST_WORDS = 200
 WIDTH = 120

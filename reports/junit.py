@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from parity.errors import visible
 from parity.reports import Record, figures
-from parity.reports.figures import visible
 from parity.reports.message import cell_message
 from parity.reports.summary import Cell, cells_of, data_sentence, final_fault, verdict_sentence
 

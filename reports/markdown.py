@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from parity.errors import visible
 from parity.reports import Record, summary
-from parity.reports.figures import visible
 from parity.reports.message import cell_message
 
 HARMLESS = frozenset(" .,:;()%+-–/=✓✗∅!↓_'")

@@ -3,8 +3,9 @@
 import math
 import shlex
 
+from parity.errors import visible
 from parity.reports import Record, figures
-from parity.reports.figures import drift, number, ratio, visible
+from parity.reports.figures import drift, number, ratio
 from parity.reports.summary import original
 from parity.reports.verdicts import cause_name, meaning, passes
 

@@ -1,33 +1,37 @@
 """Draws what a parity.json says and writes it beside it: table, JUnit, page, job summary."""
 
 import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO, TypeVar
 
+from parity import files
+from parity.errors import CannotRun, visible
 from parity.reports import Record, junit, markdown, table, terminal
 from parity.reports.document import PARITY, ReportError, read
-from parity.reports.figures import short, visible
+from parity.reports.figures import short
 
-__all__ = ["ReportError", "comparison", "everything", "page", "redraw"]
+__all__ = ["ReportError", "check", "comparison", "everything", "page", "redraw"]
 
 FILES: dict[str, Callable[[Record], str]] = {"parity.csv": table.csv, "junit.xml": junit.junit}
-PAGE = "parity.html"
+PAGE, HTML = "parity.html", ".html"
 Drawn = TypeVar("Drawn")
 
 
-def everything(path: Path | str, folder: Path | str, stream: TextIO | None = None) -> Record:
+def everything(
+    path: Path | str, folder: Path | str, stream: TextIO | None = None, text: str | None = None
+) -> Record:
     """Draw a run in every form: parity.csv, junit.xml, parity.html and text.
 
-    Where GITHUB_STEP_SUMMARY names a file, the Markdown summary is added to it. All texts are made
-    before the first file is written.
+    Where GITHUB_STEP_SUMMARY names a file, the Markdown summary is added to it. The files are
+    written all or none.
 
     Parameters
     ----------
     path : the parity.json; the page also shows its companions in the same folder.
     folder : where the files go.
     stream : where the text goes; standard output by default.
+    text : what parity.json is to hold, written with the others; by default what it holds.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def everything(path: Path | str, folder: Path | str, stream: TextIO | None = Non
         Where a document is refused or a file cannot be written.
 
     """
-    document = read(path)
+    document = read(path, text)
     texts = _drawn(
         path,
         lambda: {
@@ -48,10 +52,19 @@ def everything(path: Path | str, folder: Path | str, stream: TextIO | None = Non
             PAGE: _page(document, path),
         },
     )
-    for name, text in texts.items():
-        _write(Path(folder) / name, text)
+    outputs: dict[files.FilePath, bytes | str] = {} if text is None else {path: text}
+    files.publish(outputs | {Path(folder) / name: drawn for name, drawn in texts.items()})
     _show(document, stream)
     return document
+
+
+def check(folder: Path | str) -> None:
+    """Raise CannotRun where `everything` could not write there, before a run is made."""
+    from parity.reports import companions
+
+    for name in (PARITY.file, *FILES, PAGE):
+        files.check_writable(Path(folder) / name, make=True)
+    companions.beside(Path(folder) / PARITY.file)
 
 
 def page(path: Path | str, target: Path | str, stream: TextIO | None = None) -> None:
@@ -70,9 +83,10 @@ def page(path: Path | str, target: Path | str, stream: TextIO | None = None) -> 
     """
     from parity.reports.companions import COMPANIONS
 
-    _refuse_input(target, path, *(Path(path).with_name(kind.file) for kind in COMPANIONS.values()))
+    inputs = [path, *(Path(path).with_name(kind.file) for kind in COMPANIONS.values())]
+    files.check_writable(target, HTML, inputs, make=True, force=True)
     document = read(path)
-    _write(target, _drawn(path, lambda: _page(document, path)))
+    _write(target, _drawn(path, lambda: _page(document, path)), inputs)
     _show(document, stream)
 
 
@@ -94,10 +108,10 @@ def comparison(
     """
     from parity.reports import compared, compared_text
 
-    _refuse_input(target, before, after)
+    files.check_writable(target, HTML, (before, after), make=True, force=True)
     both = f"{before} and {after}"
     found = _drawn(both, lambda: compared.compare(read(before), read(after)))
-    _write(target, _drawn(both, lambda: compared_text.page(found)))
+    _write(target, _drawn(both, lambda: compared_text.page(found)), (before, after))
     terminal.say(compared_text.text(found), stream)
     _summarize(compared_text.as_markdown(found))
 
@@ -120,7 +134,7 @@ def redraw(companion: Path | str, stream: TextIO | None = None) -> None:
     try:
         _write(target, _drawn(run, lambda: _page(read(run), run)))
         terminal.say(f"{visible(target)} shows it\n", stream)
-    except ReportError as error:
+    except CannotRun as error:
         terminal.say(f"{visible(target)} does not show it: {error}\n", stream)
 
 
@@ -134,18 +148,15 @@ def _drawn(path: Path | str, draw: Callable[[], Drawn]) -> Drawn:
     """What `draw` makes of a document that its schema lets pass."""
     try:
         return draw()
-    except ReportError:
+    except CannotRun:
         raise
     except Exception as error:  # a traceback would help nobody, and the old page stays
         why = short(f"{type(error).__name__}: {error}", 120)
         raise PARITY.refusal(path, f"holds figures that cannot be drawn ({why})") from error
 
 
-def _refuse_input(target: Path | str, *inputs: Path | str) -> None:
-    if Path(target).resolve() in [Path(path).resolve() for path in inputs]:
-        raise ReportError(
-            f"{target}: is an input and would be overwritten; name another file with -o"
-        )
+def _write(target: Path | str, text: str, inputs: Iterable[Path | str] = ()) -> None:
+    files.publish({target: text}, kind=HTML, inputs=inputs)
 
 
 def _show(document: Record, stream: TextIO | None) -> None:
@@ -156,30 +167,4 @@ def _show(document: Record, stream: TextIO | None) -> None:
 def _summarize(text: str) -> None:
     """Add Markdown to the job summary of a CI run, where there is one."""
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-        try:
-            with open(path, "a", encoding="utf-8") as stream:
-                stream.write(text)
-        except OSError as error:
-            raise _unwritable(path, error) from error
-
-
-def _write(path: Path | str, text: str) -> None:
-    """Write `text` to `path`, whole or not at all."""
-    path, temporary = Path(path), None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(text.encode())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _unwritable(path: Path | str, error: OSError) -> ReportError:
-    why = f"cannot be written ({error.strerror})"
-    return ReportError(f"{path}: {why}; free space or choose another folder")
+        files.append(path, text)

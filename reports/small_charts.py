@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
-from parity.reports import Record, figures
+from parity.errors import visible
+from parity.reports import Record
 from parity.reports.drawing import short
 
 WIDTH, HEIGHT = 280, 104  # of a picture
@@ -149,7 +150,7 @@ def _picture(
     sides: dict[float, str] = {LEFT: "start", WIDTH - RIGHT: "end"}
     texts = [(x, FOOT + 14.0, sides.get(x, "middle"), text) for x, text in ticks]
     texts += [(LEFT - 4.0, y + 4, "end", text) for y, text in rungs]
-    texts += [(LEFT + ACROSS * 0.75, FOOT + 14.0, "middle", figures.visible(title))]
+    texts += [(LEFT + ACROSS * 0.75, FOOT + 14.0, "middle", visible(title))]
     written = [
         Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(short(x), short(y), *rest)
         for x, y, *rest in texts
@@ -159,7 +160,7 @@ def _picture(
         'aria-label="{label}">{inside}</svg>'
     )
     inside = Markup("".join([*drawn, more, *written]))
-    return frame.format(w=WIDTH, h=HEIGHT, label=figures.visible(label), inside=inside)
+    return frame.format(w=WIDTH, h=HEIGHT, label=visible(label), inside=inside)
 
 
 def _rules(heights: Iterable[float]) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from parity.errors import visible
 from parity.reports import Figure, Record, figures
 from parity.reports.verdicts import CELLS, MODES, bare, cause_name, describe, fails, passes
 
@@ -135,7 +136,7 @@ def model_row(model: Record) -> list[str]:
         figures.allowance(rho),
         *(figures.drift(model["final"][key]) for key, _ in ROW_FINAL),
     ]
-    return [figures.visible(cell) for cell in row]
+    return [visible(cell) for cell in row]
 
 
 SURROUNDINGS = {"parity", "python", "numpy", "blas", "threads", "os", "cpu"}

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from parity.errors import visible
 from parity.reports import Record, summary
-from parity.reports.figures import visible
 from parity.reports.message import cell_message
 from parity.reports.verdicts import describe
 

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import click
 
-from parity.errors import CannotRun
+from parity.program import FORCE, Group
 from tagger.quiet import decoders_silenced
-from tagger.sentences import shown
 
 FILE = click.Path(path_type=Path)
 MODELS = "CRNN, CRNN50, CNN0, CNN"
-NOTHING = 2
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=Group,
+    name="tagger",
+    sentences=(ValueError,),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 def commands():
     """Tag music with the Chainer port of the 2016 taggers CRNN (10 genres), CRNN50, CNN0 and CNN
     (50 tags).
@@ -108,6 +111,7 @@ def _tagger_and_cut(frames, front_end, batch_size, **network):
 )
 @_choice("--format", ["table", "json", "csv"], "What to print.")
 @_file("--plot", metavar="FILE", help="Also draw bars, a panel per track: .svg or .png.")
+@FORCE
 def tag(audio, top, percent, format, plot, **options):
     """Tags of AUDIO: files, folders and patterns; wav, flac, ogg and mp3."""
     from tagger import commands as steps
@@ -120,6 +124,7 @@ def tag(audio, top, percent, format, plot, **options):
 @click.argument("clips", nargs=-1, required=True, metavar="CLIPS...")
 @_options(_model("CNN0"), *NETWORK, FRAMES, FRONT_END)
 @_file("-o", "--out", required=True, metavar="FROZEN.npz", help="Where to write the statistics.")
+@FORCE
 def calibrate(clips, out, frames, front_end, **network):
     """Freeze CNN0's batch statistics at those of CLIPS (audio files, folders, patterns), for `tag
     -m CNN0 --calibration`.
@@ -133,6 +138,7 @@ def calibrate(clips, out, frames, front_end, **network):
 @click.argument("audio", type=FILE)
 @click.argument("out", type=FILE, metavar="OUT.npy")
 @FRONT_END
+@FORCE
 def melgram(audio, out, front_end):
     """Write the mel spectrogram of AUDIO's middle 29.12 s: float32 (1,1,96,1366), dB."""
     from tagger import commands as steps
@@ -144,6 +150,7 @@ def melgram(audio, out, front_end):
 @click.argument("source", type=FILE, metavar="IN.h5")
 @click.argument("target", type=FILE, metavar="OUT.npz")
 @click.option("-m", "--model", metavar="NAME", help=f"{MODELS}; by default told from the file.")
+@FORCE
 def convert(source, target, model):
     """Convert Keras HDF5 weights (or a .model of the published port) to an npz of this port, with
     its provenance.
@@ -186,6 +193,7 @@ def compare(table, front_end, limit):
     help="Write each track's result here as it comes; a second run goes on where it stopped.",
 )
 @_file("--plot", metavar="FILE", help="Also draw the confusion matrix: .svg or .png.")
+@FORCE
 def evaluate(folder, results, plot, **options):
     """Accuracy, confusion matrix and recall on FOLDER_OF_GENRES/<tag>/<audio files>; bad files are
     named and left out.
@@ -198,17 +206,7 @@ def evaluate(folder, results, plot, **options):
 def main(arguments=None):
     """Run a command; returns the exit code."""
     with decoders_silenced():
-        try:
-            return commands(arguments, prog_name="tagger", standalone_mode=False) or 0
-        except (ValueError, CannotRun) as error:  # each is one sentence
-            click.echo(f"tagger: {shown(error)}", err=True)
-            return NOTHING
-        except click.ClickException as error:
-            error.show()
-            return error.exit_code
-        except click.Abort:
-            click.echo("tagger: stopped", err=True)
-            return 130
+        return commands.main(arguments, prog_name="tagger", standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ from typing import NamedTuple
 import chainer
 import numpy as np
 
-from parity.files import FilePath, atomic_write, sha256_of
+from parity.errors import visible
+from parity.files import FilePath, publish, sha256_of
 from parity.port.links.batch_normalization import moments
 from parity.port.network import Network
 from parity.port.weights import PROVENANCE, WeightsError, archive, digest_of, read_npz
 from tagger.corrections import correct
-from tagger.sentences import shown
 
 FORMAT, KIND = 1, "calibration"
 PARTS = ("mean", "variance")
@@ -142,7 +142,7 @@ def save(
     }
     values = {name: of_layer.values for name, of_layer in statistics.items()}
     said = {"format": FORMAT, "kind": KIND, **_bound_to(network, correction), "values": values}
-    atomic_write(path, archive(members, said | origin))
+    publish({path: archive(members, said | origin)}, kind=".npz")
 
 
 def apply(path: FilePath, network: Network, correction: str | None = None) -> str:
@@ -172,7 +172,7 @@ def apply(path: FilePath, network: Network, correction: str | None = None) -> st
     for name in frozen_layers(network):
         network[name].freeze(*(arrays[f"{name}/{part}"] for part in PARTS))
     digest = sha256_of(path)[:12]
-    return f"{shown(Path(path).name)} ({len(said['clips'])} files, sha256 {digest})"
+    return f"{visible(Path(path).name)} ({len(said['clips'])} files, sha256 {digest})"
 
 
 def _bound_to(network: Network, correction: str | None) -> dict[str, str | None]:

@@ -6,18 +6,18 @@ They raise ValueError or CannotRun with one sentence where nothing can be done.
 import io
 import sys
 
-import click
 import numpy as np
 
-from parity.files import atomic_write, check_writable, sha256_of
+from parity.errors import visible
+from parity.files import check_writable, publish, sha256_of
 from parity.fixtures import seeded as stand_ins
 from parity.port.architectures import architecture_of
+from parity.program import say
 from tagger import calibration as calibrations
 from tagger import outputs, weight_files
 from tagger.audio import melgrams
 from tagger.inputs import audio_files
 from tagger.model import Tagger, load
-from tagger.sentences import shown
 from tagger.tagging import decoded, score_files
 
 NOTHING, SOME = 2, 1
@@ -41,19 +41,19 @@ def tag(tagger, given, cut, top, unit, form, plot):
 
     cut : options of tagger.tagging.score_files.
     """
-    check_picture(plot)
+    paths, errors = audio_files(given)
+    check_picture(plot, paths)
     warn_of_batches(tagger, cut["batch_size"])
     writer = outputs.FORMATS[form](tagger, top, unit)
-    paths, errors = audio_files(given)
     if plot:
         from tagger.pictures import check_height
 
         check_height(plot, len(paths), min(top, len(tagger.tags)))
-    say(errors)
+    tell(errors)
     _print(writer.begin())
     done, tracks = 0, []
     for scored in progress(score_files(tagger.predict, paths, **cut), len(paths), "tagging"):
-        say(filter(None, (scored.error, *scored.remarks)))
+        tell(filter(None, (scored.error, *scored.remarks)))
         if scored.error:
             errors.append(scored.error)
             continue
@@ -65,24 +65,24 @@ def tag(tagger, given, cut, top, unit, form, plot):
         from tagger.pictures import bars
 
         titles = [*outputs.told(tagger), f"{tagger.model}, {unit}"]
-        atomic_write(plot, bars(plot, tagger.tags, tracks, top, unit, titles))
+        publish({plot: bars(plot, tagger.tags, tracks, top, unit, titles)}, inputs=paths)
     return exit_code(done, len(errors))
 
 
-def check_picture(path):
+def check_picture(path, inputs=()):
     """Raise where `path` cannot be written, or its name is of no kind that pictures have."""
-    check_writable(path)
     if path:
         from tagger.pictures import check_kind
 
         check_kind(path)
+    check_writable(path, inputs=inputs)
 
 
 def warn_of_batches(tagger, batch_size):
     """Whether the tags of this tagger depend on their batch; says so where they do."""
     does = tagger.model == "CNN0" and not tagger.calibration
     if does:
-        say([BATCH_WARNING.format(batch_size)])
+        tell([BATCH_WARNING.format(batch_size)])
     return does
 
 
@@ -110,9 +110,9 @@ def progress(results, count, doing):
 
 def calibrate(tagger, given, out, frames, front_end):
     """Write the statistics of CNN0's layers over the audio files, and say what they are made of."""
-    check_writable(out)
     paths, errors = audio_files(given)
-    say(errors)
+    check_writable(out, ".npz", [tagger.source, *paths])
+    tell(errors)
     clips = _Clips(paths, frames, front_end, errors)
     found = calibrations.calibrate(
         tagger.network,
@@ -125,7 +125,7 @@ def calibrate(tagger, given, out, frames, front_end):
         tagger.network,
         found,
         tagger.correction,
-        clips=[{"file": shown(path.name), "sha256": sha256_of(path)} for path in clips.paths],
+        clips=[{"file": visible(path.name), "sha256": sha256_of(path)} for path in clips.paths],
         frames=frames,
         front_end=front_end,
         weights=tagger.source.name,
@@ -134,10 +134,10 @@ def calibrate(tagger, given, out, frames, front_end):
     )
     count = len(clips.paths)
     for line in outputs.told(tagger):
-        click.echo(line)
+        say(line)
     for name, (mean, _, values) in found.items():
-        click.echo(f"{name}: {len(mean)} means and variances, each of {values:,} values")
-    click.echo(f"{shown(out)}: {tagger.model} frozen at {count} file{'s' * (count != 1)}")
+        say(f"{name}: {len(mean)} means and variances, each of {values:,} values")
+    say(f"{out}: {tagger.model} frozen at {count} file{'s' * (count != 1)}")
     return exit_code(count, len(errors))
 
 
@@ -154,7 +154,7 @@ class _Clips:
         good = []
         for path, clips, error, remarks in decoded(self.paths, *self.cut):
             if not self.is_heard:
-                say(filter(None, (error, *remarks)))
+                tell(filter(None, (error, *remarks)))
             if error:
                 self.errors.append(error)
             else:
@@ -165,38 +165,36 @@ class _Clips:
 
 def melgram(audio, out, front_end):
     """Write one mel spectrogram as npy."""
-    check_writable(out)
+    check_writable(out, ".npy", [audio])
     mel, remarks = melgrams(audio, "centre", front_end)
-    say(remarks)
+    tell(remarks)
     stream = io.BytesIO()
     np.save(stream, mel, allow_pickle=False)
-    atomic_write(out, stream.getvalue())
+    publish({out: stream.getvalue()}, kind=".npy", inputs=[audio])
     return 0
 
 
 def convert(source, target, model):
     """Write the npz of a Keras HDF5, another npz or a published .model, and say what it is."""
-    check_writable(target)
+    check_writable(target, ".npz", [source])
     network = weight_files.convert(source, target, model)
-    click.echo(
-        f"{shown(target)}: {network.model}, formulas of Keras {network.keras}, from {shown(source)}"
-    )
+    say(f"{target}: {network.model}, formulas of Keras {network.keras}, from {source}")
     return 0
 
 
 def inspect(path):
     """Print what a weight file holds."""
     for line in weight_files.inspect(path):
-        click.echo(line)
+        say(line)
     return 0
 
 
-def say(sentences):
+def tell(sentences):
     """What went wrong or should be known, a line each on stderr."""
     for sentence in sentences:
-        click.echo(f"tagger: {shown(sentence)}", err=True)
+        say(f"tagger: {sentence}", err=True)
 
 
 def _print(text):
     if text is not None:
-        click.echo(text)
+        say(text + "\n", lines=True)

@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-import click
 import numpy as np
 
+from parity.errors import visible
 from parity.fixtures import store
 from parity.fixtures.tags import OF_COUNT
 from parity.port.architectures import MODELS
+from parity.program import say
 from tagger import load_tagger
 from tagger.audio import melgram
-from tagger.sentences import shown
 from tagger.tagging import percent_of
 from tagger.weight_files import NotFound
 
@@ -23,15 +23,17 @@ def compare(table, front_end, limit):
 
     Returns 0 where all are within `limit` points and in the same order, else 1.
     """
+    if not 0 <= limit < np.inf:
+        raise ValueError(f"--limit is {limit}; give a number of percentage points, 0 or more")
     faults = 0
     for row in differences(read_table(table), front_end):
-        faults += row["difference"] > limit or not row["same_order"]
+        faults += not row["difference"] <= limit or not row["same_order"]  # NaN is none
         order = "same order" if row["same_order"] else "ANOTHER ORDER"
-        click.echo(
+        say(
             f"{row['model']:<5} {row['clip']:<36} {row['figures']} figures, largest "
             f"difference {row['difference']:.4f} points ({row['tag']}), {order}"
         )
-    click.echo(
+    say(
         f"front end {front_end}: {'not all' if faults else 'all'} within {limit} "
         "points and in the published order"
     )
@@ -58,7 +60,7 @@ def _faults(clips, models):
         yield f"names no {'model' if clips else 'clip'}"
     for model, rows in models:
         if model not in MODELS:
-            yield f"has figures of {shown(model)}, which is no model"
+            yield f"has figures of {visible(model)}, which is no model"
         elif len(rows) != len(clips):
             yield "has not one row per clip"
         elif not all(rows):

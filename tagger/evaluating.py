@@ -7,22 +7,18 @@ import csv
 import hashlib
 import io
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
-import click
 import numpy as np
 
-from parity.files import (
-    FilePath,
-    atomic_write,
-    cannot_write,
-    check_writable,
-)
-from tagger.commands import check_picture, exit_code, progress, say, warn_of_batches
+from parity.errors import CannotRun
+from parity.files import FilePath, append, check_writable, lock, publish
+from parity.program import say
+from tagger.commands import check_picture, exit_code, progress, tell, warn_of_batches
 from tagger.inputs import below
 from tagger.outputs import told
 from tagger.reading import AudioError
-from tagger.sentences import shown
 from tagger.tagging import score_files
 
 COLUMNS = ("file", "genre", "predicted", "score", "setting")
@@ -40,28 +36,36 @@ def evaluate(tagger, cut, folder, results, plot):
     folder do not count. Raises ValueError where there is nothing to evaluate, or `results` comes
     from other weights, options or genres.
     """
-    check_picture(plot)
-    check_writable(results)
     genres = genres_of(folder, tagger.tags)
     tracks, errors = tracks_of(folder, genres)
-    say(errors)
+    inputs = [tagger.source, *(path for path, _ in tracks.values())]
+    check_picture(plot, inputs)
+    check_writable(results, inputs=inputs, force=True)  # read before it is added to
+    tell(errors)
     setting = _setting(tagger, cut, genres)
-    rows = _known(results, setting, tracks) if results else []
+    with _alone(results):
+        return _evaluated(tagger, cut, folder, results, plot, genres, tracks, errors, setting)
+
+
+def _evaluated(tagger, cut, folder, results, plot, genres, tracks, errors, setting):
+    rows = _known(results, setting, tracks, genres) if results else []
     done = {row["file"] for row in rows}
     left = {key: track for key, track in tracks.items() if key not in done}
     if left and warn_of_batches(tagger, cut["batch_size"]) and rows:
-        say([RESUMED.format(results, len(left))])
+        tell([RESUMED.format(results, len(left))])
     errors += _score(tagger, left, cut, setting, genres, rows, results)
     if not rows:
         raise ValueError(
             f"{folder}: no track could be tagged; give a folder with audio in a folder per genre"
         )
-    click.echo("\n".join([*told(tagger), *report(rows, genres), *_listed(errors)]))
+    for line in (*told(tagger), *report(rows, genres), *_listed(errors)):
+        say(line)
     if plot:
         from tagger.pictures import matrix
 
         titles = [*told(tagger), f"{tagger.model}, rows are true"]
-        atomic_write(plot, matrix(plot, genres, confusion(rows, genres).tolist(), titles))
+        drawn = matrix(plot, genres, confusion(rows, genres).tolist(), titles)
+        publish({plot: drawn}, inputs=[path for path, _ in tracks.values()])
     return exit_code(len(rows), len(errors))
 
 
@@ -128,7 +132,7 @@ def report(rows: list[dict], genres: list[str]) -> list[str]:
 
 def _listed(errors):
     """Lines that repeat, below the figures, what is not in them."""
-    lines = [f"  {shown(error)}" for error in errors]
+    lines = [f"  {error}" for error in errors]
     return [f"{len(errors)} could not be tagged:", *lines] if errors else []
 
 
@@ -141,7 +145,7 @@ def _score(tagger, tracks, cut, setting, genres, rows, results):
     scored = score_files(tagger.predict, [path for path, _ in tracks.values()], **cut)
     scored = progress(scored, len(tracks), "tagging")
     for (key, (_, genre)), track in zip(tracks.items(), scored, strict=True):
-        say(filter(None, (track.error, *track.remarks)))
+        tell(filter(None, (track.error, *track.remarks)))
         if track.error:
             errors.append(track.error)
             continue
@@ -150,7 +154,7 @@ def _score(tagger, tracks, cut, setting, genres, rows, results):
         cells = (key, genre, genres[best], f"{scores[columns][best]:.6f}", setting)
         rows.append(dict(zip(COLUMNS, cells, strict=True)))
         if results:
-            _append(results, cells)
+            append(results, _lines([cells]))
     return errors
 
 
@@ -164,47 +168,63 @@ def _setting(tagger, cut, genres):
     return " ".join((tagger.model, weights, *options, f"genres {folders}", *tagger.remedies))
 
 
-def _known(results, setting, tracks):
+@contextmanager
+def _alone(results):
+    """Nobody else writes `results`, and it is a file with our heading, or a device, or no file."""
+    if not results or (os.path.lexists(results) and not os.path.isfile(results)):
+        yield
+        return
+    with lock(results) as is_ours:
+        if not is_ours:
+            raise CannotRun(f"{results} is being written by another run; wait, or {OTHER_NAME}")
+        if not os.path.getsize(results):
+            append(results, _lines([COLUMNS]))
+        yield
+
+
+def _known(results, setting, tracks, genres):
     """Rows of an earlier run for the tracks that are still there.
 
     What a stopped run left of its last line is cut off the file. Raises ValueError for another
     kind of file, and for results of another `setting`.
     """
+    if not os.path.isfile(results):
+        return []
     rows = _rows(results)
     if any(row["setting"] != setting for row in rows):
         raise ValueError(
             f"{results} is from other weights, options or genre folders; delete it or {OTHER_NAME}"
         )
-    if Path(results).exists():
-        atomic_write(results, _lines([COLUMNS, *(row.values() for row in rows)]))
+    if any(not {row["genre"], row["predicted"]} <= {*genres} for row in rows):
+        raise ValueError(f"{results} is no file of results; {OTHER_NAME}")
     kept = [row for row in rows if row["file"] in tracks]
     if gone := len(rows) - len(kept):
-        say([f"{results} holds {gone} tracks that are no longer in the folder; they do not count"])
+        tell([f"{results} holds {gone} tracks that are no longer in the folder; they do not count"])
     return kept
 
 
 def _rows(path):
+    """The whole lines of a file of results; what a stopped run left of its last one is cut off."""
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
-        reader = csv.DictReader(io.StringIO(text.rpartition("\n")[0]))
-        rows = [row for row in reader if None not in row and None not in row.values()]
-    except FileNotFoundError:
-        return []
+        data = Path(path).read_bytes()
+        whole = data.rpartition(b"\n")[0] + b"\n"
+        text = whole.decode("utf-8", "surrogateescape")
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        rows = list({row.get("file"): row for row in reader}.values())
+        if tuple(reader.fieldnames or ()) != COLUMNS or any(map(_is_odd, rows)):
+            raise csv.Error
+        if len(whole) < len(data):
+            os.truncate(path, len(whole))
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}); {OTHER_NAME}") from error
     except csv.Error as error:
         raise ValueError(f"{path} is no file of results; {OTHER_NAME}") from error
-    if reader.fieldnames and tuple(reader.fieldnames) != COLUMNS:
-        raise ValueError(f"{path} is no file of results; {OTHER_NAME}")
     return rows
 
 
-def _append(path, cells):
-    try:
-        with open(path, "a", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            stream.write(_lines([cells] if stream.tell() else [COLUMNS, cells]))
-    except OSError as error:
-        raise cannot_write(path, error) from error
+def _is_odd(row):
+    """Whether a line has too few or too many cells."""
+    return None in row or None in row.values()
 
 
 def _lines(rows):

@@ -7,8 +7,8 @@ import csv
 import io
 import json
 
+from parity.errors import visible
 from tagger.model import Tagger
-from tagger.sentences import shown
 from tagger.tagging import Scored, ranked_rows
 
 PER_LINE = 5  # the published port prints five tags per line
@@ -46,7 +46,7 @@ class Table:
     def track(self, scored: Scored) -> str | None:
         lines = []
         for frame, rows in self.frames(scored):
-            lines.append(shown(scored.path) + ("" if frame == "centre" else f"  [{frame}]"))
+            lines.append(visible(scored.path) + ("" if frame == "centre" else f"  [{frame}]"))
             cells = [f"{row['tag']} {row[self.unit]:.3f}" for row in rows]
             for at in range(0, len(cells), PER_LINE):
                 lines.append("  " + ", ".join(cells[at : at + PER_LINE]))
@@ -104,9 +104,11 @@ class Json(Table):
             "correction": tagger.correction,
             "calibration": tagger.calibration,
             "tracks": self.tracks,
-            "failed": [shown(error) for error in errors],
+            "failed": [visible(error) for error in errors],
         }
-        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        is_plain = text == visible(text, keep="\n")
+        return text if is_plain else json.dumps(document, indent=1, allow_nan=False)
 
 
 FORMATS = {"table": Table, "json": Json, "csv": Csv}

@@ -3,12 +3,14 @@
 Texts are drawn in the system's fonts, so a name in Japanese needs a font that has it.
 """
 
+import struct
 import unicodedata
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parity.errors import visible
 from parity.files import FilePath
-from tagger.sentences import shown
 from tagger.tagging import Scored, percent_of
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ WIDTH, ROW, CELL = 480, 20, 44  # pixels
 NAME_COLUMNS = 70  # of a track's name, a wide character counting two
 INK, FONT_PX = "#234f8c", 12
 KINDS = (".svg", ".png")
+PNG_HEAD_BYTES = 33  # magic and IHDR
 PNG_SCALE = 2  # pixels of a PNG for each of the drawing
 PNG_MOST = 32767  # pixels of its height: many viewers show no more, and it takes 120 MB to draw
 
@@ -62,7 +65,7 @@ def bars(
         values = percent_of(scores) if unit == "percent" else scores
         best = sorted(zip(values.tolist(), tags, strict=True), reverse=True)[:top]
         # Names may be alike; the number keeps panels apart and in order.
-        panel = f"{number:06}{shortened(shown(track.path))}"
+        panel = f"{number:06}{shortened(visible(track.path))}"
         rows += [
             {"panel": panel, "rank": rank, "tag": tag, "value": value}
             for rank, (value, tag) in enumerate(best)
@@ -150,5 +153,12 @@ def _drawn(path: FilePath, chart: "altair.TopLevelMixin", titles: list[str]) -> 
     chart = chart.properties(title=title, background="#ffffff", padding=10)
     spec = chart.configure_view(stroke=None).to_dict()
     if Path(path).suffix.lower() == ".png":
-        return vl_convert.vegalite_to_png(spec, scale=PNG_SCALE)
+        return _signed(vl_convert.vegalite_to_png(spec, scale=PNG_SCALE))
     return vl_convert.vegalite_to_svg(spec).encode()
+
+
+def _signed(png: bytes) -> bytes:
+    """`png` with the name of this program after its first chunk, so that it may be replaced."""
+    chunk = b"tEXtSoftware\0music-tagger-parity"
+    signature = struct.pack(f">I{len(chunk)}sI", len(chunk) - 4, chunk, zlib.crc32(chunk))
+    return png[:PNG_HEAD_BYTES] + signature + png[PNG_HEAD_BYTES:]

@@ -1,13 +1,8 @@
-"""Messages of one line, whatever the names in them hold."""
+"""What several modules say alike."""
 
 from collections.abc import Iterable
 
 from parity.port.architectures import nearest
-
-
-def shown(text: object) -> str:
-    """Text with line breaks, control characters and undecodable bytes written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def one_of(option: str, value: object, known: Iterable[str]) -> None:

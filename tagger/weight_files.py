@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.files import FilePath, atomic_write, sha256_of
+from parity.errors import visible
+from parity.files import FilePath, publish, sha256_of
 from parity.fixtures import store
 from parity.port.architectures import architecture_of
 from parity.port.network import Network
@@ -20,7 +21,6 @@ from parity.port.weights import (
     npz_bytes,
     read_any,
 )
-from tagger.sentences import shown
 
 # digest_of the seeded stand-ins (fixtures/seeded.py), which are known by what they hold, whatever
 # file they are in.
@@ -88,7 +88,8 @@ def convert(source: FilePath, target: FilePath, model: str | None = None) -> Net
     """
     network = load(model, source)
     origin = {"source": Path(source).name, "source_sha256": sha256_of(source)}
-    atomic_write(target, npz_bytes(network, **origin, **inherited(network, source)))
+    archive = npz_bytes(network, **origin, **inherited(network, source))
+    publish({target: archive}, kind=".npz", inputs=[source])
     return network
 
 
@@ -98,9 +99,9 @@ def inspect(path: FilePath) -> Iterator[str]:
     Where the file fits no model, its arrays; then raises WeightsError, which says why.
     """
     arrays, said = read_any(path), provenance_of(path)
-    yield f"file         {shown(path)}"
+    yield f"file         {visible(path)}"
     yield f"sha256       {sha256_of(path)}"
-    yield from (f"provenance   {shown(key)}: {shown(value)}" for key, value in said.items())
+    yield from (f"provenance   {visible(key)}: {visible(value)}" for key, value in said.items())
     try:
         network = load(None, path)
     except WeightsError:
@@ -122,4 +123,4 @@ def _line(name: str, array: np.ndarray) -> str:
     has_range = array.size and np.issubdtype(array.dtype, np.number)
     numbers = f"{array.min():.6g} .. {array.max():.6g}" if has_range else ""
     shape = "x".join(map(str, array.shape))
-    return f"{shown(name):<40} {array.dtype} {shape:<14} {numbers}".rstrip()
+    return f"{visible(name):<40} {array.dtype} {shape:<14} {numbers}".rstrip()

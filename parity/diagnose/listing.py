@@ -13,6 +13,7 @@ from parity.diagnose.formulas import groups
 from parity.errors import CannotRun
 from parity.kinds import KINDS, general, layer_case, spectrogram
 from parity.kinds.api import none
+from parity.program import say
 
 NEAREST = 10  # of several hundred names, one sentence holds no more
 # Keras of every dialect with its eps, in either mode: kinds that have no such settings ignore them.
@@ -72,7 +73,7 @@ def hypotheses(kinds: tuple[str, ...], name: str | None) -> None:
         _known("hypothesis", name, [each for _, each in rows])
     for kind, each in rows:
         if name in (None, each):
-            click.echo(f"{kind}\t{each}")
+            say(f"{kind}\t{each}")
 
 
 def _known(what: str, name: str, known: Iterable[str]) -> None:

@@ -2,11 +2,12 @@
 fail.
 """
 
-import shlex
-import sys
 from pathlib import Path
 
 import click
+
+from parity.options import command_line
+from parity.program import FORCE, end, say
 
 OUT = Path("reports/out")
 WORKERS = click.IntRange(1)
@@ -20,6 +21,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--list", "listed", is_flag=True, help="Name the faults and stop.")
 @click.option("--workers", default=2, show_default=True, type=WORKERS, help="Processes to use.")
 @click.option("--out", default=str(OUT), show_default=True, type=FOLDER, help="For faults.json.")
+@FORCE
 def faults(ids, models, layers, listed, workers, out):
     """Break the port in every known way and see whether each fault is caught, located and named.
 
@@ -33,15 +35,19 @@ def faults(ids, models, layers, listed, workers, out):
     from parity import progress
     from parity.document import to_json
     from parity.faults import run as job
-    from parity.files import atomic_write
+    from parity.files import check_writable
+    from parity.files import publish as write
     from parity.reports import faults as drawn
     from parity.reports import publish
 
     chosen = job.select(models, layers, ids)
     if listed:
         for mutant in chosen:
-            click.echo(f"{mutant.id}\t{mutant.kind}\t{mutant.cause or 'harmless'}")
+            say(f"{mutant.id}\t{mutant.kind}\t{mutant.cause or 'harmless'}")
         return
+    json = out / "faults.json"
+    for path in (json, out / "faults.md"):
+        check_writable(path, make=True)
     with progress.shown() as shown:
         found = job.run(
             chosen,
@@ -49,11 +55,11 @@ def faults(ids, models, layers, listed, workers, out):
             workers=workers,
             progress=shown,
             selection=[mutant.id for mutant in chosen] if ids or models or layers else None,
-            command=shlex.join(["parity", *sys.argv[1:]]),
+            command=command_line(),
         )
-    atomic_write(out / "faults.json", to_json(found))
-    document = drawn.read(out / "faults.json")
-    atomic_write(out / "faults.md", drawn.markdown(document))
-    click.echo(drawn.text(document), nl=False)
-    publish.redraw(out / "faults.json")
-    sys.exit(0 if job.holds(found) else 1)
+    text = to_json(found)
+    document = drawn.read(json, text)
+    write({json: text, out / "faults.md": drawn.markdown(document)})
+    say(drawn.text(document), lines=True)
+    publish.redraw(json)
+    end(0 if job.holds(found) else 1)

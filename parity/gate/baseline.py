@@ -6,12 +6,13 @@ reviewer.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from parity.errors import CannotRun
-from parity.files import atomic_write
+from parity.files import publish
 from parity.gate.outcome import Json
 from parity.identity import digest
 
@@ -103,7 +104,12 @@ def _whole_seal(base: Json) -> str:
 
 
 def path_of(folder: str | Path, data: str, model: str) -> Path:
-    """Where the baseline of a model lies."""
+    """Where the baseline of a model lies; CannotRun for a name that would lead elsewhere."""
+    if not re.fullmatch(r"\w[\w.+-]{,63}", model, re.ASCII):
+        raise CannotRun(
+            f"{model[:99]!r} is no name for a model's baseline; rename it: 1 to 64 letters, digits "
+            "and . + - _"
+        )
     return Path(folder) / data / f"{model}.json"
 
 
@@ -162,11 +168,11 @@ def _edited(base: Json) -> str | None:
     return None
 
 
-def write(folder: str | Path, base: Json) -> Path:
-    """Write a baseline whole or not at all; returns its path."""
-    path = path_of(folder, base["data"], base["model"])
-    atomic_write(path, text(base))
-    return path
+def write(folder: str | Path, *bases: Json, force: bool = False) -> list[Path]:
+    """Write baselines, all or none; returns their paths. force: replaces what is none."""
+    paths = [path_of(folder, base["data"], base["model"]) for base in bases]
+    publish(dict(zip(paths, map(text, bases), strict=True)), force=force)
+    return paths
 
 
 def text(value: Any) -> str:

@@ -3,7 +3,6 @@
 import getpass
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ from parity import progress
 from parity import run as runs
 from parity.document import now, to_json
 from parity.errors import CannotRun
-from parity.files import atomic_write
+from parity.files import append, check_writable, publish
 from parity.gate import accept as approval
 from parity.gate import baseline, outputs, recorded
 from parity.gate import golden as golden_traces
@@ -20,11 +19,14 @@ from parity.gate.judge import judge, judge_identity
 from parity.gate.outcome import Json, Outcome
 from parity.model import Case, cases
 from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, option, port, takes
-from parity.reports.document import ReportError, read
+from parity.program import FORCE, end, say
+from parity.reports.document import read
 
 NOTHING_COMPARED = 3
 _FILE = click.Path(path_type=Path)
 _JSON = "parity.json"
+RECEIVED = "baseline.received.json"
+OUTPUTS = ("gate.json", "gate-junit.xml", RECEIVED)
 
 
 _BASELINES = option(
@@ -51,7 +53,7 @@ _MODELS = option("--model", "models", multiple=True, help="Only this model (repe
     is_flag=True,
     help="Compare with the compact golden traces, even where recorded ones are cached.",
 )
-@takes(port("The port to judge."), WORKERS, OUT_FOLDER)
+@takes(port("The port to judge."), WORKERS, OUT_FOLDER, FORCE)
 @click.pass_context
 def gate(
     context: click.Context,
@@ -77,8 +79,10 @@ def gate(
         return
     if sum(map(bool, (given, identity_only, golden))) > 1:
         raise CannotRun("--json, --identity-only and --golden are three ways to judge; choose one")
+    for name in (_JSON, *OUTPUTS):
+        check_writable(out / name, make=True)
     if given:
-        outcome, data = _by_figures(_read(given), folder, models, out)
+        outcome, data = _by_figures(read(given), folder, models, out)
     else:
         chosen = cases(models)
         data = "seeded" if any(case.data == "seeded" for case in chosen) else "real"
@@ -92,7 +96,7 @@ def gate(
             document = _run(chosen, port, workers, out)
             outcome, data = _by_figures(document, folder, models, out)
     _publish(outcome, data, folder, out)
-    sys.exit(NOTHING_COMPARED if not outcome.cells else 0 if outcome.passed else 1)
+    end(NOTHING_COMPARED if not outcome.cells else 0 if outcome.passed else 1)
 
 
 def _nothing_to_run(chosen: list[Case], folder: Path, golden: bool) -> str | None:
@@ -114,8 +118,8 @@ def _run(chosen: list[Case], port: str, workers: int, out: Path) -> Json:
         )
     for case, record in zip(chosen, document["models"], strict=True):
         record.setdefault("identity", recorded.identity_of(case, port))
-    atomic_write(out / _JSON, to_json(document))
-    return _read(out / _JSON)
+    publish({out / _JSON: to_json(document)})
+    return read(out / _JSON)
 
 
 def _by_figures(
@@ -124,37 +128,19 @@ def _by_figures(
     outcome = judge(document, folder, models or None)
     if not outcome.passed:
         received = baseline.text(approval.received(document))
-        atomic_write(out / "baseline.received.json", received)
+        publish({out / RECEIVED: received})
     return outcome, document["data"]
 
 
-def _read(path: Path) -> Json:
-    try:
-        return read(path)
-    except ReportError as error:
-        raise CannotRun(str(error)) from error
-
-
 def _publish(outcome: Outcome, data: str, folder: Path, out: Path) -> None:
-    atomic_write(out / "gate.json", outputs.as_json(outcome, data))
-    atomic_write(out / "gate-junit.xml", outputs.junit(outcome, now()))
-    click.echo(outputs.terminal(outcome, data))
+    texts = (outputs.as_json(outcome, data), outputs.junit(outcome, now()))
+    publish({out / name: text for name, text in zip(OUTPUTS, texts, strict=False)})
+    say(outputs.terminal(outcome, data) + "\n", lines=True)
     if os.environ.get("GITHUB_ACTIONS"):
         for line in outputs.annotations(outcome, folder, data):
-            click.echo(line)
+            say(line)
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            _append(summary, outputs.summary(outcome, data))
-
-
-def _append(path: str, text: str) -> None:
-    try:
-        with open(path, "a", encoding="utf-8") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise CannotRun(
-            f"GITHUB_STEP_SUMMARY={path}: cannot be written ({error.strerror}); name a "
-            "file that can"
-        ) from error
+            append(summary, outputs.summary(outcome, data))
 
 
 @gate.command()
@@ -168,7 +154,7 @@ def _append(path: str, text: str) -> None:
 )
 @option("--json", "given", default=str(OUT / _JSON), type=_FILE, help="The run to approve.")
 @option("--by", help="Who approves; default: git's user.name, else the login.")
-@_BASELINES
+@takes(_BASELINES, FORCE)
 def accept(
     reason: str,
     models: tuple[str, ...],
@@ -186,16 +172,16 @@ def accept(
     if layer and len(models) != 1:
         raise CannotRun("--layer belongs to one model; say which with --model")
     bases = approval.approve(
-        _read(given),
+        read(given),
         folder,
         approved={"at": now(), "by": by or _person(), "reason": reason.strip()},
         models=models or None,
         layer=layer,
         accept_worse=accept_worse,
     )
-    click.echo(approval.difference(folder, bases))
-    for base in bases:
-        click.echo(f"approved: {baseline.write(folder, base)}")
+    say(approval.difference(folder, bases) + "\n", lines=True)
+    for path in baseline.write(folder, *bases, force=accept_worse):
+        say(f"approved: {path}")
 
 
 @gate.command()
@@ -205,12 +191,12 @@ def accept(
     type=FOLDER,
     help="Default: seeded ones beside the baselines, real ones in your store.",
 )
-@_BASELINES
+@takes(_BASELINES, FORCE)
 def golden(models: tuple[str, ...], to: Path | None, folder: Path) -> None:
     """Write compact golden traces from the recorded ones, for a gate that cannot record."""
     for case in cases(models):
         path, size_bytes = golden_traces.write(case, folder, to)
-        click.echo(f"{case.model.name}\t{size_bytes / 1e3:.0f} kB\t{path}")
+        say(f"{case.model.name}\t{size_bytes / 1e3:.0f} kB\t{path}")
 
 
 def _person() -> str:
@@ -220,4 +206,7 @@ def _person() -> str:
         named = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:
         named = ""
-    return named or getpass.getuser()
+    try:
+        return named or getpass.getuser()
+    except KeyError as error:  # this user has no name here
+        raise CannotRun("nobody is known to approve it; say who with --by") from error

@@ -19,7 +19,7 @@ from parity.compare import verdict
 from parity.compare.measure import measure
 from parity.compare.walk import CHAINED, walk
 from parity.errors import CannotRun
-from parity.files import atomic_write, sha256_of
+from parity.files import publish, sha256_of
 from parity.gate import baseline
 from parity.gate.baseline import number, seal_of
 from parity.gate.changes import changes
@@ -69,7 +69,7 @@ def write(
     """Write a golden trace, recording the lanes where needed; returns (path, bytes)."""
     lanes = recordings.traces({case: read_clips(case.clips).batch}, progress=progress)[case]
     text, path = baseline.text(make(case, lanes)), path_of(case, folder, to)
-    atomic_write(path, text)
+    publish({path: text})
     return path, len(text.encode())
 
 

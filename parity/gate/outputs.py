@@ -5,9 +5,9 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+from parity.errors import visible
 from parity.gate.baseline import path_of
 from parity.gate.outcome import LIMITS, Breach, Outcome
-from parity.reports.figures import visible
 from parity.reports.junit import Case, Suite, render
 from parity.reports.markdown import annotation, paragraphs, plain, table
 

@@ -7,6 +7,7 @@ import json
 import click
 
 from parity.options import FILE, INPUT, MODELS, WORKERS, command_line, option, port, takes
+from parity.program import FORCE, say
 
 OUTPUT = "reports/out/microscope.json"
 
@@ -14,6 +15,7 @@ OUTPUT = "reports/out/microscope.json"
 @click.command()
 @takes(MODELS, INPUT, WORKERS, port("The port to look into."))
 @option("-o", "--output", default=OUTPUT, type=FILE, help="The JSON to write.")
+@FORCE
 def microscope(models, weights, clips, workers, port, output, more_clips):
     """Look into GRU, batch normalisation and convolution, and measure what each of the port's
     fixes is worth.
@@ -23,12 +25,14 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
     """
     from parity import progress
     from parity.document import to_json
-    from parity.files import atomic_write
+    from parity.files import check_writable
+    from parity.files import publish as write
     from parity.model import cases
     from parity.reports import microscope as drawn
     from parity.reports import publish
     from parity.studies.microscope.examination import examine_all
 
+    check_writable(output, ".json", make=True)
     chosen = cases(models, weights, (*clips, *more_clips))
     with progress.shown() as shown:
         found = examine_all(
@@ -36,10 +40,10 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
         )
     text = to_json(found)
     drawn.validate(json.loads(text), output)
-    atomic_write(output, text)
+    write({output: text}, kind=".json")
     for model in found["models"]:
         for trial in model["worth"]:
-            click.echo(line(model["name"], trial))
+            say(line(model["name"], trial))
     publish.redraw(output)
 
 

@@ -2,12 +2,13 @@
 original and on the port.
 """
 
-import shlex
-import sys
 import time
 from pathlib import Path
 
 import click
+
+from parity.options import command_line
+from parity.program import FORCE, end, say
 
 OUT = Path("reports/out/investigation.json")
 ANSWERED, NOTHING_ANSWERED = 0, 2
@@ -43,6 +44,7 @@ ANSWERED, NOTHING_ANSWERED = 0, 2
     type=click.Path(dir_okay=False, path_type=Path),
     help="The JSON to write.",
 )
+@FORCE
 @click.argument("more_clips", nargs=-1, metavar="[CLIP]...")
 def investigate(models, ids, clips, listed, output, more_clips):
     """Find out why the CNN's results look unstable: each question ends in findings with their
@@ -51,21 +53,23 @@ def investigate(models, ids, clips, listed, output, more_clips):
     Writes investigation.json. Exit codes: 0 at least one question was answered, 2 none could be. A
     stopped run continues where it was.
     """
+    from parity.files import check_writable
     from parity.studies.unstable_cnn import questions
 
     chosen = questions.select(ids)
     if listed:
         for question in chosen:
-            click.echo(f"{question.id}\t{question.text}")
+            say(f"{question.id}\t{question.text}")
         return
+    check_writable(output, ".json", make=True)
     answers = _investigate(chosen, models, (*clips, *more_clips), output)["questions"]
-    sys.exit(NOTHING_ANSWERED if all(each["message"] for each in answers) else ANSWERED)
+    end(NOTHING_ANSWERED if all(each["message"] for each in answers) else ANSWERED)
 
 
 def _investigate(chosen, models, clips, output):
     from parity import progress
     from parity.document import to_json
-    from parity.files import atomic_write
+    from parity.files import publish as write
     from parity.port.proof import VERSIONS
     from parity.provenance import environment, threads_per_worker
     from parity.reports import investigation as drawn
@@ -84,11 +88,11 @@ def _investigate(chosen, models, clips, output):
         environment=environment(threads_per_worker(1), VERSIONS),
         clips=list(asked.clips),
         left_out=left_out,
-        command=shlex.join(["parity", *sys.argv[1:]]),
+        command=command_line(),
         seconds=time.perf_counter() - started_s,
     )
     drawn.validate(found, output)
-    atomic_write(output, to_json(found))
-    click.echo(drawn.text(drawn.read(output)), nl=False)
+    write({output: to_json(found)}, kind=".json")
+    say(drawn.text(drawn.read(output)), lines=True)
     publish.redraw(output)
     return found

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from parity.cli import main
+from parity.errors import CannotRun
 from parity.reports import markdown, publish, terminal
 from parity.reports.document import ReportError
 from tests.reports import companions_factory, factory
@@ -68,7 +69,7 @@ def test_a_bad_document_leaves_the_old_report(written, tmp_path):
 
 def test_an_unwritable_folder_gets_its_sentence(written, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ReportError, match=r"cannot be written .*choose another folder"):
+    with pytest.raises(CannotRun, match=r"cannot be written: .*is not a folder; make it or choose"):
         publish.everything(written, tmp_path / "file" / "out", io.StringIO())
 
 
@@ -77,7 +78,7 @@ def test_a_failed_write_leaves_no_part(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(publish.os, "replace", full)
-    with pytest.raises(ReportError, match="No space left on device"):
+    with pytest.raises(CannotRun, match="No space left on device"):
         publish._write(tmp_path / "parity.html", "text")
     assert list(tmp_path.iterdir()) == []
 
@@ -137,7 +138,10 @@ def test_reports_know_only_the_json():
         "html.page(d), junit.junit(d), table.csv(d), terminal.text(d), markdown.markdown(d)"
     )
     ours = {name for name in loaded if name.startswith("parity")}
-    assert ours == {"parity", "parity.reports"} and not loaded & {"chainer", "h5py"}
+    assert ours == {"parity", "parity.errors", "parity.reports"} and not loaded & {
+        "chainer",
+        "h5py",
+    }
     assert "jinja2" in loaded
 
 

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from parity.cli import main
-from parity.reports import compared, document, figures, publish
+from parity.errors import visible
+from parity.reports import compared, document, publish
 from parity.reports.document import ReportError
 from tests.reports import companions_factory, factory
 
@@ -169,7 +170,7 @@ def test_hostile_names_are_written_out_in_a_refusal(tmp_path, name):
             document.read(path)
         said = str(refused.value)
         assert (
-            figures.visible(said) == said
+            visible(said) == said
             and "\n" not in said
             and len(said) <= document.MESSAGE_MOST
             and said.endswith("(make parity)")
@@ -190,5 +191,8 @@ def test_what_is_drawn_is_never_written_over(tmp_path, target):
             str(tmp_path / "x" / ".." / target),
         )
         refused = CliRunner().invoke(main, ["report", *inputs, "-o", output])
-        assert refused.exit_code == 2 and "name another file with -o" in refused.stderr
+        assert (
+            refused.exit_code == 2
+            and "an input and would be overwritten; name another" in refused.stderr
+        )
     assert (tmp_path / target).read_text() == before

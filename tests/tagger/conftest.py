@@ -102,3 +102,13 @@ def run(capfd, stand_ins, monkeypatch):
         return code, said.out, said.err
 
     return call
+
+
+@pytest.fixture
+def collection(wav, tmp_path):
+    """Three genres of two tracks, one of them bad."""
+    for i, genre in enumerate(("blues", "jazz", "rock")):
+        for j in range(2):
+            wav(f"music/{genre}/{genre}.0000{j}.wav", pitch_hz=200 * (1 + 3 * i + j), seconds=1)
+    (tmp_path / "music" / "rock" / "rock.00001.wav").write_bytes(b"")
+    return tmp_path / "music"

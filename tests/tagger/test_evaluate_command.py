@@ -14,16 +14,6 @@ pytestmark = pytest.mark.slow
 GENRES = ("blues", "jazz", "rock")
 
 
-@pytest.fixture
-def collection(wav, tmp_path):
-    """Three genres of two tracks, one of them bad."""
-    for i, genre in enumerate(GENRES):
-        for j in range(2):
-            wav(f"music/{genre}/{genre}.0000{j}.wav", pitch_hz=200 * (1 + 3 * i + j), seconds=1)
-    (tmp_path / "music" / "rock" / "rock.00001.wav").write_bytes(b"")
-    return tmp_path / "music"
-
-
 def rows_of(path):
     with open(path, newline="") as stream:
         return list(csv.DictReader(stream))

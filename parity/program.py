@@ -1,0 +1,200 @@
+"""What every command line of the project does alike: how it prints, and how it ends.
+
+Exit codes 0, 1 and 3 come from `end` alone, which commands call when they have a verdict. Whatever
+else arrives at the top is 2: one sentence, and where nobody foresaw it a file with the traceback.
+"""
+
+import io
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from parity import files
+from parity.errors import CannotRun, visible
+
+__all__ = ["FORCE", "Group", "end", "say"]
+
+CANNOT = 2
+PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "tagger")
+
+
+def say(text: object, *, err: bool = False, lines: bool = False) -> None:
+    """Print a line, with control characters and what the stream cannot encode written out.
+
+    lines : the text is several lines, each with its end. Raises CannotRun where standard output
+    cannot be written.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if stream is None:  # started without one
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    line = visible(text, keep="\n\t" if lines else "\t")
+    try:
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
+        stream.write("" if lines else "\n")
+        stream.flush()
+    except OSError as error:
+        if not err:
+            raise _closed(error) from error
+
+
+def end(code: int) -> NoReturn:
+    """End the command with the exit code of its verdict."""
+    click.get_current_context().exit(code)
+
+
+def _force(context: click.Context, _: click.Parameter, value: bool) -> None:
+    token = files.FORCED.set(value)
+    context.call_on_close(lambda: files.FORCED.reset(token))
+
+
+FORCE = click.option(
+    "--force",
+    is_flag=True,
+    expose_value=False,
+    callback=_force,
+    help="Also replace files that this program did not write.",
+)
+
+
+class Group(click.Group):
+    """The commands of one program.
+
+    Parameters
+    ----------
+    stopped : str
+        What Ctrl-C, SIGTERM and a closed terminal are told.
+    sentences : tuple of type
+        Exceptions whose message is the sentence, where our own code raised them.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        stopped: str = "stopped",
+        sentences: tuple[type[BaseException], ...] = (),
+        **settings: Any,
+    ) -> None:
+        super().__init__(*args, **settings)
+        self.stopped, self.sentences = stopped, sentences
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            with _signals_stop():
+                return super().invoke(context)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except BaseException as error:
+            raise _Refusal(self._sentence(error)) from error
+
+    def main(self, *args: Any, standalone_mode: bool = True, **settings: Any) -> Any:
+        """Run a command; exits with its code, or returns it where not `standalone_mode`."""
+        try:
+            code = super().main(*args, standalone_mode=False, **settings)  # type: ignore[call-overload]
+            _flush()
+        except BaseException as error:
+            code = CANNOT
+            self._show(error)
+        code = code if isinstance(code, int) else 0
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def _main_shell_completion(self, *args: Any, **settings: Any) -> None:
+        try:
+            super()._main_shell_completion(*args, **settings)
+        except SystemExit as done:
+            raise click.exceptions.Exit(int(done.code or 0)) from done
+
+    def _show(self, error: BaseException) -> None:
+        stream = io.StringIO()
+        if not isinstance(error, click.ClickException):
+            error = _Refusal(self._sentence(error))
+        error.show(stream)
+        text = stream.getvalue()
+        named = f"{self.name}: {text}" if isinstance(error, _Refusal) else text
+        say(named, err=True, lines=True)
+        with suppress(OSError, ValueError, AttributeError):
+            _flush()
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # Python's own flush at the end would fail again
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(nowhere, sys.stdout.fileno())
+
+    def _sentence(self, error: BaseException) -> str:
+        if isinstance(error, CannotRun):
+            return str(error)
+        if isinstance(error, (KeyboardInterrupt, click.Abort)):
+            return self.stopped
+        if isinstance(error, self.sentences) and _is_ours(error):
+            return visible(error)
+        if isinstance(error, MemoryError):
+            return "there is not enough memory; close other programs, or give it less at a time"
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        return f"stopped by an error in the program itself ({what:.200}); {_kept(error)}"
+
+
+class _Refusal(click.ClickException):
+    exit_code = CANNOT
+
+    def show(self, file: Any = None) -> None:
+        print(self.message, file=file)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether this project's own code raised it."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return any(Path(frame.f_code.co_filename).is_relative_to(folder) for folder in PACKAGES)
+
+
+def _kept(error: BaseException) -> str:
+    """Write the traceback to a file; returns what to do with it."""
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="parity-error-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.writelines(traceback.format_exception(error))
+    except OSError:
+        return "no file could be written for its traceback, so free space and try again"
+    return f"report it with {path}, which holds the traceback"
+
+
+def _flush() -> None:
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        raise _closed(error) from error
+
+
+def _closed(error: OSError) -> CannotRun:
+    return CannotRun(
+        f"standard output cannot be written ({error.strerror}); give it a place with room that "
+        "stays open"
+    )
+
+
+@contextmanager
+def _signals_stop() -> Iterator[None]:
+    """SIGTERM and SIGHUP stop as Ctrl-C does, so that what has to be put away is put away."""
+
+    def stop(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {}
+    with suppress(ValueError):  # not in the main thread, which alone may set handlers
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

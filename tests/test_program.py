@@ -1,0 +1,129 @@
+"""How every command line ends: 0 and 1 are said by a verdict alone, whatever else happens is 2."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from parity.errors import CannotRun
+from parity.program import Group, end, say
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def ends(raised):
+    """(exit code, stdout, stderr) of a command that does `raised()`."""
+    command = click.Command("go", callback=raised)
+    result = CliRunner().invoke(Group("prog", commands={"go": command}, stopped="stop"), ["go"])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def raising(error):
+    def callback():
+        raise error
+
+    return callback
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_a_verdict_is_the_exit_code(code):
+    assert ends(lambda: end(code)) == (code, "", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (CannotRun("x: no y; do z"), "prog: x: no y; do z\n"),
+        (KeyboardInterrupt(), "prog: stop\n"),
+        (MemoryError(), "prog: there is not enough memory"),
+        (SystemExit(0), "an error in the program itself (SystemExit: 0)"),
+        (SystemExit(), "an error in the program itself (SystemExit:)"),
+        (EOFError(), "an error in the program itself (EOFError:)"),
+        (OSError(errno.EPIPE, "Broken pipe"), "(BrokenPipeError: [Errno 32] Broken pipe)"),
+        (KeyError("a\x1b[31m"), "(KeyError: 'a\\x1b[31m')"),
+        (RecursionError("deep"), "(RecursionError: deep)"),
+        (BaseException("any"), "(BaseException: any)"),
+    ],
+)
+def test_anything_else_is_2_and_one_sentence(error, said, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, out, err = ends(raising(error))
+    assert (code, out) == (2, "") and said in err and err.count("\n") == 1
+    for path in tmp_path.iterdir():
+        assert f"report it with {path}" in err and "Traceback" in path.read_text()
+    assert bool(list(tmp_path.iterdir())) == ("program itself" in err)
+
+
+def test_a_traceback_that_cannot_be_kept_is_no_second_error(monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    assert ends(raising(KeyError("x")))[0] == 2
+
+
+def test_what_is_printed_is_printable():
+    hostile = "\x1b[2J\x9b\u202e\udcff\nname"
+    _, out, _ = ends(lambda: say(hostile))
+    assert out == "\\x1b[2J\\x9b\\u202e\\udcff\\nname\n"
+    assert ends(lambda: say("two\nlines\n", lines=True))[1] == "two\nlines\n"
+    result = CliRunner().invoke(Group("prog"), ["\x1b[2J"])
+    assert result.exit_code == 2 and "\x1b" not in result.stderr
+
+
+def test_no_module_prints_by_itself():
+    sources = [
+        path
+        for room in ("parity", "tagger", "fixtures", "studies")
+        for path in (ROOT / room).rglob("*.py")
+    ]
+    assert [path for path in sources if "click.echo(" in path.read_text()] == []
+
+
+SCRIPT = """
+import time, click
+from parity.program import Group, end, say
+@click.group(cls=Group, name="prog", stopped="stop")
+def main(): pass
+@main.command()
+@click.option("--wait", is_flag=True)
+def go(wait):
+    say("x" * 100)
+    if wait:
+        try: time.sleep(60)
+        finally: print("put away", flush=True)
+    end(0)
+main()
+"""
+
+
+def program(*arguments, **settings):
+    command = [sys.executable, "-c", SCRIPT, "go", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **settings)
+
+
+def test_a_full_or_closed_standard_output_is_2():
+    with open("/dev/full", "w") as full:
+        run = program(stdout=full)
+        assert "cannot be written (No space left on device)" in run.communicate()[1]
+    assert run.returncode == 2
+    read, write = os.pipe()
+    os.close(read)
+    run = program(stdout=write)
+    os.close(write)
+    assert "cannot be written (Broken pipe)" in run.communicate()[1]
+    assert run.returncode == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_stops_with_a_sentence_after_all_is_put_away(number):
+    run = program("--wait", stdout=subprocess.PIPE)
+    assert run.stdout.readline().startswith("x")
+    time.sleep(0.1)
+    run.send_signal(number)
+    out, err = run.communicate(timeout=10)
+    assert (run.returncode, out) == (2, "put away\n") and err.strip() == "prog: stop"
