@@ -52,6 +52,16 @@ RunVerdict = Literal["HOLDS", "DRIFTS", "INCOMPLETE"]
 HELD: RunVerdict = "HOLDS"
 DRIFTS: RunVerdict = "DRIFTS"
 INCOMPLETE: RunVerdict = "INCOMPLETE"
+NOT_PROBED, TRANSFORM = "NOT PROBED", "ROUNDING (TRANSFORM)"
+ProbedVerdict = Annotated[
+    str,
+    Says(
+        "probed_verdict",
+        type="string",
+        pattern=r"^(EXACT|ROUNDING|ROUNDING \(TRANSFORM\)|EXCESS ROUNDING|FORMULA\(.+\)|GROSS|"
+        r"INCOMPARABLE|NOT PROBED)$",
+    ),
+]
 IsolatedVerdict = Annotated[str, _verdict("isolated_verdict", *_CELL, NOT_COMPARED)]
 Verdict = Annotated[str, _verdict("verdict", *_CELL, INHERITED, NOT_COMPARED)]
 Figure = Annotated[
@@ -333,6 +343,54 @@ class Closeness:
 
 
 @dataclass
+class Asked:
+    """Probes of one name: how many answers were compared, and how many strayed farther than float32
+    may; share: the largest stray, of what is allowed; q: the largest root mean square of (answer -
+    formula)/sigma over a slice, in that slice.
+    """
+
+    name: Text
+    probes: Natural
+    answers: Natural
+    wrong: Natural
+    share: Size = None
+    q: Size = None
+    q_where: str = ""
+
+
+@dataclass
+class Read:
+    """What answers show of a parameter, or of what the formula makes of some.
+
+    equal: bit for bit the file's; within: as near as float32 can show; worst_u: the largest
+    distance, relative, in units of 2^-24; at: where; sha256: of what was read, where all of it was
+    read exactly, so that it is the same on every processor.
+    """
+
+    name: Text
+    count: Natural
+    read: Natural
+    within: Natural
+    equal: Natural
+    worst_u: Size = None
+    at: list[Natural] | None = None
+    sha256: Sha256 | None = None
+
+
+@dataclass
+class Probed:
+    """What a layer answers to questions whose answers are known. batches: clips at a time."""
+
+    verdict: ProbedVerdict = NOT_PROBED
+    message: str | None = "the run never asked this layer"
+    asked: list[Asked] = field(default_factory=list)
+    read: list[Read] = field(default_factory=list)
+    batches: list[Natural] = field(default_factory=list)
+    form: str | None = None
+    cause: str | None = None
+
+
+@dataclass
 class Layer:
     """One layer of the original, of the port or of the declared list."""
 
@@ -351,6 +409,7 @@ class Layer:
     closer: Side | None = None
     closeness_bits: Figure = None
     closeness_interval: Later[list[Figure] | None] = None
+    probed: Later[Probed | None] = None
 
     def cells(self) -> tuple[Isolated, Chained]:
         """Both modes' cells."""

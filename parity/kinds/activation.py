@@ -4,7 +4,7 @@ Sources: Keras 1 activations.py, Theano tensor/nnet/sigm.py.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from parity.kinds.api import LayerCase, LayerKind, Maker
 from parity.kinds.pooling import pooled_instead
+from parity.kinds.probing import Probe, like, magnitudes, of_table, of_witness
 from parity.kinds.rectifiers import LEAKY
 from parity.numerics.rounding import (
     FLUSHED,
@@ -296,10 +297,37 @@ def _activation_variants(case: LayerCase) -> dict[str, Maker]:
     return table
 
 
+def sigmoid_by_tanh(expected: Array) -> Callable[[Array], str | None]:
+    """Whether scores near 0 lie on the grid of 2^-25 that tanh(s/2)/2 + 1/2 leaves there."""
+    small = (expected < 2.0**-20) & (expected > 2.0**-60)
+
+    def says(answer: Array) -> str | None:
+        steps = answer[small].astype(np.float64) * 2.0**25
+        off = np.abs(steps - expected[small] * 2.0**25) > 2.0**-4
+        return "sigmoid by tanh" if off.any() and (steps == np.rint(steps)).all() else None
+
+    return says
+
+
+def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
+    """Every magnitude and a fine grid around each bend; rows of many spreads for a softmax."""
+    own = case.config["activation"]
+    if not POINTWISE[own].along_last:
+        probe = of_table(case, magnitudes(BENDS.get(own, (0.0,)), rng), "all magnitudes")
+        says = sigmoid_by_tanh(sigmoid(probe.x)) if own == "sigmoid" else None
+        yield replace(probe, says=says)
+        return
+    x = rng.standard_normal(like(case, 24), np.float32)
+    x *= (2.0 ** np.arange(-16, 8)).reshape(-1, *[1] * (x.ndim - 1)).astype(np.float32)
+    yield of_witness("rows of many spreads", case, x)
+
+
+BENDS = {"hard_sigmoid": (0.0, -2.5, 2.5), "sigmoid": (0.0, 15.0), "softplus": (0.0, 14.0, 16.0)}
 ACTIVATION = LayerKind(
     "Activation",
     {"activation": tuple(POINTWISE)},
     reference=_applied,
     variants=_activation_variants,
     by_shape=(pooled_instead,),
+    probes=probes,
 )

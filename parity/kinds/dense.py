@@ -1,13 +1,15 @@
 """A dense layer and its activation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from parity.kinds.activation import IDEMPOTENT, POINTWISE, instead
+from parity.kinds.activation import IDEMPOTENT, POINTWISE, instead, sigmoid_by_tanh
 from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Maker, Refusal, Variant
 from parity.kinds.general import bias_times, operands_rounded
-from parity.numerics.rounding import FLUSHED, SPREAD, U, tail_factor
+from parity.kinds.probing import Probe, Reading, batches, of_witness, random_probe
+from parity.numerics.rounding import FLUSHED, SPREAD, Array, U, tail_factor
 from parity.numerics.witness import Whole
 
 
@@ -80,6 +82,88 @@ def _refusals(case: LayerCase) -> Iterator[Refusal]:
         yield "matrix transposed", lambda clashes, shapes: frozenset((inputs, units)) in clashes
 
 
+SIZE = 2.0**64  # lifts a weight of 2^-40 above the bias' rounding: answer / SIZE is the weight
+LEVELS = 2.0 ** np.arange(-2, 15, 2)  # of inputs whose scores are off saturation, for some weights
+NOISE = 64  # rows of random values: PER_SLICE of them with any number of units from 4 on
+
+
+def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
+    """Unit vectors and nothing through the sums, unit vectors of many sizes through the scores."""
+    weights = case.parameter("W")
+    linear = _activation(case) == "linear"
+    noise = rng.standard_normal((NOISE, len(weights)), np.float32)
+    yield random_probe(case, noise, slices=linear)
+    of_sums = case.but(config={"activation": "linear"})
+    for probe in _sums_probes(of_sums, noise):
+        yield probe if linear else replace(probe, of="logits")
+    if not linear:
+        yield from _scores_probes(case, weights)
+
+
+def _sums_probes(case: LayerCase, noise: Array) -> Iterator[Probe]:
+    weights, bias = case.parameter("W"), case.bias(case.parameter("W").shape[1])
+    size = np.where(np.arange(len(weights)) % 2, -SIZE, SIZE)[:, None]
+    for part in batches(len(weights)):
+        x = (np.eye(len(weights))[part] * size[part]).astype(np.float32)
+        right = (weights[part] * size[part] + bias).astype(np.float32)
+        read = _weights_read(part, right, size[part], weights)
+        yield Probe("unit vectors of 2^64", x, right, right, slack=2.0, read=read)
+    nothing = np.zeros((2, len(weights)), np.float32)
+    right = np.broadcast_to(bias.astype(np.float32), (2, len(bias)))
+    yield Probe(
+        "nothing", nothing, right, right, read=lambda answer: iter([_bias_read(answer, bias)])
+    )
+    yield random_probe(case, noise, slices=True)
+
+
+def _bias_read(answer: Array, bias: Array) -> Reading:
+    return Reading("b", ..., answer[0], bias)
+
+
+def _weights_read(
+    part: slice, right: Array, size: Array, weights: Array
+) -> Callable[[Array], Iterator[Reading]]:
+    def read(answer: Array) -> Iterator[Reading]:
+        shown = right / size
+        seen = shown == weights[part]
+        yield Reading("W", part, answer / size, shown, seen=seen, whole=weights.shape)
+
+    return read
+
+
+def _scores_probes(case: LayerCase, weights: Array) -> Iterator[Probe]:
+    """Unit vectors of one size after another; each weight is read where its sum is nearest to 1,
+    from how far the score is off, by the activation's slope there.
+    """
+    off = np.abs(np.log2(np.abs(weights)[None] * LEVELS[:, None, None] + FLUSHED))
+    best, pointwise = off.argmin(axis=0), POINTWISE[_activation(case)]
+    for level, size in enumerate(LEVELS):
+        x = (np.eye(len(weights)) * size).astype(np.float32)
+        probe = of_witness("unit vectors of 2^-2 to 2^14", case, x)
+        if not pointwise.along_last:
+            sums = weights * size + case.bias(weights.shape[1])
+            slope = np.abs(pointwise.slope(sums, probe.expected)) * size
+            off = probe.high.astype(np.float64) - probe.low
+            read = _read_by_scores(probe, slope, off / 2, weights, best == level)
+            by_tanh = _activation(case) == "sigmoid"
+            says = sigmoid_by_tanh(probe.expected) if by_tanh else None
+            probe = replace(probe, read=read, says=says)
+        yield probe
+
+
+def _read_by_scores(
+    probe: Probe, slope: Array, off: Array, weights: Array, here: Array
+) -> Callable[[Array], Iterator[Reading]]:
+    def read(answer: Array) -> Iterator[Reading]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = weights + (answer - probe.expected) / slope
+            allowed = off / slope
+        seen = here & (allowed < np.abs(weights))
+        yield Reading("W by its scores", ..., value, weights, allowed, seen)
+
+    return read
+
+
 DENSE = LayerKind(
     "Dense",
     {
@@ -93,4 +177,5 @@ DENSE = LayerKind(
     variants=_variants,
     refusals=_refusals,
     input_ranks=(2,),
+    probes=probes,
 )

@@ -1,6 +1,7 @@
 """ELU (Keras 1 advanced_activations.py): its variants, and which exponential an output shows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ from parity.kinds.activation import sigmoid
 from parity.kinds.api import ANY, LayerCase, LayerKind, Maker
 from parity.kinds.fitting import Proposal, Seen, estimate
 from parity.kinds.pooling import pooled_instead
+from parity.kinds.probing import Probe, magnitudes, of_table
 from parity.kinds.rectifiers import LEAKY, Elu, Leaky, elu
 from parity.numerics.rounding import Array
 from parity.numerics.witness import Mapped, Witness
 
 SMALL = 2.0**-10  # below it d + d^2/2 is expm1(d) to d^2/6 = 1.6e-7 of itself
 SELU = 1.0507009873554805, 1.6732632423543772  # scale, alpha: Klambauer et al. 2017
+EXPM1_SINCE, LATER_FORM = (1, 1, 1), "expm1(x)"  # K.elu became T.nnet.elu (Keras 1.1.1)
 LN2 = 0.6931471805599453
 LATTICE_ENOUGH = 2**20  # values that show which exponential was taken
 
@@ -119,6 +122,24 @@ def _explained(judge: Witness, values: Array) -> bool:
     return all(judge.block(where).holds(flat[where]) for where in judge.blocks())
 
 
+def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
+    """Every magnitude, a fine grid below 0, and what tells exp(x) - 1 from expm1(x)."""
+    probe = of_table(case, magnitudes((0.0, -0.5, -4.0), rng), "all magnitudes")
+    yield replace(probe, says=_other_form(case, probe.x))
+
+
+def _other_form(case: LayerCase, x: Array) -> Callable[[Array], str | None]:
+    """The form of the exponential that an answer shows, where it is not the release's own."""
+    own = LATER_FORM if tuple(map(int, case.keras.split("."))) >= EXPM1_SINCE else "exp(x) - 1"
+
+    def says(answer: Array) -> str | None:
+        found = form(case.but(x=x), answer)
+        other = found and found["formula"] not in (own, None)
+        return f"{found['formula']} for {own}".replace("(x)", "") if found and other else None
+
+    return says
+
+
 ELU = LayerKind(
     "ELU",
     {"alpha": ANY},
@@ -129,4 +150,5 @@ ELU = LayerKind(
     propagate=_propagate,
     inspect=form,
     channelwise=True,
+    probes=probes,
 )

@@ -1,8 +1,11 @@
 """Leaky ReLU: x above 0, alpha x below (Keras 1 advanced_activations.py, Theano nnet/nnet.py)."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from parity.kinds.api import ANY, LayerCase, LayerKind, Maker, Variant
+from parity.kinds.probing import Probe, magnitudes, of_table
 from parity.kinds.rectifiers import SLOPES, Elu, Leaky
 from parity.numerics.rounding import Array
 from parity.numerics.witness import Adjusted, Moves, Witness
@@ -50,6 +53,13 @@ VARIANTS: dict[str, Maker] = {
     "leaky ReLU of the negated input": lambda case: case.but(x=-case.x),
     "leaky ReLU applied twice": lambda case: _slope(case, _alpha(case) ** 2),
 }
+
+
+def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
+    """Every magnitude, and a fine grid around the bend."""
+    yield of_table(case, magnitudes(rng=rng), "all magnitudes")
+
+
 LEAKY_RELU = LayerKind(
     "LeakyReLU",
     {"alpha": ANY},
@@ -57,4 +67,5 @@ LEAKY_RELU = LayerKind(
     variants=lambda case: VARIANTS,
     propagate=_propagate,
     channelwise=True,
+    probes=probes,
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from parity.kinds.api import ANY, BY_RANK, IMAGE, Config, LayerCase, LayerKind, Maker, Variant
 from parity.kinds.fitting import Proposal, Seen, estimate
+from parity.kinds.probing import of_ranks
 from parity.kinds.spectrogram import fitted
 from parity.numerics.rounding import Array, Shape
 from parity.numerics.witness import Mapped, Moves
@@ -158,6 +159,7 @@ ZERO_PADDING = LayerKind(
     fits=((fitted,),),
     by_shape=(padding_by_shape,),
     affine=_padding_affine,
+    probes=of_ranks,
 )
 DROPOUT = LayerKind(
     "Dropout",
@@ -170,6 +172,7 @@ DROPOUT = LayerKind(
     channelwise=True,
     passes_on=True,
     beside_activation=True,
+    probes=of_ranks,
 )
 FLATTEN = LayerKind(
     "Flatten",
@@ -177,6 +180,7 @@ FLATTEN = LayerKind(
     move=lambda config, x: x.reshape(len(x), -1),
     variants=lambda case: RESHAPES,
     by_shape=(target,),
+    probes=of_ranks,
 )
 PERMUTE = LayerKind(
     "Permute",
@@ -184,6 +188,7 @@ PERMUTE = LayerKind(
     move=lambda config, x: x.transpose(0, *config["dims"]),
     variants=lambda case: PERMUTATIONS,
     axes=_permuted_axes,
+    probes=of_ranks,
 )
 RESHAPE = LayerKind(
     "Reshape",
@@ -191,4 +196,5 @@ RESHAPE = LayerKind(
     move=lambda config, x: x.reshape(len(x), *config["target_shape"]),
     variants=lambda case: RESHAPES,
     by_shape=(target,),
+    probes=of_ranks,
 )

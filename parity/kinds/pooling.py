@@ -8,6 +8,7 @@ import numpy as np
 
 from parity.kinds.api import ANY, IMAGE, Config, LayerCase, LayerKind, Maker, Variant
 from parity.kinds.fitting import Proposal, Seen
+from parity.kinds.probing import of_ranks
 from parity.numerics.rounding import BLOCK, FLUSHED, SPREAD, Array, U, Where
 from parity.numerics.witness import Block, Moves, Witness
 
@@ -164,4 +165,5 @@ MAX_POOLING = LayerKind(
     propagate=_propagate,
     channelwise=True,
     beside_activation=True,
+    probes=of_ranks,
 )

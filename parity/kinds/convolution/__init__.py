@@ -7,6 +7,7 @@ import numpy as np
 from parity.kinds.api import ANY, IMAGE, TRAINING_ONLY, LayerCase, LayerKind, Refusal
 from parity.kinds.convolution import flip
 from parity.kinds.convolution.bound import Sums, convolution
+from parity.kinds.convolution.probes import probes
 from parity.kinds.convolution.variants import (
     COMBINED,
     VARIANTS,
@@ -63,4 +64,5 @@ CONVOLUTION = LayerKind(
     part="convolution",
     glance=flip.glance,
     examine=flip.examine,
+    probes=probes,
 )

@@ -11,6 +11,7 @@ from parity.kinds.normalization.batches import made_up
 from parity.kinds.normalization.channels import examine
 from parity.kinds.normalization.eps import other_eps, stated
 from parity.kinds.normalization.formula import PARAMETERS, Normalized, formula, propagate
+from parity.kinds.normalization.probes import probes
 from parity.kinds.normalization.variants import combined, variants
 from parity.kinds.pooling import pooled_instead
 from parity.kinds.spectrogram import fitted
@@ -68,4 +69,5 @@ BATCH_NORMALIZATION = LayerKind(
     stated=stated,
     channelwise=True,
     beside_activation=True,
+    probes=probes,
 )

@@ -2,6 +2,7 @@
 
 from parity.kinds.api import ANY, TRAINING_ONLY, LayerKind
 from parity.kinds.recurrent.formula import COMBINED, PARAMETERS, VARIANTS, Gru
+from parity.kinds.recurrent.probes import probes
 from parity.kinds.recurrent.unrolled import examine, glance
 
 __all__ = ["GRU"]
@@ -27,4 +28,5 @@ GRU = LayerKind(
     part="gru",
     glance=glance,
     examine=examine,
+    probes=probes,
 )

@@ -129,10 +129,12 @@ def step_errors(s: dict[str, Any], form: Form = KERAS) -> tuple[Array, Array]:
 
 
 def _sum_variance(s: dict[str, Any], gate: str, state: Array) -> Array:
-    """u^2 V of the gate's sum x W + b + state U: the formula of a convolution's sums."""
+    """u^2 V of the gate's sum x W + b + state U: the formula of a convolution's sums. Terms that are
+    zero round nothing.
+    """
     p = s["params"]
     weights, recurrent, bias = p[f"W_{gate}"], p[f"U_{gate}"], p[f"b_{gate}"]
-    n = len(weights) + len(recurrent) + 1
+    n = sum(np.count_nonzero(terms, axis=1, keepdims=True) for terms in (s["x"], state)) + 1
     terms2 = (
         np.square(s["x"]) @ np.square(weights)
         + np.square(bias)

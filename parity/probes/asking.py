@@ -1,0 +1,258 @@
+"""Asks one layer of a port its kind's probes, and reads back what it has inside."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.kinds import LayerCase
+from parity.kinds.probing import Probe, Reading
+from parity.numerics.rounding import U
+from parity.port_api import Answer, Port, answer, ask
+from parity.probes.judging import Judged, judged
+from parity.recording.trace import array_sha256
+from parity.results import (
+    EXACT,
+    EXCESS,
+    FORMULA,
+    GROSS,
+    INCOMPARABLE,
+    NOT_PROBED,
+    ROUNDING,
+    Asked,
+    Probed,
+    Read,
+)
+
+RIGHT = frozenset({EXACT, ROUNDING})
+BITS_LEAST = 8.0  # as in parity.compare.verdict: fewer right bits than bfloat16 has
+BEHAVIOUR = "behaviour: "
+
+
+class Failure(NamedTuple):
+    """A probe whose answer is wrong, kept for naming the cause."""
+
+    probe: Probe
+    answer: np.ndarray
+    judged: Judged
+
+
+class Layer(NamedTuple):
+    """A probed layer: its record, the arrays read, and one answer that is wrong, or None."""
+
+    record: Probed
+    read: dict[str, np.ndarray]
+    failure: Failure | None
+
+
+def probe_layer(port: Port, case: LayerCase, rng: np.random.Generator) -> Layer:
+    """Ask everything that the layer's kind knows to ask.
+
+    Parameters
+    ----------
+    port : Port
+        It gets copies, and is asked again.
+    case : LayerCase
+        The layer with one clip of zeros.
+    rng : np.random.Generator
+        What the random probes are drawn from.
+    """
+    name = case.layer.name
+    if case.kind.passes_on and case.kind.probes is None:
+        return Layer(Probed(NOT_PROBED, "an input computes nothing"), {}, None)
+    if case.kind.probes is None:
+        return Layer(Probed(NOT_PROBED, f"no probes are known for {case.layer.kind}"), {}, None)
+    try:
+        case.kind.check_settings(case.layer)
+        asked = _Asked(port, name)
+        for probe in case.kind.probes(case, rng):
+            asked.ask(probe)
+    except CannotRun as error:
+        return Layer(Probed(NOT_PROBED, str(error)), {}, None)
+    asked.ask_again()
+    return asked.found(moves=case.kind.move is not None)
+
+
+class _Asked:
+    """One layer while it is asked."""
+
+    def __init__(self, port: Port, name: str) -> None:
+        self.port, self.name = port, name
+        self.record = Probed(EXACT, None)
+        self.groups: dict[str, Asked] = {}
+        self.parameters: dict[str, _Parameter] = {}
+        self.failure: Failure | None = None
+        self.fault: str | None = None
+        self.first: tuple[Probe, np.ndarray] | None = None
+        self.bits = np.inf
+        self.silent = False  # whether the port shows no sums
+
+    def ask(self, probe: Probe) -> None:
+        if probe.of == "logits" and self.silent:
+            return
+        # the first question is kept for asking it again
+        given = probe.x if self.groups else probe.x.copy()
+        said = self._answer(probe, given)
+        if said.actual is None:
+            self.silent |= said.fault is None  # it has no logits: nothing is wrong
+            if said.fault:
+                self._blame(f"{probe.name}, {len(given)} at a time: {said.fault}")
+            return
+        actual = said.actual
+        if not self.groups and not np.array_equal(given, probe.x):
+            self._blame(f"{BEHAVIOUR}it changes its input")
+        if self.first is None:
+            self.first = probe, actual.copy()  # the port may use that array again
+        self._judge(probe, actual)
+
+    def ask_again(self) -> None:
+        """The first question once more: the same bits."""
+        if self.first is None or self.fault:
+            return
+        probe, before = self.first
+        said = self._answer(probe, probe.x.copy())
+        if said.actual is None or not np.array_equal(said.actual, before, equal_nan=True):
+            self._blame(f"{BEHAVIOUR}another answer when asked again")
+
+    def _answer(self, probe: Probe, x: np.ndarray) -> Answer:
+        if probe.of == "logits":
+            return ask(f"the port's logits of {self.name}", self.port.logits, x, optional=True)
+        return answer(self.port, self.name, x)
+
+    def _blame(self, fault: str) -> None:
+        self.fault = self.fault or fault
+
+    def _judge(self, probe: Probe, actual: np.ndarray) -> None:
+        group = self.groups.setdefault(probe.name, Asked(probe.name, 0, 0, 0))
+        found = judged(probe, actual)
+        group.probes += 1
+        group.answers += found.answers
+        group.wrong += found.wrong
+        group.share = max(group.share or 0.0, found.share)
+        if probe.sigma is not None and found.q_share >= (group.q or 0.0):
+            group.q, group.q_where = found.q, found.q_where
+        if len(probe.x) not in self.record.batches:
+            self.record.batches.append(len(probe.x))
+        if found.fault:
+            self._blame(found.fault)
+            self.record.verdict = INCOMPARABLE
+            return
+        if found.wrong or found.q_share > 1:
+            self._note(probe, actual, found)
+        if probe.says:
+            self.record.form = self.record.form or probe.says(actual)
+        for reading in probe.read(actual) if probe.read else ():
+            whole = self.parameters.setdefault(reading.name, _Parameter(reading.name))
+            whole.add(reading)
+
+    def _note(self, probe: Probe, actual: np.ndarray, found: Judged) -> None:
+        if found.wrong:
+            with np.errstate(all="ignore"):
+                right = (probe.low.astype(np.float64) + probe.high) / 2
+                off = actual[probe.at] - right
+                size = np.sqrt(np.sum(np.square(off)) / np.sum(np.square(right)))
+            self.bits = min(self.bits, -np.log2(size) if size > 0 else np.inf)
+            self.bits = self.bits if np.isfinite(size) else -np.inf
+        better = self.failure is None or probe.x.size < self.failure.probe.x.size
+        if better or (found.wrong and not (self.failure and self.failure.judged.wrong)):
+            self.failure = Failure(probe, actual.copy(), found)
+
+    def found(self, moves: bool) -> Layer:
+        record = self.record
+        record.asked = list(self.groups.values())
+        record.read = [each.record() for each in self.parameters.values()]
+        record.verdict, record.message = self._verdict(moves)
+        arrays = {name: each.values for name, each in self.parameters.items()}
+        return Layer(record, arrays, self.failure)
+
+    def _verdict(self, moves: bool) -> tuple[str, str | None]:
+        """The first of these that applies."""
+        if self.record.verdict == INCOMPARABLE:
+            return INCOMPARABLE, self.fault
+        if self.fault:
+            return GROSS, self.fault
+        if not self.groups:
+            return NOT_PROBED, "nothing could be asked"
+        wrong = [each for each in self.record.asked if each.wrong]
+        if wrong:
+            said = "; ".join(
+                f"{each.name}: {each.wrong:,} of {each.answers:,} wrong" for each in wrong
+            )
+            return (FORMULA if self.bits >= BITS_LEAST else GROSS), said
+        changed = [each for each in self.record.read if each.within < each.read]
+        if changed:
+            return FORMULA, "; ".join(_changed(each) for each in changed)
+        failure = self.failure
+        if failure:
+            found = failure.judged
+            return EXCESS, f"q is {found.q:.3g} in {found.q_where} of {failure.probe.name}"
+        return (EXACT if moves else ROUNDING), None
+
+
+def _changed(read: Read) -> str:
+    place = "" if not read.at else f" {tuple(read.at)}"
+    many = read.read - read.within
+    return f"{read.name}{place} is off by {read.worst_u:.3g} u" + (
+        f", and {many - 1:,} more" if many > 1 else ""
+    )
+
+
+class _Parameter:
+    """What answers show of one parameter."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.values: Any = None
+
+    def add(self, reading: Reading) -> None:
+        value = np.asarray(reading.value, np.float64)
+        expected, allowed, seen = (
+            np.broadcast_to(each, value.shape)
+            for each in (reading.expected, reading.allowed, reading.seen)
+        )
+        if self.values is None:
+            shape = reading.whole or value.shape
+            self.values = np.full(shape, np.nan)
+            self.off, self.exact = np.zeros(shape), np.zeros(shape, bool)
+            self.right = np.ones(shape, bool)
+        at = reading.index
+        with np.errstate(all="ignore"):
+            off = np.abs(value - expected)
+            relative = np.where(off == 0, 0.0, off / np.abs(expected)) / U
+        right = ~seen | (off <= allowed)
+        if at is ...:
+            at = (slice(None),) * value.ndim
+        self.right[at] &= right
+        self.off[at] = np.where(seen, np.fmax(self.off[at], relative), self.off[at])
+        self.exact[at] |= seen & (allowed == 0)
+        self.values[at] = np.where(seen, value, self.values[at])
+
+    def record(self) -> Read:
+        read = ~np.isnan(self.values)
+        wrong = np.where(self.right, -1.0, self.off)
+        worst = int(np.argmax(wrong if (wrong >= 0).any() else self.off))
+        all_exact = bool(read.all() and self.exact.all())
+        return Read(
+            self.name,
+            int(read.size),
+            int(np.count_nonzero(read)),
+            int(np.count_nonzero(read & self.right)),
+            int(np.count_nonzero(read & (self.off == 0))),
+            float(self.off.flat[worst]) if read.any() else None,
+            [int(i) for i in np.unravel_index(worst, read.shape)] if (wrong >= 0).any() else None,
+            array_sha256(self.values.astype(np.float32)) if all_exact else None,
+        )
+
+
+def holds(record: Probed | None) -> bool:
+    """Whether a layer's probes found the original's function."""
+    return record is not None and record.verdict in RIGHT
+
+
+def unproved(records: Iterable[Probed | None]) -> int:
+    """How many layers were not probed."""
+    return sum(record is None or record.verdict == NOT_PROBED for record in records)
+
+
+Namer = Callable[[LayerCase, Layer], str | None]

@@ -1,0 +1,80 @@
+"""What Keras says of each original's layers, kept so that probes need neither Keras nor a trace.
+
+`fixtures/networks/MODEL.json` holds name, class, configuration, inputs and output shape of every
+layer, as the recorder wrote them down. `python -m parity.probes.networks` writes the files anew
+from recorded originals; a test compares them with those.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from parity import room
+from parity.errors import CannotRun
+from parity.files import atomic_write
+from parity.kinds import LayerCase, layer_case
+from parity.model import Case
+from parity.recording.stacks import STACKS
+from parity.recording.trace import Layer
+
+FOLDER = room("fixtures") / "networks"
+
+
+def layers_of(case: Case) -> dict[str, Layer]:
+    """{name: layer} in network order, shapes without the clips. Raises CannotRun."""
+    path = FOLDER / f"{case.model.name}.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CannotRun(
+            f"{path}: the layers of {case.model.name} cannot be read ({error})"
+        ) from error
+    return {row["name"]: _layer(row) for row in rows}
+
+
+def described(layers: Mapping[str, Layer]) -> str:
+    """A network file's text, from a trace's layers."""
+    rows = [
+        {
+            "name": layer.name,
+            "kind": layer.kind,
+            "inbound": list(layer.inbound),
+            "shape": list(layer.shape[1:]),
+            "config": layer.config,
+        }
+        for layer in layers.values()
+    ]
+    return "[\n" + ",\n".join(json.dumps(row, sort_keys=True) for row in rows) + "\n]\n"
+
+
+def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
+    """The layer with one clip of zeros, as a kind's `probes` take it. Raises CannotRun."""
+    layer = layers[name]
+    (source,) = layer.inbound
+    x = np.broadcast_to(np.float32(0), (1, *layers[source].shape))
+    params = case.weights.params.get(name, {})
+    return layer_case(layer, params, x, STACKS[case.model.stack].keras)
+
+
+def _layer(row: dict[str, Any]) -> Layer:
+    inbound, shape = tuple(row["inbound"]), tuple(row["shape"])
+    return Layer(row["name"], row["kind"], row["config"], inbound, shape, np.dtype("f4"), "")
+
+
+def _write() -> None:
+    from parity.model import MODELS, case_for
+    from parity.recording import recordings
+    from parity.recording.clips import read_clips
+    from parity.recording.trace import open_trace
+
+    for name in MODELS:
+        case = case_for(name)
+        lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
+        with open_trace(lanes["reference"]) as trace:
+            atomic_write(FOLDER / f"{name}.json", described(trace.layers))
+
+
+if __name__ == "__main__":
+    _write()
