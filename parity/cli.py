@@ -26,6 +26,7 @@ from parity.options import (
     port,
     takes,
 )
+from parity.probes.command import command as probe
 from parity.program import FORCE, Group, end, say
 from parity.studies.microscope.command import microscope
 from parity.studies.unstable_cnn.command import investigate
@@ -188,5 +189,5 @@ def clear() -> None:
     )
 
 
-for _command in (faults, gate, hypotheses, investigate, microscope):
+for _command in (faults, gate, hypotheses, investigate, microscope, probe):
     main.add_command(_command)

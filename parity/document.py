@@ -53,6 +53,9 @@ def model_verdict(model: Model) -> RunVerdict:
     fails; INCOMPLETE where cells are missing, or the call could not be judged.
     """
     words = {cell.verdict for layer in model.layers for cell in layer.cells()}
+    probed = [layer.probed.verdict for layer in model.layers if layer.probed]
+    if not {*probed} <= verdict.PROBES_HOLD or (model.probes and model.probes.call):
+        return DRIFTS
     if words - verdict.HOLDS - {verdict.NOT_COMPARED}:
         return DRIFTS
     if not words or verdict.NOT_COMPARED in words:

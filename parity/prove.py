@@ -28,6 +28,7 @@ from parity.results import (
     Layer,
     Microscope,
     OracleTruth,
+    Probes,
     WholeCall,
 )
 
@@ -50,6 +51,7 @@ class Found(NamedTuple):
     microscope: Microscope | None = None
     whole_call: WholeCall | None = None
     identity: Any = None
+    probes: Probes | None = None
 
 
 def compare_case(

@@ -374,7 +374,7 @@ class Read:
     equal: Natural
     worst_u: Size = None
     at: list[Natural] | None = None
-    sha256: Sha256 | None = None
+    sha256: Text | None = None
 
 
 @dataclass
@@ -472,6 +472,21 @@ class WholeCall:
     port_reference: Size
     holds: bool | None
     message: str | None
+
+
+@dataclass
+class Probes:
+    """What a model's probes add up to. seed: of the random ones; proved: layers that compute the
+    original's function wherever they were asked; read: weights read back bit for bit, of `weights`;
+    call: what is wrong with what users call on random values, or null.
+    """
+
+    seed: Natural
+    layers: Natural
+    proved: Natural
+    weights: Natural
+    read: Natural
+    call: str | None = None
 
 
 @dataclass
@@ -594,8 +609,13 @@ class Model:
                     "minItems": 1,
                     "items": {
                         "properties": {
-                            mode: {"properties": {"verdict": {"enum": [EXACT, ROUNDING]}}}
-                            for mode in MODES
+                            **{
+                                mode: {"properties": {"verdict": {"enum": [EXACT, ROUNDING]}}}
+                                for mode in MODES
+                            },
+                            "probed": {
+                                "properties": {"verdict": {"enum": [EXACT, ROUNDING, NOT_PROBED]}}
+                            },
                         }
                     },
                 },
@@ -620,6 +640,7 @@ class Model:
     microscope: Later[Microscope | None]
     tags: list[ClipTags]
     seconds: Later[Annotated[float | None, Says(minimum=0)]] = None
+    probes: Later[Probes | None] = None
 
 
 # --- the run ---

@@ -15,6 +15,8 @@ from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
 from parity.model import Case
 from parity.ports import OURS, load
+from parity.probes.networks import without_clips
+from parity.probes.proof import fresh_seed, probe
 from parity.prove import Found, compare_case
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
@@ -37,13 +39,14 @@ def run(
     command: str = "",
     progress: Any = None,
     explain: bool = True,
+    seed: int | None = None,
 ) -> dict[str, Any]:
     """Prove `port` on every case; returns the document. Raises CannotRun where something needed is
     missing or broken.
 
     port : "module:function", see ports.load.
     layers : names to judge, None for all. explain : see compare.compare_case. workers : recorders,
-    and comparing processes, side by side.
+    and comparing processes, side by side. seed : of the random probes, fresh by default.
     """
     for case in cases:
         _ = case.weights.params  # a broken file is said before anything is started
@@ -51,7 +54,8 @@ def run(
     traces = recordings.traces(
         {case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress
     )
-    jobs = {case: (case, traces[case], port, layers, explain) for case in cases}
+    seed = fresh_seed() if seed is None else seed
+    jobs = {case: (case, traces[case], port, layers, explain, seed) for case in cases}
     found = {}
     with closing(side_by_side(_compare_one, jobs, workers, **KEEP_PAGES)) as done:
         for case, record in done:
@@ -88,6 +92,7 @@ def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
         first_divergence=found.first_divergence,
         final=found.final,
         whole_call=found.whole_call,
+        probes=found.probes,
         oracle_truth=found.oracle_truth,
         identity=found.identity,
         layers=found.layers,
@@ -100,14 +105,18 @@ def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
 
 
 def _compare_one(
-    case: Case, lanes: Lanes, port: str, layers: Sequence[str] | None, explain: bool
+    case: Case, lanes: Lanes, port: str, layers: Sequence[str] | None, explain: bool, seed: int
 ) -> Found:
     asked = load(port, case)
     found = compare_case(case, lanes, asked, layers=layers, explain=explain)
     with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
         keras, params = trace.provenance["keras"], case.weights.params
+        proof = probe(case, asked, seed, without_clips(trace.layers), layers)
+        for layer in found.layers:
+            layer.probed = proof.layers.get(layer.name)
         return found._replace(
             microscope=glances(trace, params, keras, asked) if explain else None,
             whole_call=whole_call(asked, trace, found.scores, found.final),
             identity=identity(case, trace, port),
+            probes=proof.summary(),
         )

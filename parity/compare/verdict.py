@@ -12,13 +12,14 @@ from parity.results import GROSS as GROSS
 from parity.results import INCOMPARABLE as INCOMPARABLE
 from parity.results import INHERITED as INHERITED
 from parity.results import NOT_COMPARED as NOT_COMPARED
+from parity.results import NOT_PROBED, Cell
 from parity.results import ROUNDING as ROUNDING
 from parity.results import SUSPECT as SUSPECT
-from parity.results import Cell
 
 # In order of severity: a model's verdict is its worst layer's.
 VERDICTS = (EXACT, ROUNDING, INHERITED, EXCESS, FORMULA, GROSS, SUSPECT, INCOMPARABLE, NOT_COMPARED)
 HOLDS = frozenset({EXACT, ROUNDING})
+PROBES_HOLD = HOLDS | {NOT_PROBED}  # what was not asked is not proved, and no failure either
 
 RHO_MOST, Q_MOST = 1.0, 1.5
 # fewer: worse than storing the tensor in bfloat16, which no common format's rounding can be

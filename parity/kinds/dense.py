@@ -142,21 +142,22 @@ def _scores_probes(case: LayerCase, weights: Array) -> Iterator[Probe]:
         probe = of_witness("unit vectors of 2^-2 to 2^14", case, x)
         if not pointwise.along_last:
             sums = weights * size + case.bias(weights.shape[1])
-            slope = np.abs(pointwise.slope(sums, probe.expected)) * size
+            expected = pointwise.value(sums)
+            slope = np.abs(pointwise.slope(sums, expected)) * size
             off = probe.high.astype(np.float64) - probe.low
-            read = _read_by_scores(probe, slope, off / 2, weights, best == level)
+            read = _read_by_scores(expected, slope, off / 2, weights, best == level)
             by_tanh = _activation(case) == "sigmoid"
-            says = sigmoid_by_tanh(probe.expected) if by_tanh else None
+            says = sigmoid_by_tanh(expected) if by_tanh else None
             probe = replace(probe, read=read, says=says)
         yield probe
 
 
 def _read_by_scores(
-    probe: Probe, slope: Array, off: Array, weights: Array, here: Array
+    expected: Array, slope: Array, off: Array, weights: Array, here: Array
 ) -> Callable[[Array], Iterator[Reading]]:
     def read(answer: Array) -> Iterator[Reading]:
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = weights + (answer - probe.expected) / slope
+            value = weights + (answer - expected) / slope
             allowed = off / slope
         seen = here & (allowed < np.abs(weights))
         yield Reading("W by its scores", ..., value, weights, allowed, seen)

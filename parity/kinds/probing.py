@@ -220,8 +220,8 @@ def of_table(
     flat = case.but(x=table.reshape(1, 1, -1) if case.x.ndim > 2 else table.reshape(1, -1))
     expected, allowed, _ = gathered(flat.witness)
     shape = like(case, max(clips, -(-table.size // int(np.prod(case.x.shape[1:])))))
-    spread = (np.resize(each.ravel(), shape) for each in (table, *right(expected, allowed)))
-    return Probe(name, *spread, **more)
+    x, low, high = (np.resize(each, shape) for each in (table, *right(expected, allowed)))
+    return Probe(name, x, low, high, **more)
 
 
 def magnitudes(bends: Sequence[float] = (0.0,), rng: np.random.Generator | None = None) -> Array:

@@ -6,7 +6,7 @@ terms, so q = 1 for any fixed order, less for several accumulators; its estimate
 has a deviation of 1/sqrt(2M).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ AXES = ("clip", "channel", "row", "column")
 @dataclass
 class Judged:
     """What an answer amounts to. share: the largest |answer - formula| of what is allowed; q and
-    q_where: the largest over its limit, and the slice it is of.
+    q_where: the largest over its limit, and the slice it is of; touched: of each axis, the places
+    with wrong answers.
     """
 
     answers: int
@@ -32,6 +33,7 @@ class Judged:
     q_share: float = 0.0
     q_where: str = ""
     fault: str = ""
+    touched: list[Array] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -72,6 +74,8 @@ def _judge_single(verdict: Judged, probe: Probe, found: Array) -> None:
     allowed = probe.slack * U * np.abs(right)
     verdict.wrong = int(len(other) - np.count_nonzero(off <= allowed))
     _note_worst(verdict, probe, found, np.where(off <= 0, 0.0, off / allowed), other)
+    if verdict.wrong:
+        _note_places(verdict, probe, found, other[~(off <= allowed)])
 
 
 def _judge_range(verdict: Judged, probe: Probe, found: Array) -> None:
@@ -81,6 +85,8 @@ def _judge_range(verdict: Judged, probe: Probe, found: Array) -> None:
     share = np.abs((found - probe.low) - half) / half
     share[(half == 0) & inside] = 0.0
     _note_worst(verdict, probe, found, share.ravel(), None)
+    if verdict.wrong:
+        _note_places(verdict, probe, found, np.flatnonzero(~inside))
 
 
 def _note_worst(
@@ -94,6 +100,14 @@ def _note_worst(
         verdict.worst = tuple(int(i) for i in np.unravel_index(at, found.shape))
     else:
         verdict.worst = tuple(int(axis.flat[at]) for axis in np.broadcast_arrays(*probe.at))
+
+
+def _note_places(verdict: Judged, probe: Probe, found: Array, wrong: Array) -> None:
+    if probe.at is ...:
+        axes = np.unravel_index(wrong, found.shape)
+    else:
+        axes = tuple(axis.flat[wrong] for axis in np.broadcast_arrays(*probe.at))
+    verdict.touched = [np.unique(axis) for axis in axes]
 
 
 def _judge_slices(verdict: Judged, probe: Probe, answer: Array, z2: Array) -> None:

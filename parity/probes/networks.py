@@ -35,18 +35,23 @@ def layers_of(case: Case) -> dict[str, Layer]:
 
 
 def described(layers: Mapping[str, Layer]) -> str:
-    """A network file's text, from a trace's layers."""
+    """A network file's text; shapes without clips."""
     rows = [
         {
             "name": layer.name,
             "kind": layer.kind,
             "inbound": list(layer.inbound),
-            "shape": list(layer.shape[1:]),
+            "shape": list(layer.shape),
             "config": layer.config,
         }
         for layer in layers.values()
     ]
     return "[\n" + ",\n".join(json.dumps(row, sort_keys=True) for row in rows) + "\n]\n"
+
+
+def without_clips(layers: Mapping[str, Layer]) -> dict[str, Layer]:
+    """A trace's layers, shapes without the clips."""
+    return {name: layer._replace(shape=layer.shape[1:]) for name, layer in layers.items()}
 
 
 def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
@@ -73,7 +78,7 @@ def _write() -> None:
         case = case_for(name)
         lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
         with open_trace(lanes["reference"]) as trace:
-            atomic_write(FOLDER / f"{name}.json", described(trace.layers))
+            atomic_write(FOLDER / f"{name}.json", described(without_clips(trace.layers)))
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ def clips(conv: Convolution, shape: tuple[int, ...]) -> list[Clip]:
         sign = (-1.0) ** (number + len(made))
         exponent = np.take(SIZES, (number // 2 + len(made)) % len(SIZES))
         clip = Clip(
-            *sides,
+            sides[0],
+            sides[1],
             ((number + turn) % channels).reshape(grid),
             (sign * 2.0**exponent).reshape(grid),
         )
@@ -112,7 +113,7 @@ def clips(conv: Convolution, shape: tuple[int, ...]) -> list[Clip]:
     for first in classes:
         while not (met.all() and covered.all()) and len(made) < CLIPS_MOST and add(first):
             pass
-    wanted = enough_clips(max(len(made), 3), ROOM / max(1, np.prod(out) * len(conv.bias)))
+    wanted = enough_clips(max(len(made), 3), ROOM / (int(np.prod(out)) * len(conv.bias)))
     again = itertools.cycle(range(len(made)))
     while made and len(made) < wanted:
         made.append(made[next(again)])

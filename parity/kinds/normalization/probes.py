@@ -58,7 +58,7 @@ def _along(case: LayerCase) -> list[int]:
 
 
 def _count(case: LayerCase) -> int:
-    return enough_clips(3, ROOM / np.prod(case.x.shape[1:]))
+    return enough_clips(3, ROOM / float(np.prod(case.x.shape[1:])))
 
 
 def _stored(case: LayerCase) -> Iterator[Probe]:
@@ -74,12 +74,14 @@ def _stored(case: LayerCase) -> Iterator[Probe]:
     for part in batches(_count(case)):
         clips = part.stop - part.start
         target = view(case.but(x=np.zeros(like(case, clips), np.float32)))
-        before, channels, after = target.shape
+        before, _, after = target.shape
         number = (np.arange(before * after) + start).reshape(before, after) % table.shape[1]
         start += before * after
-        spread = (_spread(each, number).reshape(like(case, clips)) for each in (table, *answers))
+        x, low, high = (
+            _spread(each, number).reshape(like(case, clips)) for each in (table, *answers)
+        )
         read = partial(_read, affine, number, target.shape)
-        yield Probe("0, 2^64, the mean and sizes between", *spread, read=read)
+        yield Probe("0, 2^64, the mean and sizes between", x, low, high, read=read)
 
 
 def _spread(table: Array, number: Array) -> Array:
@@ -122,6 +124,7 @@ def _of_batch(case: LayerCase) -> Iterator[Probe]:
     more = [(5, 0.0), (9, 0.0)] if _count(case) > 3 else []
     for turn, (clips, offset) in enumerate([(2, 0.0), (1, 0.0), (1, 16.0), (2, 4.0), *more]):
         yield _two_valued(case, clips, turn, offset)
+    yield _spikes(case)
 
 
 def _two_valued(case: LayerCase, clips: int, turn: int, offset: float) -> Probe:
@@ -140,13 +143,44 @@ def _two_valued(case: LayerCase, clips: int, turn: int, offset: float) -> Probe:
     x = np.where(down, sides[1][:, None], sides[0][:, None]).astype(np.float32)
     affine = formula(case.but(x=x.reshape(like(case, clips))))
     low_high = [_answers(affine, side, bool(offset)) for side in sides]
-    spread = (
+    low, high = (
         np.where(down, of_minus[:, None], of_plus[:, None]).reshape(like(case, clips))
         for of_plus, of_minus in zip(*low_high, strict=True)
     )
     read = None if offset else partial(_spread_read, affine, d, down, target.shape)
     name = f"two values a channel, {clips} clips" if clips > 1 else "two values a channel"
-    return Probe(name, x.reshape(like(case, clips)), *spread, read=read)
+    return Probe(name, x.reshape(like(case, clips)), low, high, read=read)
+
+
+def _spikes(case: LayerCase) -> Probe:
+    """Zeros but for +d and -d in each channel: their answers are gamma sqrt(N/2) off beta, so that
+    s shows beside any beta.
+    """
+    target = view(case.but(x=np.zeros(like(case, 1), np.float32)))
+    before, channels, after = target.shape
+    count, channel = before * after, np.arange(channels)
+    first = channel * 127 % count
+    places = [(at // after, channel, at % after) for at in (first, (first + count // 2) % count)]
+    d = np.full(channels, 2.0**6)
+    x = np.zeros(target.shape, np.float32)
+    x[places[0]], x[places[1]] = d, -d
+    affine = formula(case.but(x=x.reshape(like(case, 1))))
+    beta, size = affine.beta.astype(np.float32), affine.scale * d
+    low, high = (np.broadcast_to(beta[:, None], target.shape).copy() for _ in range(2))
+    for at, sign in zip(places, (1, -1), strict=True):
+        expected = sign * size + affine.beta
+        allowed = (OF_SCALE + 2) * U * np.abs(size) + U * np.abs(expected) + FLUSHED
+        low[at], high[at] = right(expected, allowed)
+
+    def read(answer: Array) -> Iterator[Reading]:
+        up, down = (answer.reshape(target.shape)[at].astype(np.float64) for at in places)
+        allowed = (OF_SCALE + 0.5) * U * np.abs(affine.scale)
+        allowed += U * (np.abs(affine.beta) + np.abs(size)) / d
+        yield Reading("scale", ..., (up - down) / (2 * d), affine.scale, allowed, count > 2)
+
+    whole = like(case, 1)
+    name = "two spikes a channel"
+    return Probe(name, x.reshape(whole), low.reshape(whole), high.reshape(whole), read=read)
 
 
 def _answers(affine: Affine, x: Array, offset: bool) -> tuple[Array, Array]:

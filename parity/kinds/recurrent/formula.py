@@ -129,8 +129,8 @@ def step_errors(s: dict[str, Any], form: Form = KERAS) -> tuple[Array, Array]:
 
 
 def _sum_variance(s: dict[str, Any], gate: str, state: Array) -> Array:
-    """u^2 V of the gate's sum x W + b + state U: the formula of a convolution's sums. Terms that are
-    zero round nothing.
+    """u^2 V of the gate's sum x W + b + state U: the formula of a convolution's sums. Terms that
+    are zero round nothing.
     """
     p = s["params"]
     weights, recurrent, bias = p[f"W_{gate}"], p[f"U_{gate}"], p[f"b_{gate}"]

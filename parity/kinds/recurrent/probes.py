@@ -69,7 +69,7 @@ def _last_steps(case: LayerCase, name: str, before: Array, last: Array, read: An
     sigma, expected = np.sqrt(covariance) + FLUSHED, s["after"]
     at: Any = ...
     if case.config.get("return_sequences"):
-        at = np.ix_(np.arange(len(x)), [ends[0] % length], np.arange(expected.shape[1]))
+        at = np.ix_(np.arange(len(x)), np.array([ends[0] % length]), np.arange(expected.shape[1]))
         expected, sigma = expected[:, None], sigma[:, None]
     low, high = right(expected, tail_factor(expected.size) * sigma)
     shown = partial(read, s, sigma.reshape(len(x), -1), at)
@@ -88,7 +88,7 @@ def _followed(s: dict[str, Any], covariance: Array) -> tuple[Array, Array]:
 def _read_inputs(s: dict[str, Any], sigma: Array, at: Any, answer: Array) -> Iterator[Reading]:
     """W of every gate: an input's sequences tell its own weights."""
     p, x = s["params"], s["x"]
-    inputs, units = p["W_z"].shape
+    inputs = len(p["W_z"])
     error = (answer[at].reshape(sigma.shape) - s["after"]) / sigma
     slopes = _slopes(s)
     which = np.arange(len(x)) % inputs  # the input that is on

@@ -1,0 +1,144 @@
+"""Probes a whole port: every layer, then what users call against the layers in a row."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.model import Case
+from parity.port_api import Port, ask, output
+from parity.probes.asking import RIGHT, probe_layer
+from parity.probes.naming import cause_of
+from parity.probes.networks import asked, layers_of
+from parity.recording.trace import Layer
+from parity.results import FORMULA, NOT_PROBED, Probed, Probes
+
+WHOLE_BATCHES = (1, 3)  # clips of random values that the port is called with as a whole
+NAMED = ("FORMULA", "GROSS", "EXCESS")
+
+
+@dataclass
+class Proof:
+    """What probes found of one port. call: what is wrong with what users call, or None; seed: of
+    the random probes.
+    """
+
+    model: str
+    seed: int
+    layers: dict[str, Probed] = field(default_factory=dict)
+    call: str | None = None
+    read: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
+
+    @property
+    def holds(self) -> bool:
+        """Whether all that was asked was answered as the original's function does."""
+        return self.call is None and all(
+            each.verdict in {*RIGHT, NOT_PROBED} for each in self.layers.values()
+        )
+
+    def summary(self) -> Probes:
+        """What the layers add up to."""
+        right = [each for each in self.layers.values() if each.verdict in RIGHT]
+        exact = [read for each in right for read in each.read if read.sha256]
+        return Probes(
+            self.seed,
+            len(self.layers),
+            len(right),
+            sum(each.count for each in exact),
+            sum(each.equal for each in exact),
+            self.call,
+        )
+
+    @property
+    def not_probed(self) -> list[str]:
+        return [name for name, each in self.layers.items() if each.verdict == NOT_PROBED]
+
+
+def fresh_seed() -> int:
+    """One that nobody can know beforehand."""
+    return secrets.randbits(32)
+
+
+def probe(
+    case: Case,
+    port: Port,
+    seed: int,
+    layers: Mapping[str, Layer] | None = None,
+    only: Iterable[str] | None = None,
+) -> Proof:
+    """Ask every layer of `port` that the original has.
+
+    Parameters
+    ----------
+    case : Case
+        The model and its weights; its clips are not read.
+    seed : int
+        Random probes depend on it and on the weights' digest.
+    layers : mapping or None
+        What Keras says of the layers, shapes without clips; by default as the project keeps it.
+    only : iterable of str or None
+        Names of layers; None for all.
+    """
+    layers = layers_of(case) if layers is None else layers
+    found, names = Proof(case.model.name, seed), None if only is None else set(only)
+    for name, layer in layers.items():
+        if not layer.inbound or (names is not None and name not in names):
+            continue
+        found.layers[name] = _layer(case, port, layers, name, found)
+    for name in port.layers:
+        if name not in layers:
+            found.layers[name] = Probed(NOT_PROBED, f"the original has no layer {name}")
+    if names is None and all(name in port.layers for name in found.layers):
+        found.call = _whole_call(case, port, layers, seed)
+    return found
+
+
+def _layer(case: Case, port: Port, layers: Mapping[str, Layer], name: str, found: Proof) -> Probed:
+    if name not in port.layers:
+        return Probed(NOT_PROBED, f"the port has no layer {name}")
+    try:
+        blank = asked(case, layers, name)
+    except (CannotRun, ValueError) as error:
+        return Probed(NOT_PROBED, str(error))
+    rng = np.random.default_rng([found.seed, int(case.weights.sha256[:16], 16), len(found.layers)])
+    layer = probe_layer(port, blank, rng)
+    found.read[name] = layer.read
+    record = layer.record
+    if record.verdict not in {*RIGHT, NOT_PROBED}:
+        record.cause = cause_of(blank, layer)
+        if record.cause and record.verdict == FORMULA:
+            record.verdict = f"FORMULA({record.cause})"
+    return record
+
+
+def _whole_call(case: Case, port: Port, layers: Mapping[str, Layer], seed: int) -> str | None:
+    """Why what users call is not the composition of the layers, on random values; None where it
+    is, or where the port has no such call.
+    """
+    inputs = [layer for layer in layers.values() if not layer.inbound]
+    if len(inputs) != 1 or any(len(layer.inbound) > 1 for layer in layers.values()):
+        return None
+    rng = np.random.default_rng([seed, 1])
+    for clips in WHOLE_BATCHES:
+        x = rng.standard_normal((clips, *inputs[0].shape), np.float32)
+        said = ask("the port, called as a whole,", port, x.copy(), optional=True)
+        if said.fault is None and said.actual is None:
+            return None
+        if said.actual is None:
+            return said.fault
+        try:
+            y: Any = x
+            for name in port.layers:
+                y = output(port, name, y)
+        except CannotRun as error:
+            return str(error)
+        if not np.array_equal(y, said.actual, equal_nan=True):
+            off = float(np.abs(y - said.actual).max()) if y.shape == said.actual.shape else np.inf
+            return (
+                "what users call is not the composition of the layers: "
+                f"off by up to {off:.2g} on {clips} clips of random values"
+            )
+    return None
