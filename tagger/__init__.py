@@ -1,6 +1,6 @@
 """Tags music with the 2016 taggers: `load_tagger("CRNN").tag("song.mp3")` gives a table of tags.
 
-Needs Chainer 7.8.1, numpy and h5py, soundfile and soxr where audio is read, pandas for tables and
+Needs Chainer 7.8.1, numpy and h5py, av and soxr where audio is read, pandas for tables and
 click for the command line.
 """
 

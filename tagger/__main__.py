@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from parity.program import FORCE, Group
-from tagger.quiet import decoders_silenced
 
 FILE = click.Path(path_type=Path)
 MODELS = "CRNN, CRNN50, CNN0, CNN"
@@ -205,8 +204,7 @@ def evaluate(folder, results, plot, **options):
 
 def main(arguments=None):
     """Run a command; returns the exit code."""
-    with decoders_silenced():
-        return commands.main(arguments, prog_name="tagger", standalone_mode=False)
+    return commands.main(arguments, prog_name="tagger", standalone_mode=False)
 
 
 if __name__ == "__main__":

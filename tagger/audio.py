@@ -10,13 +10,16 @@ import numpy as np
 
 from parity.files import FilePath
 from tagger.mel import HOP_SAMPLES, MEL_BANDS, SAMPLE_RATE_HZ, decibel_of
-from tagger.reading import AudioError, read
+from tagger.reading import AudioError, Sound, read
 from tagger.resampling import FRONT_ENDS
 from tagger.sentences import one_of
 
 CLIP_SAMPLES = 349440  # 29.12 s
 CLIP_FRAMES = 1 + CLIP_SAMPLES // HOP_SAMPLES  # 1366
 TODAY = "today"  # the front end with librosa's current defaults, except for the padding
+SHORT_S = 29.0  # collections of 29 s clips lack 0.12 s of a whole one, which changes nothing
+FAINT_DB = 60
+FAINT = 10 ** (-FAINT_DB / 10)  # mean square
 NAMED = 5  # frames that a remark names
 
 
@@ -50,26 +53,24 @@ def melgrams(path: FilePath, frames: str, front_end: str) -> tuple[np.ndarray, t
 
     frames : a key of CUTS. Raises AudioError and ValueError.
     """
-    clips, rate_hz = _clips(path, frames, front_end)
-    return _melgrams_of(path, clips), _remarks(path, clips, rate_hz)
+    return _heard(path, frames, front_end, is_silence_heard=True)
 
 
 def heard(path: FilePath, frames: str, front_end: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """As `melgrams`; raises AudioError also where the clips hold nothing but silence."""
-    clips, rate_hz = _clips(path, frames, front_end)
-    if not any(clip.any() for clip in clips):
+    return _heard(path, frames, front_end, is_silence_heard=False)
+
+
+def _heard(path, frames, front_end, is_silence_heard):
+    check_options(frames, front_end)
+    sound = read(path, front_end)
+    clips = CUTS[frames](sound.samples)
+    if not is_silence_heard and not any(clip.any() for clip in clips):
         raise AudioError(
             f"{path} holds nothing but silence in its {CUTS_IN_WORDS[frames]}; "
             "tags of that would mean nothing"
         )
-    return _melgrams_of(path, clips), _remarks(path, clips, rate_hz)
-
-
-def _clips(path: FilePath, frames: str, front_end: str) -> tuple[list[np.ndarray], int]:
-    # Clips (349440,) float32 at 12 kHz, and the file's own rate in Hz.
-    check_options(frames, front_end)
-    samples, rate_hz = read(path, front_end)
-    return CUTS[frames](samples), rate_hz
+    return _melgrams_of(path, clips), _remarks(path, clips, sound)
 
 
 def check_options(frames: str, front_end: str) -> None:
@@ -126,20 +127,29 @@ def _melgrams_of(path: FilePath, clips: list[np.ndarray]) -> np.ndarray:
         raise AudioError(f"{path}: {error}") from error
 
 
-def _remarks(path: FilePath, clips: list[np.ndarray], rate_hz: int) -> tuple[str, ...]:
-    remarks = []
-    if rate_hz < SAMPLE_RATE_HZ:
-        remarks.append(
-            f"{path} is sampled at {rate_hz} Hz: everything above {rate_hz // 2} Hz is missing, "
-            f"where the taggers were trained on music up to {SAMPLE_RATE_HZ // 2} Hz; take its "
-            "tags with caution or give a better copy"
+def _remarks(path: FilePath, clips: list[np.ndarray], sound: Sound) -> tuple[str, ...]:
+    said = [f"is read in part: {why}; take its tags with caution" for why in sound.unheard]
+    said += sound.levels.remarks()
+    if sound.seconds < SHORT_S:
+        said.append(
+            f"is {sound.seconds:.2f} s long: silence is put after it, where the taggers were "
+            f"trained on {CLIP_SAMPLES / SAMPLE_RATE_HZ} s of music; give more of it"
         )
-    silent = [str(number) for number, clip in enumerate(clips) if not clip.any()]
-    if silent:
-        named = ", ".join(silent[:NAMED]) + ", .." * (len(silent) > NAMED)
-        remarks.append(
-            f"{path} holds nothing but silence in {len(silent)} of {len(clips)} frames ({named}): "
-            "their tags mean nothing, and a mean over all frames has them in it; take the tags of "
-            "the other frames"
+    if sound.rate_hz < SAMPLE_RATE_HZ:
+        said.append(
+            f"is sampled at {sound.rate_hz} Hz: everything above {sound.rate_hz // 2} Hz is "
+            f"missing, where the taggers were trained on music up to {SAMPLE_RATE_HZ // 2} Hz; "
+            "take its tags with caution or give a better copy"
         )
-    return tuple(remarks)
+    quiet = [number for number, clip in enumerate(clips) if clip @ clip < FAINT * len(clip)]
+    if quiet:
+        named = ", ".join(map(str, quiet[:NAMED])) + ", .." * (len(quiet) > NAMED)
+        where, so = f"its {CUTS_IN_WORDS['centre']}", ""
+        if len(clips) > 1:
+            where = f"{len(quiet)} of {len(clips)} frames ({named})"
+            so = ", and a mean over all frames has them in it"
+        said.append(
+            f"holds nothing but silence, dither or noise, more than {FAINT_DB} dB below full "
+            f"scale, in {where}: tags of that mean nothing{so}; take those of other music"
+        )
+    return tuple(f"{path} {sentence}" for sentence in said)

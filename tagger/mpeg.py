@@ -1,13 +1,12 @@
-"""MPEG audio: where an MP3's frames begin, and whether its last one is whole.
+"""MPEG audio: the frames of an MP3 by their own headers, and the bytes that are none.
 
-ISO 11172-3, 2.4; ISO 13818-3 for half the rates. Unless Xing's table is in the first frame, a file
-does not say how many frames it has; but a frame's header gives its length.
+ISO 11172-3, 2.4; ISO 13818-3 for half the rates.
 """
 
+import re
 import struct
 from typing import BinaryIO
 
-WINDOW_BYTES = 1 << 16  # libmpg123 looks this far for a first frame
 # By the two bits of the version.
 RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 LOW = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -20,11 +19,13 @@ FRAMES = {
     (False, 2): (144, 1, LOW),
     (False, 3): (72, 1, LOW),
 }
-SAME_IN_ALL_FRAMES = 0xFFFE0C00  # sync word, version, layer, sampling rate
-TAG_BYTES = 160  # the end of a tag that can be told from its last bytes
+XING = re.compile(rb"(?:Xing|Info)(.{4})(.{4})", re.DOTALL)  # its flags, then the number of frames
+XING_WITHIN_BYTES = 64  # of the frame that holds the table instead of sound
+TAGS = re.compile(rb"\0*(?:ID3|TAG|APETAGEX|LYRICSBEGIN)")  # what players write before and after
+LOOKED_AT_BYTES = 1 << 16
 
 
-def frame_bytes(data: bytes, at: int) -> int:
+def frame_bytes(data: bytes, at: int = 0) -> int:
     """Length of the frame whose header is at `at`; 0 where there is none that tells its length."""
     if at + 4 > len(data):
         return 0
@@ -39,52 +40,53 @@ def frame_bytes(data: bytes, at: int) -> int:
     return slots // padding * padding + padding * (word >> 9 & 1)
 
 
-def first_frame(data: bytes, at: int = 0) -> int | None:
-    """Where in `data`, from `at`, a frame begins that another of its kind follows, or None."""
-    while (at := data.find(b"\xff", at)) >= 0:
-        after = at + frame_bytes(data, at)
-        if after > at and frame_bytes(data, after) and _kind(data, at) == _kind(data, after):
-            return at
-        at += 1
-    return None
+class Frames:
+    """What a decoder's packets of an MP3 are made of: whole frames, and stray bytes.
 
+    Attributes
+    ----------
+    whole, whole_bytes : int
+        Frames that are as long as their headers say.
+    promised : int
+        Frames by Xing's table, 0 where there is none.
+    torn : str or None
+        What the last frame lacks, in words.
+    """
 
-def what_is_missing(stream: BinaryIO, start: int, size: int) -> str | None:
-    """What the last frame of an MP3 lacks, in words; None where nothing is known to be missing."""
-    end = _end_of_sound(stream, size)
-    stream.seek(max(start, end - WINDOW_BYTES))
-    tail = stream.read(end - stream.tell())
-    at = first_frame(tail)
-    while at is not None and at < len(tail):
-        length = frame_bytes(tail, at)
-        if at + length > len(tail):
-            return f"{len(tail) - at} of {length} bytes of its last frame are there"
-        at = at + length if length else first_frame(tail, at)
-    return None
+    def __init__(self, stream: BinaryIO) -> None:
+        head = stream.read(XING_WITHIN_BYTES)
+        table = XING.search(head) if frame_bytes(head) else None
+        has_count = table and table[1][3] & 1
+        self.promised = int.from_bytes(table[2], "big") if has_count else 0
+        self.whole = self.whole_bytes = 0
+        self.torn: str | None = None
+        self._stream, self._strays = stream, []
+        self._at = frame_bytes(head) if table else 0
 
+    def take(self, position: int, packet: bytes) -> None:
+        """Count a packet at `position` of the stream; packets come in order."""
+        length, held, follows = frame_bytes(packet), len(packet), position == self._at
+        self._stray(self._at, position)
+        self.torn = None
+        if 0 < length <= held:
+            self.whole, self.whole_bytes = self.whole + 1, self.whole_bytes + length
+            self._stray(position + length, position + held)
+        else:
+            if length and follows:
+                self.torn = f"{held} of {length} bytes of its last frame are there"
+            self._stray(position, position + held)
+        self._at = position + held
 
-def _kind(data, at):
-    return struct.unpack_from(">I", data, at)[0] & SAME_IN_ALL_FRAMES
+    def stray_bytes(self) -> int:
+        """How many bytes are neither frames nor tags, nor zeros at the end."""
+        return sum(end - start for start, end in self._strays if not self._is_tag(start, end))
 
+    def _stray(self, start, end):
+        if self._strays and self._strays[-1][1] == start:
+            start = self._strays.pop()[0]
+        self._strays += [(start, end)] * (start < end)
 
-def _end_of_sound(stream, size):
-    """Where the tags begin that players write after the sound."""
-    while True:
-        stream.seek(max(0, size - TAG_BYTES))
-        tail = stream.read(min(size, TAG_BYTES))
-        taken = _id3v1(tail) or _ape(tail)
-        if not taken or taken > size:
-            return size
-        size -= taken
-
-
-def _id3v1(tail):
-    return 128 if tail[-128:-125] == b"TAG" else 0
-
-
-def _ape(tail):
-    # Monkey's Audio, APEv2: the length counts items and footer, not the header of bit 31.
-    if tail[-32:-24] != b"APETAGEX":
-        return 0
-    length, _, flags = struct.unpack("<3I", tail[-20:-8])
-    return length + 32 * (flags >> 31)
+    def _is_tag(self, start, end):
+        self._stream.seek(start)
+        data = self._stream.read(min(end - start, LOOKED_AT_BYTES))
+        return TAGS.match(data) or (end >= self._at and not data.strip(b"\0"))

@@ -79,14 +79,16 @@ class Track:
 
 def read(path):
     """The Track of an audio file's middle; CannotRun where it holds no readable sound."""
-    import soundfile
+    from tagger.reading import AudioError, decoded
 
     try:
-        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise CannotRun(
-            f"{path}: cannot be read as audio; give a wav, flac, ogg or mp3 file"
-        ) from error
+        blocks = decoded(path)
+    except AudioError as error:
+        raise CannotRun(str(error)) from error
+    if len({(block.rate_hz, block.samples.shape[1]) for block in blocks}) > 1:
+        raise CannotRun(f"{path}: changes its sampling rate or channels; give one recording")
+    samples = np.concatenate([block.samples for block in blocks] or [np.zeros((0, 1), np.float32)])
+    rate_hz = blocks[0].rate_hz if blocks else SAMPLE_RATE_HZ
     least = 2 * len(_WINDOWS["Hann, 1024"]) * rate_hz / SAMPLE_RATE_HZ
     if len(samples) < least or not np.isfinite(samples).all():
         raise CannotRun(

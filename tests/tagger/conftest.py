@@ -35,10 +35,17 @@ def nowhere(monkeypatch, tmp_path):
 
 @pytest.fixture
 def wav(tmp_path):
-    """(name, seconds, pitch, rate, channels, subtype) -> path of a tone in noise."""
+    """(name, seconds, pitch, rate, channels, subtype) -> path of a tone in noise; long enough to
+    fill a clip, so that nothing is to be said of it.
+    """
 
     def write(
-        name="clip.wav", seconds=2.0, pitch_hz=440.0, rate_hz=RATE_HZ, channels=1, subtype="PCM_16"
+        name="clip.wav",
+        seconds=29.12,
+        pitch_hz=440.0,
+        rate_hz=RATE_HZ,
+        channels=1,
+        subtype="PCM_16",
     ):
         time_s = np.arange(int(seconds * rate_hz)) / rate_hz
         noise = np.random.default_rng(int(pitch_hz)).normal(0, 0.02, (len(time_s), channels))
@@ -109,6 +116,6 @@ def collection(wav, tmp_path):
     """Three genres of two tracks, one of them bad."""
     for i, genre in enumerate(("blues", "jazz", "rock")):
         for j in range(2):
-            wav(f"music/{genre}/{genre}.0000{j}.wav", pitch_hz=200 * (1 + 3 * i + j), seconds=1)
+            wav(f"music/{genre}/{genre}.0000{j}.wav", pitch_hz=200 * (1 + 3 * i + j))
     (tmp_path / "music" / "rock" / "rock.00001.wav").write_bytes(b"")
     return tmp_path / "music"

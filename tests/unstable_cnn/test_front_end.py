@@ -364,7 +364,7 @@ def test_a_recording_that_cannot_be_used_is_left_out_in_a_sentence(
     monkeypatch.setattr(front_end_control, "planted", lambda: planted)
     subject = subject_of(spectrogram(quiet_sound, FrontEnd()), quiet_sound)
     subject.audio["sound.wav"].write_bytes(b"no sound")
-    assert "sound.wav: cannot be read as audio" in ask("front_end", subject)["front-end-same"].claim
+    assert "sound.wav cannot be read as audio" in ask("front_end", subject)["front-end-same"].claim
     soundfile.write(subject.audio["sound.wav"], np.zeros(100), 12000)
     assert "too short" in ask("front_end", subject)["front-end-same"].claim
 

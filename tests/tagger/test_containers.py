@@ -9,7 +9,8 @@ import pytest
 import soundfile
 
 from tagger import mpeg
-from tagger.cut_short import NO_AUDIO, fault_of
+from tagger.containers import NO_AUDIO, Fault, plan_of
+from tagger.reading import AudioError, read
 
 
 @pytest.fixture
@@ -18,6 +19,14 @@ def wav(tmp_path):
     path = tmp_path / "x.wav"
     soundfile.write(path, np.full(101, 0.25), 12000, subtype="PCM_U8")
     return path
+
+
+def fault_of(path):
+    with open(path, "rb") as stream:
+        try:
+            return plan_of(stream).unread
+        except Fault as fault:
+            return str(fault)
 
 
 def changed(path, at, new):
@@ -73,6 +82,8 @@ def test_what_has_no_frame_is_no_audio(tmp_path):
         b"ID3\x04\0\0\0\0\0\x05hello",
         b"\xff\xfb\x90\x64" + bytes(2000),
         bytes(range(256)) * 400,
+        np.random.default_rng(1).bytes(300000),
     ):
         path.write_bytes(data)
-        assert fault_of(path) == NO_AUDIO
+        with pytest.raises(AudioError, match=NO_AUDIO):
+            read(path, "today")

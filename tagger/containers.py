@@ -1,0 +1,200 @@
+"""What kind of audio file it is, where its sound stands, and what it says of its own length.
+
+FFmpeg decodes what it gets, without a word on what is missing. But each kind says how long it is:
+the chunk that holds the sound in RIFF and RF64 (EBU Tech 3306), W64, AIFF and CAF; the header of
+AU; in Ogg a mark on the last page (RFC 3533). Of FLAC, MP3 and Ogg more is known once they are
+decoded (tagger/decoding.py).
+"""
+
+import mmap
+import os
+import re
+import struct
+from collections.abc import Mapping
+from typing import BinaryIO, NamedTuple
+
+STREAMED = 0x7F000000  # from here on, a length of 32 bits says that a pipe was written to
+MOST_CHUNKS = 1000
+AFTER_BYTES = 1 << 16  # of what follows the sound, looked at
+NO_AUDIO = "cannot be read as audio; give a wav, flac, ogg or mp3 file"
+LAST_PAGE = 4  # a flag
+FIRST_PAGE = re.compile(rb"OggS\0[\x02\x06]")
+
+
+class Fault(ValueError):
+    """What is wrong with an audio file and what to do, without its name."""
+
+
+class Plan(NamedTuple):
+    """How to decode a file.
+
+    kind, options : FFmpeg's demuxer.
+    parts : (start, end) in bytes, each decoded as a file of its own.
+    unread : of a header that promises less than is there, in words.
+    """
+
+    kind: str
+    parts: tuple[tuple[int, int], ...]
+    options: Mapping[str, str] = {}
+    unread: str | None = None
+
+
+class Chunks(NamedTuple):
+    """A kind of file that consists of chunks."""
+
+    kind: str
+    first: int  # where the first chunk stands
+    header: str  # how (name, length) are packed
+    sound: bytes  # name of the chunk that holds the sound
+    padded_to: int  # bytes
+    own: int = 0  # bytes of its header that a chunk counts in its length
+    endless: int = STREAMED  # from here on, a length means none
+
+
+RIFF = Chunks("wav", 12, "<4sI", b"data", 2)
+RIFX = RIFF._replace(header=">4sI")
+FORM = Chunks("aiff", 12, ">4sI", b"SSND", 2)
+CAF = Chunks("caf", 8, ">4sq", b"data", 1, endless=1 << 62)
+W64_SOUND = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+W64 = Chunks("w64", 40, "<16sq", W64_SOUND, 8, own=24, endless=1 << 62)
+TO_THE_END = {"wav": {"ignore_length": "1"}}  # the other kinds' decoders go on by themselves
+
+
+def plan_of(stream: BinaryIO) -> Plan:
+    """How to decode the file. Raises Fault where it is cut short or no audio, and OSError."""
+    size = os.fstat(stream.fileno()).st_size
+    start = _after_id3(stream)
+    check = CHECKS.get(_read(stream, start, 4), _mpeg)
+    return check(stream, start, size)
+
+
+def _after_id3(stream):
+    """Where the file begins after its ID3v2 tags, whose lengths have seven bits a byte."""
+    start = 0
+    while (head := _read(stream, start, 10))[:3] == b"ID3" and len(head) == 10:
+        start += 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:]))
+    return start
+
+
+def _chunks(kind):
+    def check(stream, start, size):
+        at, promised = _sound_in(stream, start, kind)
+        return _held(stream, kind, start, size, at, promised)
+
+    return check
+
+
+def _rf64(stream, start, size):
+    at, _ = _sound_in(stream, start, RIFF)
+    lengths = _read(stream, start + 20, 16)  # in the first chunk, ds64: of the file, of the sound
+    if len(lengths) < 16:
+        raise Fault(NO_AUDIO)
+    promised = struct.unpack("<8xQ", lengths)[0]
+    return _held(stream, RIFF._replace(endless=1 << 62), start, size, at, promised)
+
+
+def _sound_in(stream, start, kind):
+    """Where the sound begins and how many bytes it should have; (0, 0) where there is none."""
+    at = start + kind.first
+    for _ in range(MOST_CHUNKS):
+        name, length, at = _chunk(stream, at, kind)
+        if name is None:
+            break
+        if name == kind.sound:
+            return at, length
+        at += -(-max(0, length) // kind.padded_to) * kind.padded_to
+    return 0, 0
+
+
+def _chunk(stream, at, kind):
+    head = _read(stream, at, struct.calcsize(kind.header))
+    if len(head) < struct.calcsize(kind.header):
+        return None, 0, at
+    name, length = struct.unpack(kind.header, head)
+    return name, length - kind.own, at + len(head)
+
+
+def _held(stream, kind, start, size, at, promised):
+    plan = Plan(kind.kind, ((start, size),))
+    if not at or promised < 0:
+        return plan
+    if promised == 0 or promised >= kind.endless:
+        return plan._replace(options=TO_THE_END.get(kind.kind, {}))
+    _whole(size - at, promised)
+    return plan._replace(unread=_after(stream, kind, size, at + promised, promised))
+
+
+def _whole(held, promised):
+    if held < promised:
+        raise Fault(f"is cut short: {held:,} of {promised:,} bytes are there; copy it again")
+
+
+def _after(stream, kind, size, end, promised):
+    """Words on bytes after the sound that are neither chunks nor tags, or None."""
+    at = end + -end % 2
+    for _ in range(MOST_CHUNKS):
+        name, length, after = _chunk(stream, at, kind)
+        if name is None or not name[:4].isascii() or name[:4] in CHECKS or length > size - after:
+            break
+        at = after + -(-max(0, length) // kind.padded_to) * kind.padded_to
+    rest = _read(stream, at, AFTER_BYTES).lstrip(b"\0")
+    if not rest or rest[:3] in (b"TAG", b"ID3") or rest[:8] == b"APETAGEX":
+        return None
+    return f"{promised:,} of {promised + size - at:,} bytes"
+
+
+def _au(stream, start, size):
+    head = _read(stream, start + 4, 8)
+    if len(head) < 8:
+        raise Fault(NO_AUDIO)
+    offset, promised = struct.unpack(">2I", head)
+    if promised < STREAMED:
+        _whole(size - start - offset, promised)
+    return Plan("au", ((start, size),))
+
+
+def _ogg(stream, start, size):
+    with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        # RFC 3533, 4: a stream may follow another. First pages side by side are of one stream.
+        first = [page.start() for page in FIRST_PAGE.finditer(data, start)]
+        ends = {page + _page_bytes(data, page) for page in first}
+        starts = [page for page in first if page not in ends]
+        parts = tuple(zip(starts, [*starts[1:], size], strict=True))
+        for part, end in parts:
+            last = data.rfind(b"OggS", part, end)
+            if last + 5 >= end or not data[last + 5] & LAST_PAGE:
+                raise Fault("is cut short: its last page is missing; copy it again")
+    return Plan("ogg", parts)
+
+
+def _page_bytes(data, at):
+    segments = at + 27
+    body = segments + data[segments - 1]
+    return body - at + sum(data[segments:body])
+
+
+def _plain(kind):
+    return lambda stream, start, size: Plan(kind, ((start, size),))
+
+
+_mpeg = _plain("mp3")
+
+
+def _read(stream: BinaryIO, at, count):
+    stream.seek(at)
+    return stream.read(count)
+
+
+# The first four bytes -> how to plan such a file. Others may be MPEG.
+CHECKS = {
+    b"RIFF": _chunks(RIFF),
+    b"RIFX": _chunks(RIFX),
+    b"RF64": _rf64,
+    b"BW64": _rf64,
+    b"FORM": _chunks(FORM),
+    b"riff": _chunks(W64),
+    b"caff": _chunks(CAF),
+    b".snd": _au,
+    b"OggS": _ogg,
+    b"fLaC": _plain("flac"),
+}
