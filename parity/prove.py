@@ -184,14 +184,13 @@ class _Proof:
         actual, cell = step.isolated.actual, record.isolated
 
         def cause(actual: Any, u_in: float | None = None) -> Cause:
-            return Cause(**diagnose.cause(case, step.expected, actual, u_in))
+            return diagnose.cause(case, step.expected, actual, u_in)
 
         if actual is None:
             found = cause(step.isolated.fault)
             record.cause = found if found.hypothesis else None
             return
-        shown: Any = [diagnose.form(case, y) for y in (actual, step.expected)]
-        forms = Forms(*shown)
+        forms = Forms(*(diagnose.form(case, y) for y in (actual, step.expected)))
         record.form = forms if forms != Forms() else None
         if cell.verdict == verdict.SUSPECT:
             # until the original is what its oracle says, nothing can be said of the port
@@ -206,8 +205,7 @@ class _Proof:
                 if each.verdict in (verdict.FORMULA, verdict.GROSS) and found.survivors:
                     each.verdict = f"FORMULA({found.hypothesis})"
         elif self.explanation:
-            hidden: Any = diagnose.undecidable(case, step.expected)
-            record.undecidable = hidden
+            record.undecidable = [*diagnose.undecidable(case, step.expected)]
 
     def check_oracle(self, step: Step) -> None:
         """Oracle against the original in float64, on the original's own float64 input, as a share

@@ -234,6 +234,24 @@ class Estimate:
 
 
 @dataclass
+class OfChannels(Estimate):
+    """The first of several channels' values; each: all of them."""
+
+    each: list[Estimate] = field(default_factory=list)
+
+
+@dataclass
+class OfTap(Estimate):
+    """The change of one weight, at [filter, channel, row, column] of the weight file; relative: to
+    the weight, null for 0; t: in units of the layer's typical one.
+    """
+
+    at: list[int] = field(default_factory=list)
+    relative: float | None = None
+    t: float = 0.0
+
+
+@dataclass
 class Form:
     """Which formula of an exponential the output's lattice shows."""
 
@@ -253,11 +271,11 @@ class Cause:
     how much of the hypothesis' effect is seen, 1 where it is true; tested: how many were tried.
     """
 
-    hypothesis: str | None
-    survivors: Survivors
-    undecidable: Hidden
-    estimate: Estimate | None
-    r2: Figure
+    hypothesis: str | None = None
+    survivors: Survivors = field(default_factory=list)
+    undecidable: Hidden = field(default_factory=list)
+    estimate: Estimate | None = None
+    r2: Figure = None
     theta: Later[dict[str, Figure] | None] = None
     tested: Later[Natural] = 0
     form: Later[Shown] = None

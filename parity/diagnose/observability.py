@@ -1,7 +1,5 @@
 """What a layer could not show on this input: hypotheses whose effect stays below rounding."""
 
-from typing import Any
-
 import numpy as np
 
 from parity.diagnose.formulas import anywhere, registered
@@ -9,12 +7,13 @@ from parity.kinds.api import LayerCase
 from parity.numerics.rounding import Array
 from parity.numerics.structure import Regression
 from parity.numerics.witness import Block, Witness, pieces
+from parity.results import Form, Undecidable
 
 FEW = 2  # channels that settle most hypotheses about a clean layer
 
 
-def undecidable(case: LayerCase, expected: Array) -> list[dict[str, Any]]:
-    """Which registered hypotheses this layer, on this input, could not show: [{name, D}].
+def undecidable(case: LayerCase, expected: Array) -> list[Undecidable]:
+    """Which registered hypotheses this layer, on this input, could not show.
 
     D = max|o_h - o|/B: below 1, with no structure that the regression would see, h can be neither
     named nor refuted here. expected: the original's output, for its rounding errors.
@@ -24,13 +23,15 @@ def undecidable(case: LayerCase, expected: Array) -> list[dict[str, Any]]:
         sampled = _sampled(case.witness)
         for name, formula in registered(case).items():
             judge = None if name in settled else formula.witness(case)
-            distance = judge and _hidden(case.witness, judge, sampled, np.asarray(expected))
+            distance = (
+                _hidden(case.witness, judge, sampled, np.asarray(expected)) if judge else None
+            )
             if distance is not None:
-                found.append({"name": name, "D": distance})
+                found.append(Undecidable(name, distance))
     return found
 
 
-def form(case: LayerCase, actual: Array) -> dict[str, Any] | None:
+def form(case: LayerCase, actual: Array) -> Form | None:
     """Which form of the layer's formula an output shows, where its kind can tell."""
     return case.kind.inspect(case, np.asarray(actual)) if case.kind.inspect else None
 

@@ -19,39 +19,32 @@ from parity.kinds.fitting import Proposal, Seen
 from parity.numerics.regression import add_per_channel
 from parity.numerics.rounding import Array, Where
 from parity.numerics.witness import Witness, has_whole_channels, pieces
+from parity.results import Cause, Estimate, Survivor
 
 OPERAND_NAMES = tuple(
     f"rounded as if by operands of {bits}"
     for bits in ("11 bits (TF32 or float16)", "8 bits (bfloat16)")
 )
 POSITIONS_ENOUGH = 2**13  # per channel, to estimate theta and R2
-NOTHING_FOUND: dict[str, Any] = {
-    "hypothesis": None,
-    "survivors": [],
-    "undecidable": [],
-    **dict.fromkeys(("estimate", "r2", "theta", "tested", "form")),
-}
 
 
 @dataclass
-class Survivor:
+class Explaining:
     """A hypothesis that explains an output."""
 
     name: str
     judge: Witness
     tally: Tally
-    estimate: dict[str, Any] | None
+    estimate: Estimate | None
     explains_any: bool
 
-    def record(self, best: Survivor) -> dict[str, Any]:
-        """What the report says of it: {name, rho, q, distance from the best survivor}."""
+    def record(self, best: Explaining) -> Survivor:
+        """What the report says of it, with its distance from the best one."""
         distance = 0.0 if self is best else _distance(self.judge, best.judge)
-        return {"name": self.name, "rho": self.tally.rho, "q": self.tally.q, "distance": distance}
+        return Survivor(self.name, self.tally.rho, self.tally.q, distance)
 
 
-def cause(
-    case: LayerCase, expected: Array, actual: Any, u_in: float | None = None
-) -> dict[str, Any]:
+def cause(case: LayerCase, expected: Array, actual: Any, u_in: float | None = None) -> Cause:
     """Why a layer that fails fails.
 
     Parameters
@@ -64,40 +57,31 @@ def cause(
 
     Returns
     -------
-    {hypothesis, survivors, undecidable, estimate, r2, theta, tested, form}. hypothesis: None where
-    no tested one explains the output, or where the layer's own formula does. survivors: [{name,
-    rho, q, distance}], best first, distance: as of `_distance`. undecidable: as of `undecidable`.
-    estimate: {what, value, se} or None. theta: {value, se}, how much of the hypothesis' effect is
-    seen (1 where it is true).
+    Cause
+        hypothesis: None where no tested one explains the output, or where the layer's own formula
+        does. survivors: best first, with the distance of `_distance`. undecidable: as of
+        `undecidable`.
     """
-    if isinstance(actual, str):
-        return _of_nothing(*failing.explaining(case, actual))
+    if isinstance(actual, str):  # there is no output: a hypothesis has no rho then
+        names, tested = failing.explaining(case, actual)
+        return Cause(next(iter(names), None), [*map(Survivor, names)], tested=tested)
     actual = np.asarray(actual)
     with np.errstate(all="ignore"):
         clean = explains(case.witness, actual)
         survivors, tested = ([], 0) if clean else _survivors(case, actual)
-        found = NOTHING_FOUND | {
-            "hypothesis": None if clean else _operands(u_in),
-            "undecidable": undecidable(case, expected),
-            "tested": tested,
-        }
+        found = Cause(
+            None if clean else _operands(u_in),
+            undecidable=[*undecidable(case, expected)],
+            tested=tested,
+            form=form(case, actual),
+        )
         if survivors:
             best = survivors[0]
-            found |= {
-                "hypothesis": best.name,
-                "survivors": [each.record(best) for each in survivors],
-                "estimate": best.estimate,
-            }
+            found.hypothesis, found.estimate = best.name, best.estimate
+            found.survivors = [each.record(best) for each in survivors]
             if best.judge.view == case.witness.view:
-                found |= _effect(case.witness, best.judge, actual)
-    return found | {"form": form(case, actual)}
-
-
-def _of_nothing(names: list[str], tested: int) -> dict[str, Any]:
-    """What `cause` returns where there is no output: a hypothesis has no rho then."""
-    survivors = [{"name": name, **dict.fromkeys(("rho", "q", "distance"))} for name in names]
-    hypothesis = names[0] if names else None
-    return NOTHING_FOUND | {"hypothesis": hypothesis, "survivors": survivors, "tested": tested}
+                found.theta, found.r2 = _effect(case.witness, best.judge, actual)
+    return found
 
 
 def _distance(judge: Witness, best: Witness) -> float:
@@ -118,8 +102,8 @@ def _operands(u_in: float | None) -> str | None:
     )
 
 
-def _survivors(case: LayerCase, actual: Array) -> tuple[list[Survivor], int]:
-    """([Survivor] best first, how many hypotheses were tested). Fits are asked when no other
+def _survivors(case: LayerCase, actual: Array) -> tuple[list[Explaining], int]:
+    """([Explaining] best first, how many hypotheses were tested). Fits are asked when no other
     hypothesis explains the output.
 
     Where q is the same in two digits nothing tells two formulas apart, and they stay in the order
@@ -147,8 +131,8 @@ def _made(proposal: Proposal) -> Formula:
 
 def _all_that_explain(
     case: LayerCase, formulas: dict[str, Formula], actual: Array
-) -> tuple[list[Survivor], int]:
-    tested, found = 0, list[Survivor]()
+) -> tuple[list[Explaining], int]:
+    tested, found = 0, list[Explaining]()
     for formula in formulas.values():
         judge = formula.witness(case)
         tested += judge is not None
@@ -157,16 +141,16 @@ def _all_that_explain(
 
 
 def _keep(
-    found: list[Survivor],
+    found: list[Explaining],
     name: str,
     judge: Witness | None,
     actual: Array,
-    estimate: dict[str, Any] | None = None,
+    estimate: Estimate | None = None,
     explains_any: bool = False,
 ) -> None:
     tally = judge and explains(judge, actual)
     if judge and tally:
-        found.append(Survivor(name, judge, tally, estimate, explains_any))
+        found.append(Explaining(name, judge, tally, estimate, explains_any))
 
 
 def explains(judge: Witness, actual: Array) -> Tally | None:
@@ -187,7 +171,7 @@ def explains(judge: Witness, actual: Array) -> Tally | None:
     return tally if tally.q <= Q_MOST and tally.finite and not structured else None
 
 
-def _add_stated(seen: Seen, found: list[Survivor]) -> None:
+def _add_stated(seen: Seen, found: list[Explaining]) -> None:
     """Give survivors whose names state a constant the one that the output says."""
     wanting = {each.name: each for each in found if not each.estimate}
     if seen.case.kind.stated and wanting:
@@ -195,9 +179,13 @@ def _add_stated(seen: Seen, found: list[Survivor]) -> None:
             wanting[name].estimate = estimate
 
 
-def _effect(original: Witness, judge: Witness, actual: Array) -> dict[str, Any]:
+def _effect(
+    original: Witness, judge: Witness, actual: Array
+) -> tuple[dict[str, float | None] | None, float | None]:
     """theta = sum w (p-o) d / sum w d^2 with d = o_h - o, w = 1/B^2, its error clustered by
     channel, and R2 with theta = 1.
+
+    No Line of numerics.regression: one slope for the whole layer, through the origin.
     """
     values, channels = np.ascontiguousarray(actual).reshape(judge.view), judge.view[1]
     sums = with_d, d2, total, left = np.zeros((4, channels))
@@ -209,13 +197,10 @@ def _effect(original: Witness, judge: Witness, actual: Array) -> dict[str, Any]:
         terms = (error * d, d * d, error * error, np.square(error - d))
         add_per_channel(sums, where[1], (w * term for term in terms))
     if not d2.sum() > 0:
-        return {}
+        return None, None
     theta = with_d.sum() / d2.sum()
     se = np.sqrt(np.sum(np.square(with_d - theta * d2))) / d2.sum()
-    return {
-        "theta": {"value": float(theta), "se": float(se)},
-        "r2": float(1 - left.sum() / total.sum()),
-    }
+    return {"value": float(theta), "se": float(se)}, float(1 - left.sum() / total.sum())
 
 
 def _some(original: Witness, channels: int) -> Iterable[tuple[Where, Any]]:

@@ -29,7 +29,7 @@ from parity.port.weights import load
 from parity.port_api import Port, answer
 from parity.recording.stacks import STACKS
 from parity.recording.trace import array_sha256, open_trace
-from parity.results import Size, Text
+from parity.results import Estimate, Size, Text
 from parity.schema import Says
 
 SEVERAL, NO_END, BELOW = "several layers", "no end", "below rounding"  # why nobody is blamed
@@ -80,21 +80,15 @@ class Sound:
 
 WORDS = [word for word in verdict.VERDICTS if word != verdict.INHERITED]
 Word = Annotated[str | None, Says("verdict", enum=WORDS)]
-Named = Annotated[
-    dict[str, Any] | None,
-    Says(
-        "cause",
-        title="a cause or null",
-        description="the hypothesis that explains the layer, and every other one that does as well",
-        type=["object", "null"],
-        required=["hypothesis", "survivors", "estimate"],
-        properties={
-            "hypothesis": {"type": ["string", "null"], "minLength": 1},
-            "survivors": {"type": "array", "items": {"type": "string", "minLength": 1}},
-            "estimate": {"type": ["object", "null"]},
-        },
-    ),
-]
+
+
+@dataclass
+class Named:
+    """The hypothesis that explains the layer, and the names of all that do."""
+
+    hypothesis: Text | None
+    survivors: list[Text]
+    estimate: Estimate | None
 
 
 @dataclass
@@ -110,7 +104,7 @@ class Seen:
     layer: Text
     verdict: Word = None
     located_layer: Text | None = None
-    cause: Named = None
+    cause: Named | None = None
     message: str | None = None
     changed_layers: list[Text] = field(default_factory=list)
 
@@ -151,7 +145,7 @@ class Replaced:
 
     layer: Text
     verdict: Word
-    cause: Named
+    cause: Named | None
     share: float | None = None
     energy: NotNegative = None
 
@@ -320,21 +314,17 @@ def judged(there: Original, step: Step) -> tuple[str, str | None]:
     return verdict.judge(measures), measures.message
 
 
-def cause_of(there: Original, step: Step) -> dict[str, Any]:
-    """{hypothesis, survivors, estimate} of a layer that does not hold."""
+def cause_of(there: Original, step: Step) -> Named:
+    """Why a layer does not hold."""
     params, said = there.params.get(step.layer.name, {}), step.isolated
     case = layer_case(step.layer, params, step.x, there.keras)
     found = cause(case, step.expected, said.fault if said.actual is None else said.actual)
-    return {
-        "hypothesis": found["hypothesis"],
-        "survivors": [each["name"] for each in found["survivors"]],
-        "estimate": found["estimate"],
-    }
+    return Named(found.hypothesis, [each.name for each in found.survivors], found.estimate)
 
 
-def named(expected: str | None, found: dict[str, Any] | None) -> bool:
+def named(expected: str | None, found: Named | None) -> bool:
     """Whether a cause is the expected one or has it among its survivors."""
-    return bool(found) and expected in (found["hypothesis"], *found["survivors"])
+    return bool(found) and expected in (found.hypothesis, *found.survivors)
 
 
 def may_be_equivalent(mutant: Fault, data: str) -> bool:

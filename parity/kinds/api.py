@@ -33,6 +33,7 @@ from parity.errors import CannotRun
 from parity.numerics.rounding import Array
 from parity.numerics.witness import Moves, Witness
 from parity.port_api import Port
+from parity.results import Estimate, Form
 
 Config = Mapping[str, Any]
 Params = Mapping[str, Array]  # Keras suffix -> array
@@ -218,7 +219,7 @@ class LayerKind:
         kinds a network may begin with: variants of the network's input are asked of them.
     stated : (seen, names) -> {name: estimate}, of hypotheses that state a constant: what the output
         says it is.
-    inspect : (case, output) -> more evidence for the layer's record, or None.
+    inspect : (case, output) -> which form of the formula the output shows, or None.
     part : where the microscope's record has what the next two find.
     glance : (case, expected, port) -> (evidence, message), what every run can afford to look at.
         expected: the original's output; evidence may be None, and so may a message.
@@ -244,8 +245,8 @@ class LayerKind:
     propagate: Callable[[LayerCase, Array], Array] | None = None
     cost: Callable[[Any, Params], int] = elementwise
     affine: Any = None
-    stated: Callable[[Any, list[str]], Mapping[str, dict[str, Any]]] | None = None
-    inspect: Callable[[LayerCase, Array], Evidence | None] | None = None
+    stated: Callable[[Any, list[str]], Mapping[str, Estimate]] | None = None
+    inspect: Callable[[LayerCase, Array], Form | None] | None = None
     part: str = ""
     glance: Callable[[LayerCase, Array, Port], tuple[Evidence | None, str | None]] | None = None
     examine: Callable[[LayerCase, Array, Array, Port], Evidence] | None = None

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from parity.kinds.probing import Probe, magnitudes, of_table
 from parity.kinds.rectifiers import LEAKY, Elu, Leaky, elu
 from parity.numerics.rounding import Array
 from parity.numerics.witness import Mapped, Witness
+from parity.results import Form
 
 SMALL = 2.0**-10  # below it d + d^2/2 is expm1(d) to d^2/6 = 1.6e-7 of itself
 SELU = 1.0507009873554805, 1.6732632423543772  # scale, alpha: Klambauer et al. 2017
@@ -86,8 +86,8 @@ def _factor(x: Array, y: Array) -> tuple[float, float]:
     return float(factor), float(np.sqrt(np.sum(np.square((y - factor * x) * x))) / np.dot(x, x))
 
 
-def form(case: LayerCase, actual: Array) -> dict[str, Any] | None:
-    """Which form of the exponential an output shows, by its lattice: {lattice_share, formula}.
+def form(case: LayerCase, actual: Array) -> Form | None:
+    """Which form of the exponential an output shows, by its lattice.
 
     None where nothing shows it, and where ELU's formula does not explain the output: then neither
     form of it ran.
@@ -100,7 +100,7 @@ def form(case: LayerCase, actual: Array) -> dict[str, Any] | None:
     if not share:
         return None
     formula = "exp(x) - 1" if share == 1 else "expm1(x)" if share < 0.7 else None
-    return {"lattice_share": share, "formula": formula}
+    return Form(share, formula)
 
 
 def lattice_share(x: Array, y: Array, alpha: float = 1.0) -> float | None:
@@ -134,8 +134,8 @@ def _other_form(case: LayerCase, x: Array) -> Callable[[Array], str | None]:
 
     def says(answer: Array) -> str | None:
         found = form(case.but(x=x), answer)
-        other = found and found["formula"] not in (own, None)
-        return f"{found['formula']} for {own}".replace("(x)", "") if found and other else None
+        other = found and found.formula not in (own, None)
+        return f"{found.formula} for {own}".replace("(x)", "") if found and other else None
 
     return says
 

@@ -12,6 +12,7 @@ from parity.kinds.api import LayerCase
 from parity.numerics.regression import Line, add_per_channel
 from parity.numerics.rounding import NOTHING, Array
 from parity.numerics.witness import Adjusted, Block, pieces
+from parity.results import Estimate, OfChannels
 
 SUSPECTS_MOST = 4  # channels fitted one by one; more are no fault of single channels
 POSITIONS_ENOUGH = 2**15  # per channel, to fit a line
@@ -21,13 +22,13 @@ T_LEAST = 15.0
 class Proposal(NamedTuple):
     """What a fit proposes: a hypothesis and the constant it read off the output.
 
-    made: a LayerCase or a Witness; estimate: {what, value, se} or None; explains_any: it explains
-    whatever more specific hypotheses explain, and is named after all of them.
+    made: a LayerCase or a Witness; explains_any: it explains whatever more specific hypotheses
+    explain, and is named after all of them.
     """
 
     name: str
     made: Any
-    estimate: dict[str, Any] | None = None
+    estimate: Estimate | None = None
     explains_any: bool = False
 
 
@@ -77,9 +78,9 @@ class Seen:
         return np.flatnonzero(beyond), Line(*sums)
 
 
-def estimate(what: str, value: Any, se: float) -> dict[str, Any]:
+def estimate(what: str, value: Any, se: float) -> Estimate:
     """What a fit read off the output, with its standard error."""
-    return {"what": what, "value": float(value), "se": float(se)}
+    return Estimate(what, float(value), float(se))
 
 
 def channel_order(seen: Seen, without: Array | None = None) -> Array | None:
@@ -178,9 +179,8 @@ def _few_adjusted(seen: Seen, touched: Array) -> Iterator[Proposal]:
     yield Proposal(f"gain and offset {which}", both, of_gain, explains_any=True)
 
 
-def _of_each(what: str, channels: Array, values: Array, errors: Array) -> dict[str, Any]:
-    """The first channel's estimate, and where there are several all of them as `each`."""
+def _of_each(what: str, channels: Array, values: Array, errors: Array) -> Estimate:
     found = [
         estimate(f"{what} {channel}", values[channel], errors[channel]) for channel in channels
     ]
-    return {**found[0], **({"each": found} if len(found) > 1 else {})}
+    return OfChannels(**vars(found[0]), each=found) if len(found) > 1 else found[0]

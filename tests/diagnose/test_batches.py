@@ -44,15 +44,15 @@ def _subject(rng):
 def test_clips_counted_otherwise_are_weighed(chosen, weights, rng):
     subject = _subject(rng)
     found = explain(subject, _normalised(subject, subject.x[chosen]))
-    assert found["hypothesis"] == f"clips weigh {weights} in the batch"
-    assert found["survivors"][-1]["name"] == OTHER
+    assert found.hypothesis == f"clips weigh {weights} in the batch"
+    assert found.survivors[-1].name == OTHER
 
 
 def test_clips_from_elsewhere_are_told_from_a_batch_of_the_same(rng):
     subject = _subject(rng)
     other = (rng.standard_normal(subject.x[:1].shape) * 3).astype(F)
     found = explain(subject, _normalised(subject, np.concatenate([subject.x, other])))
-    assert [each["name"] for each in found["survivors"]] == [ANOTHER_CLIP, OTHER]
+    assert [each.name for each in found.survivors] == [ANOTHER_CLIP, OTHER]
 
 
 @pytest.mark.parametrize("gains", [(0.5, 2), (1.2, 3)])
@@ -62,7 +62,7 @@ def test_gains_that_no_further_clip_can_make_are_no_clip(gains, rng):
     found = explain(
         subject, _normalised(subject, subject.x, rng.uniform(*gains, 8).astype(F)[:, None, None])
     )
-    assert [each["name"] for each in found["survivors"]] == [OTHER]
+    assert [each.name for each in found.survivors] == [OTHER]
 
 
 def test_channels_that_hardly_show_their_statistics_do_not_excuse_the_others(rng):
@@ -73,12 +73,11 @@ def test_channels_that_hardly_show_their_statistics_do_not_excuse_the_others(rng
     subject.params["gamma"][:4] *= F(1e-9)
     gain = np.array([1, 1, 1, 1, 2, 2, 3, 3], F)[:, None, None]
     assert ANOTHER_CLIP not in [
-        each["name"]
-        for each in explain(subject, _normalised(subject, subject.x, gain))["survivors"]
+        each.name for each in explain(subject, _normalised(subject, subject.x, gain)).survivors
     ]
     spoiled = _normalised(subject, subject.x, gain)
     spoiled[0, 5, 3, 3] += F(0.1)
-    assert explain(subject, spoiled)["hypothesis"] is None
+    assert explain(subject, spoiled).hypothesis is None
 
 
 def test_other_gammas_and_betas_are_not_called_a_batch(rng):
@@ -86,15 +85,15 @@ def test_other_gammas_and_betas_are_not_called_a_batch(rng):
     found = explain(
         subject, _normalised(subject, subject.x) + rng.standard_normal((8, 1, 1)).astype(F) * F(3)
     )
-    assert [each["name"] for each in found["survivors"]] == [OTHER]
+    assert [each.name for each in found.survivors] == [OTHER]
 
 
 def test_its_own_batch_and_one_filters_gain_are_no_other_clips(rng):
     subject = _subject(rng)
     clean = _normalised(subject, subject.x)
-    assert explain(subject, clean)["survivors"] == []
+    assert explain(subject, clean).survivors == []
     clean[:, 4] *= F(1.01)
-    assert OTHER not in [each["name"] for each in explain(subject, clean)["survivors"]]
+    assert OTHER not in [each.name for each in explain(subject, clean).survivors]
 
 
 def test_stored_statistics_have_no_batch(rng):
@@ -102,7 +101,7 @@ def test_stored_statistics_have_no_batch(rng):
     found = explain(
         first, _normalised(layer_case(first.layer, first.params, first.x, first.keras), first.x[:1])
     )
-    assert OTHER not in [each["name"] for each in found["survivors"]]
+    assert OTHER not in [each.name for each in found.survivors]
 
 
 def test_a_gain_above_one_is_no_eps(rng):
@@ -112,9 +111,9 @@ def test_a_gain_above_one_is_no_eps(rng):
         [np.roll(subject.x[:, 0], channel, axis=-1) for channel in range(8)], axis=1
     )
     found = explain(subject, _normalised(subject, subject.x, gain=1.001))
-    names = [each["name"] for each in found["survivors"]]
+    names = [each.name for each in found.survivors]
     assert names[0] == "gain of all channels" and not any("eps" in name for name in names)
-    assert found["estimate"]["value"] == pytest.approx(1.001, rel=1e-5)
+    assert found.estimate.value == pytest.approx(1.001, rel=1e-5)
 
 
 def test_a_carried_state_carries_its_error(rng):

@@ -20,8 +20,8 @@ def rng():
 
 
 def _near(estimate, value, rel=0.01):
-    assert estimate["value"] == pytest.approx(value, rel=rel)
-    assert 0 <= estimate["se"] < 0.1 * abs(value)
+    assert estimate.value == pytest.approx(value, rel=rel)
+    assert 0 <= estimate.se < 0.1 * abs(value)
 
 
 @pytest.mark.parametrize("eps", [1.3e-5, 4e-5, 2e-4])
@@ -29,16 +29,16 @@ def test_an_eps_nobody_registered_is_fitted(eps, rng):
     subject = SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     subject.params["running_std"] *= F(0.01)
     found = explain(subject, layers.norm(subject.x, subject.params, eps=eps))
-    assert found["hypothesis"].startswith("eps ") and found["r2"] > 0.9
-    _near(found["estimate"], eps)
+    assert found.hypothesis.startswith("eps ") and found.r2 > 0.9
+    _near(found.estimate, eps)
 
 
 def test_a_registered_eps_comes_with_its_estimate(rng):
     subject = SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     subject.params["running_std"] *= F(0.01)
     found = explain(subject, layers.norm(subject.x, subject.params, eps=2e-5))
-    assert found["hypothesis"] == "eps 2e-05 instead of 1e-05"
-    _near(found["estimate"], 2e-5)
+    assert found.hypothesis == "eps 2e-05 instead of 1e-05"
+    _near(found.estimate, 2e-5)
 
 
 def test_a_tap_is_located_and_measured(rng):
@@ -46,8 +46,8 @@ def test_a_tap_is_located_and_measured(rng):
     kernels = subject.params["W"].copy()
     kernels[3, 5, 0, 2] += F(0.01)
     found = explain(subject, layers.conv(subject.x, {**subject.params, "W": kernels}))
-    assert found["hypothesis"] == "one tap off: filter 3, channel 5, row 0, column 2"
-    _near(found["estimate"], 0.01)
+    assert found.hypothesis == "one tap off: filter 3, channel 5, row 0, column 2"
+    _near(found.estimate, 0.01)
 
 
 def test_a_tap_off_by_less_than_rounding_shows_is_located(rng):
@@ -56,8 +56,8 @@ def test_a_tap_off_by_less_than_rounding_shows_is_located(rng):
     kernels[6, 1, 2, 0] = F(0.2) * (1 + F(2e-5))
     subject.params["W"][6, 1, 2, 0] = F(0.2)
     found = locate_tap(subject, layers.conv(subject.x, {**subject.params, "W": kernels}))
-    assert found["at"] == [6, 1, 2, 0]
-    assert found["relative"] == pytest.approx(2e-5, rel=0.05)
+    assert found.at == [6, 1, 2, 0]
+    assert found.relative == pytest.approx(2e-5, rel=0.05)
     assert locate_tap(subject, layers.conv(subject.x, subject.params)) is None
 
 
@@ -72,21 +72,21 @@ def test_a_tap_off_by_less_than_rounding_shows_is_located(rng):
 )
 def test_an_order_of_filters_is_found_out(source, name, rng):
     subject = SUBJECTS["Convolution2D"](rng)
-    assert explain(subject, layers.conv(subject.x, subject.params)[:, source])["hypothesis"] == name
+    assert explain(subject, layers.conv(subject.x, subject.params)[:, source]).hypothesis == name
 
 
 def test_a_single_filter_that_was_not_flipped_is_named(rng):
     subject = SUBJECTS["Convolution2D"](rng)
     actual = layers.conv(subject.x, subject.params)
     actual[:, 5] = layers.conv(subject.x, subject.params, flip=False)[:, 5]
-    assert explain(subject, actual)["hypothesis"] == "kernels not flipped (of filter 5 only)"
+    assert explain(subject, actual).hypothesis == "kernels not flipped (of filter 5 only)"
 
 
 def test_a_filter_left_out_is_named(rng):
     subject = SUBJECTS["Convolution2D"](rng)
     actual = layers.conv(subject.x, subject.params)
     actual[:, 2] = 0
-    assert explain(subject, actual)["hypothesis"] == "left out (of filter 2 only)"
+    assert explain(subject, actual).hypothesis == "left out (of filter 2 only)"
 
 
 @pytest.mark.parametrize("kind", ["Convolution2D", "BatchNormalization stored 1.1.0"])
@@ -99,28 +99,28 @@ def test_one_channels_gain_or_offset_is_named(kind, rng):
     of_gain[:, 4] = (of_gain[:, 4] - beta) * F(1.002) + beta
     of_offset[:, 4] += F(0.01)
     found = explain(subject, of_gain)
-    assert found["hypothesis"] == "gain of channel 4"
-    _near(found["estimate"], 1.002, rel=1e-4)
+    assert found.hypothesis == "gain of channel 4"
+    _near(found.estimate, 1.002, rel=1e-4)
     found = explain(subject, of_offset)
-    assert found["hypothesis"] == "offset of channel 4"
-    _near(found["estimate"], 0.01)
+    assert found.hypothesis == "offset of channel 4"
+    _near(found.estimate, 0.01)
 
 
 def test_a_gain_of_every_channel_is_named(rng):
     subject = SUBJECTS["BatchNormalization stored 1.1.0"](rng)
     params = {**subject.params, "gamma": subject.params["gamma"] * F(1.001)}
     found = explain(subject, layers.norm(subject.x, params))
-    assert found["hypothesis"] == "gain of all channels"
-    _near(found["estimate"], 1.001, rel=1e-5)
+    assert found.hypothesis == "gain of all channels"
+    _near(found.estimate, 1.001, rel=1e-5)
 
 
 def test_another_alpha_and_another_slope_are_fitted(rng):
     subject = SUBJECTS["ELU"](rng)
     found = explain(subject, layers.elu(subject.x, 0.999))
-    assert found["hypothesis"] == "alpha 0.999 instead of 1"
-    _near(found["estimate"], 0.999, rel=1e-5)
+    assert found.hypothesis == "alpha 0.999 instead of 1"
+    _near(found.estimate, 0.999, rel=1e-5)
     found = explain(subject, np.where(subject.x > 0, subject.x, F(0.07) * subject.x))
-    assert found["hypothesis"] == "leaky ReLU with slope 0.07"
+    assert found.hypothesis == "leaky ReLU with slope 0.07"
 
 
 def test_the_lattice_tells_which_exponential_was_taken(rng):
@@ -129,15 +129,15 @@ def test_the_lattice_tells_which_exponential_was_taken(rng):
     assert lattice_share(x, layers.elu(x, exp=np.expm1)) < 0.7
     assert lattice_share(np.abs(x), np.abs(x)) is None
     subject = SUBJECTS["ELU"](rng)
-    assert explain(subject, layers.elu(subject.x))["form"]["formula"] == "exp(x) - 1"
-    assert explain(subject, layers.elu(subject.x, exp=np.expm1))["form"]["formula"] == "expm1(x)"
+    assert explain(subject, layers.elu(subject.x)).form.formula == "exp(x) - 1"
+    assert explain(subject, layers.elu(subject.x, exp=np.expm1)).form.formula == "expm1(x)"
 
 
 def test_an_output_of_no_elu_shows_no_form_of_it(rng):
     """ReLU's zeros lie on the grid, and so do values rounded to it."""
     subject = SUBJECTS["ELU"](rng)
-    assert explain(subject, np.maximum(subject.x, 0))["form"] is None
-    assert explain(subject, np.full_like(subject.x, np.nan))["form"] is None
+    assert explain(subject, np.maximum(subject.x, 0)).form is None
+    assert explain(subject, np.full_like(subject.x, np.nan)).form is None
 
 
 def test_several_channels_have_an_estimate_each(rng):
@@ -146,22 +146,20 @@ def test_several_channels_have_an_estimate_each(rng):
     moved[:, 2] += F(0.01)
     moved[:, 5] += F(0.02)
     found = explain(subject, moved)
-    assert found["hypothesis"] == "offset of channels 2, 5"
-    assert [each["what"] for each in found["estimate"]["each"]] == [
+    assert found.hypothesis == "offset of channels 2, 5"
+    assert [each.what for each in found.estimate.each] == [
         "offset of channel 2",
         "offset of channel 5",
     ]
-    assert [each["value"] for each in found["estimate"]["each"]] == pytest.approx(
-        [0.01, 0.02], rel=0.01
-    )
+    assert [each.value for each in found.estimate.each] == pytest.approx([0.01, 0.02], rel=0.01)
 
 
 def test_dropout_left_on_is_named(rng):
     subject = SUBJECTS["Dropout"](rng)
     mask = rng.random(subject.x.shape) < 0.75
     found = explain(subject, np.where(mask, subject.x / F(0.75), F(0)))
-    assert found["hypothesis"] == "dropout left on"
-    _near(found["estimate"], 0.25, rel=0.1)
+    assert found.hypothesis == "dropout left on"
+    _near(found.estimate, 0.25, rel=0.1)
 
 
 def test_a_flip_cannot_be_seen_on_symmetric_kernels(rng):
@@ -177,7 +175,7 @@ def test_an_eps_cannot_be_seen_beside_a_large_variance(rng):
     subject = subject.but(params={"running_std": subject.params["running_std"] * F(2000)})
     distance = hidden(subject)["eps 2e-05 instead of 1e-05"]
     assert 0 < distance < 1
-    assert explain(subject, layers.norm(subject.x, subject.params, eps=2e-5))["hypothesis"] is None
+    assert explain(subject, layers.norm(subject.x, subject.params, eps=2e-5)).hypothesis is None
 
 
 def test_the_bound_on_a_distance_holds(rng):

@@ -59,8 +59,8 @@ READERS = {
 def test_another_spectrogram_is_named_and_no_relative_beside_it(kind, case, rng):
     subject, (change, name) = SUBJECTS[kind](rng), GIVEN[case]
     found = explain(subject, READERS[kind](subject, change(subject.x).astype(F)))
-    assert found["hypothesis"] == name
-    others = {each["name"] for each in found["survivors"]} - {name}
+    assert found.hypothesis == name
+    others = {each.name for each in found.survivors} - {name}
     assert all(other.startswith("input scaled and shifted") for other in others)
 
 
@@ -69,19 +69,19 @@ def test_factor_and_offset_are_found_out_together(kind, rng):
     subject = SUBJECTS[kind](rng)
     found = explain(subject, READERS[kind](subject, subject.x * F(0.05) + F(1.5)))
     assert (
-        found["hypothesis"].startswith("input scaled and shifted, by 0.05 and 1.5")
-        and len(found["survivors"]) == 1
+        found.hypothesis.startswith("input scaled and shifted, by 0.05 and 1.5")
+        and len(found.survivors) == 1
     )
     assert (
-        found["estimate"]["value"] == pytest.approx(float(F(0.05)), abs=4 * found["estimate"]["se"])
-        and found["estimate"]["se"] < 1e-6
+        found.estimate.value == pytest.approx(float(F(0.05)), abs=4 * found.estimate.se)
+        and found.estimate.se < 1e-6
     )
 
 
 @pytest.mark.parametrize("kind", READERS)
 def test_its_own_spectrogram_names_nothing(kind, rng):
     subject = SUBJECTS[kind](rng)
-    assert explain(subject, READERS[kind](subject, subject.x))["survivors"] == []
+    assert explain(subject, READERS[kind](subject, subject.x)).survivors == []
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -89,13 +89,13 @@ def test_one_value_elsewhere_refutes_a_line(kind, rng):
     subject = SUBJECTS[kind](rng)
     changed = subject.x * F(0.1)
     changed[1, 0, 5, 17] += F(0.01)
-    assert explain(subject, READERS[kind](subject, changed))["hypothesis"] is None
+    assert explain(subject, READERS[kind](subject, changed)).hypothesis is None
 
 
 def test_a_transposed_spectrogram_is_told_by_its_shape(rng):
     subject = SUBJECTS["ZeroPadding2D"](rng)
     found = explain(subject, READERS["ZeroPadding2D"](subject, subject.x.swapaxes(2, 3)))
-    assert found["hypothesis"] == "input transposed"
+    assert found.hypothesis == "input transposed"
 
 
 def test_silence_cannot_show_what_was_stored(rng):

@@ -22,7 +22,7 @@ def explain(subject, actual, **more):
 
 
 def hidden(subject):
-    return {each["name"]: each["D"] for each in undecidable(subject, output(subject.witness))}
+    return {each.name: each.D for each in undecidable(subject, output(subject.witness))}
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def test_every_registered_hypothesis_is_among_the_survivors_or_undecidable(kind,
         judge = formula.witness(subject)
         if judge is not None and name not in cannot_show:
             found = explain(subject, output(judge))
-            named = [each["name"] for each in found["survivors"]]
+            named = [each.name for each in found.survivors]
             if (
                 name not in named
-                or found["hypothesis"] != named[0]
-                or not (found["r2"] is None or found["r2"] > 0.9)
+                or found.hypothesis != named[0]
+                or not (found.r2 is None or found.r2 > 0.9)
             ):
-                missed.append((name, found["hypothesis"], found["r2"]))
+                missed.append((name, found.hypothesis, found.r2))
     assert missed == []
 
 
@@ -71,7 +71,7 @@ def test_what_two_faults_make_together_is_named_or_a_simpler_name_explains_it(ki
         actual = judge and output(judge)
         if judge is None or search.explains(subject.witness, actual):
             continue
-        named = [each["name"] for each in explain(subject, actual)["survivors"]]
+        named = [each.name for each in explain(subject, actual).survivors]
         own += name in named
         missed += [] if name in named or set(named) & set(registered(subject)) else [(name, named)]
     assert missed == [] and own > 5
@@ -81,21 +81,19 @@ def test_what_two_faults_make_together_is_named_or_a_simpler_name_explains_it(ki
 def test_the_layers_own_formula_names_nothing(kind, rng):
     subject = SUBJECTS[kind](rng)
     found = explain(subject, output(subject.witness), u_in=2.0**-11)
-    assert found["hypothesis"] is None and found["survivors"] == []
+    assert found.hypothesis is None and found.survivors == []
 
 
 @pytest.mark.parametrize("order", layers.ORDERS)
 def test_another_order_of_summation_names_nothing(order, rng):
     subject = SUBJECTS["Convolution2D"](rng)
-    assert explain(subject, layers.conv(subject.x, subject.params, order))["survivors"] == []
+    assert explain(subject, layers.conv(subject.x, subject.params, order)).survivors == []
 
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_a_fused_batch_normalisation_names_nothing(fused, rng):
     subject = SUBJECTS["BatchNormalization stored 1.1.0"](rng)
-    assert (
-        explain(subject, layers.norm(subject.x, subject.params, fused=fused))["hypothesis"] is None
-    )
+    assert explain(subject, layers.norm(subject.x, subject.params, fused=fused)).hypothesis is None
 
 
 def _operands(subject, bits):
@@ -226,7 +224,7 @@ def test_a_real_ports_formula_is_named(port, rng):
     kind, compute, name = PORTS[port]
     subject = SUBJECTS[kind](rng)
     found = explain(subject, compute(subject).astype(F))
-    assert found["hypothesis"] == name
+    assert found.hypothesis == name
 
 
 def test_formulas_that_nothing_tells_apart_stay_in_the_order_of_the_tables(rng):
@@ -240,21 +238,21 @@ def test_formulas_that_nothing_tells_apart_stay_in_the_order_of_the_tables(rng):
         (subject.x - params["running_mean"]) * (params["gamma"] / params["running_std"])
         + params["beta"],
     )
-    names = [each["name"] for each in found["survivors"]]
-    assert found["hypothesis"] == "variance taken for a standard deviation (Keras 1.0.6), eps 1e-06"
+    names = [each.name for each in found.survivors]
+    assert found.hypothesis == "variance taken for a standard deviation (Keras 1.0.6), eps 1e-06"
     assert (
         "variance squared: stored standard deviations expected, eps 1e-06" in names
-        and found["survivors"][-1]["distance"] < 1
+        and found.survivors[-1].distance < 1
     )
 
 
 def test_survivors_say_how_far_they_are_from_the_best(rng):
     subject = SUBJECTS["Convolution2D"](rng)
-    near, far = (explain(subject, _operands(subject, bits))["survivors"] for bits in (10, 7))
-    assert [each["distance"] for each in (near[0], far[0])] == [0, 0]
-    assert {each["name"]: each["distance"] for each in near}[
-        "operands rounded to float16"
-    ] < 0.01, "no number here is that small"
+    near, far = (explain(subject, _operands(subject, bits)).survivors for bits in (10, 7))
+    assert [each.distance for each in (near[0], far[0])] == [0, 0]
+    assert {each.name: each.distance for each in near}["operands rounded to float16"] < 0.01, (
+        "no number here is that small"
+    )
     unflipped = registered(subject)["kernels not flipped"].witness(subject)
     assert search._distance(unflipped, subject.witness) > 1e4
     pooled = SUBJECTS["MaxPooling2D"](rng)
@@ -268,7 +266,7 @@ def test_survivors_say_how_far_they_are_from_the_best(rng):
 
 def test_tf32_operands_are_named_beside_float16(rng):
     subject = SUBJECTS["Convolution2D"](rng)
-    found = [each["name"] for each in explain(subject, _operands(subject, 10))["survivors"]]
+    found = [each.name for each in explain(subject, _operands(subject, 10)).survivors]
     assert "operands rounded to TF32" in found and not [
         name for name in found if "operands" not in name
     ]
@@ -286,7 +284,7 @@ def test_white_noise_above_rounding_has_no_name(rng):
         subject = SUBJECTS[kind](rng)
         clean = output(subject.witness)
         found = explain(subject, clean + F(1e-3) * rng.standard_normal(clean.shape).astype(F))
-        assert found["hypothesis"] is None and found["tested"] > 5, kind
+        assert found.hypothesis is None and found.tested > 5, kind
 
 
 def test_one_element_anywhere_refutes(rng):
@@ -296,11 +294,11 @@ def test_one_element_anywhere_refutes(rng):
         first.layer, first.params, np.concatenate([first.x, first.x[:1]]), first.keras
     )
     actual = layers.conv(subject.x, subject.params, flip=False)
-    assert explain(subject, actual)["hypothesis"] == "kernels not flipped"
+    assert explain(subject, actual).hypothesis == "kernels not flipped"
     actual[1, 3, 4, 20] += F(
         1e-5
     )  # a few bounds, which one element among thousands hardly adds to q
-    assert explain(subject, actual)["hypothesis"] is None
+    assert explain(subject, actual).hypothesis is None
 
 
 def test_one_element_anywhere_decides(rng):
@@ -318,7 +316,7 @@ def test_one_element_anywhere_decides(rng):
 )
 def test_what_cannot_be_compared_has_no_name(actual, rng):
     found = explain(SUBJECTS["Convolution2D"](rng), actual)
-    assert found["hypothesis"] is None and found["survivors"] == []
+    assert found.hypothesis is None and found.survivors == []
 
 
 def test_precision_known_from_its_noise_alone_is_named_after_it(rng):
@@ -326,14 +324,14 @@ def test_precision_known_from_its_noise_alone_is_named_after_it(rng):
     noisy = output(subject.witness) * (1 + F(1e-3) * rng.standard_normal((2, 8, 12, 40)).astype(F))
     found = explain(subject, noisy, u_in=2.0**-11)
     assert (
-        found["hypothesis"] == "rounded as if by operands of 11 bits (TF32 or float16)"
-        and found["survivors"] == []
+        found.hypothesis == "rounded as if by operands of 11 bits (TF32 or float16)"
+        and found.survivors == []
     )
     assert (
-        explain(subject, noisy, u_in=2.0**-8.5)["hypothesis"]
+        explain(subject, noisy, u_in=2.0**-8.5).hypothesis
         == "rounded as if by operands of 8 bits (bfloat16)"
     )
-    assert explain(subject, noisy, u_in=2.0**-5)["hypothesis"] is None
+    assert explain(subject, noisy, u_in=2.0**-5).hypothesis is None
 
 
 def test_a_cause_can_be_written_to_the_document(rng):

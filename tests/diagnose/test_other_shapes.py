@@ -7,6 +7,7 @@ import pytest
 
 from parity.kinds import layer_case
 from parity.kinds.pooling import max_pool
+from parity.results import Survivor
 from tests.diagnose.planting import SUBJECTS
 from tests.diagnose.test_named import explain
 from tests.numerics import float32_layers as layers
@@ -87,15 +88,15 @@ def test_what_was_done_otherwise_is_named(port, rng):
     kind, compute, name = OTHERWISE[port]
     subject = SUBJECTS[kind](rng)
     found = explain(subject, np.ascontiguousarray(compute(subject), F))
-    assert found["hypothesis"] == name
+    assert found.hypothesis == name
     spoiled = np.array(compute(subject), F)
     spoiled.flat[spoiled.size // 3] += F(0.5)
-    assert explain(subject, spoiled)["hypothesis"] is None, "one value refutes it"
+    assert explain(subject, spoiled).hypothesis is None, "one value refutes it"
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 12), (3, 1, 12, 46), (2, 1, 10, 46), (0, 1, 12, 46)])
 def test_a_padding_that_no_input_fits_has_no_name(shape, rng):
-    assert explain(SUBJECTS["ZeroPadding2D"](rng), np.zeros(shape, F))["hypothesis"] is None
+    assert explain(SUBJECTS["ZeroPadding2D"](rng), np.zeros(shape, F)).hypothesis is None
 
 
 def _dense(rng):
@@ -119,7 +120,7 @@ def test_a_matrix_that_is_not_square_read_with_rows_for_columns(read, name, rng)
             F
         ),
     )
-    assert [each["name"] for each in found["survivors"]] == [name]
+    assert [each.name for each in found.survivors] == [name]
 
 
 def _said(compute):
@@ -144,17 +145,15 @@ def test_a_product_that_could_not_be_made_is_named(rng):
     subject = _dense(rng)
     for sentence in _sentences(subject):
         found = explain(subject, sentence)
-        assert found["hypothesis"] == "matrix transposed" and found["tested"] == 1, sentence
-        assert found["survivors"] == [
-            {"name": "matrix transposed", "rho": None, "q": None, "distance": None}
-        ]
+        assert found.hypothesis == "matrix transposed" and found.tested == 1, sentence
+        assert found.survivors == [Survivor("matrix transposed")]
     for sentence in (
         "MemoryError: 5 of 16 arrays",
         "the port's dense16 raised KeyError: 5",
         "ValueError: 5 units expected, 16 given",
     ):
-        assert explain(subject, sentence)["hypothesis"] is None, sentence
-    assert explain(SUBJECTS["Dense"](rng), "ValueError: 16 is not 16")["tested"] == 0, (
+        assert explain(subject, sentence).hypothesis is None, sentence
+    assert explain(SUBJECTS["Dense"](rng), "ValueError: 16 is not 16").tested == 0, (
         "a square matrix fits either way"
     )
 
@@ -171,7 +170,7 @@ def test_kernels_that_could_not_be_applied_are_named(rng):
         lambda: functions.convolution_2d(subject.x, kernels.transpose(1, 0, 2, 3), pad=1)
     )
     assert (
-        explain(subject, sentence)["hypothesis"]
+        explain(subject, sentence).hypothesis
         == "input and output channels of the kernels transposed"
     )
 
@@ -189,9 +188,9 @@ def test_an_axis_that_the_parameters_do_not_fit_is_named(axis, rng):
     )
     for sentence in [_said(broadcast)] + [_said(folded)] * (axis == 2):
         found = explain(subject, sentence)
-        assert found["hypothesis"] == f"along axis {axis}" and found["tested"] == 2, sentence
+        assert found.hypothesis == f"along axis {axis}" and found.tested == 2, sentence
 
 
 def test_a_sentence_about_nothing_names_nothing(rng):
     for kind in SUBJECTS:
-        assert explain(SUBJECTS[kind](rng), "KeyError: 'gamma'")["hypothesis"] is None
+        assert explain(SUBJECTS[kind](rng), "KeyError: 'gamma'").hypothesis is None

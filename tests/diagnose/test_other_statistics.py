@@ -52,19 +52,19 @@ def _chainer(subject, x, eps=2e-5, train=True):
 def test_a_channel_added_up_value_by_value_is_named(rng):
     subject = long(rng, "BatchNormalization batch 1.1.0")
     found = explain(subject, _chainer(subject, _channel_last(subject.x), eps=1e-5))
-    assert found["hypothesis"] == IN_A_ROW
-    assert "statistics of each clip alone" not in [each["name"] for each in found["survivors"]]
+    assert found.hypothesis == IN_A_ROW
+    assert "statistics of each clip alone" not in [each.name for each in found.survivors]
 
 
 def test_it_is_chainers_formula_as_well_where_that_shows(rng):
     subject = long(rng, "BatchNormalization batch 1.0.6", size=0.02)
     found = explain(subject, _chainer(subject, _channel_last(subject.x)))
-    assert found["hypothesis"] == f"{IN_A_ROW}, Chainer's 1/sqrt(s + eps), eps 2e-05"
+    assert found.hypothesis == f"{IN_A_ROW}, Chainer's 1/sqrt(s + eps), eps 2e-05"
 
 
 def test_blocked_sums_of_it_are_not_called_so(rng):
     subject = long(rng, "BatchNormalization batch 1.1.0")
-    assert explain(subject, _chainer(subject, subject.x, eps=1e-5))["survivors"] == []
+    assert explain(subject, _chainer(subject, subject.x, eps=1e-5)).survivors == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_chainers_phases_are_named_with_its_eps(kind, train, name, rng):
     params = {**there.params, "running_std": there.params["running_std"] * F(1e-2)}
     subject = layer_case(there.layer, params, there.x * F(1e-2), there.keras)
     found = explain(subject, _chainer(subject, subject.x, train=train))
-    assert found["hypothesis"] == f"{name}, Chainer's 1/sqrt(s + eps), eps 2e-05"
+    assert found.hypothesis == f"{name}, Chainer's 1/sqrt(s + eps), eps 2e-05"
 
 
 @pytest.mark.parametrize("by", [0.0, 5e-4])

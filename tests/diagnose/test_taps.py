@@ -58,11 +58,11 @@ def test_it_is_named_with_its_size(rng):
     subject = _subject(rng)
     found = explain(subject, layers.conv(subject.x, _off(subject.params, 2e-6)))
     assert (
-        found["hypothesis"] == "one tap off: filter 6, channel 1, row 2, column 0"
-        and len(found["survivors"]) == 1
+        found.hypothesis == "one tap off: filter 6, channel 1, row 2, column 0"
+        and len(found.survivors) == 1
     )
-    assert found["estimate"]["relative"] == pytest.approx(2e-6, rel=0.1)
-    assert abs(found["estimate"]["value"] - 0.3 * 2e-6) < 4 * found["estimate"]["se"]
+    assert found.estimate.relative == pytest.approx(2e-6, rel=0.1)
+    assert abs(found.estimate.value - 0.3 * 2e-6) < 4 * found.estimate.se
 
 
 @pytest.mark.parametrize("order", layers.ORDERS)
@@ -117,7 +117,7 @@ def test_errors_as_slow_as_the_input_are_none(rng):
     clean = _exact(subject)
     assert locate_tap(subject, clean + 1e-5 * held((2, 8, 12, 20))) is None
     off = _exact(subject.but(params=_off(subject.params, 1e-3)))
-    assert locate_tap(subject, off + 1e-5 * held((2, 8, 12, 20)))["at"] == list(AT)
+    assert locate_tap(subject, off + 1e-5 * held((2, 8, 12, 20))).at == list(AT)
 
 
 def test_one_value_that_repeats_is_none(rng):
@@ -138,7 +138,7 @@ def test_it_is_found_where_its_size_allows(rng):
         for by in (1e-8, 1e-7, 1e-6, 1e-5)
     ]
     assert [each is not None for each in found] == [False, False, True, True]
-    assert 15 < found[2]["t"] < found[3]["t"]
+    assert 15 < found[2].t < found[3].t
 
 
 def test_a_change_within_a_weights_own_rounding_is_none(rng):
@@ -148,7 +148,7 @@ def test_a_change_within_a_weights_own_rounding_is_none(rng):
     kernels = subject.params["W"].copy()
     kernels[2, 0, 1, 1] = np.nextafter(kernels[2, 0, 1, 1], F(9))
     assert locate_tap(subject, layers.conv(x, {**subject.params, "W": kernels})) is None
-    assert locate_tap(subject, layers.conv(x, _off(subject.params, 1e-5, (2, 0, 1, 1))))["at"] == [
+    assert locate_tap(subject, layers.conv(x, _off(subject.params, 1e-5, (2, 0, 1, 1)))).at == [
         2,
         0,
         1,
@@ -184,7 +184,7 @@ def test_another_stride_and_an_even_kernel_are_told_in_the_files_order(rng):
     )
     at = (4, 2, 0, 3)
     actual = output(subject.but(params={"W": _off(subject.params, 1e-3, at)["W"]}).witness)
-    assert locate_tap(subject, actual)["at"] == list(at)
+    assert locate_tap(subject, actual).at == list(at)
 
 
 def test_beside_another_input_no_second_search_is_made(rng):

@@ -176,7 +176,7 @@ def test_the_published_port_is_found_at_every_layer_it_is_in():
         return {**wrong[0], **wrong[1], "final_drop": tagger["final_drop"]}
 
     record = trial.measured(made("gru1", several), sound(otherwise=True))
-    assert [(layer.layer, layer.cause["hypothesis"]) for layer in record.layers] == [
+    assert [(layer.layer, layer.cause.hypothesis) for layer in record.layers] == [
         ("gru1", "true sigmoid gates"),
         ("gru2", "true sigmoid gates"),
     ]

@@ -47,7 +47,7 @@ def test_there_are_faults_of_every_kind_of_layer():
 @pytest.mark.parametrize("fault", FRONT, ids=lambda fault: fault.id)
 def test_a_fault_of_the_front_is_caught_located_and_named(fault):
     record = tried(fault)
-    shows_more = record.cause and record.cause["hypothesis"].startswith(
+    shows_more = record.cause and record.cause.hypothesis.startswith(
         f"{fault.cause}, Chainer's"
     )  # its eps, on quiet input
     assert record.undecidable or (record.located_layer, record.named or shows_more) == (

@@ -96,9 +96,9 @@ def test_a_port_that_raises_is_caught_there_and_named_only_after_what_it_says(so
         "gru2",
         "the port's gru2 raised ValueError: no such kernel",
     )
-    assert record.cause == {"hypothesis": None, "survivors": [], "estimate": None}
+    assert record.cause == trial.Named(None, [], None)
     record = trial.tried(made("preds", formula(lambda link, x: x @ link.W.array)()), sound)
-    assert (record.verdict, record.cause["hypothesis"]) == (
+    assert (record.verdict, record.cause.hypothesis) == (
         "NOT COMPARED",
         "matrix transposed",
     )
@@ -148,5 +148,5 @@ def test_a_trace_without_a_middle_layer_is_refused(monkeypatch):
 def test_a_fault_is_named_by_its_cause_or_among_the_survivors(
     expected, hypothesis, survivors, named
 ):
-    assert trial.named(expected, {"hypothesis": hypothesis, "survivors": survivors}) is named
+    assert trial.named(expected, trial.Named(hypothesis, survivors, None)) is named
     assert not trial.named(expected, None)

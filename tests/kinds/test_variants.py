@@ -43,14 +43,14 @@ def test_another_activation_is_named(kind, own, other):
     params = DENSE if kind == "Dense" else {}
     sums = FLAT @ DENSE["W"] + DENSE["b"] if kind == "Dense" else FLAT
     expected, actual = F32[own](sums), F32[other](sums)
-    said = found(kind, params, FLAT, expected, actual, activation=own)["hypothesis"]
+    said = found(kind, params, FLAT, expected, actual, activation=own).hypothesis
     assert said == (None if own == other else named(own, other))
 
 
 @pytest.mark.parametrize("own", [name for name in ACTIVATIONS if name not in ("linear", "relu")])
 def test_an_activation_applied_twice_is_named(own):
     once = F32[own](FLAT)
-    said = found("Activation", {}, FLAT, once, F32[own](once), activation=own)["hypothesis"]
+    said = found("Activation", {}, FLAT, once, F32[own](once), activation=own).hypothesis
     assert said == f"{own.replace('_', ' ')} applied twice"
 
 
@@ -58,7 +58,7 @@ def test_a_hard_sigmoid_of_another_library_is_named():
     actual = np.clip(FLAT / F(6) + F(0.5), 0, 1)
     expected = F32["hard_sigmoid"](FLAT)
     said = found("Activation", {}, FLAT, expected, actual, activation="hard_sigmoid")
-    assert said["hypothesis"] == "hard sigmoid with slope 1/6"
+    assert said.hypothesis == "hard sigmoid with slope 1/6"
 
 
 def _tiles(x):
@@ -79,7 +79,7 @@ def test_what_an_average_is_not_is_named(name, pooled):
     config = {"pool_size": [2, 3], "strides": [2, 3], "border_mode": "valid"}
     x = IMAGE[:, :, :, :9]
     expected = _tiles(x).mean(axis=(3, 5))
-    said = found("AveragePooling2D", {}, x, expected, pooled(x), **config)["hypothesis"]
+    said = found("AveragePooling2D", {}, x, expected, pooled(x), **config).hypothesis
     assert said == name
 
 
@@ -124,17 +124,17 @@ def theano_leaky(x, alpha=0.3):
 )
 def test_what_a_leaky_relu_is_not_is_named(name, ported, x):
     said = found("LeakyReLU", {}, x, theano_leaky(x), ported(x), alpha=0.3)
-    assert said["hypothesis"] == name and bool(said["tested"]) == bool(name)
+    assert said.hypothesis == name and bool(said.tested) == bool(name)
 
 
 def test_the_usual_slope_is_named_where_another_is_asked():
     said = found("LeakyReLU", {}, IMAGE, theano_leaky(IMAGE, 0.1), leaky(IMAGE), alpha=0.1)
-    assert said["hypothesis"] == "leaky ReLU with slope 0.3"
+    assert said.hypothesis == "leaky ReLU with slope 0.3"
 
 
 def test_a_slope_that_no_name_has_is_not_explained():
     said = found("LeakyReLU", {}, IMAGE, theano_leaky(IMAGE), leaky(IMAGE, 0.3 + 1e-6), alpha=0.3)
-    assert said["hypothesis"] is None and said["tested"] > 10
+    assert said.hypothesis is None and said.tested > 10
 
 
 @pytest.mark.parametrize("alpha", [0.3, 0.0, 2.7])
@@ -152,7 +152,7 @@ def test_a_slope_of_zero_may_not_round_and_others_round_within_the_bound(alpha):
 @pytest.mark.parametrize("alpha", [0.3, 0.2, 0.0])
 def test_no_variant_is_the_leaky_relu_itself(alpha):
     expected = theano_leaky(IMAGE, alpha)
-    assert found("LeakyReLU", {}, IMAGE, expected, expected, alpha=alpha)["undecidable"] == []
+    assert found("LeakyReLU", {}, IMAGE, expected, expected, alpha=alpha).undecidable == []
 
 
 @pytest.mark.parametrize("alpha", [0.3, 0.0, 2.7])

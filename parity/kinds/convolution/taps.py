@@ -97,6 +97,8 @@ class Taps:
             return abs(float(_slopes(d @ x, x.sum(), x @ x, d.sum(), d @ d, len(d))[1]))
 
 
+# No Line of numerics.regression: a tap may be one of thousands that the residual holds, so t takes
+# all of the residual's variance for noise, and is at most the root of `count`.
 def _slopes(dx: Any, x: Any, xx: Any, d: Any, dd: Any, count: int) -> tuple[Any, Any]:
     """(slope, t) of d on x with an intercept, from their sums."""
     spread = xx - x * x / count

@@ -12,6 +12,7 @@ from parity.kinds.fitting import SUSPECTS_MOST, Proposal, Seen, channel_order, p
 from parity.kinds.general import bias_times, operands_rounded
 from parity.numerics.regression import Line
 from parity.numerics.rounding import Array
+from parity.results import OfTap
 
 
 def _kernels(change: Change, applies: Callable[[Array], bool] = lambda w: True) -> Maker:
@@ -145,23 +146,21 @@ def one_tap(seen: Seen) -> Iterator[Proposal]:
     found = _locate(seen) if len(seen.touched) <= 1 else None
     if found:
         kernels = seen.case.parameter("W").copy()
-        kernels[tuple(found["at"])] += found["value"]
-        places = zip(("filter", "channel", "row", "column"), found["at"], strict=True)
+        kernels[tuple(found.at)] += found.value
+        places = zip(("filter", "channel", "row", "column"), found.at, strict=True)
         name = f"one tap off: {', '.join(f'{what} {at}' for what, at in places)}"
         yield Proposal(name, seen.case.but(params={"W": kernels}), found)
 
 
-def locate_tap(case: LayerCase, actual: Array) -> dict[str, Any] | None:
+def locate_tap(case: LayerCase, actual: Array) -> OfTap | None:
     """The kernel tap whose change best explains a convolution's residual, or None.
 
-    actual: the port's output on the case's input. Returns {what, at: [filter, channel, row, column]
-    as the weight file has it, value: the change, relative (None for a weight of 0), se, t}; t in
-    units of the layer's typical one (see Taps).
+    actual: the port's output on the case's input.
     """
     return _locate(Seen(case, actual))
 
 
-def _locate(seen: Seen) -> dict[str, Any] | None:
+def _locate(seen: Seen) -> OfTap | None:
     judge, taps = seen.judge, Taps(seen.judge)
     for where in judge.blocks():
         block = judge.block(where)
@@ -171,14 +170,14 @@ def _locate(seen: Seen) -> dict[str, Any] | None:
         return None
     change, se = _measured(seen, found["filter"], found["tap"])
     weight = judge.conv.matrix[found["filter"], found["tap"]]
-    return {
-        "what": f"change of tap {found['at']} (filter, channel, row, column)",
-        "at": found["at"],
-        "value": change,
-        "relative": change / float(weight) if weight else None,
-        "se": se,
-        "t": found["t"],
-    }
+    return OfTap(
+        f"change of tap {found['at']} (filter, channel, row, column)",
+        change,
+        se,
+        found["at"],
+        change / float(weight) if weight else None,
+        found["t"],
+    )
 
 
 def _measured(seen: Seen, kernel: int, tap: int) -> tuple[float, float]:

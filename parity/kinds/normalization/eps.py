@@ -3,7 +3,6 @@ that gives the gains seen.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from parity.kinds.normalization.variants import (
 )
 from parity.numerics.regression import Line, add_per_channel
 from parity.numerics.rounding import SPREAD, WORST_TO_SIGMA, Array, U
+from parity.results import Estimate
 
 FITTED_MOST = 0.1  # an eps beyond it is none
 
@@ -115,7 +115,7 @@ def other_eps(seen: Seen) -> Iterator[Proposal]:
             yield Proposal(called, with_spread(name, eps)(seen.case), read)
 
 
-def stated(seen: Seen, names: list[str]) -> dict[str, dict[str, Any]]:
+def stated(seen: Seen, names: list[str]) -> dict[str, Estimate]:
     """{hypothesis: estimate} of those that state an eps: the one that their formula would fit."""
     stating = {name: eps for name in names if (eps := eps_in(name)) is not None}
     fits = fitted_eps(seen) if stating else {}
