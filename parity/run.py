@@ -17,13 +17,13 @@ from parity.model import Case
 from parity.ports import OURS, load
 from parity.probes.networks import without_clips
 from parity.probes.proof import fresh_seed, probe
+from parity.processes import side_by_side
 from parity.prove import Found, compare_case
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
 from parity.recording.clips import Clips, read_clips
 from parity.recording.trace import open_trace
 from parity.results import INCOMPLETE, Clip, Model, Stack, Weights
-from parity.workers import side_by_side
 
 Lanes = Mapping[str, Path]
 # glibc: reuse freed arrays, a tenth less time

@@ -2,15 +2,14 @@
 harness must stay quiet.
 """
 
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
 from parity.faults.plant import formula
 from parity.port.links.convolution_2d import same_convolution_2d
 from parity.port.links.dense import sigmoid
+from parity.processes import side_by_side
 
 
 def _padded(x):
@@ -86,12 +85,9 @@ def on_core(link, x, *, kind):
     """The port's convolution as OpenBLAS computes it on another kind of core: other kernels and
     blocking, chosen as a process loads NumPy.
     """
-    os.environ["OPENBLAS_CORETYPE"] = kind  # the child inherits it
-    try:
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            return pool.submit(_convolved, x, link.W.array, link.b.array).result()
-    finally:
-        del os.environ["OPENBLAS_CORETYPE"]
+    ours = {name: os.environ[name] for name in ("OPENBLAS_NUM_THREADS",) if name in os.environ}
+    jobs = {kind: (x, link.W.array, link.b.array)}
+    return dict(side_by_side(_convolved, jobs, 1, OPENBLAS_CORETYPE=kind, **ours))[kind]
 
 
 def _convolved(x, W, b):

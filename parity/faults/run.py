@@ -32,6 +32,7 @@ from parity.faults.trial import (
 )
 from parity.files import sha256_of
 from parity.port.proof import VERSIONS
+from parity.processes import side_by_side
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
 from parity.recording.clips import read_clips
@@ -39,7 +40,6 @@ from parity.recording.trace import open_trace
 from parity.results import Data, Natural, Text, Time
 from parity.schema import Later, Says
 from parity.store import Store, key_of
-from parity.workers import side_by_side
 
 FORMAT = 1
 SLOWEST = 3  # named at the end

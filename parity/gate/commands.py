@@ -2,12 +2,11 @@
 
 import getpass
 import os
-import subprocess
 from pathlib import Path
 
 import click
 
-from parity import progress
+from parity import processes, progress
 from parity import run as runs
 from parity.document import now, to_json
 from parity.errors import CannotRun
@@ -203,7 +202,7 @@ def _person() -> str:
     """git's user.name, else the login name."""
     command = ["git", "config", "user.name"]
     try:
-        named = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        named = processes.run(command).stdout.strip()
     except OSError:
         named = ""
     try:

@@ -4,11 +4,11 @@ import importlib.metadata
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from parity import processes
 from parity.errors import CannotRun
 from parity.recording.stacks import Stack
 
@@ -74,14 +74,10 @@ def _build(name: str) -> None:
         )
     outer = {key for key in os.environ if key.startswith("TOX_")} | {"PYTHONPATH"}
     inherited = {key: value for key, value in os.environ.items() if key not in outer}
-    built = subprocess.run(
+    built = processes.run(
         [TOX, "run", "-q", "--notest", "--workdir", WORK, "-e", name],
         cwd=ROOT,
         env={"UV_PYTHON_DOWNLOADS": "never", **inherited},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
     )
     if built.returncode == 0:
         return
@@ -102,7 +98,7 @@ def _build(name: str) -> None:
 def check_headers(python: Path) -> None:
     """Raise CannotRun where the Python behind the environment has no C headers."""
     command = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('include'))"]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    asked = processes.run(command)
     if asked.returncode:
         raise CannotRun(
             f"{python}: does not run; build it again (.tools/bin/tox run -r --notest -e "

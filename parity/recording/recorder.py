@@ -6,7 +6,6 @@ it is, and is killed with everything it started when it takes too long.
 
 import json
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from parity import processes
 from parity.errors import CannotRun
 from parity.progress import Lines, Live
 from parity.recording.cache import positive
@@ -80,23 +80,20 @@ class Recorder:
         np.save(folder / "input.npy", job.batch)
         (folder / "job.json").write_text(json.dumps(asked))
         with open(self.log, "wb") as log:
-            return subprocess.Popen(
+            return processes.start(
                 [*command, folder / "job.json", self.out],
                 cwd=RECORDER.parent,
                 env=_environment(job, folder),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                start_new_session=True,
             )
 
     def __enter__(self) -> "Recorder":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        processes.stop(self.process)
         self._said.close()
 
     @property

@@ -12,12 +12,12 @@ from parity.kinds.convolution.flip import distance
 from parity.port.proof import VERSIONS
 from parity.port.stock import moving_averages, replacements
 from parity.ports import OURS, load
+from parity.processes import side_by_side
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
 from parity.studies.microscope import stock, training
-from parity.workers import side_by_side
 
 FORMAT = 1
 TRAINED = ("keras106", "keras110")  # stacks whose train phase is looked into

@@ -10,12 +10,12 @@ from parity.compare import verdict
 from parity.compare.measure import measure
 from parity.kinds import witness
 from parity.ports import OURS, load
+from parity.processes import side_by_side
 from parity.prove import compare_case
 from parity.recording import recordings, stacks
 from parity.recording.job import Job
 from parity.recording.trace import array_sha256, open_trace
 from parity.studies.unstable_cnn import averages, cache, runs
-from parity.workers import side_by_side
 
 LANE = "reference"  # without Theano's optimizer, as in a parity run
 WORKERS = 2

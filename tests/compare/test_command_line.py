@@ -188,7 +188,7 @@ def test_outputs_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "parity.json").write_text(json.dumps(factory.document()))
     done = parity("report", tmp_path / "parity.json", "-o", tmp_path / "file" / "page.html")
-    refused(done, "page.html: cannot be written", "choose another folder")
+    refused(done, "page.html cannot be written: ", "choose another")
 
 
 def test_ctrl_c_says_so_and_leaves_no_recorder(tmp_path):
@@ -202,9 +202,9 @@ def test_ctrl_c_says_so_and_leaves_no_recorder(tmp_path):
             time.sleep(0.2)
         os.killpg(run.pid, signal.SIGINT)
         stderr = run.communicate(timeout=60)[1]
-    assert run.returncode == 2 and "Traceback" not in stderr and "stopped by Ctrl-C" in stderr, (
-        stderr
-    )
+    assert (
+        run.returncode == 2 and "Traceback" not in stderr and "stopped; what was recorded" in stderr
+    ), stderr
     assert not list((tmp_path / "traces").glob("*.h5")) and not (tmp_path / "parity.json").exists()
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from parity import workers
+from parity import processes
 from parity.cli import Group
 from parity.document import to_json
 from parity.errors import CannotRun
@@ -275,7 +275,7 @@ def in_one_thread(monkeypatch):
     monkeypatch.setattr(run, "read_clips", lambda clips: SimpleNamespace(batch=None))
     monkeypatch.setattr(run, "trace_digest", lambda path: "digest")
     monkeypatch.setattr(run, "sound_of", lambda case, path: None)
-    monkeypatch.setattr(workers, "_pool", lambda workers: ThreadPoolExecutor(1))
+    monkeypatch.setattr(processes, "_pool", lambda workers: ThreadPoolExecutor(1))
     for trial_of in ("tried", "heard", "measured"):
         monkeypatch.setattr(run, trial_of, one)
     return tried, stopping

@@ -174,14 +174,13 @@ def test_ctrl_c_ends_the_recorder_and_leaves_nothing(start_run, notes, nobody_le
 
 
 def test_what_a_killed_run_leaves_looks_unfinished_and_the_next_run_removes_it(
-    start_run, notes, cache
+    start_run, notes, cache, nobody_left
 ):
     run = start_run("hang")
     wait_for_starts(notes, 2)
     run.kill()
     run.communicate()
-    for pid in (notes / "started").read_text().split():
-        subprocess.run(["kill", "-9", pid], check=False)
+    nobody_left(of_the_cache=False)
     assert cache.entries() == []
     assert [
         path.suffix for path in sorted(cache.folder.iterdir(), key=lambda path: path.suffix)

@@ -1,0 +1,161 @@
+"""The one place that starts programs and processes. None outlives this process, however it ends.
+
+A guard, a small process that does nothing else, knows all that were started. It waits for the end
+of a pipe from here, which not even SIGKILL can keep open, and then kills them.
+"""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
+from typing import Any
+
+from parity.errors import CannotRun
+from parity.provenance import threads_per_worker
+
+__all__ = ["run", "side_by_side", "start", "stop"]
+
+# Lines: + or -, then the number to kill, negative for a whole group.
+GUARD = """
+import os, signal, sys
+left = set()
+for line in sys.stdin:
+    (left.add if line[0] == "+" else left.discard)(int(line[1:]))
+for number in left:
+    try:
+        os.kill(number, signal.SIGKILL)
+    except OSError:
+        pass
+"""
+
+
+def start(command: Sequence[str | os.PathLike[str]], **settings: Any) -> "subprocess.Popen[bytes]":
+    """Start a program in a group of its own, for `stop`.
+
+    Parameters
+    ----------
+    command : sequence of str or path
+    **settings
+        Of `subprocess.Popen`.
+
+    Returns
+    -------
+    subprocess.Popen
+
+    Raises
+    ------
+    OSError
+        Where it cannot be started.
+    """
+    process = subprocess.Popen(command, start_new_session=True, **settings)
+    _tell(f"+{-process.pid}")
+    return process
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a program and all that it started."""
+    with suppress(ProcessLookupError, PermissionError):  # ended, and so did the rest of its group
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    _tell(f"-{-process.pid}")
+
+
+def run(
+    command: Sequence[str | os.PathLike[str]], **settings: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program to its end with nothing to read; returns its exit code and what it said."""
+    process = start(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        **settings,
+    )
+    try:
+        out, err = process.communicate()
+    finally:
+        stop(process)
+    return subprocess.CompletedProcess(command, process.returncode, str(out), str(err))
+
+
+def side_by_side(
+    work: Callable[..., Any],
+    jobs: Mapping[Any, tuple[Any, ...]],
+    workers: int,
+    advice: str = "try WORKERS=1",
+    **environment: str,
+) -> Generator[tuple[Any, Any], None, None]:
+    """Yield (key, work(*arguments)) of every job as it ends; jobs start in their order.
+
+    environment : variables that the processes are started with, beside their share of the cores.
+    Whatever stops one job, or the caller, ends the others at once. Raises CannotRun, with the
+    advice, where a process dies.
+    """
+    workers = min(workers, len(jobs)) or 1
+    environment = {"OPENBLAS_NUM_THREADS": str(threads_per_worker(workers)), **environment}
+    others = set(multiprocessing.active_children())
+    with _pool(workers) as pool, ExitStack() as leave:
+        with _variables(environment):
+            keys = {pool.submit(work, *arguments): key for key, arguments in jobs.items()}
+        children = set(multiprocessing.active_children()) - others  # all are started by now
+        for child in children:
+            _tell(f"+{child.pid}")
+            leave.callback(_tell, f"-{child.pid}")
+        try:
+            for job in as_completed(keys):
+                yield keys[job], job.result()
+        except BaseException as error:
+            for child in children:
+                child.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, BrokenProcessPool):
+                raise CannotRun(
+                    f"a process died, most likely for want of memory; {advice}"
+                ) from error
+            raise
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Spawned, as they read the environment when they load NumPy; Ctrl-C is their parent's."""
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, spawn, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+
+
+@contextmanager
+def _variables(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _tell(line: str) -> None:
+    guard = _guard(os.getpid())
+    assert guard.stdin is not None
+    with suppress(OSError):  # somebody ended the guard
+        guard.stdin.write(f"{line}\n".encode())
+        guard.stdin.flush()
+
+
+@cache
+def _guard(_: int) -> "subprocess.Popen[bytes]":
+    """The guard of the process of that number."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", GUARD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )

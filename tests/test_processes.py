@@ -1,0 +1,80 @@
+"""Whatever becomes of a process, what it started ends with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from parity.processes import run, side_by_side, start, stop
+
+ROOT = Path(__file__).resolve().parents[1]
+# A program with a child of its own, and two workers; it tells their numbers.
+SCRIPT = """
+import os, sys, time
+from parity.processes import side_by_side, start
+def work(path):
+    open(path, "w").write(str(os.getpid()))
+    time.sleep(60)
+if __name__ == "__main__":
+    folder = sys.argv[1]
+    start(["bash", "-c", f"echo $$ > {folder}/a; sleep 60 & echo $! > {folder}/b; wait"])
+    list(side_by_side(work, {n: (f"{folder}/{n}",) for n in "cd"}, 2))
+"""
+
+
+def alive(number):
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_until(true, seconds):
+    end_s = time.monotonic() + seconds
+    while not true() and time.monotonic() < end_s:
+        time.sleep(0.05)
+    return true()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_nothing_is_left_of_a_killed_run(tmp_path, number):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    folder = tmp_path / "numbers"
+    folder.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen(
+        [sys.executable, script, folder], env=environment, start_new_session=True
+    )
+
+    def numbers():
+        return [int(text) for path in folder.iterdir() if (text := path.read_text())]
+
+    assert wait_until(lambda: len(numbers()) == 4, 20)
+    assert all(map(alive, numbers()))
+    parent.send_signal(number)
+    parent.wait()
+    assert wait_until(lambda: not any(map(alive, numbers())), 5)
+
+
+def test_a_program_is_stopped_with_all_that_it_started(tmp_path):
+    process = start(["bash", "-c", f"sleep 60 & echo $! > {tmp_path}/n; wait"])
+    assert wait_until(lambda: (tmp_path / "n").exists() and (tmp_path / "n").read_text(), 5)
+    stop(process)
+    assert wait_until(lambda: not alive(int((tmp_path / "n").read_text())), 5)
+
+
+def test_a_program_that_ends_says_how(monkeypatch):
+    done = run(["bash", "-c", "echo out; echo err >&2; exit 3"])
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+def test_workers_get_their_variables_and_this_process_keeps_its_own(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    asked = side_by_side(os.getenv, {1: ("OPENBLAS_CORETYPE",)}, 1, OPENBLAS_CORETYPE="Prescott")
+    assert dict(asked) == {1: "Prescott"} and os.environ["OPENBLAS_CORETYPE"] == "Haswell"
