@@ -10,9 +10,9 @@ from parity.model import Case, cases, select
 from parity.options import LAYERS, MODELS, OUT_FOLDER, WORKERS, option, port, takes
 from parity.ports import load
 from parity.probes.proof import Proof, fresh_seed, probe
-from parity.program import end, say
+from parity.processes import side_by_side
+from parity.program import FORCE, end, say
 from parity.results import Probed
-from parity.workers import side_by_side
 
 JSON = "probes.json"
 Names = tuple[str, ...]
@@ -29,6 +29,7 @@ Names = tuple[str, ...]
     "--against", type=click.Path(dir_okay=False, path_type=Path),
     help=f"A {JSON} of another port or day: says which layers answer otherwise.",
 )  # fmt: skip
+@FORCE
 def command(
     models: Names,
     layers: Names,
@@ -45,9 +46,11 @@ def command(
     computes the original's function, 1 one does not, 2 it could not be asked.
     """
     from parity.document import now, to_json
-    from parity.files import atomic_write
+    from parity.files import check_writable, publish
     from parity.probes.listing import changes, lines
 
+    inputs = [path for path in (against, weights) if path]
+    check_writable(out / JSON, inputs=inputs, make=True)
     _, only = select(models, layers)
     chosen = cases(models, weights)
     seed = fresh_seed() if seed is None else seed
@@ -64,7 +67,7 @@ def command(
     for proof in proofs:
         for line in lines(proof):
             say(line)
-    atomic_write(out / JSON, to_json(document))
+    publish({out / JSON: to_json(document)}, inputs=inputs)
     say(f"random probes: --seed {seed}; written to {out / JSON}")
     if against:
         other = changes(against, document)
