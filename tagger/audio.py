@@ -49,7 +49,8 @@ def melgram(path: FilePath, front_end: str = TODAY) -> np.ndarray:
 
 
 def melgrams(path: FilePath, frames: str, front_end: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Mel spectrograms (n,1,96,1366) of a file's clips, and sentences on what is not heard in them.
+    """Mel spectrograms (n,1,96,1366) of a file's clips, and what changes the worth of their tags:
+    clauses with the file as their subject.
 
     frames : a key of CUTS. Raises AudioError and ValueError.
     """
@@ -70,7 +71,7 @@ def _heard(path, frames, front_end, is_silence_heard):
             f"{path} holds nothing but silence in its {CUTS_IN_WORDS[frames]}; "
             "tags of that would mean nothing"
         )
-    return _melgrams_of(path, clips), _remarks(path, clips, sound)
+    return _melgrams_of(path, clips), _remarks(clips, sound)
 
 
 def check_options(frames: str, front_end: str) -> None:
@@ -127,7 +128,7 @@ def _melgrams_of(path: FilePath, clips: list[np.ndarray]) -> np.ndarray:
         raise AudioError(f"{path}: {error}") from error
 
 
-def _remarks(path: FilePath, clips: list[np.ndarray], sound: Sound) -> tuple[str, ...]:
+def _remarks(clips: list[np.ndarray], sound: Sound) -> tuple[str, ...]:
     said = [f"is read in part: {why}; take its tags with caution" for why in sound.unheard]
     said += sound.levels.remarks()
     if sound.seconds < SHORT_S:
@@ -152,4 +153,4 @@ def _remarks(path: FilePath, clips: list[np.ndarray], sound: Sound) -> tuple[str
             f"holds nothing but silence, dither or noise, more than {FAINT_DB} dB below full "
             f"scale, in {where}: tags of that mean nothing{so}; take those of other music"
         )
-    return tuple(f"{path} {sentence}" for sentence in said)
+    return tuple(said)

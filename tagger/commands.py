@@ -18,7 +18,7 @@ from tagger import outputs, weight_files
 from tagger.audio import melgrams
 from tagger.inputs import audio_files
 from tagger.model import Tagger, load
-from tagger.tagging import decoded, score_files
+from tagger.tagging import decoded, score_files, sentences
 
 NOTHING, SOME = 2, 1
 BATCH_WARNING = (
@@ -53,10 +53,12 @@ def tag(tagger, given, cut, top, unit, form, plot):
     _print(writer.begin())
     done, tracks = 0, []
     for scored in progress(score_files(tagger.predict, paths, **cut), len(paths), "tagging"):
-        tell(filter(None, (scored.error, *scored.remarks)))
         if scored.error:
+            tell([scored.error])
             errors.append(scored.error)
             continue
+        if not writer.is_read:
+            tell(sentences(scored.path, scored.remarks))
         _print(writer.track(scored))
         done += 1
         tracks += [scored] * bool(plot)
@@ -64,7 +66,9 @@ def tag(tagger, given, cut, top, unit, form, plot):
     if tracks:
         from tagger.pictures import bars
 
-        titles = [*outputs.told(tagger), f"{tagger.model}, {unit}"]
+        remarked = sum(bool(scored.remarks) for scored in tracks)
+        noted = [f"{remarked} of {len(tracks)} tracks with remarks"] * bool(remarked)
+        titles = [*outputs.told(tagger), *noted, f"{tagger.model}, {unit}"]
         publish({plot: bars(plot, tagger.tags, tracks, top, unit, titles)}, inputs=paths)
     return exit_code(done, len(errors))
 
@@ -154,7 +158,7 @@ class _Clips:
         good = []
         for path, clips, error, remarks in decoded(self.paths, *self.cut):
             if not self.is_heard:
-                tell(filter(None, (error, *remarks)))
+                tell([error] if error else sentences(path, remarks))
             if error:
                 self.errors.append(error)
             else:
@@ -167,7 +171,7 @@ def melgram(audio, out, front_end):
     """Write one mel spectrogram as npy."""
     check_writable(out, ".npy", [audio])
     mel, remarks = melgrams(audio, "centre", front_end)
-    tell(remarks)
+    tell(sentences(audio, remarks))
     stream = io.BytesIO()
     np.save(stream, mel, allow_pickle=False)
     publish({out: stream.getvalue()}, kind=".npy", inputs=[audio])

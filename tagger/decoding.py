@@ -43,7 +43,7 @@ class Recording:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._plan = stream, plan_of(stream)
         self.heard_s = self.held_s = 0.0
-        self.unheard, self._failed = [], 0
+        self.unheard, self._why, self._failed = [], [], 0
 
     def __iter__(self) -> Iterator[Block]:
         """Yield blocks. Raises Fault where it is no audio or cut short, and OSError."""
@@ -59,7 +59,8 @@ class Recording:
         if self._failed and not self.heard_s:
             raise Fault(NO_AUDIO)
         if self.held_s > self.heard_s + TICK_S:
-            self.unheard.append(f"{self.heard_s:.2f} of {self.held_s:.2f} s can be decoded")
+            lengths = f"{self.heard_s:.2f} of {self.held_s:.2f} s can be decoded"
+            self.unheard.append(", since ".join([lengths, *self._why]))
 
     def _frames(self, part):
         import av
@@ -115,7 +116,7 @@ class Recording:
             raise Fault(f"is cut short: {held}; copy it again")
         if not stray:
             return heard_s
-        self.unheard.append(f"{stray:,} bytes inside are no frames of an mp3")
+        self._why.append(f"{stray:,} bytes inside are no frames of an mp3")
         most = mpeg.promised / mpeg.whole if mpeg.promised > mpeg.whole else 0
         return heard_s * (most or 1 + stray / mpeg.whole_bytes)
 

@@ -19,9 +19,9 @@ from tagger.commands import check_picture, exit_code, progress, tell, warn_of_ba
 from tagger.inputs import below
 from tagger.outputs import told
 from tagger.reading import AudioError
-from tagger.tagging import score_files
+from tagger.tagging import score_files, sentences
 
-COLUMNS = ("file", "genre", "predicted", "score", "setting")
+COLUMNS = ("file", "genre", "predicted", "score", "setting", "remarks")
 OTHER_NAME = "give another name to --results"
 RESUMED = (
     "{} goes on with {} more tracks, in other batches than one run over all of them would have "
@@ -145,13 +145,20 @@ def _score(tagger, tracks, cut, setting, genres, rows, results):
     scored = score_files(tagger.predict, [path for path, _ in tracks.values()], **cut)
     scored = progress(scored, len(tracks), "tagging")
     for (key, (_, genre)), track in zip(tracks.items(), scored, strict=True):
-        tell(filter(None, (track.error, *track.remarks)))
+        tell([track.error] if track.error else sentences(track.path, track.remarks))
         if track.error:
             errors.append(track.error)
             continue
         _, scores = track.by_frame()[-1]
         best = int(np.argmax(scores[columns]))
-        cells = (key, genre, genres[best], f"{scores[columns][best]:.6f}", setting)
+        cells = (
+            key,
+            genre,
+            genres[best],
+            f"{scores[columns][best]:.6f}",
+            setting,
+            "; ".join(track.remarks),
+        )
         rows.append(dict(zip(COLUMNS, cells, strict=True)))
         if results:
             append(results, _lines([cells]))

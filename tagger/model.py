@@ -18,6 +18,9 @@ from tagger import corrections, tagging, weight_files
 if TYPE_CHECKING:
     import pandas  # takes half a second to import
 
+# A first layer's spread, be it a deviation or a variance, that no decibels of music have: 3 dB.
+LEAST = 9.0
+
 
 class Tagger:
     """Tags music: mel spectrograms or audio files -> scores in [0, 1].
@@ -68,6 +71,18 @@ class Tagger:
         return tuple(f"{kind} {said}" for kind, said in told.items() if said)
 
     @functools.cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What of the weights changes the worth of every answer, in sentences."""
+        layers = (link for link in self.network.steps().values() if hasattr(link, "running_std"))
+        first = next(layers, None)
+        if self.correction or first is None or first.mode or np.median(first.running_std) > LEAST:
+            return ()
+        return (
+            f"ON ANOTHER SCALE: this {self.model} was trained on standardised input, as its first "
+            "layer's statistics say, and gets decibels; --correction clip standardises them",
+        )
+
+    @functools.cached_property
     def is_meaningless(self) -> bool:
         """Whether the weights are stand-ins, or were trained from them."""
         return weight_files.is_meaningless(self.network, self.source)
@@ -113,7 +128,8 @@ class Tagger:
         -------
         pandas.DataFrame
             Columns file, frame ("centre", or "0" .. and "mean"), rank (from 1), tag, score in
-            [0, 1], percent of the frame's sum; and `remedies` where there is one.
+            [0, 1], percent of the frame's sum, remarks on what changes their worth; and
+            `remedies` where there is one.
 
         Raises
         ------
@@ -125,19 +141,22 @@ class Tagger:
         Warns
         -----
         UserWarning
-            Of a file that the taggers can only half hear.
+            Of what changes the worth of the answer.
         """
         import pandas
 
         rows, told = [], {"remedies": "; ".join(self.remedies)} if self.remedies else {}
+        for remark in self.remarks:
+            warnings.warn(remark, stacklevel=2)
         for scored in tagging.score_files(
             self.predict, [audio, *more], frames, batch_size, front_end
         ):
             if scored.error:
                 raise scored.error
-            for remark in scored.remarks:
-                warnings.warn(remark, stacklevel=2)
-            rows += [row | told for row in tagging.ranked_rows(self.tags, scored)]
+            for sentence in tagging.sentences(scored.path, scored.remarks):
+                warnings.warn(sentence, stacklevel=2)
+            more = {"remarks": "; ".join((*self.remarks, *scored.remarks))} | told
+            rows += [row | more for row in tagging.ranked_rows(self.tags, scored)]
         return pandas.DataFrame(rows)
 
 

@@ -17,14 +17,15 @@ MEANINGLESS = "MEANINGLESS: stand-in weights, which know nothing of music"
 
 
 def told(tagger: Tagger) -> list[str]:
-    """Lines above every result; [] for the published network as it is."""
-    return [MEANINGLESS] * tagger.is_meaningless + [
-        f"NOT THE ORIGINAL'S ANSWER: with {remedy}" for remedy in tagger.remedies
-    ]
+    """Lines above every result; [] where a network's answer is worth what it was published as."""
+    remedies = [f"NOT THE ORIGINAL'S ANSWER: with {remedy}" for remedy in tagger.remedies]
+    return [MEANINGLESS] * tagger.is_meaningless + remedies + list(tagger.remarks)
 
 
 class Table:
-    """Lines for people: one paragraph per frame."""
+    """Lines for people: one paragraph per frame, and what is to be known of the track below."""
+
+    is_read = True  # by people; for others the remarks go to standard error too
 
     def __init__(self, tagger: Tagger, top: int, unit: str) -> None:
         self.tagger, self.top, self.unit = tagger, top, unit
@@ -50,6 +51,7 @@ class Table:
             cells = [f"{row['tag']} {row[self.unit]:.3f}" for row in rows]
             for at in range(0, len(cells), PER_LINE):
                 lines.append("  " + ", ".join(cells[at : at + PER_LINE]))
+        lines += [f"  ! it {remark}" for remark in scored.remarks]
         return "\n".join(lines)
 
     def end(self, errors: list) -> str | None:
@@ -59,6 +61,8 @@ class Table:
 class Csv(Table):
     """One line per tag, with a header; a column `remedies` more where one is on."""
 
+    is_read = False
+
     def __init__(self, tagger: Tagger, top: int, unit: str) -> None:
         super().__init__(tagger, top, unit)
         self.told = {"weights": MEANINGLESS if tagger.is_meaningless else tagger.source.name}
@@ -66,15 +70,18 @@ class Csv(Table):
             self.told["remedies"] = "; ".join(tagger.remedies)
 
     def begin(self) -> str:
-        return _csv_line((*COLUMNS, *self.told))
+        return _csv_line((*COLUMNS, "remarks", *self.told))
 
     def track(self, scored: Scored) -> str:
         rows = ranked_rows(self.tagger.tags, scored, self.top)
-        return "\n".join(_csv_line((row | self.told).values()) for row in rows)
+        more = {"remarks": "; ".join((*self.tagger.remarks, *scored.remarks))} | self.told
+        return "\n".join(_csv_line((row | more).values()) for row in rows)
 
 
 class Json(Table):
     """One document with everything, the failed files included."""
+
+    is_read = False
 
     def __init__(self, tagger: Tagger, top: int, unit: str) -> None:
         super().__init__(tagger, top, unit)
@@ -103,6 +110,7 @@ class Json(Table):
             "meaningless": tagger.is_meaningless,
             "correction": tagger.correction,
             "calibration": tagger.calibration,
+            "remarks": list(tagger.remarks),
             "tracks": self.tracks,
             "failed": [visible(error) for error in errors],
         }

@@ -24,7 +24,7 @@ Predict = Callable[[np.ndarray], np.ndarray]  # clips (B,1,96,1366) -> scores (B
 class Scored(NamedTuple):
     """A track's scores (frames,tags) float32 in [0, 1], or the AudioError why there are none.
 
-    remarks : sentences on what the taggers could not hear in it.
+    remarks : what changes the worth of the scores, clauses with the track as their subject.
     """
 
     path: FilePath
@@ -52,6 +52,11 @@ class Decoded(NamedTuple):
 def percent_of(scores: np.ndarray) -> np.ndarray:
     """scores (..,tags) -> their percentages of the row's sum, as the published port prints them."""
     return 100 * scores / scores.sum(axis=-1, keepdims=True)
+
+
+def sentences(path: FilePath, remarks: Iterable[str]) -> list[str]:
+    """A track's remarks, each a sentence that names it."""
+    return [f"{path} {remark}" for remark in remarks]
 
 
 def ranked_rows(tags: tuple[str, ...], scored: Scored, top: int | None = None) -> list[dict]:

@@ -11,9 +11,10 @@ import pytest
 
 from parity.fixtures import store
 from parity.fixtures.tags import GENRES
-from tagger import corrections
+from tagger import corrections, outputs
 from tagger.audio import melgram
 from tagger.model import load
+from tagger.tagging import Scored
 from tagger.weight_files import weights_of
 
 # Float32 rounds each sum by 2^-24 of its size, at random: sqrt(terms) of the widest convolution,
@@ -141,6 +142,53 @@ def test_an_input_correction_is_what_it_says_in_every_output(run, wav, stand_ins
     assert (code, out) == (2, "") and "did you mean clip" in err and err.count("\n") == 1
 
 
+def test_remarks_are_in_every_output_one_line_each(run, wav, stand_ins, tmp_path):
+    short, fine = wav("short.wav", seconds=2), wav("fine.wav")
+    said = "is 2.00 s long: silence is put after it"
+    _, table, err = run("tag", short, fine)
+    assert [said in line for line in table.splitlines()].count(True) == 1 and err == ""
+    assert table.index(said) < table.index("fine.wav")
+    _, rows, err = run("tag", "--format", "csv", short, fine)
+    remarks = {row["file"]: row["remarks"] for row in csv.DictReader(rows.splitlines())}
+    assert said in remarks[str(short)] and remarks[str(fine)] == "" and err.count(said) == 1
+    _, document, err = run("tag", "--format", "json", short, fine)
+    one, other = json.loads(document)["tracks"]
+    assert said in one["remarks"][0] and "remarks" not in other and err.count(said) == 1
+    with pytest.warns(UserWarning, match=said):
+        frame = load("CRNN", stand_ins / "seeded-CRNN.h5").tag(short, fine)
+    assert frame[frame.file == str(short)].remarks.str.contains(said).all()
+    assert (frame[frame.file == str(fine)].remarks == "").all()
+    assert said in run("melgram", short, tmp_path / "x.npy")[2]
+    run("tag", "--plot", tmp_path / "x.svg", short, fine)
+    assert "1 of 2 tracks with remarks" in (tmp_path / "x.svg").read_text()
+    wav("music/jazz/1.wav", seconds=2)
+    run("evaluate", tmp_path / "music", "--results", tmp_path / "r.csv")
+    (row,) = csv.DictReader((tmp_path / "r.csv").open())
+    assert said in row["remarks"]
+
+
+def test_a_network_of_standardised_input_says_that_it_gets_decibels(stand_ins, run, wav):
+    path, said = wav(), "trained on standardised input"
+    tagger = load("CNN", stand_ins / "seeded-CNN.h5")
+    assert tagger.remarks == (), "this one's statistics are of decibels"
+    tagger = load("CNN", stand_ins / "seeded-CNN.h5")
+    first = next(link for link in tagger.network.steps().values() if hasattr(link, "running_std"))
+    first.running_std[:] = 1
+    assert said in tagger.remarks[0]
+    for form, lines in (("table", 1), ("json", 1), ("csv", 10)):
+        writer = outputs.FORMATS[form](tagger, 10, "percent")
+        scored = Scored(path, np.full((1, 50), 0.5, np.float32))
+        text = [writer.begin(), writer.track(scored), writer.end([])]
+        assert "\n".join(filter(None, text)).count(said) == lines
+    with pytest.warns(UserWarning, match=said):
+        assert tagger.tag(path).remarks.str.contains(said).all()
+    corrected = load("CNN", stand_ins / "seeded-CNN.h5", correction="clip")
+    next(
+        link for link in corrected.network.steps().values() if hasattr(link, "running_std")
+    ).running_std[:] = 1
+    assert corrected.remarks == ()
+
+
 def test_a_corrected_tagger_corrects_however_it_is_asked_and_none_is_off(stand_ins, wav):
     path = wav()
     tagger, plain = (
@@ -150,7 +198,7 @@ def test_a_corrected_tagger_corrects_however_it_is_asked_and_none_is_off(stand_i
     corrected = corrections.correct("clip", mel)
     np.testing.assert_array_equal(tagger.predict(mel), plain.predict(corrected))
     assert tagger.tag(path).remedies.unique() == ["correction clip"] and plain.remedies == ()
-    assert list(plain.tag(path).columns) == ["file", "frame", "rank", "tag", "score", "percent"]
+    assert list(plain.tag(path).columns) == [*outputs.COLUMNS, "remarks"]
 
 
 @pytest.mark.parametrize("command", ["tag", "evaluate"])
