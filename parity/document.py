@@ -3,13 +3,13 @@
 import datetime
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from parity.compare import verdict
 from parity.results import DRIFTS, HELD, INCOMPLETE, Model, Run, RunVerdict, Worst
+from parity.settings import setting
 
 FORMAT = 1
 
@@ -105,6 +105,6 @@ def _plain(value: Any) -> Any:
 
 def now() -> str:
     """UTC; SOURCE_DATE_EPOCH fixes it where the same input has to give the same bytes."""
-    epoch, utc = os.environ.get("SOURCE_DATE_EPOCH"), datetime.UTC
-    moment = datetime.datetime.fromtimestamp(int(epoch), utc) if epoch else None
+    epoch, utc = setting("SOURCE_DATE_EPOCH"), datetime.UTC
+    moment = None if epoch is None else datetime.datetime.fromtimestamp(epoch, utc)
     return (moment or datetime.datetime.now(utc)).strftime("%Y-%m-%dT%H:%M:%SZ")

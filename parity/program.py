@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import click
 
-from parity import files
+from parity import files, settings
 from parity.errors import CannotRun, visible
 
 __all__ = ["FORCE", "Group", "end", "say"]
@@ -89,6 +89,7 @@ class Group(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             with _signals_stop():
+                settings.check()  # not when the work is done
                 return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit):
             raise

@@ -1,15 +1,18 @@
-"""The one store: files by key in a user's folder, the key a sha256 of all that the content depends
-on.
+"""The one store: files by key in a folder of our own, the key a sha256 of all that the content
+depends on.
 
 A file enters by one rename, so what is there is whole. Locks die with their process: `<key>.lock`
-while a file is being made, a shared lock on the file itself for as long as a process uses it.
+while a file is being made, a shared lock on the file itself for as long as a process uses it. Only
+files that a store wrote are read or removed, and no link is followed.
 """
 
 import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,36 +24,47 @@ from filelock import FileLock, Timeout, lock_descriptor
 
 from parity.errors import CannotRun
 from parity.files import atomic_write
+from parity.settings import setting
 
-__all__ = ["Entry", "Store", "key_of", "user_folder"]
+__all__ = ["Entry", "Store", "key_of", "own_folder"]
 
 # path -> open file under a shared lock until the process ends: nobody removes what a run uses
 _HELD: dict[Path, IO[bytes]] = {}
+# what a file begins with, by its suffix
+MAGIC = {".h5": rb"\x89HDF\r\n\x1a\n", ".json": rb'[\[{"\dtfn-]'}
+KEY = r"([\w-]+\.)?[0-9a-f]{64}"  # of `key_of`, after a word where there is one
 
 
-def user_folder(name: str, variable: str) -> Path:
-    """Return the folder that an environment variable names, else the user's own cache folder.
+def own_folder(variable: str | None = None) -> Path:
+    """This project's folder in the one that an environment variable names, else in the user's
+    cache.
 
     Parameters
     ----------
-    name : str
-        The folder's name in this project's cache, such as "traces".
-    variable : str
-        The environment variable that names another folder, such as "PARITY_CACHE".
+    variable : str, optional
+        A key of `parity.settings.VARIABLES`, such as "PARITY_CACHE".
 
     Returns
     -------
     Path
         Not created yet.
 
+    Raises
+    ------
+    CannotRun
+        Where nobody knows the user's cache folder.
+
     Examples
     --------
-    >>> user_folder("traces", "PARITY_CACHE")  # doctest: +SKIP
-    PosixPath('/home/ada/.cache/music-tagger-parity/traces')
+    >>> own_folder("PARITY_CACHE")  # doctest: +SKIP
+    PosixPath('/home/ada/.cache/music-tagger-parity')
     """
-    if chosen := os.environ.get(variable):
-        return Path(chosen).expanduser()
-    return platformdirs.user_cache_path("music-tagger-parity") / name
+    chosen = setting(variable) if variable else None
+    try:
+        return Path(chosen or platformdirs.user_cache_path()) / "music-tagger-parity"
+    except RuntimeError as error:
+        instead = variable or "PARITY_FIXTURES"
+        raise CannotRun(f"this user has no home folder; set HOME, or {instead}") from error
 
 
 def key_of(*parts: Any) -> str:
@@ -96,8 +110,10 @@ class Store:
     Examples
     --------
     >>> store = Store(Path(tempfile.mkdtemp()), ".json")
-    >>> store.write("a", '{"answer": 42}').name, store.load("a"), store.load("b")
-    ('a.json', {'answer': 42}, None)
+    >>> a, b = key_of("a"), key_of("b")
+    >>> _ = store.write(a, '{"answer": 42}')
+    >>> store.load(a), store.load(b)
+    ({'answer': 42}, None)
     """
 
     def __init__(
@@ -121,43 +137,44 @@ class Store:
     def find(self, key: str) -> Path | None:
         """The file of `key`, or None. It counts as used now and stays until this process ends."""
         path = self.path(key)
-        try:
-            stream = open(path, "rb")  # noqa: SIM115 - held open on purpose
-            fcntl.flock(stream, fcntl.LOCK_SH)
-        except FileNotFoundError:
+        stream = self._opened(path, anybodys=True)  # whoever reads a trace verifies it
+        if stream is None:
             return None
+        fcntl.flock(stream, fcntl.LOCK_SH)
         if not os.fstat(stream.fileno()).st_nlink:  # removed between opening and locking
             stream.close()
             return self.find(key)
         _HELD.setdefault(path, stream)
         with suppress(OSError):  # a read-only store can still be read
-            os.utime(path)
+            os.utime(stream.fileno())
         return path
 
     def load(self, key: str) -> Any:
         """The JSON value of `key`, or None where there is none or the file is damaged."""
-        try:
-            return json.loads(self.path(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        if (stream := self._opened(self.path(key))) is None:
             return None
+        with stream, suppress(OSError, ValueError, RecursionError):
+            return json.load(stream)
 
     def write(self, key: str, data: bytes | str) -> Path:
         """Keep `data` under `key`."""
-        atomic_write(self.path(key), data)
-        return self.path(key)
+        path = self._free(key)
+        atomic_write(path, data)
+        return path
 
     def add(self, key: str, made: Path) -> Path:
         """Move the finished file `made` in as `key` and make room; returns its path."""
         with self._writable():
-            os.replace(made, self.path(key))
+            os.replace(made, self._free(key))
         path = self.find(key)
         assert path is not None
         self.make_room()
         return path
 
     def discard(self, key: str) -> None:
-        """Remove the file of `key`, which this process has used and no longer needs."""
-        _HELD.pop(self.path(key)).close()
+        """Remove the file of `key`, which this process no longer needs."""
+        if used := _HELD.pop(self.path(key), None):
+            used.close()
         self._remove(self.path(key))
 
     def make_room(self) -> None:
@@ -173,9 +190,10 @@ class Store:
     def entries(self) -> list[Entry]:
         """Every file, the most recently used first."""
         found = []
-        for path in self.folder.glob(f"*{self.suffix}"):
-            with suppress(FileNotFoundError):  # another process has just removed it
-                status = path.stat()
+        for path in self.folder.iterdir():
+            if stream := self._opened(path):
+                with stream:
+                    status = os.fstat(stream.fileno())
                 found.append(Entry(path, status.st_size, status.st_mtime))
         return sorted(found, key=lambda entry: -entry.last_used_s)
 
@@ -189,7 +207,7 @@ class Store:
         """
         entries = self.entries()
         removed = [entry for entry in entries if self._remove(entry.path)]
-        for folder in self.folder.glob("*.part"):
+        for folder in self._scratches(KEY):
             if lock := self.try_lock(folder.name.rsplit(".", 2)[0]):
                 shutil.rmtree(folder, ignore_errors=True)
                 self.unlock(lock)
@@ -215,7 +233,7 @@ class Store:
 
         What a killed process left of the same key goes.
         """
-        for left in self.folder.glob(f"{key}.*.part"):
+        for left in self._scratches(re.escape(key)):
             shutil.rmtree(left, ignore_errors=True)
         with self._writable():
             return Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{key}.", suffix=".part"))
@@ -229,13 +247,48 @@ class Store:
                 f"{self._name} {self.folder}: cannot be written ({error.strerror}); {self._advice}"
             ) from error
 
+    def _scratches(self, key: str) -> list[Path]:
+        """The scratch folders of the keys that match."""
+        named = re.compile(rf"{key}\.\w{{8}}\.part")
+        return [
+            path
+            for path in self.folder.iterdir()
+            if named.fullmatch(path.name) and _is_own(path.lstat(), stat.S_ISDIR)
+        ]
+
+    def _free(self, key: str) -> Path:
+        """The path of `key`, which nothing but our own file may be at."""
+        path = self.path(key)
+        if os.path.lexists(path) and not _is_own(path.lstat(), stat.S_ISREG):
+            raise CannotRun(f"{path}: is no file of this program; remove it, and run again")
+        return path
+
+    def _opened(self, path: Path, anybodys: bool = False) -> IO[bytes] | None:
+        """The file at `path`, open, where it is one that a store wrote."""
+        if not re.fullmatch(KEY + re.escape(self.suffix), path.name):
+            return None
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            stream = open(os.open(path, flags), "rb")  # noqa: SIM115 - the caller closes it
+        except OSError:
+            return None
+        status = os.fstat(stream.fileno())
+        is_file = stat.S_ISREG(status.st_mode) if anybodys else _is_own(status, stat.S_ISREG)
+        if is_file and re.match(MAGIC[self.suffix], stream.peek(8)):
+            return stream
+        stream.close()
+        return None
+
     def _remove(self, path: Path) -> bool:
         """Remove a file that nobody uses; returns whether it went."""
-        try:
-            with open(path, "rb") as stream, self._writable():
-                if not lock_descriptor(stream.fileno(), blocking=False):
-                    return False
-                path.unlink()
-                return True
-        except FileNotFoundError:
+        if (stream := self._opened(path)) is None:
             return False
+        with stream, self._writable():
+            if not lock_descriptor(stream.fileno(), blocking=False):
+                return False
+            path.unlink(missing_ok=True)
+            return True
+
+
+def _is_own(status: os.stat_result, kind: Callable[[int], bool]) -> bool:
+    return kind(status.st_mode) and status.st_uid == os.geteuid()

@@ -1,6 +1,5 @@
 """Draws what a parity.json says and writes it beside it: table, JUnit, page, job summary."""
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -10,6 +9,7 @@ from parity.errors import CannotRun, visible
 from parity.reports import Record, junit, markdown, table, terminal
 from parity.reports.document import PARITY, ReportError, read
 from parity.reports.figures import short
+from parity.settings import setting
 
 __all__ = ["ReportError", "check", "comparison", "everything", "page", "redraw"]
 
@@ -166,5 +166,5 @@ def _show(document: Record, stream: TextIO | None) -> None:
 
 def _summarize(text: str) -> None:
     """Add Markdown to the job summary of a CI run, where there is one."""
-    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+    if path := setting("GITHUB_STEP_SUMMARY"):
         files.append(path, text)

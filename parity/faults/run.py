@@ -139,7 +139,7 @@ def run(
         environment=environment(threads_per_worker(workers), VERSIONS),
     )
     for key in keys.values() if selection else [entry.path.stem for entry in kept.entries()]:
-        kept.path(key).unlink(missing_ok=True)
+        kept.discard(key)
     _remove_empty(folder)
     return found
 

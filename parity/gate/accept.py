@@ -6,7 +6,6 @@ be known, needs accept_worse.
 """
 
 import difflib
-import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,14 @@ from parity.gate.baseline import FINAL, MODES, cell_of, number
 from parity.gate.budget import broken_cells, budget
 from parity.gate.outcome import Json
 from parity.gate.ratchet import ratchet
+from parity.settings import setting
 
 
 def check_allowed(reason: str) -> None:
     """Raise CannotRun without a reason, and wherever CI is set: a person approves a baseline."""
     if not reason or not reason.strip():
         raise CannotRun("a baseline is approved for a reason; say it with --reason")
-    if os.environ.get("CI"):
+    if setting("CI"):
         raise CannotRun(
             "CI is set, and a machine approves no baseline; accept on your own machine "
             "and commit the file"

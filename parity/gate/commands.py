@@ -1,7 +1,6 @@
 """`parity gate`: judge a run, or its identity alone, against the baselines; `accept` approves."""
 
 import getpass
-import os
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from parity.model import Case, cases
 from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, option, port, takes
 from parity.program import FORCE, end, say
 from parity.reports.document import read
+from parity.settings import setting
 
 NOTHING_COMPARED = 3
 _FILE = click.Path(path_type=Path)
@@ -135,10 +135,10 @@ def _publish(outcome: Outcome, data: str, folder: Path, out: Path) -> None:
     texts = (outputs.as_json(outcome, data), outputs.junit(outcome, now()))
     publish({out / name: text for name, text in zip(OUTPUTS, texts, strict=False)})
     say(outputs.terminal(outcome, data) + "\n", lines=True)
-    if os.environ.get("GITHUB_ACTIONS"):
+    if setting("GITHUB_ACTIONS"):
         for line in outputs.annotations(outcome, folder, data):
             say(line)
-        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        if summary := setting("GITHUB_STEP_SUMMARY"):
             append(summary, outputs.summary(outcome, data))
 
 

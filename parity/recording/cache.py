@@ -1,20 +1,17 @@
 """The recorded traces as a store, and the keys by which they are found."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 from parity import store
-from parity.errors import CannotRun
 from parity.recording.trace import FORMAT, TraceError, open_trace
+from parity.settings import setting
 from parity.store import Store
-
-DEFAULT_LIMIT_GB = 20.0
 
 
 def default_folder() -> Path:
-    """PARITY_CACHE, else `traces` in the user's cache folder."""
-    return store.user_folder("traces", "PARITY_CACHE")
+    """A folder of our own in PARITY_CACHE, else in the user's cache folder."""
+    return store.own_folder("PARITY_CACHE") / "traces"
 
 
 def trace_cache(folder: Path | None = None) -> Store:
@@ -30,20 +27,8 @@ def trace_cache(folder: Path | None = None) -> Store:
 
 
 def limit_bytes() -> int:
-    """PARITY_CACHE_LIMIT_GB (10^9 bytes), 20 by default."""
-    return int(positive("PARITY_CACHE_LIMIT_GB", DEFAULT_LIMIT_GB, "gigabytes") * 1e9)
-
-
-def positive(variable: str, default: float, unit: str) -> float:
-    """The number in an environment variable; CannotRun unless it is positive."""
-    text = os.environ.get(variable) or str(default)
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not value > 0:
-        raise CannotRun(f"{variable} is {text!r}; give a positive number of {unit}")
-    return value
+    """PARITY_CACHE_LIMIT_GB (10^9 bytes)."""
+    return int(setting("PARITY_CACHE_LIMIT_GB") * 1e9)
 
 
 def key_of(ingredients: Any) -> str:

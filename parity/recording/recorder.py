@@ -17,12 +17,11 @@ from filelock import FileLock
 from parity import processes
 from parity.errors import CannotRun
 from parity.progress import Lines, Live
-from parity.recording.cache import positive
 from parity.recording.environments import WORK, lock_in_work, python_of
 from parity.recording.job import RECORDER, Job
 from parity.recording.stacks import Stack
+from parity.settings import setting
 
-DEFAULT_TIMEOUT_S = 900.0
 _LOG_TAIL_LINES = 15
 # Threads change the order of summation.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -36,11 +35,6 @@ _STAGE_SHARE = {
 def command_of(stack: Stack, program: str) -> list[str]:
     """How to start a program of `reference/` on `stack`; builds its environment where needed."""
     return [str(python_of(stack)), "-W", "ignore", "-m", program]
-
-
-def timeout_s() -> float:
-    """PARITY_RECORDER_TIMEOUT_S, 900 by default."""
-    return positive("PARITY_RECORDER_TIMEOUT_S", DEFAULT_TIMEOUT_S, "seconds")
 
 
 class Recorder:
@@ -112,9 +106,9 @@ class Recorder:
             pass
         if ended:
             self._raise_failure()
-        elif self.age_s > timeout_s():
+        elif self.age_s > (limit_s := setting("PARITY_RECORDER_TIMEOUT_S")):
             raise CannotRun(
-                f"{self.job.label}: the recorder did not end within {timeout_s():.0f} s "
+                f"{self.job.label}: the recorder did not end within {limit_s:.0f} s "
                 "and was killed; "
                 "give it longer with PARITY_RECORDER_TIMEOUT_S, or fewer WORKERS"
             )

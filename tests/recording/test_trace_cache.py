@@ -20,6 +20,7 @@ from parity.recording import recordings, stacks
 from parity.recording.cache import key_of, label_of, trace_cache
 from parity.recording.job import Job
 from reference.trace_file import Layer, write_trace
+from tests.recording.conftest import full
 
 ROOT = Path(__file__).resolve().parents[2]
 PROVENANCE = {"model": "CNN0", "lane": "truth", "keras": "1.0.6", "batch_size": 2}
@@ -39,25 +40,28 @@ def add(cache, key, elements=1000):
 
 
 def age(cache, key, hours):
-    status = (cache.folder / f"{key}.h5").stat()
-    os.utime(cache.folder / f"{key}.h5", (status.st_atime, status.st_mtime - 3600 * hours))
+    status = cache.path(key).stat()
+    os.utime(cache.path(key), (status.st_atime, status.st_mtime - 3600 * hours))
+
+
+WORDS = {full(word): word for word in "a b c old older young new used idle dead alive".split()}
 
 
 def names(cache):
-    return sorted(path.stem for path in cache.folder.glob("*.h5"))
+    return sorted(WORDS[path.stem] for path in cache.folder.glob("*.h5"))
 
 
 def test_what_is_added_is_found_and_listed_with_its_label(cache):
     assert cache.find("a") is None
     path = add(cache, "a")
-    assert cache.find("a") == path == cache.folder / "a.h5"
+    assert cache.find("a") == path == cache.folder / f"{full('a')}.h5"
     (entry,) = cache.entries()
     assert (entry.path, entry.size_bytes) == (path, path.stat().st_size)
     assert label_of(path) == "CNN0 truth (Keras 1.0.6, 2 clips)"
 
 
 def test_a_damaged_trace_is_listed_as_unreadable(cache):
-    (cache.folder / "a.h5").write_bytes(b"rubbish")
+    cache.path("a").write_bytes(b"\x89HDF\r\n\x1a\nrubbish")
     assert [label_of(entry.path) for entry in cache.entries()] == ["unreadable"]
 
 
@@ -65,16 +69,16 @@ def test_the_list_has_the_most_recently_used_first(cache):
     for key, hours in (("a", 3), ("b", 1), ("c", 2)):
         add(cache, key)
         age(cache, key, hours)
-    assert [entry.path.stem for entry in cache.entries()] == ["b", "c", "a"]
+    assert [WORDS[entry.path.stem] for entry in cache.entries()] == ["b", "c", "a"]
     cache.find("a")
-    assert [entry.path.stem for entry in cache.entries()] == ["a", "b", "c"]
+    assert [WORDS[entry.path.stem] for entry in cache.entries()] == ["a", "b", "c"]
 
 
 def test_past_the_limit_the_least_recently_used_go_first(cache, monkeypatch):
     for key, hours in (("old", 3), ("older", 5), ("young", 1)):
         add(cache, key)
         age(cache, key, hours)
-    size = (cache.folder / "old.h5").stat().st_size
+    size = cache.path("old").stat().st_size
     monkeypatch.setenv("PARITY_CACHE_LIMIT_GB", str(2.5 * size / 1e9))
     release()
     add(cache, "new")
@@ -93,7 +97,7 @@ def test_a_trace_in_use_by_another_process_is_not_removed_until_that_ends(cache)
     release()
     script = (
         "import sys\nfrom parity.recording.cache import "
-        "trace_cache\nprint(trace_cache().find('used'), "
+        f"trace_cache\nprint(trace_cache().find({full('used')!r}), "
         "flush=True)\nsys.stdin.read()"
     )
     user = subprocess.Popen(
@@ -103,7 +107,7 @@ def test_a_trace_in_use_by_another_process_is_not_removed_until_that_ends(cache)
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert user.stdout.readline().strip() == str(cache.folder / "used.h5")
+    assert user.stdout.readline().strip() == str(cache.path("used"))
     removed, freed_bytes, kept = cache.clear()
     assert (removed, kept) == (1, 1)
     assert freed_bytes > 8000
@@ -151,7 +155,7 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(cache, monkeypatc
     """Between opening the file and locking it, its last owner removes it: a lock on a nameless
     file would keep nobody out.
     """
-    path, real = cache.folder / "a.lock", store.fcntl.flock
+    path, real = cache.folder / f"{full('a')}.lock", store.fcntl.flock
 
     def removed_meanwhile(stream, how):
         path.unlink()
@@ -182,19 +186,20 @@ def test_clearing_takes_what_killed_runs_left_but_not_a_recording_that_is_under_
     cache.scratch("alive")
     lock = cache.try_lock("alive")
     cache.clear()
-    assert [path.name.split(".")[0] for path in cache.folder.glob("*.part")] == ["alive"]
+    assert [WORDS[path.name.split(".")[0]] for path in cache.folder.glob("*.part")] == ["alive"]
     cache.unlock(lock)
 
 
 def test_the_folder_is_the_one_asked_for_else_the_users_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "here"))
-    assert module.default_folder() == tmp_path / "here"
+    own = Path("music-tagger-parity", "traces")
+    assert module.default_folder() == tmp_path / "here" / own
     monkeypatch.delenv("PARITY_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert module.default_folder() == tmp_path / "xdg" / "music-tagger-parity" / "traces"
+    assert module.default_folder() == tmp_path / "xdg" / own
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert module.default_folder() == tmp_path / ".cache" / "music-tagger-parity" / "traces"
+    assert module.default_folder() == tmp_path / ".cache" / own
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
@@ -234,7 +239,7 @@ def test_a_cache_that_can_only_be_read_still_serves(cache, monkeypatch):
     monkeypatch.setattr(
         os, "utime", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system"))
     )
-    assert trace_cache().find("a") == path
+    assert trace_cache().find(full("a")) == path
 
 
 BATCH = np.random.default_rng(1).standard_normal((2, 1, 96, 1366)).astype(np.float32)

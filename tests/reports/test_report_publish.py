@@ -77,7 +77,7 @@ def test_a_failed_write_leaves_no_part(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publish.os, "replace", full)
+    monkeypatch.setattr("os.replace", full)
     with pytest.raises(CannotRun, match="No space left on device"):
         publish._write(tmp_path / "parity.html", "text")
     assert list(tmp_path.iterdir()) == []

@@ -16,6 +16,8 @@ from parity.studies.unstable_cnn import cache, findings, noise, questions
 from parity.studies.unstable_cnn.outcome import Outcome
 from parity.studies.unstable_cnn.subject import FAST, PLAIN
 
+OWN = "music-tagger-parity/traces"
+
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
@@ -180,14 +182,18 @@ def test_the_benchmark_leaves_out_the_answers_and_only_those(tmp_path):
     from bench.investigate import without_answers
 
     kept_files = (
-        "trace.h5",
-        "investigations/live.h5",
-        "investigations/noise.1.json",
-        "investigations/versions.2.json",
+        f"{OWN}/trace.h5",
+        f"{OWN}/investigations/live.h5",
+        f"{OWN}/investigations/noise.1.json",
+        f"{OWN}/investigations/versions.2.json",
     )
-    for name in (*kept_files, "investigations/batch.3.json", "investigations/input.4.json"):
+    for name in (
+        *kept_files,
+        f"{OWN}/investigations/batch.3.json",
+        f"{OWN}/investigations/input.4.json",
+    ):
         (tmp_path / "cache" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "cache" / name).write_text(name)
     folder = without_answers(tmp_path / "cache", tmp_path / "at hand")
     assert {str(path.relative_to(folder)) for path in folder.rglob("*.*")} == set(kept_files)
-    assert (folder / "trace.h5").read_text() == "trace.h5"
+    assert (folder / OWN / "trace.h5").read_text() == f"{OWN}/trace.h5"

@@ -125,7 +125,7 @@ def test_live_recordings_outlive_an_edit_of_what_judges_them(tmp_path, monkeypat
         recorded.extend(job.stack.name for job in missing.values())
         paths = {key: tmp_path / f"{job.stack.name}.h5" for key, job in missing.items()}
         for path in paths.values():
-            path.write_bytes(b"a trace")
+            path.write_bytes(b"\x89HDF\r\n\x1a\n")
         return {key: cache.add(key, path) for key, path in paths.items()}
 
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
