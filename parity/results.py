@@ -515,27 +515,80 @@ class OracleTruth:
     ratio: Size = 0.0
 
 
-_MESSAGE = {"type": "string", "minLength": 1}
-Gru = Annotated[
-    dict[str, Any],
-    Says(
-        "gru",
-        title="steps, units, sources, saturation, free and forced, or a message",
-        anyOf=[
-            {"type": "object", "required": ["message"], "properties": {"message": _MESSAGE}},
-            {"$ref": "microscope.schema.json#/$defs/gru"},
-        ],
-    ),
+@dataclass
+class Distance:
+    """Of one side's values from the other's."""
+
+    max_abs: Figure
+    rms: Figure
+
+
+@dataclass
+class Saturation:
+    """Shares of a gate's hard sigmoids at exactly 0 (shut) and 1, whose slope is 0 there."""
+
+    shut: Figure
+    open: Figure
+    shut_by_step: list[Figure]
+    open_by_step: list[Figure]
+
+
+@dataclass
+class TimeStep:
+    """One step: the state's distance from the original's, and of either side from the oracle as a
+    share of the bound, whose largest is `bound`; gates: largest |port - oracle|.
+    """
+
+    step: Positive
+    state: Distance
+    rho_port: Figure
+    bound: Figure
+    rho_original: Figure
+    gates: dict[str, Figure] | None
+
+
+@dataclass
+class Unrolled:
+    """A recurrent layer's steps: free-running, and forced to start from the original's state;
+    sources: what the figures rest on.
+    """
+
+    steps: Positive
+    units: Positive
+    sources: dict[str, str]
+    saturation: dict[str, Saturation]
+    free: list[TimeStep]
+    forced: list[TimeStep] | None
+
+
+@dataclass
+class NotUnrolled:
+    """Why a recurrent layer's steps could not be looked into."""
+
+    message: Text
+
+
+@dataclass
+class Asymmetry:
+    """|W - flip(W)|/|W| of all kernels and of the most symmetric one; 0: no flip shows."""
+
+    whole: Figure
+    least: Figure
+    least_kernel: Natural
+
+
+Recurrent = Annotated[
+    Unrolled | NotUnrolled,
+    Says(title="steps, units, sources, saturation, free and forced, or a message"),
 ]
-Kernel = Annotated[dict[str, Figure], Says(required=["whole", "least", "least_kernel"])]
 
 
 @dataclass
 class Microscope:
     """What every run measures of its recurrent layers and kernels."""
 
-    gru: Later[dict[str, Gru]]
-    convolution: Later[dict[str, Kernel]]
+    gru: Later[dict[str, Recurrent]]
+    convolution: Later[dict[str, Asymmetry]]
     messages: Later[dict[str, str]]
 
 

@@ -20,7 +20,11 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PROMISE = "Names that stand here stay; later versions may add some."
 # schema file's name -> the dataclass of its whole document
-DOCUMENTS = {"parity": "parity.results:Run", "faults": "parity.faults.run:Faults"}
+DOCUMENTS = {
+    "parity": "parity.results:Run",
+    "faults": "parity.faults.run:Faults",
+    "microscope": "parity.studies.microscope.document:Document",
+}
 LATER = "not required: documents of earlier versions lack it"
 # A field that was added after format 1 was first written, so that earlier documents stay valid.
 Later = Annotated[T, LATER]

@@ -39,7 +39,6 @@ Config = Mapping[str, Any]
 Params = Mapping[str, Array]  # Keras suffix -> array
 Change = Callable[[Array], Array]
 Fit = Callable[[Any], Iterable[Any]]  # see parity.kinds.fitting
-Evidence = dict[str, Any]
 Refusal = tuple[str, Callable[[Any, Any], bool]]  # see parity.diagnose.failing
 
 ANY = object()  # a setting whose every value is computed
@@ -221,8 +220,8 @@ class LayerKind:
         says it is.
     inspect : (case, output) -> which form of the formula the output shows, or None.
     part : where the microscope's record has what the next two find.
-    glance : (case, expected, port) -> (evidence, message), what every run can afford to look at.
-        expected: the original's output; evidence may be None, and so may a message.
+    glance : (case, expected, port) -> (evidence, message), what every run can afford to look at,
+        in a type of parity.results; expected: the original's output. Either may be None.
     examine : (case, expected, actual, port) -> evidence, what `parity microscope` looks at.
     axes : (config, number of axes) -> what each axis of such an output is, for the reader.
     input_ranks : number of axes its input has in the networks proved so far.
@@ -248,8 +247,8 @@ class LayerKind:
     stated: Callable[[Any, list[str]], Mapping[str, Estimate]] | None = None
     inspect: Callable[[LayerCase, Array], Form | None] | None = None
     part: str = ""
-    glance: Callable[[LayerCase, Array, Port], tuple[Evidence | None, str | None]] | None = None
-    examine: Callable[[LayerCase, Array, Array, Port], Evidence] | None = None
+    glance: Callable[[LayerCase, Array, Port], tuple[Any, str | None]] | None = None
+    examine: Callable[[LayerCase, Array, Array, Port], Any] | None = None
     axes: Callable[[Config, int], tuple[str, ...]] = by_rank
     input_ranks: tuple[int, ...] = (4,)
     channelwise: bool = False

@@ -41,27 +41,25 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
     text = to_json(found)
     drawn.validate(json.loads(text), output)
     write({output: text}, kind=".json")
-    for model in found["models"]:
-        for trial in model["worth"]:
-            say(line(model["name"], trial))
+    for model in found.models:
+        for trial in model.worth:
+            say(line(model.name, trial))
     publish.redraw(output)
 
 
 def line(model, trial):
     """A trial as one line: model, drift, where, largest drift there and at the end, the tags."""
-    layers, tags = trial["layers"], trial["tags"]
+    layers, tags = trial.layers, trial.tags
     fields = (
         model,
-        trial["drift"],
+        trial.drift,
         layers[0] if len(layers) == 1 else f"{len(layers)} layers",
-        f"{max(cost['max_abs'] for cost in trial['at_layer'].values()):.3g}",
-        f"{trial['final']['max_abs']:.3g}",
+        f"{max(cost.max_abs for cost in trial.at_layer.values()):.3g}",
+        f"{trial.final.max_abs:.3g}",
         "; ".join(
-            f"{tag['expected']} -> {tag['actual']}"
-            if tag["changed"]
-            else f"{tag['expected']} stays"
+            f"{tag.expected} -> {tag.actual}" if tag.changed else f"{tag.expected} stays"
             for tag in tags
         ),
-        f"top {tags[0]['k']}: " + ", ".join(f"{tag['jaccard']:.2f}" for tag in tags),
+        f"top {tags[0].k}: " + ", ".join(f"{tag.jaccard:.2f}" for tag in tags),
     )
     return "\t".join(fields)

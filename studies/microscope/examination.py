@@ -18,18 +18,17 @@ from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import open_trace
 from parity.studies.microscope import stock, training
+from parity.studies.microscope.document import Document, Model
 
 FORMAT = 1
 TRAINED = ("keras106", "keras110")  # stacks whose train phase is looked into
 
 
 def examine(case, trace, port=OURS):
-    """Everything about one model's layers: {name, data, gru, batch_normalization, convolution,
-    clean, worth}.
+    """Everything about one model's layers: a Model.
 
     trace: path of its reference trace; port: "module:function" as `parity run` takes it. Gates,
-    and a batch's statistics as they are computed, are there where the port shows its inside. clean:
-    the port's own chain, what `worth` is to be held against.
+    and a batch's statistics as they are computed, are there where the port shows its inside.
     Raises CannotRun for an unreadable trace or weight file, and for a port that lacks a layer,
     raises or gives another shape.
     """
@@ -53,13 +52,13 @@ def examine(case, trace, port=OURS):
         clean = stock.through(asked, order, reference.read(reference.layers[order[0]].inbound[0]))
         trials = stock.trials(replacements(case.model.name, case.weights, keras))
         names = case.model.tags
-        return {
-            "name": case.model.name,
-            "data": case.data,
+        return Model(
+            case.model.name,
+            case.data,
             **found,
-            "clean": distance(clean, reference.read(order[-1])),
-            "worth": [stock.worth(reference, asked, trial, names) for trial in trials],
-        }
+            clean=distance(clean, reference.read(order[-1])),
+            worth=[stock.worth(reference, asked, trial, names) for trial in trials],
+        )
 
 
 def train_phase(stack_names, progress=None):
@@ -80,8 +79,7 @@ def train_phase(stack_names, progress=None):
 
 
 def examine_all(cases, *, port=OURS, workers=2, command="", progress=None):
-    """The document of `parity microscope`: {format, data, created, command, environment, port,
-    models, train_phase}.
+    """The Document of `parity microscope`.
 
     port: "module:function"; the train phase is our own port's alone. workers: recorders, and
     models, side by side. Raises CannotRun as `examine` does.
@@ -99,13 +97,13 @@ def examine_all(cases, *, port=OURS, workers=2, command="", progress=None):
             models[name] = found
             if progress:
                 progress.done(name, "examined")
-    return {
-        "format": FORMAT,
-        "data": "seeded" if any(case.data == "seeded" for case in cases) else "real",
-        "created": now(),
-        "command": command,
-        "environment": environment(threads_per_worker(min(workers, len(cases))), VERSIONS),
-        "port": port,
-        "models": [models[name] for name in jobs],
-        "train_phase": train_phase(TRAINED, progress) if port == OURS else [],
-    }
+    return Document(
+        format=FORMAT,
+        data="seeded" if any(case.data == "seeded" for case in cases) else "real",
+        created=now(),
+        command=command,
+        environment=environment(threads_per_worker(min(workers, len(cases))), VERSIONS),
+        port=port,
+        models=[models[name] for name in jobs],
+        train_phase=train_phase(TRAINED, progress) if port == OURS else [],
+    )

@@ -13,6 +13,7 @@ from parity.attribution.tags import TOP, jaccard, kendall_tau, ranking
 from parity.compare.walk import network_order
 from parity.kinds.convolution.flip import distance
 from parity.ports.callables import Replaced
+from parity.studies.microscope.document import AtLayer, Scores, TopTag, Worth
 
 # Everything a porter gets who uses Chainer's links and the weights as they are.
 NAIVE = ("unflipped kernel", "Chainer's BatchNormalization", "Chainer's GRU")
@@ -41,13 +42,7 @@ def trials(replacements):
 
 
 def worth(reference, port, trial, names):
-    """What one Trial costs, as plain numbers.
-
-    reference: the open trace; names: the tags. Returns {drift, layers, start, at_layer, final,
-    tags}: at_layer: {layer: {max_abs, rms, relative} of step - original, on the original's input},
-    final: {max_abs, rms, finite} of the scores, tags: [{expected, actual: top-1 tags, changed, k,
-    jaccard, tau}] of each clip.
-    """
+    """What one Trial costs: a Worth. reference: the open trace; names: the tags."""
     order = network_order(reference)
     layers = sorted(trial.replaced, key=order.index)
     start, chain = layers[0], Replaced(port, trial.replaced)
@@ -59,14 +54,15 @@ def worth(reference, port, trial, names):
         logits = chain.logits(before)
     # scores collide near 0 and 1
     ranked = (expected, scores) if logits is None else (reference.read_pre_activation(last), logits)
-    return {
-        "drift": trial.drift,
-        "layers": layers,
-        "start": start,
-        "at_layer": at_layer,
-        "final": {**distance(scores, expected), "finite": bool(np.isfinite(scores).all())},
-        "tags": [_tags(*clip, names) for clip in zip(*ranked, strict=True)],
-    }
+    apart = distance(scores, expected)
+    return Worth(
+        trial.drift,
+        layers,
+        start,
+        at_layer,
+        Scores(**vars(apart), finite=bool(np.isfinite(scores).all())),
+        [_tags(*clip, names) for clip in zip(*ranked, strict=True)],
+    )
 
 
 def through(port, order, x):
@@ -80,18 +76,12 @@ def _at_layer(reference, name, step):
     expected = reference.read(name)
     cost = distance(step(reference.read(reference.layers[name].inbound[0])), expected)
     size = float(np.sqrt(np.mean(np.square(expected, dtype=np.float64))))
-    return {**cost, "relative": cost["rms"] / size}
+    return AtLayer(**vars(cost), relative=cost.rms / size)
 
 
 def _tags(expected, actual, names):
     """One clip's logits or scores (N,), ranked by either side."""
     k = min(TOP, len(names) // 2) or 1  # as tags.tag_tables: of every tag, none could leave the top
     ours, theirs = (names[ranking(values)[0]] for values in (actual, expected))
-    return {
-        "expected": theirs,
-        "actual": ours,
-        "changed": theirs != ours,
-        "k": k,
-        "jaccard": jaccard(expected, actual, k),
-        "tau": kendall_tau(expected, actual),
-    }
+    alike = jaccard(expected, actual, k), kendall_tau(expected, actual)
+    return TopTag(theirs, ours, theirs != ours, k, *alike)

@@ -20,6 +20,7 @@ from parity.recording.job import RECORDER, Job
 from parity.recording.scheduler import record_all
 from parity.recording.trace import array_sha256
 from parity.store import Store
+from parity.studies.microscope.document import Training, Update
 
 UPDATES, SHAPE = 20, (4, 8, 8, 8)  # batches of (B, C, F, T)
 SEED = 20160618
@@ -54,12 +55,11 @@ def examine(keras, given, original, sides):
     "test_output"}, what that Keras computed, the last being its output of the last batch in the
     test phase afterwards; sides: {name: {"running_mean", "running_std", "divisor": (updates, C)}},
     the port first.
-    Returns {keras, momentum, shape, updates: [{update, sides: {name: {average: max_abs}}}], sides:
-    {name: {average_unit: worst}}, rho_original}: every figure the largest difference from the
-    original's over the channels, relative to the channel's value and in units of u = 2^-24 where it
-    ends in _u; "oracle" is the rule in float64; rho: share of what rounding allows;
-    output_max_abs: of what the final averages make of the last batch, (x - running_mean)/divisor,
-    from the original's test output.
+    Returns a Training. Every figure is the largest difference from the original's over the
+    channels, relative to the channel's value and in units of u = 2^-24 where it ends in _u;
+    "oracle" is the rule in float64; rho: share of what rounding allows; output_max_abs: of what the
+    final averages make of the last batch, (x - running_mean)/divisor, from the original's test
+    output.
     """
     truth, bound = averages(keras, given)
     expected = {
@@ -83,23 +83,24 @@ def examine(keras, given, original, sides):
         output = np.abs(_test_output(given[-1], side) - original["test_output"])
         return {**found, "output_max_abs": float(output.max()), "rho": rho(side)}
 
-    return {
-        "keras": keras,
-        "momentum": momentum(keras),
-        "shape": list(given.shape[1:]),
-        "updates": [
+    updates = [
+        Update(
+            at + 1,
             {
-                "update": at + 1,
-                "sides": {
-                    name: {each: float(gap[at].max()) for each, gap in of_side.items()}
-                    for name, of_side in gaps.items()
-                },
-            }
-            for at in range(len(given))
-        ],
-        "sides": {name: worst(name, side) for name, side in sides.items()},
-        "rho_original": rho(original),
-    }
+                name: {each: float(gap[at].max()) for each, gap in of_side.items()}
+                for name, of_side in gaps.items()
+            },
+        )
+        for at in range(len(given))
+    ]
+    return Training(
+        keras,
+        momentum(keras),
+        list(given.shape[1:]),
+        updates,
+        {name: worst(name, side) for name, side in sides.items()},
+        rho(original),
+    )
 
 
 def _test_output(batch, side):

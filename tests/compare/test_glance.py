@@ -27,8 +27,8 @@ def test_the_glance_needs_only_a_ports_gru_steps():
         "1.1.0",
         Callables({"gru1": FloatGRU(params["gru1"], disturb={3: 1e-4}).sequence}),
     )
-    assert [row["step"] for row in found.gru["gru1"]["free"] if row["rho_port"] > 1] == [3, 4, 5]
-    assert found.convolution["conv1"]["whole"] == 0
+    assert [row.step for row in found.gru["gru1"].free if row.rho_port > 1] == [3, 4, 5]
+    assert found.convolution["conv1"].whole == 0
     assert found.messages == {
         "conv1": "conv1: a flip could not be seen here, as its kernels are symmetric"
     }
@@ -56,4 +56,4 @@ def test_a_port_that_breaks_does_not_break_the_glance():
         (lambda x: sequence(x)[:, 1:], "instead of"),
     ):
         found = glances(reference, params, "1.1.0", Callables({"gru1": step}))
-        assert why in found.gru["gru1"]["message"]
+        assert why in found.gru["gru1"].message

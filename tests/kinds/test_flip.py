@@ -7,6 +7,7 @@ from scipy.signal import convolve2d, correlate2d
 from parity.kinds import layer_case
 from parity.kinds.convolution import flip
 from parity.ports.callables import Callables
+from parity.results import Asymmetry
 from tests.kinds.recorded_layers import F, layer
 
 CONFIG = {"border_mode": "same", "subsample": [1, 1]}
@@ -52,9 +53,9 @@ def look(kernels, x=None, port=None):
 def test_symmetric_kernels_hide_the_flip():
     kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
     found, _, _ = look((kernels + kernels[:, :, ::-1, ::-1]) / 2)
-    assert found["asymmetry"] == {"whole": 0, "least": 0, "least_kernel": 0}
-    assert not found["visible"] and found["decidability"] < 1
-    assert "a flip could not be seen here, as its kernels are symmetric" in found["message"]
+    assert found.asymmetry == Asymmetry(0, 0, 0)
+    assert not found.visible and found.decidability < 1
+    assert "a flip could not be seen here, as its kernels are symmetric" in found.message
 
 
 @pytest.mark.parametrize(
@@ -64,31 +65,29 @@ def test_symmetric_kernels_hide_the_flip():
 def test_an_input_that_hides_the_flip_is_blamed_and_not_the_kernels(level, why):
     kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
     found, _, _ = look(kernels, np.full((2, 3, 12, 14), level, F))
-    assert not found["visible"] and why in found["message"] and "symmetric" not in found["message"]
-    assert "its kernels differ from their flips by 1." in found["message"]
+    assert not found.visible and why in found.message and "symmetric" not in found.message
+    assert "its kernels differ from their flips by 1." in found.message
 
 
 def test_other_kernels_show_it_by_what_it_costs():
     kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
     found, unflipped, expected = look(kernels)
-    assert found["visible"] and found["decidability"] > 1e4 and found["message"] is None
-    assert found["flipped"]["max_abs"] == 0
-    assert found["unflipped"]["max_abs"] == pytest.approx(
-        np.abs(unflipped - expected).max(), rel=1e-5
-    )
+    assert found.visible and found.decidability > 1e4 and found.message is None
+    assert found.flipped.max_abs == 0
+    assert found.unflipped.max_abs == pytest.approx(np.abs(unflipped - expected).max(), rel=1e-5)
 
 
 def test_the_ports_own_unflipped_output_is_taken_where_it_is_given():
     kernels = np.random.default_rng(7).standard_normal((4, 3, 3, 3)).astype(F)
     _, _, expected = look(kernels)
     found, _, _ = look(kernels, port=Rewritten(expected + F(2)))
-    assert found["unflipped"]["max_abs"] == pytest.approx(2, rel=1e-6)
+    assert found.unflipped.max_abs == pytest.approx(2, rel=1e-6)
 
 
 def test_asymmetry_is_two_where_the_flip_changes_every_sign():
     odd = np.zeros((2, 1, 3, 3), F)
     odd[:, :, 0, 0], odd[:, :, 2, 2] = 1, -1
     odd[1, 0] = 1
-    assert flip.asymmetry(odd[:1])["whole"] == pytest.approx(2)
-    assert flip.asymmetry(odd)["least"] == 0 and flip.asymmetry(odd)["least_kernel"] == 1
-    assert flip.asymmetry(np.zeros((1, 1, 3, 3), F))["whole"] == 0
+    assert flip.asymmetry(odd[:1]).whole == pytest.approx(2)
+    assert flip.asymmetry(odd).least == 0 and flip.asymmetry(odd).least_kernel == 1
+    assert flip.asymmetry(np.zeros((1, 1, 3, 3), F)).whole == 0

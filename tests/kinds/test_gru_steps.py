@@ -29,33 +29,33 @@ def look(params, x, original, port, sequences=True, unrolled=True):
 
 
 def beyond(rows):
-    return [row["step"] for row in rows if row["rho_port"] > 1]
+    return [row.step for row in rows if row.rho_port > 1]
 
 
 def test_clean_steps_are_within_what_rounding_allows(setting):
     params, x, clean = setting
     found = look(params, x, clean, clean)
-    assert beyond(found["free"]) == beyond(found["forced"]) == []
-    assert all(row["rho_original"] <= 1 for row in found["free"] + found["forced"])
-    assert all(0 < gap < 1e-6 for row in found["forced"] for gap in row["gates"].values())
-    assert found["sources"]["states_original"] == gru.RECORDED
+    assert beyond(found.free) == beyond(found.forced) == []
+    assert all(row.rho_original <= 1 for row in found.free + found.forced)
+    assert all(0 < gap < 1e-6 for row in found.forced for gap in row.gates.values())
+    assert found.sources["states_original"] == gru.RECORDED
 
 
 def test_a_fault_at_one_step_shows_there_alone_when_the_state_is_forced(setting):
     params, x, clean = setting
     found = look(params, x, clean, FloatGRU(params, disturb={4: 1e-4}))
-    assert beyond(found["forced"]) == [4]
-    assert beyond(found["free"]) == [4, 5, 6, 7, 8]
-    assert found["forced"][3]["state"]["max_abs"] == pytest.approx(1e-4, rel=0.01)
-    assert found["free"][0]["state"]["max_abs"] == 0
+    assert beyond(found.forced) == [4]
+    assert beyond(found.free) == [4, 5, 6, 7, 8]
+    assert found.forced[3].state.max_abs == pytest.approx(1e-4, rel=0.01)
+    assert found.free[0].state.max_abs == 0
 
 
 def test_a_wrong_gate_is_told_from_the_others(setting):
     params, x, clean = setting
     found = look(params, x, clean, FloatGRU(params, gate_r=lambda a: F(1) / (F(1) + np.exp(-a))))
-    for row in found["forced"]:
-        assert row["gates"]["r"] > 1e-3 and row["gates"]["z"] < 1e-6
-    assert beyond(found["free"])[0] == 2, (
+    for row in found.forced:
+        assert row.gates["r"] > 1e-3 and row.gates["z"] < 1e-6
+    assert beyond(found.free)[0] == 2, (
         "the first state is 0, so the reset gate has nothing to reset"
     )
 
@@ -63,9 +63,9 @@ def test_a_wrong_gate_is_told_from_the_others(setting):
 def test_where_only_the_last_state_is_recorded_the_oracle_stands_in_and_it_is_said(setting):
     params, x, clean = setting
     found = look(params, x, clean, clean, sequences=False)
-    assert found["sources"]["states_original"] == gru.LAST_ONLY
-    assert [row["rho_original"] is None for row in found["free"]] == [True] * (STEPS - 1) + [False]
-    assert beyond(found["free"]) == []
+    assert found.sources["states_original"] == gru.LAST_ONLY
+    assert [row.rho_original is None for row in found.free] == [True] * (STEPS - 1) + [False]
+    assert beyond(found.free) == []
 
 
 def test_a_port_that_shows_no_gates_is_followed_by_its_outputs(setting):
@@ -73,8 +73,8 @@ def test_a_port_that_shows_no_gates_is_followed_by_its_outputs(setting):
     faulty = FloatGRU(params, disturb={4: 1e-4})
     for sequences in (True, False):
         found = look(params, x, clean, faulty, sequences, unrolled=False)
-        assert beyond(found["free"]) == [4, 5, 6, 7, 8] and found["forced"] is None
-        assert found["free"][0]["gates"] is None
+        assert beyond(found.free) == [4, 5, 6, 7, 8] and found.forced is None
+        assert found.free[0].gates is None
 
 
 @pytest.mark.parametrize(("bias", "shut", "opened"), [(100, 0, 1), (-100, 1, 0), (0, 0, 0)])
@@ -86,9 +86,9 @@ def test_saturation_counts_the_gates_that_are_shut_or_open(setting, bias, shut, 
         "b_z": np.full(5, bias, F),
     }
     clean = FloatGRU(params)
-    found = look(params, x, clean, clean)["saturation"]["z"]
-    assert (found["shut"], found["open"]) == (shut, opened)
-    assert found["open_by_step"] == [opened] * STEPS
+    found = look(params, x, clean, clean).saturation["z"]
+    assert (found.shut, found.open) == (shut, opened)
+    assert found.open_by_step == [opened] * STEPS
 
 
 def test_backwards_or_another_shape_is_refused(setting):

@@ -47,12 +47,12 @@ def test_a_gain_and_an_offset_are_read_off_at_their_channels(setting):
     actual[:, 3] = (actual[:, 3] - about) * F(1 + 2**-16) + about
     actual[:, 5] += F(1e-3)
     found = look(x, params, expected, actual)
-    worst = found["worst"]
+    worst = found.worst
     assert (worst["gain_channel"], worst["offset_channel"]) == (3, 5)
     assert worst["gain_u"] == pytest.approx(2**-16 / U, rel=0.01)
     assert worst["offset"] == pytest.approx(1e-3, rel=0.01)
     for kind, channel in (("gain_u", 3), ("offset", 5)):
-        port, original, drift = (found[kind][side] for side in ("port", "original", "drift"))
+        port, original, drift = vars(getattr(found, kind)).values()
         assert drift[channel] == pytest.approx(port[channel] - original[channel], rel=1e-2)
         assert abs(drift[channel]) == pytest.approx(worst[kind], rel=1e-3)
         assert np.argmax(np.abs(drift)) == channel
@@ -68,9 +68,9 @@ def test_a_clean_side_stays_within_the_limit_and_a_constant_channel_has_no_gain(
         expected,
         run(x.astype(np.float64), params, params["running_mean"], params["running_std"]).astype(F),
     )
-    assert found["worst"]["gain_u"] < channels.GAIN_LIMIT_U
-    assert found["gain_u"]["drift"][2] is None and found["gain_u"]["drift"][1] is not None
-    assert found["batch"] is None
+    assert found.worst["gain_u"] < channels.GAIN_LIMIT_U
+    assert found.gain_u.drift[2] is None and found.gain_u.drift[1] is not None
+    assert found.batch is None
 
 
 def test_the_batchs_statistics_of_both_sides_are_inferred_and_the_ports_own_measured(setting):
@@ -89,11 +89,10 @@ def test_the_batchs_statistics_of_both_sides_are_inferred_and_the_ports_own_meas
         run(x, params, off, wide),
         2,
         lambda given: {"mean": off.astype(F), "variance": wide.astype(F)},
-    )["batch"]
-    for side in (found["inferred"]["port"], found["measured"]["port"]):
+    ).batch
+    for side in (found.inferred["port"], found.measured["port"]):
         assert side["mean_u"] == pytest.approx(1e-3 / U, rel=0.01)
         assert side["variance_u"] == pytest.approx(1e-3 / U, rel=0.01)
     assert (
-        found["inferred"]["original"]["mean_u"] < 8
-        and found["inferred"]["original"]["variance_u"] < 12
+        found.inferred["original"]["mean_u"] < 8 and found.inferred["original"]["variance_u"] < 12
     )

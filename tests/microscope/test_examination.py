@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import parity.port.proof
-from parity import workers
+from parity import processes
 from parity.cli import Group
 from parity.document import to_json
 from parity.errors import CannotRun
@@ -98,26 +98,20 @@ def net(monkeypatch):
 def test_every_part_is_examined(net):
     found = examination.examine(net, None)
     assert (
-        list(found["gru"]) == ["gru1"]
-        and list(found["batch_normalization"]) == ["bn1"]
-        and list(found["convolution"]) == ["conv1"]
+        list(found.gru) == ["gru1"]
+        and list(found.batch_normalization) == ["bn1"]
+        and list(found.convolution) == ["conv1"]
     )
-    assert all(
-        row["rho_port"] <= 1
-        for row in found["gru"]["gru1"]["free"] + found["gru"]["gru1"]["forced"]
-    )
-    assert (
-        found["convolution"]["conv1"]["visible"]
-        and found["convolution"]["conv1"]["flipped"]["max_abs"] == 0
-    )
-    assert found["batch_normalization"]["bn1"]["batch"]["measured"]["port"]["mean_u"] < 8
-    assert found["clean"]["max_abs"] == 0
-    assert [(trial["drift"], trial["layers"]) for trial in found["worth"]] == [
+    assert all(row.rho_port <= 1 for row in found.gru["gru1"].free + found.gru["gru1"].forced)
+    assert found.convolution["conv1"].visible and found.convolution["conv1"].flipped.max_abs == 0
+    assert found.batch_normalization["bn1"].batch.measured["port"]["mean_u"] < 8
+    assert found.clean.max_abs == 0
+    assert [(trial.drift, trial.layers) for trial in found.worth] == [
         ("unflipped kernel", ["conv1"]),
         ("Chainer's GRU", ["gru1"]),
         ("stock Chainer throughout", ["conv1", "gru1"]),
     ]
-    assert all(trial["final"]["max_abs"] > 1e-2 for trial in found["worth"])
+    assert all(trial.final.max_abs > 1e-2 for trial in found.worth)
     assert json.loads(to_json(found))["name"] == "CRNN"
 
 
@@ -134,7 +128,7 @@ def at_hand(net, monkeypatch):
         lambda batches, **_: {case: {"reference": None} for case in batches},
     )
     monkeypatch.setattr(examination, "train_phase", lambda *_: [])
-    monkeypatch.setattr(workers, "_pool", ThreadPoolExecutor)
+    monkeypatch.setattr(processes, "_pool", ThreadPoolExecutor)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     return asked
 
@@ -227,10 +221,10 @@ def test_a_port_that_shows_no_inside_is_examined_by_its_outputs(net, monkeypatch
     monkeypatch.setattr(parity.port.proof, "steps", lambda *_: port)
     found = examination.examine(net, None)
     assert (
-        found["gru"]["gru1"]["sources"]["port"] == "float32, states only"
-        and found["gru"]["gru1"]["forced"] is None
+        found.gru["gru1"].sources["port"] == "float32, states only"
+        and found.gru["gru1"].forced is None
     )
-    assert found["batch_normalization"]["bn1"]["batch"]["measured"] is None
+    assert found.batch_normalization["bn1"].batch.measured is None
 
 
 def test_models_are_examined_side_by_side_in_their_own_order(at_hand, net, monkeypatch):
@@ -239,5 +233,5 @@ def test_models_are_examined_side_by_side_in_their_own_order(at_hand, net, monke
     )
     two = [net._replace(model=MODELS[name]) for name in ("CRNN", "CNN")]
     found = examination.examine_all(two, port="a:b", workers=2)
-    assert found["models"] == [{"name": "CRNN", "port": "a:b"}, {"name": "CNN", "port": "a:b"}]
-    assert found["train_phase"] == []
+    assert found.models == [{"name": "CRNN", "port": "a:b"}, {"name": "CNN", "port": "a:b"}]
+    assert found.train_phase == []

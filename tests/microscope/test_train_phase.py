@@ -53,17 +53,17 @@ def examined(keras, given, original):
 def test_the_port_follows_the_releases_rule_and_stock_chainer_does_not(keras):
     given = training.batches()
     found = examined(keras, given, emulated(keras, given))
-    assert found["sides"]["port"]["rho"] <= 1
-    assert found["sides"]["port"]["divisor_max_u"] < 16
-    assert found["sides"]["port"]["output_max_abs"] < 1e-5
-    assert found["sides"]["stock"]["output_max_abs"] > 1e-3
+    assert found.sides["port"]["rho"] <= 1
+    assert found.sides["port"]["divisor_max_u"] < 16
+    assert found.sides["port"]["output_max_abs"] < 1e-5
+    assert found.sides["stock"]["output_max_abs"] > 1e-3
     for name in ("stock", "stock, decay as Keras"):
-        assert found["sides"][name]["rho"] > 1e3, name
-        assert found["sides"][name]["divisor_max_u"] > 1e4, name
-    assert len(found["updates"]) == training.UPDATES
+        assert found.sides[name]["rho"] > 1e3, name
+        assert found.sides[name]["divisor_max_u"] > 1e4, name
+    assert len(found.updates) == training.UPDATES
     assert all(
-        row["sides"]["port"]["running_std"] < row["sides"]["stock"]["running_std"]
-        for row in found["updates"]
+        row.sides["port"]["running_std"] < row.sides["stock"]["running_std"]
+        for row in found.updates
     )
 
 
@@ -81,7 +81,7 @@ def test_chainers_unbiased_variance_is_what_is_left_when_its_decay_is_keras_s():
 
 def test_a_release_at_another_releases_rule_is_seen():
     given = training.batches()
-    assert examined("1.0.6", given, emulated("1.1.0", given))["rho_original"] > 1e3
+    assert examined("1.0.6", given, emulated("1.1.0", given)).rho_original > 1e3
 
 
 @pytest.mark.slow
@@ -94,9 +94,9 @@ def test_keras_106_itself_is_asked_once_and_then_recalled(tmp_path, monkeypatch)
     assert all(np.array_equal(again[name], original[name]) for name in training.AVERAGES)
     assert original["test_output"].shape == given.shape[1:]
     found = examined("1.0.6", given, original)
-    assert found["sides"]["port"]["output_max_abs"] < 1e-5, "the test phase after training"
-    assert found["rho_original"] <= 1 and found["sides"]["port"]["rho"] <= 1
-    assert found["sides"]["stock"]["rho"] > 1e3
+    assert found.sides["port"]["output_max_abs"] < 1e-5, "the test phase after training"
+    assert found.rho_original <= 1 and found.sides["port"]["rho"] <= 1
+    assert found.sides["stock"]["rho"] > 1e3
     (kept,) = (tmp_path / "training").glob("*")
     kept.write_bytes(kept.read_bytes()[:100])
     with pytest.raises(CannotRun, match="remove that file"):

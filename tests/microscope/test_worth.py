@@ -38,14 +38,14 @@ def test_a_step_costs_what_it_changes_there_and_at_the_end(net):
         stock.Trial("shifted", {"add": lambda x: x + F(1) + swap}),
         NAMES,
     )
-    assert found["layers"] == ["add"] and found["start"] == "add"
-    assert found["at_layer"]["add"]["max_abs"] == 2 and found["final"]["max_abs"] == 0.25
-    assert found["final"]["finite"]
-    assert [(tag["expected"], tag["actual"], tag["changed"]) for tag in found["tags"]] == [
+    assert found.layers == ["add"] and found.start == "add"
+    assert found.at_layer["add"].max_abs == 2 and found.final.max_abs == 0.25
+    assert found.final.finite
+    assert [(tag.expected, tag.actual, tag.changed) for tag in found.tags] == [
         ("jazz", "jazz", False),
         ("folk", "rock", True),
     ], "of two equal scores the first tag is on top"
-    assert [tag["tau"] for tag in found["tags"]] == [1, pytest.approx(1 / 3)]
+    assert [tag.tau for tag in found.tags] == [1, pytest.approx(1 / 3)]
 
 
 def test_tags_are_ranked_by_logits_where_both_sides_have_them(net):
@@ -59,14 +59,14 @@ def test_tags_are_ranked_by_logits_where_both_sides_have_them(net):
     found = stock.worth(
         reference, Callables(steps), stock.Trial("shifted", {"add": lambda x: x}), NAMES
     )
-    assert [tag["expected"] for tag in found["tags"]] == ["jazz", "folk"], (
+    assert [tag.expected for tag in found.tags] == ["jazz", "folk"], (
         "a step without logits leaves the scores"
     )
     steps["last"].logits = lambda x: logits["actual"]
     found = stock.worth(
         reference, Callables(steps), stock.Trial("shifted", {"add": lambda x: x}), NAMES
     )
-    assert [(tag["expected"], tag["actual"]) for tag in found["tags"]] == [
+    assert [(tag.expected, tag.actual) for tag in found.tags] == [
         ("rock", "jazz"),
         ("folk", "folk"),
     ]
@@ -80,10 +80,11 @@ def test_a_changed_answer_is_seen(net):
         stock.Trial("turned", {"double": lambda x: -x, "last": lambda x: x}),
         NAMES,
     )
-    assert [
-        (tag["expected"], tag["actual"], tag["changed"], tag["jaccard"]) for tag in found["tags"]
-    ] == [("jazz", "folk", True, 0), ("folk", "jazz", True, 0)]
-    assert found["layers"] == ["double", "last"]
+    assert [(tag.expected, tag.actual, tag.changed, tag.jaccard) for tag in found.tags] == [
+        ("jazz", "folk", True, 0),
+        ("folk", "jazz", True, 0),
+    ]
+    assert found.layers == ["double", "last"]
     assert "2 layers" in line("CRNN", found) and "jazz -> folk" in line("CRNN", found)
 
 

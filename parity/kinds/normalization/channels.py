@@ -7,26 +7,61 @@ but the output.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from parity.kinds.api import Evidence, LayerCase
+from parity.kinds.api import LayerCase
 from parity.kinds.normalization.formula import batch, formula, view
 from parity.numerics.rounding import Array, U, blocks
 from parity.port_api import Port, inside
+from parity.results import Figure, Positive
 
 GAIN_LIMIT_U = 6.0  # rounded parameters reach 2.06 u over 16 clean runs
 VARIATION_LEAST = 1e-9  # a channel that varies less has no gain to read off
 
 
-def examine(case: LayerCase, expected: Array, actual: Array, port: Port) -> Evidence:
-    """Gain and offset of port and original per channel.
+@dataclass
+class BySide:
+    """One figure a channel, null where it does not vary; drift: port - original."""
 
-    Returns {mode, channels, gain_u: {port, original, drift}, offset: {port, original, drift},
-    worst, batch}. gain_u: relative to the oracle's scale, in u, null where a channel does not
-    vary; offset: absolute, where x is the mean; drift: port - original; worst: {gain_u,
-    gain_channel, offset, offset_channel, gain_limit_u}; batch: see `_batch`, None in mode 0.
+    port: list[Figure]
+    original: list[Figure]
+    drift: list[Figure]
+
+
+Statistics = dict[str, dict[str, Figure]]  # side -> mean_u, variance_u
+
+
+@dataclass
+class OfBatch:
+    """How far each side's batch mean and variance are from float64's: largest over the channels,
+    in u; the mean in units of its channel's mean |x|, the variance of itself.
+
+    inferred: read off the outputs; measured: the port's own, null where it does not show them.
     """
+
+    inferred: Statistics
+    measured: Statistics | None
+
+
+@dataclass
+class Normalised:
+    """Gain and offset of port and original per channel. gain_u: relative to the oracle's scale, in
+    u; offset: absolute, where x is the mean; batch: null in mode 0.
+    """
+
+    mode: Literal[0, 1, 2]
+    channels: Positive
+    gain_u: BySide
+    offset: BySide
+    worst: dict[str, Figure]
+    batch: OfBatch | None
+
+
+def examine(case: LayerCase, expected: Array, actual: Array, port: Port) -> Normalised:
+    """Gain and offset of port and original per channel."""
     x, (scale, mean, beta, measured) = view(case), formula(case)
     fits = {
         side: fit(x, np.ascontiguousarray(values).reshape(x.shape), scale, mean, beta)
@@ -35,20 +70,20 @@ def examine(case: LayerCase, expected: Array, actual: Array, port: Port) -> Evid
     (ours, our_offset), (theirs, their_offset) = fits.values()
     fits["drift"] = ours - theirs, our_offset - their_offset
     gain, offset = (np.nan_to_num(np.abs(part)) for part in fits["drift"])
-    return {
-        "mode": case.config["mode"],
-        "channels": x.shape[1],
-        "gain_u": {side: _short(part[0] / U) for side, part in fits.items()},
-        "offset": {side: _short(part[1]) for side, part in fits.items()},
-        "worst": {
+    return Normalised(
+        case.config["mode"],
+        x.shape[1],
+        BySide(**{side: _short(part[0] / U) for side, part in fits.items()}),
+        BySide(**{side: _short(part[1]) for side, part in fits.items()}),
+        {
             "gain_u": float(gain.max() / U),
             "gain_channel": int(gain.argmax()),
             "offset": float(offset.max()),
             "offset_channel": int(offset.argmax()),
             "gain_limit_u": GAIN_LIMIT_U,
         },
-        "batch": _batch(case, fits, scale, port) if measured else None,
-    }
+        _batch(case, fits, scale, port) if measured else None,
+    )
 
 
 def fit(x: Array, values: Array, scale: Array, mean: Array, beta: Array) -> tuple[Array, Array]:
@@ -72,16 +107,10 @@ def fit(x: Array, values: Array, scale: Array, mean: Array, beta: Array) -> tupl
 
 def _batch(
     case: LayerCase, fits: Mapping[str, tuple[Array, Array]], scale: Array, port: Port
-) -> Evidence:
-    """How far each side's batch mean and variance are from float64's: largest over the channels,
-    in u; the mean in units of its channel's mean |x|, the variance of itself.
-
-    "inferred" is read off the outputs, for both sides; "measured" are the port's own float32
-    statistics, None where it does not show them.
-    """
+) -> OfBatch:
     mean, variance, magnitude = batch(case)
 
-    def off(of_mean: Array, of_variance: Array) -> dict[str, float]:
+    def off(of_mean: Array, of_variance: Array) -> dict[str, Figure]:
         return {
             "mean_u": float(np.max(np.abs(of_mean - mean) / (U * magnitude))),
             "variance_u": float(np.max(np.abs(of_variance / variance - 1)) / U),
@@ -92,10 +121,7 @@ def _batch(
         gain, offset = np.nan_to_num(fits[side][0]), fits[side][1]
         inferred[side] = off(mean - offset / (scale * (1 + gain)), variance / (1 + gain) ** 2)
     own = inside(port, case.layer.name, case.x)
-    return {
-        "inferred": inferred,
-        "measured": {"port": off(own["mean"], own["variance"])} if own else None,
-    }
+    return OfBatch(inferred, {"port": off(own["mean"], own["variance"])} if own else None)
 
 
 def _short(values: Array) -> list[float | None]:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.kinds.api import Evidence, LayerCase
+from parity.kinds.api import LayerCase
 from parity.kinds.recurrent.formula import step_errors, steps_of
 from parity.numerics.rounding import FLUSHED, Array, tail_factor
 from parity.port_api import Port, inside, output
+from parity.results import Distance, Figure, NotUnrolled, Saturation, TimeStep, Unrolled
 
 Shown = Mapping[str, Array]
 
@@ -26,17 +27,17 @@ EDGE = 2.5  # hard_sigmoid is 0 below -EDGE and 1 above it
 GATES = {"z": "z", "r": "r", "candidate": "c"}  # the port's name -> the oracle's
 
 
-def glance(case: LayerCase, expected: Array, port: Port) -> tuple[Evidence | None, str | None]:
-    """The port's states, running free; what stands against that, as {"message": why}."""
+def glance(case: LayerCase, expected: Array, port: Port) -> tuple[Any, str | None]:
+    """The port's states, running free, or what stands against that."""
     if case.layer.name not in port.layers:
         return None, None
     try:
         return compare(case, expected, {"state": states(case, port)}), None
     except CannotRun as why:
-        return {"message": str(why)}, None
+        return NotUnrolled(str(why)), None
 
 
-def examine(case: LayerCase, expected: Array, actual: Array, port: Port) -> Evidence:
+def examine(case: LayerCase, expected: Array, actual: Array, port: Port) -> Unrolled:
     """The port's states and, where it shows them, its gates; then each step is forced too."""
     own = inside(port, case.layer.name, case.x)
     if own is None:
@@ -48,18 +49,16 @@ def examine(case: LayerCase, expected: Array, actual: Array, port: Port) -> Evid
 
 def compare(
     case: LayerCase, expected: Array, own: Shown, force: Callable[[Array], Any] | None = None
-) -> Evidence:
-    """What a port's GRU does inside, as plain numbers.
+) -> Unrolled:
+    """What a port's GRU does inside.
 
     expected: the original's output; own: the port's {"state": (B, T, units)}, with {z, r,
     candidate} too where it shows them; force: callable(before) -> the same with the states
     `before` (B, T, units) taken before each step, or None: then nothing is forced.
-    Returns {steps, units, sources, saturation, free: [rows], forced: [rows] or None}. A row:
-    {step, state: {max_abs, rms} of port - original, rho_port and rho_original: largest |side -
-    oracle|/B, bound: largest B of the step, gates: {name: max_abs} of port - oracle or None}. B is
-    lam sigma: in `free` from the covariance carried from step to step, in `forced` from the step's
-    own errors alone. rho_original is None where the original's state was not recorded. Raises
-    CannotRun for a GRU that runs backwards, or a port whose states are of another shape.
+    The bound is lam sigma: in `free` from the covariance carried from step to step, in `forced`
+    from the step's own errors alone. rho_original is None where the original's state was not
+    recorded. Raises CannotRun for a GRU that runs backwards, or a port whose states are of another
+    shape.
     """
     name, is_recorded = case.layer.name, bool(case.config.get("return_sequences"))
     if case.config.get("go_backwards"):
@@ -88,18 +87,12 @@ def compare(
         bound = tail_factor(original.size) * np.sqrt(variances) + FLUSHED
         known = [is_recorded or count == 1] * count
         forced = _rows(force(before), original, local, bound, at_original, known)
-    return {
-        "steps": count,
-        "units": original.shape[2],
-        "sources": {
-            "states_original": RECORDED if is_recorded else LAST_ONLY,
-            "gates_original": GATES_FROM,
-            "port": "float32, states and gates" if "z" in own else "float32, states only",
-        },
-        "saturation": saturation(at_original),
-        "free": free,
-        "forced": forced,
+    sources = {
+        "states_original": RECORDED if is_recorded else LAST_ONLY,
+        "gates_original": GATES_FROM,
+        "port": "float32, states and gates" if "z" in own else "float32, states only",
     }
+    return Unrolled(count, original.shape[2], sources, saturation(at_original), free, forced)
 
 
 def states(case: LayerCase, port: Port) -> Array:
@@ -113,20 +106,15 @@ def states(case: LayerCase, port: Port) -> Array:
     return np.stack([output(port, name, np.ascontiguousarray(x)) for x in beginnings], axis=1)
 
 
-def saturation(steps: list[dict[str, Any]]) -> Evidence:
-    """{gate: {shut, open, open_by_step, shut_by_step}}: shares of the hard sigmoids at exactly 0
-    and 1, whose slope is 0 there.
-    """
+def saturation(steps: list[dict[str, Any]]) -> dict[str, Saturation]:
+    """How far each gate is saturated."""
     found = {}
     for gate in "zr":
         sums = np.stack([step[f"a_{gate}"] for step in steps])  # (T, B, units)
         shut, opened = (np.mean(side, axis=(1, 2)) for side in (sums <= -EDGE, sums >= EDGE))
-        found[gate] = {
-            "shut": float(shut.mean()),
-            "open": float(opened.mean()),
-            "shut_by_step": shut.tolist(),
-            "open_by_step": opened.tolist(),
-        }
+        found[gate] = Saturation(
+            float(shut.mean()), float(opened.mean()), shut.tolist(), opened.tolist()
+        )
     return found
 
 
@@ -137,10 +125,10 @@ def _rows(
     bound: Array,
     at_original: list[dict[str, Any]],
     known: list[bool],
-) -> list[Evidence]:
-    def row(t: int) -> Evidence:
+) -> list[TimeStep]:
+    def row(t: int) -> TimeStep:
         state, drift = own["state"][:, t].astype(np.float64), own["state"][:, t] - original[:, t]
-        gates = {
+        gates: dict[str, Figure] = {
             name: float(np.abs(own[name][:, t].astype(np.float64) - at_original[t][of]).max())
             for name, of in GATES.items()
             if name in own
@@ -149,16 +137,13 @@ def _rows(
         def rho(side: Array) -> float:
             return float(np.max(np.abs(side - truth[:, t]) / bound[:, t]))
 
-        return {
-            "step": t + 1,
-            "state": {
-                "max_abs": float(np.abs(drift).max()),
-                "rms": float(np.sqrt(np.mean(drift**2))),
-            },
-            "rho_port": rho(state),
-            "bound": float(bound[:, t].max()),
-            "rho_original": rho(original[:, t]) if known[t] else None,
-            "gates": gates or None,
-        }
+        return TimeStep(
+            t + 1,
+            Distance(float(np.abs(drift).max()), float(np.sqrt(np.mean(drift**2)))),
+            rho(state),
+            float(bound[:, t].max()),
+            rho(original[:, t]) if known[t] else None,
+            gates or None,
+        )
 
     return [row(t) for t in range(original.shape[1])]
