@@ -24,6 +24,7 @@ DOCUMENTS = {
     "parity": "parity.results:Run",
     "faults": "parity.faults.run:Faults",
     "microscope": "parity.studies.microscope.document:Document",
+    "investigation": "parity.studies.unstable_cnn.document:Investigation",
 }
 LATER = "not required: documents of earlier versions lack it"
 # A field that was added after format 1 was first written, so that earlier documents stay valid.

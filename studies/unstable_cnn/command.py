@@ -2,6 +2,7 @@
 original and on the port.
 """
 
+import json
 import time
 from pathlib import Path
 
@@ -62,8 +63,8 @@ def investigate(models, ids, clips, listed, output, more_clips):
             say(f"{question.id}\t{question.text}")
         return
     check_writable(output, ".json", make=True)
-    answers = _investigate(chosen, models, (*clips, *more_clips), output)["questions"]
-    end(NOTHING_ANSWERED if all(each["message"] for each in answers) else ANSWERED)
+    answers = _investigate(chosen, models, (*clips, *more_clips), output).questions
+    end(NOTHING_ANSWERED if all(each.message for each in answers) else ANSWERED)
 
 
 def _investigate(chosen, models, clips, output):
@@ -75,7 +76,7 @@ def _investigate(chosen, models, clips, output):
     from parity.reports import investigation as drawn
     from parity.reports import publish
     from parity.studies.unstable_cnn import questions
-    from parity.studies.unstable_cnn.document import document
+    from parity.studies.unstable_cnn.document import LeftOut, document
     from parity.studies.unstable_cnn.subject import subject
 
     started_s = time.perf_counter()
@@ -87,12 +88,13 @@ def _investigate(chosen, models, clips, output):
         data=asked.data,
         environment=environment(threads_per_worker(1), VERSIONS),
         clips=list(asked.clips),
-        left_out=left_out,
+        left_out=[LeftOut(*each) for each in left_out],
         command=command_line(),
         seconds=time.perf_counter() - started_s,
     )
-    drawn.validate(found, output)
-    write({output: to_json(found)}, kind=".json")
+    text = to_json(found)
+    drawn.validate(json.loads(text), output)
+    write({output: text}, kind=".json")
     say(drawn.text(drawn.read(output)), lines=True)
     publish.redraw(output)
     return found

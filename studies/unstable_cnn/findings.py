@@ -14,11 +14,14 @@ import functools
 import re
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any, Literal
 
 import jinja2
 
+from parity.results import Figure, Text
+from parity.schema import Later, Says
 from parity.studies.unstable_cnn.outcome import Outcome, Rows
 
 PROVED, REFUTED, UNDECIDABLE = ("proved", "refuted", "not decidable")
@@ -29,35 +32,57 @@ REAL, CARRIES_OVER, NEEDS_REAL = (
 )
 VERDICT_OF = {True: PROVED, False: REFUTED, None: UNDECIDABLE}
 WORDS = Path(__file__).with_name("words")
+Value = Annotated[Any, Says(type=["string", "number", "boolean", "null"])]
 _WORDS_OF = {True: "proved", False: "refuted", None: "open"}
 
 
-class Table(NamedTuple):
-    """Evidence as investigation.json holds it."""
+@dataclass
+class Chart:
+    """How a table is drawn: the columns on either axis, a line or bar for each of `series`."""
 
-    id: str
-    title: str
-    columns: list
-    rows: list
+    series: Text | None
+    kind: Literal["lines", "bars"]
+    x: Text
+    y: Annotated[list[Text], Says(minItems=1)]
+    log: bool
+
+
+@dataclass
+class Table:
+    """Evidence."""
+
+    id: Text
+    title: Text
+    columns: Annotated[list[Text], Says(minItems=1, uniqueItems=True)]
+    rows: list[list[Value]]
     note: str
-    chart: dict | None
+    chart: Chart | None
 
 
-class Finding(NamedTuple):
-    """A finding as investigation.json holds it, its evidence as Tables."""
+@dataclass
+class Effect:
+    """The one figure that says how large it is."""
 
-    id: str
-    claim: str
-    verdict: str
-    effect: dict
-    advice: str
-    scope: str
-    evidence: list
-    sentence: str | None
-    hypothesis: str
+    what: Text
+    value: Figure
+    unit: str
 
-    def record(self) -> dict:
-        return {**self._asdict(), "evidence": [table._asdict() for table in self.evidence]}
+
+@dataclass
+class Finding:
+    """What was found; verdict: on the hypothesis; sentence: what the conclusion may say of it."""
+
+    id: Text
+    claim: Text
+    verdict: Literal["proved", "refuted", "not decidable"]
+    effect: Effect
+    advice: Text
+    scope: Literal[
+        "measured on the real weights", "carries over: measured on stand-ins", "needs real weights"
+    ]
+    evidence: list[Table]
+    sentence: Text | None
+    hypothesis: Later[Text]
 
 
 @functools.cache
@@ -80,11 +105,9 @@ def _finding(words: dict, outcome: Outcome, data: str) -> Finding:
         id=fill(spec["id"], figures),
         claim=fill(spec["claim"], figures),
         verdict=VERDICT_OF[outcome.holds],
-        effect={
-            "what": fill(spec["effect"], figures),
-            "value": outcome.effect,
-            "unit": fill(spec.get("unit", ""), figures),
-        },
+        effect=Effect(
+            fill(spec["effect"], figures), outcome.effect, fill(spec.get("unit", ""), figures)
+        ),
         advice=fill(spec["advice"], figures),
         scope=spec.get("scope") or (REAL if data == "real" else on_stand_ins),
         evidence=[
@@ -118,7 +141,7 @@ def _table(spec: dict, rows: Rows, figures: dict) -> Table:
         columns(spec["columns"]),
         [list(row) for row in rows.rows],
         fill(spec["note"], figures),
-        chart and {"series": None, **chart, "y": columns(chart["y"])},
+        Chart(**{"series": None, **chart, "y": columns(chart["y"])}) if chart else None,
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from parity.errors import CannotRun
 from parity.recording import stacks
 from parity.studies.unstable_cnn import cache, noise
+from parity.studies.unstable_cnn.document import Answer, Noise
 from parity.studies.unstable_cnn.findings import told
 from parity.studies.unstable_cnn.outcome import Outcome, Rows
 from parity.studies.unstable_cnn.subject import FAST, PLAIN, Subject
@@ -52,8 +53,8 @@ def select(ids: Collection[str]) -> list[Question]:
     return [question for question in QUESTIONS.values() if question.id in ids or not ids]
 
 
-def answer_all(questions: list[Question], subject: Subject) -> list[dict]:
-    """[record of each question]: one without an answer has a message instead of findings."""
+def answer_all(questions: list[Question], subject: Subject) -> list[Answer]:
+    """The answer to each question; one that could not be given has a message, and no findings."""
     asked, rounding, records = *checked(subject, questions), []
     for question in questions:
         started_s = time.perf_counter()
@@ -61,8 +62,8 @@ def answer_all(questions: list[Question], subject: Subject) -> list[dict]:
             subject.progress.update(question.id, question.text)
         records.append(answered(question, asked, rounding))
         if subject.progress:
-            said = records[-1]["message"] or "; ".join(
-                f"{each['id']}: {each['verdict']}" for each in records[-1]["findings"]
+            said = records[-1].message or "; ".join(
+                f"{each.id}: {each.verdict}" for each in records[-1].findings
             )
             subject.progress.done(question.id, f"{said} ({time.perf_counter() - started_s:.0f} s)")
     return records
@@ -83,31 +84,30 @@ def checked(subject: Subject, questions: list[Question]) -> tuple[Subject, dict]
     return subject._replace(optimizers=dict.fromkeys(plain, PLAIN)), rounding
 
 
-def answered(question: Question, subject: Subject, rounding: dict) -> dict:
-    """One question's record. rounding: {model: of noise.measured}."""
+def answered(question: Question, subject: Subject, rounding: dict) -> Answer:
+    """One question's answer. rounding: {model: of noise.measured}."""
     shown = {
-        name: {key: of[key] for key in ("max_abs", "logits_max_abs", "ratio", "holds")}
+        name: Noise(*(of[key] for key in ("max_abs", "logits_max_abs", "ratio", "holds")))
         for name, of in rounding.items()
     }
     releases = {
         name: question.releases or (stacks.STACKS[case.model.stack].keras,)
         for name, case in subject.cases.items()
     }
-    record = {
-        "id": question.id,
-        "question": question.text,
-        "message": None,
-        "optimizer": _optimizer(question, subject, rounding),
-        "stack": {name: f"Keras {', '.join(versions)}" for name, versions in releases.items()},
-        "optimizer_noise": shown if question.optimizer else {},
-        "findings": [],
-    }
+    answer = Answer(
+        question.id,
+        question.text,
+        None,
+        _optimizer(question, subject, rounding),
+        {name: f"Keras {', '.join(versions)}" for name, versions in releases.items()},
+        shown if question.optimizer else {},
+        [],
+    )
     try:
-        outcomes = _outcomes(question, subject)
+        answer.findings = told(question.id, _outcomes(question, subject), subject.data)
     except UNANSWERED as why:
-        return {**record, "message": " ".join(str(why).split()) or type(why).__name__}
-    findings = told(question.id, outcomes, subject.data)
-    return {**record, "findings": [finding.record() for finding in findings]}
+        answer.message = " ".join(str(why).split()) or type(why).__name__
+    return answer
 
 
 def _optimizer(question: Question, subject: Subject, rounding: dict) -> str | None:

@@ -93,7 +93,7 @@ class Subject(NamedTuple):
 
 
 def subject(models=(), clips=(), progress=None):
-    """(Subject, [{clip, message}] of the clips that cannot be read). models: names, default all
+    """(Subject, [(clip, message)] of the clips that cannot be read). models: names, default all
     three; clips: paths, default the published.
 
     Raises CannotRun for an unknown model, or weights that are not what their digest says.
@@ -105,7 +105,7 @@ def subject(models=(), clips=(), progress=None):
             read_clips([path])
             good.append(path)
         except CannotRun as why:
-            left_out.append({"clip": str(path), "message": str(why)})
+            left_out.append((str(path), str(why)))
     chosen = {name: case_for(name, None, good) for name in names}
     if clips and not good:  # none of those asked for, not the published ones instead
         chosen = {name: case._replace(clips=()) for name, case in chosen.items()}

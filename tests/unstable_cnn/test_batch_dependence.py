@@ -17,9 +17,7 @@ def asked(play, original, port=None, about=None):
 def test_batch_statistics_are_seen_and_stored_ones_are_not(play):
     depends, steady = (asked(play, SmallNetwork(mode)) for mode in (2, 0))
     assert (depends["batch-CNN0"].verdict, steady["batch-CNN0"].verdict) == (PROVED, REFUTED)
-    assert (
-        depends["batch-CNN0"].effect["value"] > 0.1 and steady["batch-CNN0"].effect["value"] < 1e-5
-    )
+    assert depends["batch-CNN0"].effect.value > 0.1 and steady["batch-CNN0"].effect.value < 1e-5
     assert "does not depend" in steady["batch-CNN0"].sentence
     assert depends["batch-whose"].verdict == steady["batch-whose"].verdict == PROVED
 
@@ -68,7 +66,7 @@ def test_a_batch_of_one_is_judged_by_what_is_left_in_the_logits(play):
         )
     )
     assert [each.verdict for each in (lost, shapes, kept)] == [PROVED, REFUTED, REFUTED]
-    assert lost.effect["value"] < 1e-6
+    assert lost.effect.value < 1e-6
     assert "keeps what tells it from others" in kept.claim
 
 

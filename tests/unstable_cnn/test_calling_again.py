@@ -11,7 +11,7 @@ from parity.fixtures import seeded
 from parity.port import stock
 from parity.studies.unstable_cnn import calling, ports
 from parity.studies.unstable_cnn.calling import Observed
-from parity.studies.unstable_cnn.findings import PROVED, REFUTED
+from parity.studies.unstable_cnn.findings import PROVED, REFUTED, Effect
 
 
 @pytest.fixture
@@ -38,15 +38,14 @@ def test_a_network_that_stays_as_it_is(asked):
         found, REFUTED
     )
     assert (
-        "no parameter" in found["calling-state"].claim
-        and found["calling-state"].effect["value"] == 0
+        "no parameter" in found["calling-state"].claim and found["calling-state"].effect.value == 0
     )
 
 
 def test_a_port_that_writes_into_its_parameters(asked):
     found = asked(SmallNetwork(0), Forgetful(0))["calling-state"]
     assert found.verdict == PROVED and "changes port CNN0" in found.claim
-    assert found.effect == {"what": "models that a call changed", "value": 1, "unit": "of 2"}
+    assert found.effect == Effect("models that a call changed", 1, "of 2")
 
 
 def test_an_original_that_carries_something_over(asked):

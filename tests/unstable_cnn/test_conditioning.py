@@ -99,7 +99,7 @@ def test_layers_are_in_network_order_and_end_at_the_logits(play):
     found = asked(play, SmallNetwork(0))["conditioning-decibel"]
     _, layers = found.evidence
     assert [row[0] for row in layers.rows] == ["conv1", "bn1", "flatten_1", "output:logits"]
-    assert layers.columns[1:] == layers.chart["y"] and all(
+    assert layers.columns[1:] == layers.chart.y and all(
         np.isfinite(row[1:]).all() for row in layers.rows
     )
 
@@ -114,7 +114,7 @@ def test_silence_is_answered(play):
     found = asked(
         play, SmallNetwork(0), clips={"silence": np.full((1, 1, 96, 1366), -100, np.float32)}
     )
-    assert all(np.isfinite(finding.effect["value"]) for finding in found.values())
+    assert all(np.isfinite(finding.effect.value) for finding in found.values())
 
 
 def test_without_clips_it_says_so():

@@ -267,7 +267,7 @@ def test_the_verdict_on_the_tags():
     assert (
         turned.verdict == PROVED
         and "1 of 1 first tags change" in turned.claim
-        and turned.effect["value"] == 10.5
+        and turned.effect.value == 10.5
     )
     assert f"change a first tag: {front_end_tags.HERE} (CNN); another way (CNN)." in turned.claim
     assert tell("front_end", front_end.tags_changed(rows("rock")), "seeded").scope == NEEDS_REAL
@@ -340,7 +340,7 @@ def test_what_no_choice_explains_is_not_explained(
     stored = spectrogram(quiet_sound, FrontEnd(late=37)) + noise
     found = ask("front_end", subject_of(stored, quiet_sound))["front-end-causes"]
     assert found.verdict == REFUTED
-    assert found.effect["value"] == pytest.approx(0.8, abs=0.1)
+    assert found.effect.value == pytest.approx(0.8, abs=0.1)
 
 
 def test_without_both_nothing_is_decided(planted, subject_of, quiet_sound, monkeypatch, tmp_path):
@@ -398,7 +398,7 @@ def test_a_wav_is_the_mp3_or_it_is_not(quiet_sound, planted, late, said):
     finding = tell("front_end", front_end.as_wav([pair]))
     assert finding.verdict == said
     assert ("is not the mp3" in finding.claim) == (said == REFUTED)
-    assert (finding.effect["value"] == 0) == (late == 0)
+    assert (finding.effect.value == 0) == (late == 0)
 
 
 def test_a_clip_shorter_than_the_model_is_placed_too():

@@ -115,7 +115,7 @@ def test_agreement_turns_over():
     ]
     assert "correlation 1.00 instead of" in agreed.sentence
     assert [each.sentence for each in (opposed, mixed_up, half)] == [None] * 3
-    assert agreed.effect["value"] > 0.5 > 0 > opposed.effect["value"]
+    assert agreed.effect.value > 0.5 > 0 > opposed.effect.value
 
 
 def test_what_any_music_shares_is_no_agreement():

@@ -106,7 +106,7 @@ def test_a_question_on_several_releases_names_them(questions, monkeypatch):
     monkeypatch.setattr(Subject, "identity", lambda subject: list(subject.cases))
     assert asking.answered(
         asking.Question("first", "Which?", releases=("1.0.5", "1.2.2")), subject("CNN0"), {}
-    )["stack"] == {"CNN0": "Keras 1.0.5, 1.2.2"}
+    ).stack == {"CNN0": "Keras 1.0.5, 1.2.2"}
 
 
 def test_nothing_answered_is_exit_2_and_the_reasons_are_kept(questions, run):

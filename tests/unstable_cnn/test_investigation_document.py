@@ -11,11 +11,21 @@ from parity.document import to_json
 from parity.reports import investigation
 from parity.reports.document import ReportError
 from parity.studies.unstable_cnn import findings
-from parity.studies.unstable_cnn.document import MOST_WORDS, conclusion, document
+from parity.studies.unstable_cnn.document import (
+    MOST_WORDS,
+    Answer,
+    LeftOut,
+    Noise,
+    Sentence,
+    conclusion,
+    document,
+)
 from parity.studies.unstable_cnn.findings import (
     CARRIES_OVER,
     NEEDS_REAL,
     REAL,
+    Chart,
+    Effect,
     Finding,
     Table,
     told,
@@ -29,7 +39,7 @@ TABLE = Table(
     ["layer", "share"],
     [["bn1", 0.25], ["bn2", float("nan")]],
     "Shares.",
-    {"kind": "lines", "x": "layer", "y": ["share"], "series": None, "log": True},
+    Chart(None, "lines", "layer", ["share"], True),
 )
 
 
@@ -38,27 +48,25 @@ def finding(name="one", sentence="It moves by 3.", of=REAL):
         name,
         "It moves by 3.",
         "proved",
-        {"what": "move", "value": 3.0, "unit": "u"},
+        Effect("move", 3.0, "u"),
         "Nothing.",
         of,
         [TABLE],
         sentence,
         "It moves",
-    ).record()
+    )
 
 
 def question(*findings, name="batch", message=None):
-    return {
-        "id": name,
-        "question": "Does it move?",
-        "message": message,
-        "stack": {"CNN0": "Keras 1.0.6"},
-        "optimizer": "fast_run",
-        "optimizer_noise": {
-            "CNN0": {"max_abs": 1e-7, "logits_max_abs": 1e-6, "ratio": 0.1, "holds": True}
-        },
-        "findings": list(findings),
-    }
+    return Answer(
+        name,
+        "Does it move?",
+        message,
+        "fast_run",
+        {"CNN0": "Keras 1.0.6"},
+        {"CNN0": Noise(1e-7, 1e-6, 0.1, True)},
+        list(findings),
+    )
 
 
 def whole(*questions):
@@ -70,7 +78,7 @@ def whole(*questions):
         command="parity investigate",
         seconds=1.0,
         clips=["a"],
-        left_out=[{"clip": "b.npy", "message": "b.npy: the file is empty"}],
+        left_out=[LeftOut("b.npy", "b.npy: the file is empty")],
     )
     return json.loads(to_json(made))
 
@@ -98,7 +106,7 @@ def test_every_sentence_of_the_conclusion_belongs_to_a_finding():
             question(finding("b", "B is 2.")),
         ]
     )
-    assert said == [{"text": "A is 1.", "finding": "a"}, {"text": "B is 2.", "finding": "b"}]
+    assert said == [Sentence("A is 1.", "a"), Sentence("B is 2.", "b")]
 
 
 def test_the_causes_come_first_whatever_question_they_belong_to():
@@ -108,7 +116,7 @@ def test_the_causes_come_first_whatever_question_they_belong_to():
             question(finding("input-CNN0"), finding("input-CNN")),
         ]
     )
-    assert [sentence["finding"] for sentence in told] == [
+    assert [sentence.finding for sentence in told] == [
         "input-CNN",
         "batch-CNN0",
         "keras-CNN",
@@ -128,9 +136,9 @@ def test_two_hundred_words_at_most_and_every_question_before_any_second_sentence
             question(finding("c", long), finding("d", "D is 4.")),
         ]
     )
-    assert [sentence["finding"] for sentence in said] == ["a", "c", "d"]
+    assert [sentence.finding for sentence in said] == ["a", "c", "d"]
     assert (
-        sum(len(sentence["text"].split()) for sentence in said)
+        sum(len(sentence.text.split()) for sentence in said)
         <= MOST_WORDS
         == investigation.MOST_WORDS
     )
@@ -140,7 +148,7 @@ def test_stand_ins_are_named_and_what_needs_real_weights_says_nothing():
     said = conclusion(
         [question(finding("a", "A is 1.", CARRIES_OVER), finding("b", "B is 2.", NEEDS_REAL))]
     )
-    assert said == [{"text": "A is 1 (on stand-ins).", "finding": "a"}]
+    assert said == [Sentence("A is 1 (on stand-ins).", "a")]
 
 
 WORDS = {
@@ -193,7 +201,7 @@ def test_an_outcome_is_told_in_the_words_of_its_verdict(tell):
         "not decidable",
     ]
     assert proved.id == "share-CNN" and proved.hypothesis == "a share of CNN moves"
-    assert proved.effect == {"what": "largest share", "value": 0.125, "unit": "of 4"}
+    assert proved.effect == Effect("largest share", 0.125, "of 4")
     assert [each.claim for each in (proved, refuted, unknown)] == [
         "It moves ( 0.12).",
         "It stays ( 0.12).",
@@ -220,7 +228,7 @@ def test_a_tables_open_columns_are_the_experiments(tell):
     (table,) = tell("share").evidence
     assert table.title == "Rows of CNN"
     assert table.columns == ["layer", "a", "b", "of 4"] and table.rows == [["bn1", 1, 2, 3]]
-    assert table.chart == {**WORDS["tables"]["rows"]["chart"], "y": ["a", "b"], "series": None}
+    assert table.chart == Chart(None, "bars", "layer", ["a", "b"], True)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -3,6 +3,7 @@ on files can turn over.
 """
 
 import json
+from dataclasses import asdict
 from functools import partial
 from types import SimpleNamespace
 
@@ -203,9 +204,9 @@ def test_whose_a_file_is_can_go_either_way(what, among, said):
         "refuted": "keeps deviations",
         "not decidable": "cannot be told",
     }[said] in finding.claim
-    assert finding.effect["value"] == pytest.approx(0.5 if what != "deviation" else 0.0)
+    assert finding.effect.value == pytest.approx(0.5 if what != "deviation" else 0.0)
     assert (finding.sentence is None) == (what is None)
-    json.dumps(finding, allow_nan=False)
+    json.dumps(asdict(finding), allow_nan=False)
 
 
 def test_a_file_of_none_of_those_tried_is_called_that():
@@ -248,6 +249,6 @@ def test_the_port_is_every_release_or_not(at_fault, said, count):
     outcome = keras.proved({"CRNN": live(**at_fault)}, found, "a clip")
     finding = tell("keras", outcome, "seeded")
     assert finding.verdict == said
-    assert finding.effect["value"] == count
+    assert finding.effect.value == count
     assert f"against {count} of 2 pairs" in finding.claim
     assert finding.scope == "carries over: measured on stand-ins"

@@ -45,7 +45,7 @@ def test_frozen_statistics_end_what_the_batch_does(asked):
     finding = asked(SmallNetwork(2))["remedy-CNN0"]
     assert (
         finding.verdict == PROVED
-        and finding.effect["value"] < 1e-6
+        and finding.effect.value < 1e-6
         and "instead of" in finding.sentence
     )
     tags, without = finding.evidence
@@ -102,11 +102,11 @@ def test_a_correction_that_brings_cnn_to_what_cnn0_says_is_proved_and_its_opposi
     good, bad = cnn(TrainedLower()), cnn(SmallNetwork(0))
     assert (
         good.verdict == PROVED
-        and good.effect["value"] > 0
+        and good.effect.value > 0
         and "'clip'" in good.claim
         and "--correction clip" in good.advice
     )
-    assert bad.verdict == REFUTED and bad.effect["value"] < 0 and bad.sentence is None
+    assert bad.verdict == REFUTED and bad.effect.value < 0 and bad.sentence is None
 
 
 def test_a_piece_is_counted_once_however_many_files_it_has():

@@ -46,8 +46,8 @@ def test_what_was_found_is_told_so(question, key):
 @pytest.mark.parametrize(("question", "key"), CASES)
 def test_any_verdict_has_words_and_every_row_its_columns(question, key, holds):
     found = tell(question, key, holds)
-    assert all((found.id, found.claim, found.advice, found.hypothesis, found.effect["what"]))
+    assert all((found.id, found.claim, found.advice, found.hypothesis, found.effect.what))
     assert not found.sentence or len(found.sentence.split()) <= 30
     for table in found.evidence:
         assert all(len(row) == len(table.columns) for row in table.rows)
-        assert not table.chart or {table.chart["x"], *table.chart["y"]} <= set(table.columns)
+        assert not table.chart or {table.chart.x, *table.chart.y} <= set(table.columns)
