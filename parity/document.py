@@ -56,6 +56,9 @@ def model_verdict(model: Model) -> RunVerdict:
     probed = [layer.probed.verdict for layer in model.layers if layer.probed]
     if not {*probed} <= verdict.PROBES_HOLD or (model.probes and model.probes.call):
         return DRIFTS
+    asked = [layer.probed.original for layer in model.layers if layer.probed]
+    if not all(original.holds for original in asked if original):
+        return DRIFTS
     if words - verdict.HOLDS - {verdict.NOT_COMPARED}:
         return DRIFTS
     if not words or verdict.NOT_COMPARED in words:

@@ -1,6 +1,6 @@
 """One case, layer by layer: walks the port along the recorded original and judges every cell."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,16 +61,18 @@ def compare_case(
     *,
     layers: Iterable[str] | None = None,
     explain: bool = True,
+    proved: Collection[str] = (),
 ) -> Found:
     """Compare every declared layer of `case`. Raises CannotRun for an unreadable trace.
 
     lanes : paths of the traces `reference`, `truth` and `noise`. layers : names to judge (the chain
     always runs whole); None means all. explain : attribute the final drift to the layers, which
-    needs all of them, find what rounding may do to the tags, and the original's own noise.
+    needs all of them, find what rounding may do to the tags, and the original's own noise. proved :
+    layers whose function probes have shown; what clips could not have shown of them is not listed.
     """
     with ExitStack() as opened:
         traces = {lane: opened.enter_context(open_trace(path)) for lane, path in lanes.items()}
-        return compare(case, traces, port, layers=layers, explain=explain)
+        return compare(case, traces, port, layers=layers, explain=explain, proved=proved)
 
 
 def compare(
@@ -80,9 +82,10 @@ def compare(
     *,
     layers: Iterable[str] | None = None,
     explain: bool = True,
+    proved: Collection[str] = (),
 ) -> Found:
     """The same on traces that are open, or stand in memory."""
-    return _Proof(case, traces, port, layers, explain).run()
+    return _Proof(case, traces, port, layers, explain, proved).run()
 
 
 def first_divergence(records: Iterable[Layer]) -> str | None:
@@ -103,10 +106,11 @@ class _Proof:
         port: Port,
         layers: Iterable[str] | None,
         explain: bool,
+        proved: Collection[str],
     ) -> None:
         self.traces, self.reference, self.port = traces, traces["reference"], port
         self.params, self.keras = case.weights.params, self.reference.provenance["keras"]
-        self.explain, self.oracle_truth = explain, OracleTruth()
+        self.explain, self.proved, self.oracle_truth = explain, proved, OracleTruth()
         self.lists = {
             "the original": network_order(self.reference),
             "the port": list(port.layers),
@@ -204,7 +208,7 @@ class _Proof:
             for each in record.cells():
                 if each.verdict in (verdict.FORMULA, verdict.GROSS) and found.survivors:
                     each.verdict = f"FORMULA({found.hypothesis})"
-        elif self.explanation:
+        elif self.explanation and record.name not in self.proved:
             record.undecidable = [*diagnose.undecidable(case, step.expected)]
 
     def check_oracle(self, step: Step) -> None:

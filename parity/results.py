@@ -396,6 +396,23 @@ class Read:
 
 
 @dataclass
+class OriginalAsked:
+    """The same questions put to the original. wrong: answers that its own float32 has wrong; truth:
+    the largest distance of its float64 answers from the formula, of the agreement asked for.
+    """
+
+    probes: Natural
+    wrong: Natural
+    truth: Size = None
+    message: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the formula is the original's wherever it was asked."""
+        return self.probes > 0 and not self.wrong and self.truth is not None and self.truth <= 1
+
+
+@dataclass
 class Probed:
     """What a layer answers to questions whose answers are known. batches: clips at a time."""
 
@@ -406,6 +423,7 @@ class Probed:
     batches: list[Natural] = field(default_factory=list)
     form: str | None = None
     cause: str | None = None
+    original: OriginalAsked | None = None
 
 
 @dataclass

@@ -16,6 +16,7 @@ from parity.identity import identity
 from parity.model import Case
 from parity.ports import OURS, load
 from parity.probes.networks import without_clips
+from parity.probes.originals import ask_originals
 from parity.probes.proof import fresh_seed, probe
 from parity.processes import side_by_side
 from parity.prove import Found, compare_case
@@ -54,12 +55,16 @@ def run(
     traces = recordings.traces(
         {case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress
     )
+    originals = ask_originals(cases, workers=workers, progress=progress)
     seed = fresh_seed() if seed is None else seed
     jobs = {case: (case, traces[case], port, layers, explain, seed) for case in cases}
     found = {}
     with closing(side_by_side(_compare_one, jobs, workers, **KEEP_PAGES)) as done:
         for case, record in done:
             found[case] = record
+            for layer in record.layers:
+                if layer.probed:
+                    layer.probed.original = originals[case].get(layer.name)
             if progress:
                 progress.done(case.model.name, "compared")
     models = [
@@ -108,10 +113,12 @@ def _compare_one(
     case: Case, lanes: Lanes, port: str, layers: Sequence[str] | None, explain: bool, seed: int
 ) -> Found:
     asked = load(port, case)
-    found = compare_case(case, lanes, asked, layers=layers, explain=explain)
     with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
         keras, params = trace.provenance["keras"], case.weights.params
         proof = probe(case, asked, seed, without_clips(trace.layers), layers)
+        found = compare_case(
+            case, lanes, asked, layers=layers, explain=explain, proved=proof.proved
+        )
         for layer in found.layers:
             layer.probed = proof.layers.get(layer.name)
         return found._replace(

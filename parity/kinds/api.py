@@ -228,6 +228,7 @@ class LayerKind:
     channelwise : whether it treats each channel (axis 1) by itself.
     passes_on : whether its output is its input.
     beside_activation : whether ports are known to put an activation in its place.
+    any_image : whether it treats images of any size alike, so that a small one shows its formula.
     probes : (case, rng) -> questions whose answers are known; see parity.kinds.probing.
     """
 
@@ -254,6 +255,7 @@ class LayerKind:
     channelwise: bool = False
     passes_on: bool = False
     beside_activation: bool = False
+    any_image: bool = False
     probes: Callable[[LayerCase, np.random.Generator], Iterator[Any]] | None = None
 
     def check_settings(self, layer: Any) -> None:

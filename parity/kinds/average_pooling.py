@@ -44,5 +44,6 @@ AVERAGE_POOLING = LayerKind(
     by_shape=(by_shape,),
     propagate=_propagate,
     channelwise=True,
+    any_image=True,
     probes=probes,
 )

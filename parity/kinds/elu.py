@@ -150,5 +150,6 @@ ELU = LayerKind(
     propagate=_propagate,
     inspect=form,
     channelwise=True,
+    any_image=True,
     probes=probes,
 )

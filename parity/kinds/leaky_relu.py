@@ -67,5 +67,6 @@ LEAKY_RELU = LayerKind(
     variants=lambda case: VARIANTS,
     propagate=_propagate,
     channelwise=True,
+    any_image=True,
     probes=probes,
 )

@@ -165,5 +165,6 @@ MAX_POOLING = LayerKind(
     propagate=_propagate,
     channelwise=True,
     beside_activation=True,
+    any_image=True,
     probes=of_ranks,
 )

@@ -228,7 +228,8 @@ def magnitudes(bends: Sequence[float] = (0.0,), rng: np.random.Generator | None 
     """What an element-wise layer is asked: both zeros, every half octave of float32 with both
     signs, and a fine grid around each bend of its curve, float32.
     """
-    octaves = np.exp2(np.arange(-149, 128, 0.5))
+    # beyond 2^127 Keras's own 0.5 (x + |x|) overflows
+    octaves = np.exp2(np.arange(-149, 127, 0.5))
     near = np.concatenate([np.ldexp(1.0, np.arange(-40, 3)), np.linspace(0, 4, 129)[1:]])
     grids = [bend + sign * near for bend in bends for sign in (1, -1)]
     parts: list[Any] = [(0.0, -0.0), octaves, -octaves, bends, *grids]

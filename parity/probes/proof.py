@@ -53,6 +53,11 @@ class Proof:
         )
 
     @property
+    def proved(self) -> list[str]:
+        """Layers that compute the original's function wherever they were asked."""
+        return [name for name, each in self.layers.items() if each.verdict in RIGHT]
+
+    @property
     def not_probed(self) -> list[str]:
         return [name for name, each in self.layers.items() if each.verdict == NOT_PROBED]
 

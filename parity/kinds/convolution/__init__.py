@@ -64,5 +64,6 @@ CONVOLUTION = LayerKind(
     part="convolution",
     glance=flip.glance,
     examine=flip.examine,
+    any_image=True,
     probes=probes,
 )

@@ -1,6 +1,7 @@
 """The bound of a convolution's sums."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,9 @@ class Sums(Witness):
         self.certain_share = lam * np.sqrt(n / 2 + 2) / n  # as S^2 <= A^2 and Q <= A^2
 
         self.fast = self.conv.squares_fit(self.x)
-        self.limits = self._limits()
 
-    def _limits(self) -> Limits:
+    @cached_property
+    def limits(self) -> Limits:  # type: ignore[override]  # found only where it is asked for
         """Two roundings of a gain, and of an offset what all positions may have in common."""
         filters = len(self.conv.bias)
         last = 1 / (SPREAD * np.sqrt(self.conv.terms / 3 + 1))  # sigmas of u|S|: b is added last

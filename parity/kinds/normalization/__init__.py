@@ -69,5 +69,6 @@ BATCH_NORMALIZATION = LayerKind(
     stated=stated,
     channelwise=True,
     beside_activation=True,
+    any_image=True,
     probes=probes,
 )
