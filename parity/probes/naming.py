@@ -134,8 +134,7 @@ def _by_hypothesis(case: LayerCase, layer: Layer) -> str | None:
         found = diagnose.cause(asked, expected, failure.answer)
     except (CannotRun, ValueError, FloatingPointError):
         return None
-    name = found["hypothesis"] if isinstance(found, dict) else getattr(found, "hypothesis", None)
-    return None if name is None else str(name)
+    return found.hypothesis
 
 
 def _places(touched: Any, shape: tuple[int, ...]) -> str | None:

@@ -46,7 +46,7 @@ class Sums(Witness):
         self.fast = self.conv.squares_fit(self.x)
 
     @cached_property
-    def limits(self) -> Limits:  # type: ignore[override]  # found only where it is asked for
+    def limits(self) -> Limits:
         """Two roundings of a gain, and of an offset what all positions may have in common."""
         filters = len(self.conv.bias)
         last = 1 / (SPREAD * np.sqrt(self.conv.terms / 3 + 1))  # sigmas of u|S|: b is added last
