@@ -3,15 +3,35 @@
 Arrays go in and arrays come out, so that a port may as well live in another process.
 """
 
+import math
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from parity.errors import CannotRun
 
-__all__ = ["Answer", "Port", "answer", "ask", "inside", "output"]
+__all__ = ["HABITS", "Answer", "Habit", "Port", "answer", "ask", "inside", "output", "watch"]
+
+
+NUMBERS = "?biufc"  # NumPy's kinds of them
+
+
+class Habit(NamedTuple):
+    """Something that a port does beside answering. fault : a user of the port would get other
+    figures by it; the harness itself is safe, since a port gets copies and its answers are copied.
+    """
+
+    text: str
+    fault: bool
+
+
+HABITS = {
+    "changes-input": Habit("changes the array that it is given", True),
+    "other-answer": Habit("gives another answer when it is asked the same again", True),
+    "same-buffer": Habit("returns the same buffer again: its next answer changes this one", False),
+    "not-c-order": Habit("returns an array that is not in C order", False),
+}
 
 
 @runtime_checkable
@@ -53,12 +73,29 @@ class Port(Protocol):
         ...
 
 
+class Ended(CannotRun):
+    """The port is gone, or cannot be believed any more: nothing more can be asked of it."""
+
+
+class Raised(Exception):
+    """What a port in another process raised or returned in place of an answer, in words; refused:
+    these are its own, and no traceback is of use.
+    """
+
+    def __init__(self, said: str, refused: bool = True) -> None:
+        super().__init__(said)
+        self.refused = refused
+
+
 class Answer(NamedTuple):
-    """What a port was given and gave; `fault` says in a sentence why it gave nothing."""
+    """What a port was given and gave; `fault` says in a sentence why it gave nothing; habits: keys
+    of HABITS.
+    """
 
     inputs: tuple[np.ndarray, ...]
     actual: np.ndarray | None
     fault: str | None = None
+    habits: frozenset[str] = frozenset()
 
     @property
     def x(self) -> np.ndarray | None:
@@ -70,7 +107,46 @@ def answer(port: Port, layer: str, *inputs: np.ndarray) -> Answer:
     """What a layer of `port` makes of `inputs`; whatever goes wrong becomes the answer's fault."""
     if layer not in port.layers:
         return Answer(inputs, None, f"the port has no layer {layer}")
-    return ask(f"the port's {layer}", partial(port.run, layer), *inputs)
+    found: list[str] = []
+
+    def run(*given: np.ndarray) -> Any:
+        watched = getattr(port, "watched", None)  # a port elsewhere is watched where it runs
+        actual, habits = watched(layer, *given) if watched else watch(port.run, layer, *given)
+        found.extend(habits)
+        return actual if watched or not is_array(actual) else actual.copy()
+
+    return ask(f"the port's {layer}", run, *inputs)._replace(habits=frozenset(found))
+
+
+def watch(call: Callable[..., Any], layer: str, *inputs: np.ndarray) -> tuple[Any, list[str]]:
+    """(what `call` makes of copies of the inputs, the habits that it showed). An array is copied
+    by whoever keeps it.
+    """
+    given = [np.array(x) for x in inputs]
+    actual = call(layer, *given)
+    habits = []
+    if not all(map(same_bits, given, inputs)):
+        habits.append("changes-input")
+    if is_array(actual) and not actual.flags.c_contiguous:
+        habits.append("not-c-order")
+    return actual, habits
+
+
+def is_array(value: object) -> bool:
+    """Whether a value is an array of numbers and nothing more: a masked one is none."""
+    if not isinstance(value, np.ndarray):
+        return False
+    return type(value) in (np.ndarray, np.memmap) and value.dtype.kind in NUMBERS
+
+
+def same_bits(actual: np.ndarray | None, expected: np.ndarray | None) -> bool:
+    """Whether two arrays are one to the last bit; a port that gave nothing is no match."""
+    if actual is None or expected is None:
+        return False
+    if (actual.shape, actual.dtype) != (expected.shape, expected.dtype):
+        return False
+    word = f"u{math.gcd(actual.itemsize, 8)}"
+    return np.array_equal(actual.reshape(-1).view(word), expected.reshape(-1).view(word))
 
 
 def output(port: Port, layer: str, *inputs: np.ndarray) -> np.ndarray:
@@ -93,12 +169,32 @@ def inside(
 
 
 def ask(who: str, call: Callable[..., Any], *inputs: np.ndarray, optional: bool = False) -> Answer:
-    """Call a part of a port. optional : it may return None, which is no fault."""
+    """Call a part of a port. optional: it may return None, which is no fault. Raises Ended where
+    the port is no more.
+    """
     try:
         actual = call(*inputs)
+        if not is_array(actual) and not (optional and actual is None):
+            raise Raised(returned(actual))
+    except Ended:
+        raise
+    except Raised as said:
+        return Answer(inputs, None, f"{who} {said}")
     except Exception as error:  # whatever a port raises is its fault, and the run goes on
+        return Answer(inputs, None, f"{who} {raised(error)}")
+    return Answer(inputs, actual)
+
+
+def raised(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    try:
         said = " ".join(str(error).split())
-        return Answer(inputs, None, f"{who} raised {type(error).__name__}: {said}")
-    if isinstance(actual, np.ndarray) or (optional and actual is None):
-        return Answer(inputs, actual)
-    return Answer(inputs, None, f"{who} returned {type(actual).__name__}, expected a NumPy array")
+    except Exception:  # even that may be broken
+        said = "and cannot say what"
+    return f"raised {type(error).__name__}: {said}"[:2000]
+
+
+def returned(value: object) -> str:
+    """What was returned in place of an array, in words."""
+    kind = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
+    return f"returned {type(value).__name__}{kind}, expected a NumPy array"

@@ -4,6 +4,7 @@ parity.json's document.
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from parity.compare.whole import whole_call
 from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
 from parity.model import Case
-from parity.ports import OURS, load
+from parity.ports import OURS, load, opened
 from parity.probes.networks import without_clips
 from parity.probes.originals import ask_originals
 from parity.probes.proof import fresh_seed, probe
@@ -53,7 +54,10 @@ def run(
         _ = case.weights.params  # a broken file is said before anything is started
     heard = {case.model.name: read_clips(case.clips) for case in cases}
     traces = recordings.traces(
-        {case: heard[case.model.name].batch for case in cases}, workers=workers, progress=progress
+        {case: heard[case.model.name].batch for case in cases},
+        workers=workers,
+        progress=progress,
+        before=partial(_meet, port, cases),
     )
     originals = ask_originals(cases, workers=workers, progress=progress)
     seed = fresh_seed() if seed is None else seed
@@ -109,6 +113,13 @@ def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
     return model
 
 
+def _meet(port: str, cases: Sequence[Case]) -> None:
+    """Raise CannotRun for a port that cannot be had, before minutes are spent on the originals."""
+    process = opened(port)
+    for case in cases:
+        load(port, case, process)
+
+
 def _compare_one(
     case: Case, lanes: Lanes, port: str, layers: Sequence[str] | None, explain: bool, seed: int
 ) -> Found:
@@ -124,6 +135,6 @@ def _compare_one(
         return found._replace(
             microscope=glances(trace, params, keras, asked) if explain else None,
             whole_call=whole_call(asked, trace, found.scores, found.final),
-            identity=identity(case, trace, port),
+            identity=identity(case, trace, asked),
             probes=proof.summary(),
         )

@@ -45,6 +45,7 @@ VARIABLES = {
     "PARITY_FIXTURES": Variable(_folder, "the name of a folder"),
     "PARITY_FIXTURES_URL": Variable(str, "an address"),
     "PARITY_CACHE_LIMIT_GB": Variable(_positive, "a positive number of gigabytes", 20.0),
+    "PARITY_PORT_TIMEOUT_S": Variable(_positive, "a positive number of seconds", 900.0),
     "PARITY_RECORDER_TIMEOUT_S": Variable(_positive, "a positive number of seconds", 900.0),
     "SOURCE_DATE_EPOCH": Variable(_epoch, "a whole number of seconds since 1970"),
     "CI": Variable(str, "anything"),

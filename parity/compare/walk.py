@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from parity.port_api import Answer, Port, answer
+from parity.port_api import Answer, Port, answer, same_bits
 from parity.recording.trace import Layer, array_sha256
 
 ISOLATED, CHAINED = MODES = ("isolated", "chained")
@@ -131,17 +131,3 @@ def _is_chain(trace: Recorded) -> bool:
     first, *others = names = network_order(trace)
     inbound = [list(trace.layers[name].inbound) for name in others]
     return len(trace.layers[first].inbound) == 1 and inbound == [[name] for name in names[:-1]]
-
-
-def same_bits(actual: np.ndarray | None, expected: np.ndarray | None) -> bool:
-    """Whether two arrays are one to the last bit; a port that gave nothing is no match."""
-    return (
-        actual is not None
-        and expected is not None
-        and actual.shape == expected.shape
-        and actual.dtype == expected.dtype
-        and np.array_equal(
-            np.ascontiguousarray(actual).view(np.uint8),
-            np.ascontiguousarray(expected).view(np.uint8),
-        )
-    )

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from parity.compare.tally import mismatch
-from parity.compare.walk import network_order, same_bits
-from parity.port_api import Port, ask
+from parity.compare.walk import network_order
+from parity.port_api import Port, ask, same_bits
 from parity.recording.trace import Trace
 from parity.results import Final, WholeCall
 

@@ -17,6 +17,7 @@ from parity.gate.judge import judge, judge_identity
 from parity.gate.outcome import Json, Outcome
 from parity.model import Case, cases
 from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, option, port, takes
+from parity.ports import load, opened
 from parity.program import FORCE, end, say
 from parity.reports.document import read
 from parity.settings import setting
@@ -86,7 +87,11 @@ def gate(
         chosen = cases(models)
         data = "seeded" if any(case.data == "seeded" for case in chosen) else "real"
         if identity_only:
-            identities = {case.model.name: recorded.identity_of(case, port) for case in chosen}
+            process = opened(port)
+            identities = {
+                case.model.name: recorded.identity_of(case, load(port, case, process))
+                for case in chosen
+            }
             words = {case.model.name: case.data for case in chosen}
             outcome = judge_identity(identities, folder, words)
         elif why := _nothing_to_run(chosen, folder, golden):
@@ -115,8 +120,6 @@ def _run(chosen: list[Case], port: str, workers: int, out: Path) -> Json:
         document = runs.run(
             chosen, port=port, workers=workers, command="parity gate", progress=shown, explain=False
         )
-    for case, record in zip(chosen, document["models"], strict=True):
-        record.setdefault("identity", recorded.identity_of(case, port))
     publish({out / _JSON: to_json(document)})
     return read(out / _JSON)
 

@@ -29,6 +29,7 @@ from parity.gate.recorded import identity_of
 from parity.kinds import witness
 from parity.model import Case
 from parity.numerics.rounding import U
+from parity.port_api import Port
 from parity.ports import load
 from parity.progress import Lines, Live
 from parity.recording import recordings, stacks
@@ -142,10 +143,11 @@ def judge_golden(cases: Collection[Case], folder: Path, port: str, why: str) -> 
     cells = 0
     for case in cases:
         base = baseline.read(folder, case.data, case.model.name)
-        changed = changes({**identity_of(case, port), "original": None}, base["identity"])
+        asked = load(port, case)
+        changed = changes({**identity_of(case, asked), "original": None}, base["identity"])
         found: Found = {"identity": changed, "budget": [], "ratchet": []}
         if not any(text.startswith(("weights", "batch")) for _, text in changed):
-            cells += _judge(case, read(path_of(case, folder), case), base, port, found)
+            cells += _judge(case, read(path_of(case, folder), case), base, asked, found)
         findings += breaches(case.model.name, case.model.layers, found)
         known += [{"model": case.model.name, **row} for row in base["known"]]
     note = (
@@ -155,14 +157,14 @@ def judge_golden(cases: Collection[Case], folder: Path, port: str, why: str) -> 
     return Outcome(findings, known, [case.model.name for case in cases], cells, [note])
 
 
-def _judge(case: Case, golden: Json, base: Json, port: str, found: Found) -> int:
+def _judge(case: Case, golden: Json, base: Json, port: Port, found: Found) -> int:
     """Judge a port along its own chain into `found`; returns how many layers were judged."""
     params, keras = case.weights.params, stacks.STACKS[case.model.stack].keras
     entries = {entry["name"]: entry for entry in base["layers"]}
     known = {(row["layer"], row["verdict"]) for row in base["known"]}
     rows = {row["name"]: row for row in golden["layers"]}
     cells, excused = 0, False
-    for step in walk(_GoldenTrace(case, rows), load(port, case), (CHAINED,)):
+    for step in walk(_GoldenTrace(case, rows), port, (CHAINED,)):
         layer, chained = step.layer, step.chained
         assert chained is not None
         actual = chained.actual

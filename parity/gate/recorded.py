@@ -6,21 +6,26 @@ from parity.errors import CannotRun
 from parity.gate.outcome import Json
 from parity.identity import identity
 from parity.model import Case
+from parity.port_api import Port
 from parity.recording.cache import trace_cache
 from parity.recording.clips import batch
 from parity.recording.environments import is_built
 from parity.recording.job import Job
+from parity.recording.recordings import recall
 from parity.recording.stacks import LANES, STACKS
 from parity.recording.trace import open_trace
 
 
 def cached(case: Case, lane: str) -> Path | None:
-    """The path of a recorded trace, or None; a cache that cannot be opened holds none."""
+    """The path of a recorded trace, or None; a cache that cannot be opened holds none. Raises
+    CannotRun for another trace in its place.
+    """
     wanted = Job.of(case.model.name, case.model.stack, lane, case.weights, batch(case.clips))
     try:
-        return trace_cache().find(wanted.key)
+        cache = trace_cache()
     except CannotRun:
         return None
+    return recall(wanted, cache)
 
 
 def can_run(case: Case) -> bool:
@@ -28,8 +33,8 @@ def can_run(case: Case) -> bool:
     return all(cached(case, lane) for lane in LANES) or is_built(STACKS[case.model.stack])
 
 
-def identity_of(case: Case, port: str) -> Json:
-    """The case's identity, by its recorded trace where there is one; nothing is run."""
+def identity_of(case: Case, port: Port) -> Json:
+    """The case's identity, by its recorded trace where there is one; no layer is run."""
     path = cached(case, "reference")
     if path is None:
         return identity(case, None, port)

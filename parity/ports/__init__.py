@@ -1,45 +1,76 @@
 """Ports by name: what `--port module:function` stands for."""
 
-import importlib
-from collections.abc import Callable
-from functools import partial
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from parity.errors import CannotRun
-from parity.model import Case
-from parity.port_api import Port
-from parity.ports.callables import Callables
-from parity.recording.stacks import STACKS
+from parity.port_api import Raised
+
+if TYPE_CHECKING:
+    from parity.model import Case
+    from parity.ports.process import Elsewhere, Process
 
 OURS = "parity.port.proof:steps"
 
 
-def load(port: str, case: Case) -> Port:
-    """The port "module:function" of a case, called as function(model, weights, keras release).
-
-    The release is that of the case's stack; the function returns a Port, or an ordered mapping
-    layer name -> callable; its module may offer `describe(model, keras)`, {layer: {setting:
-    value}}, and `versions`. Raises CannotRun where it cannot be imported or refuses the weights.
+def opened(port: str) -> "Process":
+    """The process of the port "module:function", with its module imported; CannotRun where that
+    cannot be.
     """
-    module, function = _imported(port)
-    model, keras = case.model.name, STACKS[case.model.stack].keras
+    from parity.ports.process import Process  # here: the port's own process imports this package
+
+    who = f"--port {port}"
+    process = Process(who)
     try:
-        found = function(model, case.weights, keras)
-    except (OSError, ValueError) as error:
-        raise CannotRun(str(error)) from error
-    if isinstance(found, Port):
-        return found
-    describe = getattr(module, "describe", lambda *_: None)
-    return Callables(found, partial(describe, model, keras), getattr(module, "versions", None))
+        process.ask("it was imported", "open", name=port)
+    except Raised as error:
+        if error.refused:
+            raise CannotRun(f"{who}: {error}; give module:function, for example {OURS}") from error
+        raise CannotRun(f"{who}: being imported, it {error}{process.said()}") from error
+    return process
 
 
-def _imported(port: str) -> tuple[ModuleType, Callable[..., Any]]:
-    name, _, function = port.partition(":")
+def load(port: str, case: "Case", process: "Process | None" = None) -> "Elsewhere":
+    """The port of a case, running in a process of its own until nobody holds it any more.
+
+    Parameters
+    ----------
+    port : str
+        "module:function". It is called as function(model, path of the weights, keras release), the
+        release being that of the case's stack. It returns a Port, or an ordered mapping of layer
+        names to callables; then its module may offer `describe(model, keras)`, {layer: {setting:
+        value}}, and `versions`.
+    case : Case
+        What it is to compute.
+    process : Process, optional
+        Of this port, opened already: to ask many cases who they are, it need not start anew.
+
+    Returns
+    -------
+    Elsewhere
+        A Port. Whatever its process does but answer, a call of it raises CannotRun.
+
+    Raises
+    ------
+    CannotRun
+        Where it cannot be imported, refuses the weights, or has no layers.
+
+    Examples
+    --------
+    >>> load("mypackage.mymodule:steps", case).layers  # doctest: +SKIP
+    ('conv1', 'bn1', 'output')
+    """
+    from parity.ports.process import Elsewhere
+    from parity.recording.stacks import STACKS
+
+    process, model = process or opened(port), case.model.name
+    asked = {"model": model, "weights": str(case.weights), "keras": STACKS[case.model.stack].keras}
     try:
-        module = importlib.import_module(name)
-        return module, getattr(module, function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise CannotRun(
-            f"--port {port}: {error}; give module:function, for example {OURS}"
-        ) from error
+        said = process.ask(f"it was called for {model}", "start", **asked)
+    except Raised as error:
+        if error.refused:
+            raise CannotRun(str(error)) from error
+        raise CannotRun(f"--port {port}: called for {model}, it {error}{process.said()}") from error
+    found = Elsewhere(process, said)
+    if not found.layers:
+        raise CannotRun(f"--port {port}: it has no layers of {model}, so nothing can be proved")
+    return found

@@ -9,7 +9,7 @@ from parity.errors import CannotRun
 from parity.kinds import LayerCase
 from parity.kinds.probing import Probe, Reading
 from parity.numerics.rounding import U
-from parity.port_api import Answer, Port, answer, ask
+from parity.port_api import HABITS, Answer, Port, answer, ask
 from parity.probes.judging import Judged, judged
 from parity.recording.trace import array_sha256
 from parity.results import (
@@ -91,19 +91,18 @@ class _Asked:
     def ask(self, probe: Probe) -> None:
         if probe.of == "logits" and self.silent:
             return
-        # the first question is kept for asking it again
-        given = probe.x if self.groups else probe.x.copy()
-        said = self._answer(probe, given)
+        said = self._answer(probe, probe.x)
         if said.actual is None:
             self.silent |= said.fault is None  # it has no logits: nothing is wrong
             if said.fault:
-                self._blame(f"{probe.name}, {len(given)} at a time: {said.fault}")
+                self._blame(f"{probe.name}, {len(probe.x)} at a time: {said.fault}")
             return
         actual = said.actual
-        if not self.groups and not np.array_equal(given, probe.x):
-            self._blame(f"{BEHAVIOUR}it changes its input")
+        for habit in sorted(said.habits):
+            if HABITS[habit].fault:
+                self._blame(f"{BEHAVIOUR}it {HABITS[habit].text}")
         if self.first is None:
-            self.first = probe, actual.copy()  # the port may use that array again
+            self.first = probe, actual
         self._judge(probe, actual)
 
     def ask_again(self) -> None:
@@ -111,13 +110,14 @@ class _Asked:
         if self.first is None or self.fault:
             return
         probe, before = self.first
-        said = self._answer(probe, probe.x.copy())
+        said = self._answer(probe, probe.x)
         if said.actual is None or not np.array_equal(said.actual, before, equal_nan=True):
-            self._blame(f"{BEHAVIOUR}another answer when asked again")
+            self._blame(f"{BEHAVIOUR}it {HABITS['other-answer'].text}")
 
     def _answer(self, probe: Probe, x: np.ndarray) -> Answer:
         if probe.of == "logits":
-            return ask(f"the port's logits of {self.name}", self.port.logits, x, optional=True)
+            asked = f"the port's logits of {self.name}"
+            return ask(asked, self.port.logits, x.copy(), optional=True)
         return answer(self.port, self.name, x)
 
     def _blame(self, fault: str) -> None:

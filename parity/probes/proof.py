@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.errors import CannotRun
 from parity.model import Case
-from parity.port_api import Port, ask, output
+from parity.port_api import Ended, Port, ask, output
 from parity.probes.asking import RIGHT, probe_layer
 from parity.probes.naming import cause_of
 from parity.probes.networks import asked, layers_of
@@ -138,6 +138,8 @@ def _whole_call(case: Case, port: Port, layers: Mapping[str, Layer], seed: int) 
             y: Any = x
             for name in port.layers:
                 y = output(port, name, y)
+        except Ended:
+            raise
         except CannotRun as error:
             return str(error)
         if not np.array_equal(y, said.actual, equal_nan=True):

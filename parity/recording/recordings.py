@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from parity.recording.stacks import LANES
 from parity.recording.trace import open_trace
 from parity.store import Store
 
-__all__ = ["describe", "record", "timings", "traces"]
+__all__ = ["describe", "recall", "record", "timings", "traces"]
 
 
 def traces(
@@ -28,6 +28,7 @@ def traces(
     workers: int = 2,
     progress: Lines | Live | None = None,
     cache: Store | None = None,
+    before: Callable[[], Any] | None = None,
 ) -> dict[Any, dict[str, Path]]:
     """The originals' traces, recorded now where the cache has none.
 
@@ -43,6 +44,8 @@ def traces(
         A display of `parity.progress`.
     cache : Store, optional
         By default the user's trace cache.
+    before : callable, optional
+        Called before the first recording, if there is any.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def traces(
         for case, batch in batches.items()
     }
     every = [job for of_case in jobs.values() for job in of_case.values()]
-    paths = record(every, workers=workers, progress=progress, cache=cache)
+    paths = record(every, workers=workers, progress=progress, cache=cache, before=before)
     return {
         case: {lane: paths[job.key] for lane, job in of_case.items()}
         for case, of_case in jobs.items()
@@ -75,21 +78,35 @@ def record(
     workers: int = 2,
     progress: Lines | Live | None = None,
     cache: Store | None = None,
+    before: Callable[[], Any] | None = None,
 ) -> dict[str, Path]:
     """{job.key: path of its trace} for Jobs, recalled or recorded; see `traces`."""
     cache = cache or trace_cache()
     wanted = {job.key: job for job in jobs}
-    cached = {key: path for key in wanted if (path := cache.find(key))}
+    cached = {key: path for key, job in wanted.items() if (path := recall(job, cache))}
     if progress and cached:
         progress.done("originals", f"{len(cached)} of {len(wanted)} traces from the cache")
     missing = {key: job for key, job in wanted.items() if key not in cached}
+    if missing and before:
+        before()
     return cached | scheduler.record_all(
         missing, cache, workers=workers, progress=progress, check=_check
     )
 
 
-def _check(job: Job, path: Path) -> None:
+def recall(job: Job, cache: Store) -> Path | None:
+    """The trace of a Job in the cache, or None; CannotRun for another trace under its name."""
+    path = cache.find(job.key)
+    if path:
+        _check(job, path, f"remove {path} and run again")
+    return path
+
+
+def _check(job: Job, path: Path, remedy: str = "") -> None:
     """Raise CannotRun unless the trace is whole and says that what was asked for is what ran."""
+    remedy = remedy or (
+        f"rebuild the environment with `.tools/bin/tox run -r --notest -e {job.stack.name}`"
+    )
     with open_trace(path) as trace:
         found = trace.provenance
     asked = {"model": job.model, "lane": job.lane.name, **job.expect}
@@ -100,9 +117,7 @@ def _check(job: Job, path: Path) -> None:
     ]
     if wrong:
         raise CannotRun(
-            f"{job.label}: the trace is not the one asked for: {'; '.join(wrong)}; "
-            "rebuild the environment with "
-            f"`.tools/bin/tox run -r --notest -e {job.stack.name}`"
+            f"{job.label}: the trace is not the one asked for: {'; '.join(wrong)}; {remedy}"
         )
 
 

@@ -35,7 +35,9 @@ def examine(case, trace, port=OURS):
     asked, keras = load(port, case), stacks.STACKS[case.model.stack].keras
     found = {kind.part: {} for kind in KINDS.values() if kind.examine}
     with open_trace(trace) as reference:
-        for layer, _, expected, (inputs, actual, fault), *_ in walk(reference, asked, (ISOLATED,)):
+        for layer, _, expected, (inputs, actual, fault, _), *_ in walk(
+            reference, asked, (ISOLATED,)
+        ):
             if fault:
                 raise CannotRun(fault)
             if actual.shape != layer.shape:

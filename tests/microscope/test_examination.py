@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import parity.port.proof
 from parity import processes
 from parity.cli import Group
 from parity.document import to_json
 from parity.errors import CannotRun
 from parity.kinds.convolution.arithmetic import Convolution
 from parity.model import MODELS, Case, Weights
-from parity.ports import OURS
+from parity.ports import OURS, load
 from parity.ports.callables import Callables
 from parity.reports import microscope as drawn
 from parity.studies.microscope import command, examination
@@ -86,13 +85,20 @@ def net(monkeypatch):
     }
     for module, name, value in (
         (examination, "open_trace", Recorded(outputs)),
-        (parity.port.proof, "steps", Inside(steps, moments)),
         (examination, "replacements", replacements),
     ):
         monkeypatch.setattr(module, name, lambda *_, value=value: value)
+    hand_over(monkeypatch, Inside(steps, moments))
     weights = Weights("none.h5")
     vars(weights)["params"] = params  # as if it had been read
     return Case(MODELS["CRNN"]._replace(tags=NAMES), weights, (), "seeded")
+
+
+def hand_over(monkeypatch, port):
+    """Our own port is this one, in this process."""
+    monkeypatch.setattr(
+        examination, "load", lambda name, case: port if name == OURS else load(name, case)
+    )
 
 
 def test_every_part_is_examined(net):
@@ -210,15 +216,13 @@ def broken(port, **changed):
     ],
 )
 def test_a_port_that_cannot_be_examined_is_refused(net, monkeypatch, changed, said):
-    port = broken(parity.port.proof.steps(), **changed)
-    monkeypatch.setattr(parity.port.proof, "steps", lambda *_: port)
+    hand_over(monkeypatch, broken(examination.load(OURS, net), **changed))
     with pytest.raises(CannotRun, match=said):
         examination.examine(net, None)
 
 
 def test_a_port_that_shows_no_inside_is_examined_by_its_outputs(net, monkeypatch):
-    port = Callables(parity.port.proof.steps().steps)
-    monkeypatch.setattr(parity.port.proof, "steps", lambda *_: port)
+    hand_over(monkeypatch, Callables(examination.load(OURS, net).steps))
     found = examination.examine(net, None)
     assert (
         found.gru["gru1"].sources["port"] == "float32, states only"

@@ -3,6 +3,7 @@ nobody stays behind.
 """
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +48,26 @@ def test_a_recording_lands_in_the_cache_and_the_next_run_starts_nothing(
     assert recordings.record([job], progress=heard, cache=cache) == {job.key: first}
     assert heard.ends[1] == ("originals", "1 of 1 traces from the cache")
     assert len((notes / "started").read_text().split()) == 1
+
+
+def test_a_trace_under_the_key_of_another_is_refused(cache, behave, make_job):
+    behave("write")
+    truth, job = make_job("truth"), make_job()
+    path = recordings.record([truth], cache=cache)[truth.key]
+    shutil.copyfile(path, cache.path(job.key))
+    said = r"CNN0 reference .*: the trace is not the one asked for: lane is 'truth', .*; remove "
+    with pytest.raises(CannotRun, match=said):
+        recordings.record([job], cache=cache)
+
+
+def test_what_must_come_before_a_recording_comes_before_it_and_only_then(cache, behave, make_job):
+    behave("write")
+    called = []
+    for _ in range(2):
+        recordings.record(
+            [make_job()], cache=cache, before=lambda: called.append(len(cache.entries()))
+        )
+    assert called == [0]
 
 
 @pytest.mark.parametrize(

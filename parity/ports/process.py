@@ -1,0 +1,206 @@
+"""A port in a process of its own: it gets inputs only, and gives whole answers or none.
+
+The process has no file of the harness's open, no expected array, and its own stdout and stderr;
+what comes over its channel is believed only as the answer to the question that was asked last.
+"""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from parity import processes
+from parity.errors import CannotRun, visible
+from parity.port_api import HABITS, Ended, Raised
+from parity.ports.wire import Channel, Damaged, new_memory
+from parity.settings import setting
+
+TIMEOUT = "PARITY_PORT_TIMEOUT_S"
+LOOK_S = 0.2  # between two looks at a process that does not answer
+PRINTED_BYTES, PRINTED_LINES = 1 << 16, 20  # the last of what a port prints
+BOOT = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from parity.ports.child import serve; serve(*map(int, sys.argv[2:]))"
+)
+
+
+class Process:
+    """The running process, asked one question at a time. It ends with its last user."""
+
+    def __init__(self, who: str) -> None:
+        self.who, self.timeout_s = who, setting(TIMEOUT)
+        self.forgotten: list[int] = []  # ports that nobody asks any more
+        self.over: Ended | None = None
+        self._printed, self._dead = bytearray(), False
+        line, theirs = socket.socketpair()
+        line.settimeout(LOOK_S)
+        to, fro = new_memory(), new_memory()
+        given = (theirs.fileno(), fro, to)
+        command = [sys.executable, "-u", "-X", "faulthandler", "-c", BOOT]
+        self.process = processes.start(
+            [*command, json.dumps(list(map(str, sys.path))), *map(str, given)],
+            pass_fds=given,
+            env={key: text for key, text in os.environ.items() if not key.startswith("PARITY_")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        theirs.close()
+        self.channel = Channel(line, to, fro)
+        self.reader = threading.Thread(
+            target=_read, args=(self.process.stdout, self._printed), daemon=True
+        )
+        self.reader.start()
+        self.close = weakref.finalize(self, _end, self.process, line, to, fro)
+
+    def ask(self, doing: str, asked: str, **arguments: Any) -> Any:
+        """The answer to a question. doing: what the port does meanwhile, as `while ...` says it.
+
+        Raises Raised for what the port says or raises instead, Ended where it gives no answer.
+        """
+        if self.over:
+            raise self.over
+        token, until = secrets.token_hex(8), time.monotonic() + self.timeout_s
+
+        def look() -> None:
+            if self._dead:  # since before the last look: nothing is under way any more
+                raise EOFError
+            self._dead = self.process.poll() is not None
+            if time.monotonic() > until:
+                raise TimeoutError
+
+        forgotten, self.forgotten = self.forgotten, []
+        try:
+            self.channel.send(token, [asked, forgotten, arguments])
+            found, said = self.channel.receive(look)
+            if found != token:
+                raise Damaged("another answer than the one that is due")
+            (how, what), *_ = said.items()
+        except TimeoutError:
+            longer = f"give it longer with --port-timeout SECONDS, or {TIMEOUT}"
+            self._ends(f"did not answer within {self.timeout_s:g} s", doing, longer)
+        except (EOFError, OSError):
+            self._ends(self._how(), doing)
+        except (Damaged, AttributeError, ValueError) as error:
+            self._ends(f"wrote into the harness's own channel ({error})", doing)
+        if how == "leaves":
+            self._ends(what, doing)
+        if how != "gives":
+            raise Raised(what, how == "refuses")
+        return what
+
+    def damaged(self, doing: str) -> NoReturn:
+        """Say that an answer has not the form that it must have."""
+        self._ends("gave a damaged answer", doing)
+
+    def printed(self) -> str:
+        """The last lines of what the port printed, tracebacks too."""
+        text = bytes(self._printed).decode(errors="replace").replace("\r", "\n")
+        lines = [line for line in text.split("\n") if line.strip()][-PRINTED_LINES:]
+        return "\n".join(f"  {visible(line)}" for line in lines)
+
+    def said(self) -> str:
+        """The same as the end of a message, once the process has said all."""
+        self.close()
+        self.reader.join(LOOK_S)
+        printed = self.printed()
+        return f"\nthe port printed:\n{printed}" if printed else ""
+
+    def _ends(
+        self, what: str, doing: str, advice: str = "a port answers, and leaves its process alone"
+    ) -> NoReturn:
+        text = f"{self.who}: the port {what} while {doing}, so nothing is proved; {advice}"
+        self.over = Ended(text + self.said())
+        raise self.over
+
+    def _how(self) -> str:
+        """How the process ended."""
+        try:
+            code = self.process.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            return "closed the harness's own channel"
+        if code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"ended its process (exit code {code})"
+
+
+def _read(stream: Any, found: bytearray) -> None:
+    with stream:
+        while part := os.read(stream.fileno(), PRINTED_BYTES):
+            found += part
+            del found[:-PRINTED_BYTES]
+
+
+def _end(process: "subprocess.Popen[bytes]", line: socket.socket, *memories: int) -> None:
+    """Kill the process and all it started, and let go of what was shared with it."""
+    processes.stop(process)
+    line.close()
+    for memory in memories:
+        os.close(memory)
+
+
+class Elsewhere:
+    """A Port whose every call runs in its Process."""
+
+    def __init__(self, process: Process, said: Mapping[str, Any]) -> None:
+        self.process = process
+        self.number, self.name = int(said["number"]), str(said["name"])
+        self.versions: Mapping[str, str] = {
+            str(key): str(text) for key, text in said["versions"].items()
+        }
+        self.layers = tuple(map(str, said["layers"]))
+
+    def __del__(self) -> None:
+        self.process.forgotten.append(self.number)
+
+    def watched(self, layer: str, *inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """The output of one layer, and the port's habits, keys of HABITS."""
+        doing = f"its {layer} was asked"
+        found = self._ask(doing, "run", layer=layer, inputs=inputs)
+        match found:
+            case [np.ndarray() as actual, list(habits)] if HABITS.keys() >= set(habits):
+                return actual, habits
+        self.process.damaged(doing)
+
+    def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
+        return self.watched(layer, *inputs)[0]
+
+    def __call__(self, *inputs: np.ndarray) -> np.ndarray | None:
+        return self._ask("it was called as a whole", "call", inputs=inputs)
+
+    def logits(self, *inputs: np.ndarray) -> np.ndarray | None:
+        return self._ask("its logits were asked", "logits", inputs=inputs)
+
+    def inside(self, layer: str, x: np.ndarray, **given: np.ndarray) -> Any:
+        doing = f"its {layer} was looked into"
+        return self._ask(doing, "inside", layer=layer, x=x, given=given)
+
+    def describe(self) -> Mapping[str, Mapping[str, object]] | None:
+        doing = "it described itself"
+        try:
+            found = self._ask(doing, "describe")
+        except Raised as error:
+            why = f"{self.process.who}: describing itself, the port {error}{self.process.said()}"
+            raise CannotRun(why) from error
+        if found is None or isinstance(found, dict):
+            return found
+        self.process.damaged(doing)
+
+    def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "Elsewhere":
+        doing = f"it was given other weights for {layer}"
+        return Elsewhere(
+            self.process, self._ask(doing, "with_weights", layer=layer, changes=changes)
+        )
+
+    def _ask(self, doing: str, asked: str, **arguments: Any) -> Any:
+        return self.process.ask(doing, asked, port=self.number, **arguments)
