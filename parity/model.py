@@ -20,6 +20,7 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.fixtures.tags import GENRES, TAGS
+from parity.keras_files import unreadable, what_else
 
 __all__ = ["MODELS", "Case", "Model", "Weights", "case_for", "cases", "select"]
 
@@ -203,9 +204,11 @@ def _read(path: Path) -> dict[str, dict[str, np.ndarray]]:
         raise CannotRun(f"{path}: the weight file is empty; fetch it again")
     try:
         with h5py.File(path, "r") as file:
+            if words := what_else(file):
+                raise CannotRun(f"{path} {words}")
             return {layer: _layer(path, file, layer) for layer in _names(path, file, "layer_names")}
     except (OSError, RuntimeError) as error:  # h5py raises both for what it cannot decode
-        raise CannotRun(f"{path}: not a whole HDF5 file ({error}); fetch it again") from error
+        raise CannotRun(unreadable(path, error)) from error
 
 
 def _names(path: Path, group: h5py.Group, attribute: str) -> list[str]:
@@ -247,5 +250,10 @@ def _array(path: Path, group: h5py.Group, name: str) -> np.ndarray:
             f"{path}: {name} holds {np.count_nonzero(~np.isfinite(array))} values that "
             "are NaN or infinite; "
             "these weights cannot be judged"
+        )
+    if name.endswith("running_std") and (array < 0).any():
+        raise CannotRun(
+            f"{path}: {name} holds {np.count_nonzero(array < 0)} negative values, and deviations "
+            "and variances have none; fetch the file again"
         )
     return array

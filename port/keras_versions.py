@@ -20,6 +20,15 @@ def dialect(table: Mapping[str, Row], keras: str) -> Row:
     return table[max((first for first in table if _numbers(first) <= release), key=_numbers)]
 
 
+def is_known(keras: str) -> bool:
+    """Whether the formulas of release `keras` are known here."""
+    try:
+        dialect({FIRST: None}, keras)
+    except ValueError:
+        return False
+    return True
+
+
 def _numbers(release: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in release.split("."))

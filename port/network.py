@@ -22,6 +22,13 @@ class Network(chainer.Chain):
     keras : str, optional
         The Keras release whose formulas to use, by default that of the published weights.
 
+    Attributes
+    ----------
+    keras_from : {"asked", "file", "assumed"}
+        Who named the release: the caller, the weight file, or nobody.
+    remarks : tuple of str
+        What should be known of the weights, a sentence each.
+
     Raises
     ------
     ValueError
@@ -32,6 +39,8 @@ class Network(chainer.Chain):
         super().__init__()
         architecture = architecture_of(model)
         self.model, self.keras = model, keras or architecture.keras
+        self.keras_from = "asked" if keras else "assumed"
+        self.remarks: tuple[str, ...] = ()
         self.layer_names = tuple(name for name, _, _ in architecture.layers)
         with self.init_scope():
             for name, kind, arguments in architecture.layers:

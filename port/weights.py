@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -18,8 +19,11 @@ import chainer
 import h5py
 import numpy as np
 
+from parity.keras_files import Said, said, unreadable, what_else
 from parity.port.architectures import MODELS, architecture_of
+from parity.port.keras_versions import is_known
 from parity.port.network import Network
+from parity.port.statistics import RELEASE_OF, kept
 
 FilePath = str | os.PathLike[str]
 Arrays = dict[str, np.ndarray]
@@ -27,6 +31,7 @@ Arrays = dict[str, np.ndarray]
 NPZ_FORMAT = 1
 PROVENANCE = "provenance"  # the npz member that says where the others come from
 MAGIC = {b"\x89HDF\r\n\x1a\n": "HDF5", b"PK\x03\x04": "npz"}
+SAID = {"std": "deviations", "variance": "variances"}
 DAMAGES = (OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
@@ -44,13 +49,14 @@ def load(model: str | None, weights: FilePath, keras: str | None = None) -> Netw
     weights : path
         Keras HDF5, an npz of `npz_bytes`, or a .model file of the port published in 2018.
     keras : str, optional
-        The Keras release whose formulas to use; by default what the npz says, else the release of
-        the model's published weights.
+        The Keras release whose formulas to use; by default what the file says of itself, else the
+        release of the model's published weights.
 
     Returns
     -------
     Network
-        With float32 parameters and running statistics.
+        With float32 parameters and running statistics. `keras_from` says where its release comes
+        from: "asked", "file" or "assumed"; `remarks` what contradicts it, a sentence each.
 
     Raises
     ------
@@ -63,17 +69,20 @@ def load(model: str | None, weights: FilePath, keras: str | None = None) -> Netw
         architecture_of(model)
     path = Path(weights)
     if magic_of(path) == "HDF5":
-        arrays = read_hdf5(path)
+        arrays, told = _read_hdf5(path)
         model = model or _recognised_or_refused(path, arrays)
-        return _filled(path, Network(model, keras), arrays, keras_arrays)
+        return _filled(path, model, (keras, told.keras), arrays, keras_arrays)
     arrays = read_npz(path)
     if "norm0/avg_var" in arrays:
         model = _published_model(path, arrays, model)
-        return _filled(path, Network(model, keras), in_keras_layout(arrays, model), keras_arrays)
-    said = _provenance(path, arrays.pop(PROVENANCE, np.array("")))
-    if model not in (None, said["model"]):
-        raise _of_another_model(path, model, [said["model"]])
-    return _filled(path, Network(said["model"], keras or said["keras"]), arrays, chainer_arrays)
+        return _filled(path, model, (keras, None), in_keras_layout(arrays, model), keras_arrays)
+    origin = _provenance(path, arrays.pop(PROVENANCE, np.array("")))
+    if model not in (None, origin["model"]):
+        raise _of_another_model(path, model, [origin["model"]])
+    network = _filled(path, origin["model"], (keras, origin["keras"]), arrays, chainer_arrays)
+    if network.keras_from == "file":
+        network.keras_from = origin.get("keras_from", "file")
+    return network
 
 
 def keras_arrays(network: Network) -> Arrays:
@@ -106,9 +115,10 @@ def digest_of(network: Network) -> str:
 def npz_bytes(network: Network, **origin: object) -> bytes:
     """All parameters and running statistics as an uncompressed npz without pickle.
 
-    The member `provenance` is a string array of JSON: format, model, keras, and `origin`.
+    The member `provenance` is a string array of JSON: format, model, keras, keras_from, `origin`.
     """
-    said = {"format": NPZ_FORMAT, "model": network.model, "keras": network.keras, **origin}
+    release = {"keras": network.keras, "keras_from": network.keras_from}
+    said = {"format": NPZ_FORMAT, "model": network.model, **release, **origin}
     return archive(chainer_arrays(network), said)
 
 
@@ -126,6 +136,10 @@ def read_any(path: FilePath) -> Arrays:
 
 def read_hdf5(path: FilePath) -> Arrays:
     """Dataset "layer/dataset" -> array of a Keras 1.x weight file. Raises WeightsError."""
+    return _read_hdf5(path)[0]
+
+
+def _read_hdf5(path: FilePath) -> tuple[Arrays, Said]:
     if magic_of(path) != "HDF5":
         raise WeightsError(f"{path} is an npz, not a Keras HDF5; give the .h5 file of the weights")
     arrays = {}
@@ -136,18 +150,14 @@ def read_hdf5(path: FilePath) -> Arrays:
 
     try:
         with h5py.File(path, "r") as file:
-            is_keras = "layer_names" in file.attrs
-            file.visititems(keep)
+            words, told = what_else(file), said(file)
+            if not words:
+                file.visititems(keep)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise WeightsError(
-            f"{path} is cut short or damaged HDF5; fetch or copy it again"
-        ) from error
-    if not is_keras:
-        raise WeightsError(
-            f"{path} has no layer_names, so Keras did not write it; give a file of "
-            "model.save_weights"
-        )
-    return arrays
+        raise WeightsError(unreadable(path, error)) from error
+    if words:
+        raise WeightsError(f"{path} {words}")
+    return arrays, told
 
 
 def read_npz(path: FilePath) -> Arrays:
@@ -178,7 +188,9 @@ def magic_of(path: FilePath) -> str:
             f"{path} cannot be read ({error.strerror}); give a readable file"
         ) from error
     if not head:
-        raise WeightsError(f"{path} is empty; fetch or copy it again")
+        raise WeightsError(
+            f"{path} is empty; fetch or copy it again, or wait where a program is writing it"
+        )
     for magic, kind in MAGIC.items():
         if head.startswith(magic):
             return kind
@@ -186,17 +198,86 @@ def magic_of(path: FilePath) -> str:
 
 
 def _filled(
-    path: FilePath, network: Network, found: Arrays, as_arrays: Callable[[Network], Arrays]
+    path: FilePath,
+    model: str,
+    releases: tuple[str | None, str | None],
+    found: Arrays,
+    as_arrays: Callable[[Network], Arrays],
 ) -> Network:
+    """The network with the arrays that were found; releases: asked for, told by the file."""
+    asked, told = releases
+    if told and not asked and not is_known(told):
+        raise WeightsError(
+            f"{path} says that Keras {told} wrote it, whose formulas are not known here; say with "
+            "--keras by which to read it"
+        )
+    network = Network(model, asked or told)
     targets = as_arrays(network)
     if fault := next(_faults(found, targets), None):
         twins = resembles(found, as_arrays)
-        if twins and network.model not in twins:
-            raise _of_another_model(path, network.model, twins)
-        raise WeightsError(f"{path}: {fault}; give an intact file of {network.model}'s weights")
+        if twins and model not in twins:
+            raise _of_another_model(path, model, twins)
+        instead = f": {fault}; give {model}'s weights as model.save_weights writes them"
+        raise WeightsError(f"{path}{_layout(found) or instead}")
     for name, target in targets.items():
         target[...] = found[name]
+    _check_modes(path, network)
+    return _of_release(path, network, asked, told)
+
+
+def _of_release(path: FilePath, network: Network, asked: str | None, told: str | None) -> Network:
+    """The network by the release that its file can be from, with what contradicts it said aloud.
+
+    Where nobody names a release, the size of the statistics decides whether `running_std` is a
+    deviation or a variance, if it can.
+    """
+    network.keras_from = "asked" if asked else "file" if told else "assumed"
+    if asked and told not in (None, asked):
+        network.remarks += (
+            f"{path} says that Keras {told} wrote it, and is read by the formulas of {asked}, as "
+            "was asked",
+        )
+    meaning = kept(network)
+    if meaning not in (None, network.bn_0_freq.dialect.stored):
+        words = f"{path}: by their size the numbers under running_std are {SAID[meaning]}"
+        if network.keras_from == "assumed":
+            other = Network(network.model, RELEASE_OF[meaning])
+            for name, array in chainer_arrays(other).items():
+                array[...] = chainer_arrays(network)[name]
+            other.keras_from, other.remarks = network.keras_from, network.remarks
+            words += f", so the formulas of Keras {other.keras} are assumed, not {network.keras}'s"
+            network = other
+        else:
+            words += f", which Keras {network.keras} does not keep there; its answers mean little"
+        network.remarks += (words,)
     return network
+
+
+def _check_modes(path: FilePath, network: Network) -> None:
+    """Refuse CNN's parameters in CNN0's place and the other way round, which fit by their names;
+    remark on statistics that no training moved.
+    """
+    links: dict[str, Any] = network.steps()
+    modes = {name: link.mode for name, link in links.items() if hasattr(link, "running_mean")}
+    moved = [name for name in modes if links[name].running_mean.any()]
+    wrong = [name for name in moved if modes[name] == 2]
+    still = [name for name, mode in modes.items() if mode == 0 and name not in moved]
+    if wrong:
+        raise WeightsError(
+            f"{path}: training moved the statistics of {wrong[0]}, and that of {network.model} "
+            "never does (mode 2), so these are CNN's weights; ask for CNN or give "
+            f"{network.model}'s file"
+        )
+    if still and moved and network.model == "CNN":
+        raise WeightsError(
+            f"{path}: the statistics of {still[0]} are still the 0 and 1 they began with, as those "
+            "of CNN0 are (mode 2), so these are not CNN's weights; ask for CNN0 or give CNN's file"
+        )
+    if still:
+        network.remarks += (
+            f"{path}: the statistics of {', '.join(still)} are still the 0 and 1 they began with, "
+            "so training never moved them",
+        )
 
 
 def _faults(found: Arrays, expected: Arrays) -> Iterator[str]:
@@ -209,9 +290,53 @@ def _faults(found: Arrays, expected: Arrays) -> Iterator[str]:
             yield f"{name} has shape {array.shape}, expected {target.shape}"
         if array.dtype != target.dtype:
             yield f"{name} has dtype {array.dtype}, expected {target.dtype}"
-        elif not np.isfinite(array).all():
-            worst = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            continue
+        bad = ~np.isfinite(array)
+        if name.endswith("running_std"):  # a deviation or a variance
+            bad |= array < 0
+        if bad.any():
+            worst = tuple(int(i) for i in np.argwhere(bad)[0])
             yield f"{name} has {array[worst]} at {worst}"
+
+
+def _layout(found: Arrays) -> str | None:
+    """What Keras 1 wrote in another layout than the taggers', and what to do; None where it is none
+    of the known ones.
+    """
+    groups = dict.fromkeys(name.split("/")[0] for name in found)
+    ours = {name for row in MODELS.values() for name, _, _ in row.layers}
+    strange = [group for group in groups if group not in ours]
+    kernels = [array.shape for array in found.values() if array.ndim == 4]
+    if kernels and all(shape[:2] == (3, 3) and shape[2:] != (3, 3) for shape in kernels):
+        return (
+            f" has its kernels in TensorFlow's order of dimensions {kernels[0]}; build the model "
+            "with dim_ordering th on Theano, set its weights there (kernels transposed and "
+            "flipped) and save those with model.save_weights"
+        )
+    if any(re.search(r"/gru\d_[WUb]$", name) for name in found):
+        return (
+            " keeps the three gates of gru1 in one matrix (consume_less='gpu'); split W, U and b "
+            "along their last axis into z, r and h in the same model with consume_less='cpu', "
+            "and save that with model.save_weights"
+        )
+    if found and all(array.dtype == np.float64 for array in found.values()):
+        return (
+            " holds float64 numbers (Keras ran with floatx float64); load them with floatx float32 "
+            "and save them again with model.save_weights"
+        )
+    for group in strange:
+        if any(name.startswith(f"{group}/conv1") for name in found):
+            return (
+                f" has its layers inside {group}, a model within a model; save those of the inner "
+                f"one: model.get_layer('{group}').save_weights"
+            )
+    if strange and all(re.search(r"_\d+$", group) for group in strange) and "conv1" not in groups:
+        return (
+            f" has its layers under names that Keras made up ({strange[0]}); give the layers the "
+            "names of docs/originals.md, load it with model.load_weights, which goes by their "
+            "order, and save it again with model.save_weights"
+        )
+    return None
 
 
 def resembles(arrays: Arrays, as_arrays: Callable[[Network], Arrays] = keras_arrays) -> list[str]:
@@ -249,8 +374,10 @@ def _recognised_or_refused(path: FilePath, arrays: Arrays) -> str:
 
     near = max(expected, key=shared)
     raise WeightsError(
-        f"{path} holds none of the models {', '.join(MODELS)}: for {near}, the nearest, "
-        f"{next(_faults(arrays, expected[near]))}; give an intact file of one"
+        f"{path}{words}"
+        if (words := _layout(arrays))
+        else f"{path} holds none of the models {', '.join(MODELS)}: for {near}, the nearest, "
+        f"{next(_faults(arrays, expected[near]))}; give a file of one"
     )
 
 
@@ -325,7 +452,8 @@ def in_keras_layout(arrays: Arrays, model: str) -> Arrays:
         if array.ndim == 4:
             return array[:, :, ::-1, ::-1]
         is_squared = member.endswith("avg_var") and model not in VARIANCE_IS_STORED
-        return np.sqrt(array) if is_squared else array.T
+        # The sign stays, to be refused.
+        return np.copysign(np.sqrt(np.abs(array)), array) if is_squared else array.T
 
     return {name: turned(member) for name, member in published_members(model).items()}
 

@@ -77,8 +77,8 @@ def test_missing_empty_foreign_and_cut_short(weights, tmp_path):
     whole = weights.read_bytes()
     for content, says in (
         (b"", "the weight file is empty"),
-        (b"PK\x03\x04 not this" * 100, "not a whole HDF5"),
-        (whole[: len(whole) // 2], "not a whole HDF5"),
+        (b"PK\x03\x04 not this" * 100, "is no HDF5 file"),
+        (whole[: len(whole) // 2], "cut short or damaged HDF5"),
     ):
         weights.write_bytes(content)
         with pytest.raises(CannotRun, match=says):

@@ -18,10 +18,13 @@ def keras_weights():
     """model -> ordered dict "layer/dataset" -> array: a seeded set of weights in Keras's layout."""
 
     def make(model):
-        rng = np.random.default_rng(11)
+        rng, network = np.random.default_rng(11), Network(model)
+        unmoved = {name for name, link in network.steps().items() if getattr(link, "mode", 0) == 2}
         return {
-            name: draw(name, array.shape, rng)
-            for name, array in keras_arrays(Network(model)).items()
+            name: array
+            if name.split("/")[0] in unmoved and "running" in name
+            else draw(name, array.shape, rng)
+            for name, array in keras_arrays(network).items()
         }
 
     return make

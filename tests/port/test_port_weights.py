@@ -92,7 +92,10 @@ def test_converting_twice_gives_the_same_bytes_and_names_the_source(tmp_path, ke
 def test_an_npz_keeps_its_release_unless_told_otherwise(tmp_path, keras_file):
     save_npz(tmp_path / "cnn.npz", load("CNN", keras_file("CNN"), "1.0.7"))
     assert load("CNN", tmp_path / "cnn.npz").keras == "1.0.7"
-    assert load("CNN", tmp_path / "cnn.npz", "1.2.2").keras == "1.2.2"
+    asked = load("CNN", tmp_path / "cnn.npz", "1.2.2")
+    assert asked.keras == "1.2.2" and "says that Keras 1.0.7 wrote it" in asked.remarks[0]
+    save_npz(tmp_path / "assumed.npz", load("CNN", keras_file("CNN")))
+    assert load(None, tmp_path / "assumed.npz").keras_from == "assumed"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +114,7 @@ def test_a_missing_file_a_folder_and_another_hdf5(tmp_path):
     assert "cannot be read" in refusal("CRNN", tmp_path)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["table"] = np.zeros(3)
-    assert "Keras did not write it" in refusal("CRNN", tmp_path / "other.h5")
+    assert "no model.save_weights wrote it" in refusal("CRNN", tmp_path / "other.h5")
 
 
 @pytest.mark.parametrize("kept", [9, 100, 2000, 0.5, 0.999999])
@@ -168,6 +171,10 @@ SPOILT = {
     "infinity": (
         lambda a: a["bn4/bn4_running_std"].__setitem__(7, -np.inf),
         "bn4_running_std has -inf at (7,)",
+    ),
+    "negative": (
+        lambda a: a["bn4/bn4_running_std"].__setitem__(7, -0.5),
+        "bn4_running_std has -0.5 at (7,)",
     ),
 }
 
