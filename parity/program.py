@@ -17,13 +17,14 @@ from typing import Any, NoReturn
 
 import click
 
-from parity import files, settings
+from parity import files, room, settings
 from parity.errors import CannotRun, visible
 
 __all__ = ["FORCE", "Group", "end", "say"]
 
 CANNOT = 2
-PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "tagger")
+ROOMS = ("port", "fixtures", "reports", "studies")
+PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "tagger", *map(room, ROOMS))
 
 
 def say(text: object, *, err: bool = False, lines: bool = False) -> None:

@@ -8,6 +8,8 @@ from parity.port import Array
 from parity.port.architectures import MEL_SHAPE, architecture_of
 from parity.port.links import BY_RELEASE, KINDS
 
+NAMED = {"asked": "as asked", "file": "as the file says", "assumed": "assumed"}
+
 
 class Network(chainer.Chain):
     """Mel spectrograms (B,1,96,1366) in dB -> scores (B,outputs) in [0, 1].
@@ -46,6 +48,11 @@ class Network(chainer.Chain):
             for name, kind, arguments in architecture.layers:
                 release = {"keras": self.keras} if kind in BY_RELEASE else {}
                 setattr(self, name, KINDS[kind](**arguments, **release))
+
+    @property
+    def release(self) -> str:
+        """The Keras release and who named it, in words: "1.0.6 (assumed)"."""
+        return f"{self.keras} ({NAMED[self.keras_from]})"
 
     def steps(self) -> dict[str, Callable[[Array], chainer.Variable]]:
         """Layer name -> link, in network order."""

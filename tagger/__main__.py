@@ -54,6 +54,12 @@ def _file(*names, help, **settings):
     return _option(*names, type=FILE, help=help, **settings)
 
 
+KERAS = _option(
+    "--keras",
+    metavar="RELEASE",
+    help="Keras release by whose formulas to read the weights, 1.0.4 to 1.2.2; by default what the "
+    "file says, else assumed.",
+)
 FRONT_END = _choice(
     "--front-end",
     ["today", "2016"],
@@ -66,6 +72,7 @@ FRAMES = _choice(
 )
 NETWORK = (
     _file("--weights", help="Keras HDF5, converted npz, or .model of the published port."),
+    KERAS,
     _option("--seeded", is_flag=True, help="Try the program on stand-ins. Tags mean nothing."),
     _option(
         "--correction",
@@ -149,14 +156,15 @@ def melgram(audio, out, front_end):
 @click.argument("source", type=FILE, metavar="IN.h5")
 @click.argument("target", type=FILE, metavar="OUT.npz")
 @click.option("-m", "--model", metavar="NAME", help=f"{MODELS}; by default told from the file.")
+@KERAS
 @FORCE
-def convert(source, target, model):
+def convert(source, target, model, keras):
     """Convert Keras HDF5 weights (or a .model of the published port) to an npz of this port, with
     its provenance.
     """
     from tagger import commands as steps
 
-    return steps.convert(source, target, model)
+    return steps.convert(source, target, model, keras)
 
 
 @commands.command()

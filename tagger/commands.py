@@ -27,13 +27,13 @@ BATCH_WARNING = (
 )
 
 
-def opened(model, weights, seeded, correction=None, calibration=None) -> Tagger:
+def opened(model, weights, seeded, keras=None, correction=None, calibration=None) -> Tagger:
     """The tagger for the options of the command line."""
     if weights and seeded:
         raise ValueError("--weights and --seeded contradict each other; give one of them")
     architecture_of(model)
     path = stand_ins.weights(model) if seeded else weights or weight_files.weights_of(model)
-    return load(model, path, correction=correction, calibration=calibration)
+    return load(model, path, keras, correction=correction, calibration=calibration)
 
 
 def tag(tagger, given, cut, top, unit, form, plot):
@@ -49,7 +49,7 @@ def tag(tagger, given, cut, top, unit, form, plot):
         from tagger.pictures import check_height
 
         check_height(plot, len(paths), min(top, len(tagger.tags)))
-    tell(errors)
+    tell([*errors, *tagger.remarks * (not writer.is_read)])
     _print(writer.begin())
     done, tracks = 0, []
     for scored in progress(score_files(tagger.predict, paths, **cut), len(paths), "tagging"):
@@ -68,7 +68,7 @@ def tag(tagger, given, cut, top, unit, form, plot):
 
         remarked = sum(bool(scored.remarks) for scored in tracks)
         noted = [f"{remarked} of {len(tracks)} tracks with remarks"] * bool(remarked)
-        titles = [*outputs.told(tagger), *noted, f"{tagger.model}, {unit}"]
+        titles = [*outputs.told(tagger), *noted, f"{tagger.name}, {unit}"]
         publish({plot: bars(plot, tagger.tags, tracks, top, unit, titles)}, inputs=paths)
     return exit_code(done, len(errors))
 
@@ -141,7 +141,7 @@ def calibrate(tagger, given, out, frames, front_end):
         say(line)
     for name, (mean, _, values) in found.items():
         say(f"{name}: {len(mean)} means and variances, each of {values:,} values")
-    say(f"{out}: {tagger.model} frozen at {count} file{'s' * (count != 1)}")
+    say(f"{out}: {tagger.name} frozen at {count} file{'s' * (count != 1)}")
     return exit_code(count, len(errors))
 
 
@@ -178,11 +178,12 @@ def melgram(audio, out, front_end):
     return 0
 
 
-def convert(source, target, model):
+def convert(source, target, model, keras):
     """Write the npz of a Keras HDF5, another npz or a published .model, and say what it is."""
     check_writable(target, ".npz", [source])
-    network = weight_files.convert(source, target, model)
-    say(f"{target}: {network.model}, formulas of Keras {network.keras}, from {source}")
+    network = weight_files.convert(source, target, model, keras)
+    tell(weight_files.remarks_on(network, source))
+    say(f"{target}: {network.model}, formulas of Keras {network.release}, from {source}")
     return 0
 
 

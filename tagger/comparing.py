@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from parity.errors import visible
-from parity.fixtures import store
 from parity.fixtures.tags import OF_COUNT
 from parity.port.architectures import MODELS
 from parity.program import say
-from tagger import load_tagger
+from tagger import conditions, load_tagger
 from tagger.audio import melgram
 from tagger.tagging import percent_of
-from tagger.weight_files import NotFound
+from tagger.weight_files import weights_of
 
 SUCH_AS = "give one such as fixtures/published.json"
 
@@ -21,12 +20,16 @@ SUCH_AS = "give one such as fixtures/published.json"
 def compare(table, front_end, limit):
     """Print how far each figure of a published table is off.
 
-    Returns 0 where all are within `limit` points and in the same order, else 1.
+    Returns 0 where all are within `limit` points and in the same order, else 1. For a table of an
+    author's own scores the conditions are searched for, and 0 means that each set has some.
     """
     if not 0 <= limit < np.inf:
         raise ValueError(f"--limit is {limit}; give a number of percentage points, 0 or more")
+    read = read_table(table)
+    if "models" not in read:
+        return _conditions_of(read)
     faults = 0
-    for row in differences(read_table(table), front_end):
+    for row in differences(read, front_end):
         faults += not row["difference"] <= limit or not row["same_order"]  # NaN is none
         order = "same order" if row["same_order"] else "ANOTHER ORDER"
         say(
@@ -40,18 +43,59 @@ def compare(table, front_end, limit):
     return 1 if faults else 0
 
 
+def _conditions_of(sets):
+    faults = 0
+    for name, (model, printed) in sets.items():
+        allowed = conditions.limit(printed)
+        tried = sorted(conditions.tried(model, weights_of(model), printed), key=lambda c: c.off)
+        within = [condition for condition in tried if condition.off <= allowed]
+        faults += not within
+        figures = sum(map(len, printed.values()))
+        ways = " or ".join(_ways(within)) or "nothing that was tried"
+        say(f"{name}: {figures} figures, every printed digit with {ways}")
+        if others := tried[len(within) :]:
+            say(f"  nearest other: {' or '.join(_ways(others[:1]))}, off by {others[0].off:.4f}")
+    return 1 if faults else 0
+
+
+def _ways(found):
+    """Conditions in words, those together that differ in the batch only, then in the release."""
+    batches, releases = {}, {}
+    for front_end, keras, together, _ in found:
+        batches.setdefault((front_end, keras), set()).add(together)
+    for (front_end, keras), sizes in batches.items():
+        releases.setdefault((front_end, tuple(sorted(sizes))), []).append(
+            conditions.RELEASES[keras]
+        )
+    for (front_end, sizes), versions in releases.items():
+        how = " or ".join(map(str, sizes))
+        whose = front_end if front_end == "stored" else f"{front_end}'s"
+        yield f"{whose} spectrograms, Keras {', '.join(sorted(versions))}, batches of {how}"
+
+
 def read_table(path):
     """{"clips": [relative path], "models": {model: [{tag: percent}, ..]}} from a JSON file.
 
-    Raises ValueError for another file.
+    Of a file with an author's scores, {clip: {tag: score}} under "<model> <what else>" for the
+    names of "clips": {name: (model, {clip: {tag: score}})}. Raises ValueError for another file.
     """
     try:
         table = json.loads(Path(path).read_text())
-        fault = next(_faults(table["clips"], table["models"].items()), None)
+        sets = {
+            name: (name.split()[0], [rows[clip] for clip in table["clips"]])
+            for name, rows in table.items()
+            if "models" not in table and isinstance(rows, dict) and {*table["clips"]} <= {*rows}
+        }
+        fault = next(_faults(table["clips"], sets.values() or table["models"].items()), None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no table of predictions; {SUCH_AS}") from error
     if fault:
         raise ValueError(f"{path} {fault}; {SUCH_AS}")
+    if sets:
+        clips = table["clips"]
+        return {
+            name: (of, dict(zip(clips, rows, strict=True))) for name, (of, rows) in sets.items()
+        }
     return table
 
 
@@ -79,7 +123,7 @@ def _faults(clips, models):
 
 def differences(table, front_end):
     """A dict for each model and clip: the largest difference in percentage points, and where."""
-    clips = np.concatenate([melgram(_found(path), front_end) for path in table["clips"]])
+    clips = np.concatenate([melgram(conditions.found(path), front_end) for path in table["clips"]])
     for model, rows in table["models"].items():
         tagger = load_tagger(model)
         all_percents = percent_of(tagger.predict(clips))  # one batch, as it was published
@@ -96,12 +140,3 @@ def differences(table, front_end):
                 "tag": worst,
                 "same_order": best == list(published),
             }
-
-
-def _found(clip):
-    path = store.locate(clip)
-    if path is None:
-        raise NotFound(
-            f"{clip} is not here; run make fixtures or set PARITY_DATA to a folder that holds it"
-        )
-    return path

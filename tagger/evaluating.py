@@ -58,12 +58,12 @@ def _evaluated(tagger, cut, folder, results, plot, genres, tracks, errors, setti
         raise ValueError(
             f"{folder}: no track could be tagged; give a folder with audio in a folder per genre"
         )
-    for line in (*told(tagger), *report(rows, genres), *_listed(errors)):
+    for line in (*told(tagger), tagger.name, *report(rows, genres), *_listed(errors)):
         say(line)
     if plot:
         from tagger.pictures import matrix
 
-        titles = [*told(tagger), f"{tagger.model}, rows are true"]
+        titles = [*told(tagger), f"{tagger.name}, rows are true"]
         drawn = matrix(plot, genres, confusion(rows, genres).tolist(), titles)
         publish({plot: drawn}, inputs=[path for path, _ in tracks.values()])
     return exit_code(len(rows), len(errors))
@@ -172,7 +172,16 @@ def _setting(tagger, cut, genres):
         for data in (tagger.source.read_bytes(), "\n".join(genres).encode())
     )
     options = map(str, cut.values())
-    return " ".join((tagger.model, weights, *options, f"genres {folders}", *tagger.remedies))
+    return " ".join(
+        (
+            tagger.model,
+            f"Keras {tagger.network.release}",
+            weights,
+            *options,
+            f"genres {folders}",
+            *tagger.remedies,
+        )
+    )
 
 
 @contextmanager

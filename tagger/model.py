@@ -70,14 +70,20 @@ class Tagger:
         told = {"correction": self.correction, "calibration": self.calibration}
         return tuple(f"{kind} {said}" for kind, said in told.items() if said)
 
+    @property
+    def name(self) -> str:
+        """The model and the Keras release by whose formulas it is read, in words."""
+        return f"{self.model} by the formulas of Keras {self.network.release}"
+
     @functools.cached_property
     def remarks(self) -> tuple[str, ...]:
         """What of the weights changes the worth of every answer, in sentences."""
         layers = (link for link in self.network.steps().values() if hasattr(link, "running_std"))
-        first = next(layers, None)
+        first, said = next(layers, None), weight_files.remarks_on(self.network, self.source)
         if self.correction or first is None or first.mode or np.median(first.running_std) > LEAST:
-            return ()
+            return said
         return (
+            *said,
             f"ON ANOTHER SCALE: this {self.model} was trained on standardised input, as its first "
             "layer's statistics say, and gets decibels; --correction clip standardises them",
         )

@@ -33,7 +33,7 @@ class Table:
     def begin(self) -> str | None:
         unit = "percent of the sum" if self.unit == "percent" else "scores"
         return "\n".join(
-            [f"* top {self.top} tags of {self.tagger.model}, {unit} *", *told(self.tagger)]
+            [f"* top {self.top} tags of {self.tagger.name}, {unit} *", *told(self.tagger)]
         )
 
     def frames(self, scored: Scored) -> list[tuple[str, list[dict]]]:
@@ -65,7 +65,10 @@ class Csv(Table):
 
     def __init__(self, tagger: Tagger, top: int, unit: str) -> None:
         super().__init__(tagger, top, unit)
-        self.told = {"weights": MEANINGLESS if tagger.is_meaningless else tagger.source.name}
+        self.told = {
+            "weights": MEANINGLESS if tagger.is_meaningless else tagger.source.name,
+            "keras": tagger.network.release,
+        }
         if tagger.remedies:
             self.told["remedies"] = "; ".join(tagger.remedies)
 
@@ -106,6 +109,7 @@ class Json(Table):
         document = {
             "model": tagger.model,
             "keras": tagger.keras,
+            "keras_from": tagger.network.keras_from,
             "weights": tagger.source.name,
             "meaningless": tagger.is_meaningless,
             "correction": tagger.correction,

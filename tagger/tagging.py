@@ -21,15 +21,19 @@ AHEAD = 4  # files decoded before they are needed
 Predict = Callable[[np.ndarray], np.ndarray]  # clips (B,1,96,1366) -> scores (B,tags)
 
 
+class ScoreError(ValueError):
+    """Scores that mean nothing: one sentence with what, where and what to do."""
+
+
 class Scored(NamedTuple):
-    """A track's scores (frames,tags) float32 in [0, 1], or the AudioError why there are none.
+    """A track's scores (frames,tags) float32 in [0, 1], or the error why there are none.
 
     remarks : what changes the worth of the scores, clauses with the track as their subject.
     """
 
     path: FilePath
     scores: np.ndarray | None
-    error: AudioError | None = None
+    error: AudioError | ScoreError | None = None
     remarks: tuple[str, ...] = ()
 
     def by_frame(self) -> list[tuple[str, np.ndarray]]:
@@ -178,4 +182,20 @@ def _finished(waiting: deque[_Waiting]) -> Iterator[Scored]:
     while waiting and not len(waiting[0].left):
         entry = waiting.popleft()
         path, _, error, remarks = entry.track
-        yield Scored(path, None if error else np.concatenate(entry.scores), error, remarks)
+        scores = None if error else np.concatenate(entry.scores)
+        error = error or fault_of(path, scores)
+        yield Scored(path, None if error else scores, error, remarks)
+
+
+def fault_of(path: FilePath, scores: np.ndarray) -> ScoreError | None:
+    """What is wrong with a track's scores (frames,tags) whatever it sounds like, or None."""
+    if not np.isfinite(scores).all():
+        said = "a score is NaN or infinite"
+    elif (constant := np.ptp(scores, axis=1) == 0).any():
+        said = f"every tag has the score {scores[constant][0, 0]:g}"
+    else:
+        return None
+    return ScoreError(
+        f"{path}: {said}, so these weights are not of this model or of this Keras release; give "
+        "others, or another --keras"
+    )

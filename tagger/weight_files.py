@@ -75,18 +75,29 @@ def is_meaningless(network: Network, path: FilePath) -> bool:
     return digest_of(network) in STAND_INS.values() or bool(provenance_of(path).get(MEANINGLESS))
 
 
+def remarks_on(network: Network, path: FilePath) -> tuple[str, ...]:
+    """What should be known of `network`, read from `path`: a sentence each."""
+    conflict = store.CONFLICTS.get(network.model)
+    return (
+        *network.remarks,
+        *([conflict] if conflict and not is_meaningless(network, path) else ()),
+    )
+
+
 def inherited(network: Network, source: FilePath) -> dict:
     """The provenance of weights made from `network`, which was read from `source`."""
     origin = {"earlier": provenance_of(source), MEANINGLESS: is_meaningless(network, source)}
     return {key: said for key, said in origin.items() if said}
 
 
-def convert(source: FilePath, target: FilePath, model: str | None = None) -> Network:
+def convert(
+    source: FilePath, target: FilePath, model: str | None = None, keras: str | None = None
+) -> Network:
     """Keras HDF5, npz or published .model `source` -> npz `target`, which names its source.
 
     model : recognised where it is None. Raises parity.port.weights.WeightsError.
     """
-    network = load(model, source)
+    network = load(model, source, keras)
     origin = {"source": Path(source).name, "source_sha256": sha256_of(source)}
     archive = npz_bytes(network, **origin, **inherited(network, source))
     publish({target: archive}, kind=".npz", inputs=[source])
@@ -110,12 +121,9 @@ def inspect(path: FilePath) -> Iterator[str]:
     arrays = keras_arrays(network)
     *_, last = arrays.values()
     stand_ins = ": stand-ins, which mean nothing" * (digest_of(network) in STAND_INS.values())
-    by_default = f"that of the published weights of {network.model}: the file names none"
     yield f"model        {network.model}, {last.size} tags{stand_ins}"
-    yield (
-        f"Keras        {network.keras}: running_std holds a {network.bn_0_freq.dialect.stored} "
-        f"(the release is {'as the file says' if said else by_default})"
-    )
+    yield f"Keras        {network.release}: running_std holds a {network.bn_0_freq.dialect.stored}"
+    yield from (f"remark       {visible(remark)}" for remark in remarks_on(network, path))
     yield from (_line(name, array) for name, array in arrays.items())
 
 

@@ -202,7 +202,7 @@ def test_the_command_freezes_leaves_bad_files_out_and_says_so(run, wav, tmp_path
     (tmp_path / "a" / "bad.wav").write_bytes(b"")
     code, out, err = run("calibrate", tmp_path / "a", "-o", tmp_path / "frozen.npz")
     assert code == 1 and err.count("\n") == 1 and "bad.wav" in err, "named once, not once per layer"
-    assert out.startswith("MEANINGLESS") and "CNN0 frozen at 2 files" in out
+    assert out.startswith("MEANINGLESS") and "(assumed) frozen at 2 files" in out
     assert "bn5: 256 means and variances, each of 32 values" in out  # 2 clips x 4 x 4
     with np.load(tmp_path / "frozen.npz", allow_pickle=False) as members:
         said = json.loads(str(members["provenance"]))
@@ -235,7 +235,7 @@ def test_the_command_freezes_leaves_bad_files_out_and_says_so(run, wav, tmp_path
     ]
     np.testing.assert_allclose(*scores, rtol=0, atol=ROUNDING)
     assert (
-        alone[1].splitlines()[0].endswith(",weights,remedies")
+        alone[1].splitlines()[0].endswith(",weights,keras,remedies")
         and "calibration frozen.npz (2 files" in alone[1]
     )
     assert run("calibrate", tmp_path / "a", "-o", tmp_path / "again.npz")[0] == 1

@@ -75,7 +75,7 @@ def test_a_track_that_stands_twice_in_old_results_counts_once(run, collection, t
 @pytest.mark.parametrize("difference", [float("nan"), 1.0])
 def test_a_figure_that_is_no_number_is_not_within_the_limit(monkeypatch, difference):
     row = dict(model="CNN", clip="x", figures=1, difference=difference, tag="rock", same_order=True)
-    monkeypatch.setattr(comparing, "read_table", lambda _: None)
+    monkeypatch.setattr(comparing, "read_table", lambda _: {"models": {}})
     monkeypatch.setattr(comparing, "differences", lambda *_: [row])
     assert comparing.compare("x.json", "2016", 0.005) == 1
     with pytest.raises(ValueError, match="give a number of percentage points"):
