@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parents[2]
 PACKAGES = ("parity", "tagger")
 NAMED_ONLY = ("parity.port.proof",)  # imported by a name that is put together as the program runs
 DATA = ("fixtures/published.json",)
-COMPUTES_WITH = ("numpy", "chainer", "scipy", "soxr", "av", "resampy", "h5py")
+COMPUTES_WITH = ("numpy", "chainer", "soxr", "av", "resampy", "h5py")
 
 
 def folder() -> Path:

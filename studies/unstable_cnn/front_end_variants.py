@@ -190,16 +190,33 @@ def _soxr(quality):
 
 
 def _fourier(samples, rate_hz):
-    from scipy.signal import resample
-
-    return resample(samples, -(-len(samples) * SAMPLE_RATE_HZ // rate_hz))
+    """scipy.signal.resample: the spectrum cut at its new half rate, or filled with zeros."""
+    count = -(-len(samples) * SAMPLE_RATE_HZ // rate_hz)
+    fewer = min(count, len(samples))
+    spectrum = np.fft.rfft(samples)[: fewer // 2 + 1]
+    if fewer % 2 == 0:  # the half rate's own value stands for both sides of it
+        spectrum[-1] *= 2 if count < len(samples) else 0.5
+    return np.float32(np.fft.irfft(spectrum, count) * (count / len(samples)))
 
 
 def _polyphase(samples, rate_hz):
-    from scipy.signal import resample_poly
-
+    """scipy.signal.resample_poly: a low pass of twenty zeros and a Kaiser window of beta 5."""
     common = math.gcd(rate_hz, SAMPLE_RATE_HZ)
-    return resample_poly(samples, SAMPLE_RATE_HZ // common, rate_hz // common)
+    up, down = SAMPLE_RATE_HZ // common, rate_hz // common
+    half = 10 * max(up, down)
+    taps = np.sinc(np.arange(-half, half + 1) / max(up, down)) * np.kaiser(2 * half + 1, 5)
+    taps *= up / taps.sum()
+    reach = half // up + 1  # in samples, to either side
+    found = np.empty(-(-len(samples) * up // down), np.float32)
+    padded = np.pad(samples, (reach, reach + down))
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    for phase in range(up):  # outputs `up` apart have the same taps, on samples `down` apart
+        first, late = divmod(phase * down, up)
+        of_tap = half + late + up * np.arange(reach, -reach - 1, -1)
+        here = np.where((of_tap >= 0) & (of_tap <= 2 * half), taps[of_tap.clip(0, 2 * half)], 0)
+        count = len(found[phase::up])
+        found[phase::up] = around[first::down][:count] @ here
+    return found
 
 
 _SCALES = {

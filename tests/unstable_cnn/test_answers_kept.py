@@ -137,7 +137,7 @@ def test_an_answer_depends_on_what_its_module_computes_with_and_on_nothing_else(
         assert path not in of_batch, path
     assert "studies/unstable_cnn/releases.py" in of_keras
     assert not any(path.startswith("reports/") for path in (*of_batch, *of_keras))
-    assert {"numpy", "chainer", "scipy", "soxr", "av"} <= set(cache.versions())
+    assert {"numpy", "chainer", "soxr", "av"} <= set(cache.versions())
 
 
 def test_an_edited_file_or_another_release_makes_it_anew(monkeypatch, tmp_path):

@@ -3,6 +3,7 @@ made in other ways.
 """
 
 import functools
+import math
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from parity.studies.unstable_cnn import (
     front_end_delays,
     front_end_fit,
     front_end_tags,
+    front_end_variants,
     questions,
 )
 from parity.studies.unstable_cnn.alignment import Alignment, align
@@ -213,6 +215,22 @@ def test_a_shift_that_the_wrong_front_end_got_wrong_is_mended(quiet_sound, monke
     assert front_end_fit.fit(
         quiet_sound, spectrogram(quiet_sound, FrontEnd(late=37))
     ).front_end == FrontEnd(late=37)
+
+
+@pytest.mark.parametrize("rate_hz", [44100, 48000, 22050, 8000])
+@pytest.mark.parametrize("count", [5000, 5001])
+def test_resamplers_called_after_scipy_are_scipys(rate_hz, count):
+    from scipy.signal import resample, resample_poly
+
+    x = np.random.default_rng(count).standard_normal(count).astype(np.float32)
+    common = math.gcd(rate_hz, 12000)
+    for name, theirs in (
+        ("scipy, Fourier", resample(x, -(-count * 12000 // rate_hz))),
+        ("scipy, polyphase", resample_poly(x, 12000 // common, rate_hz // common)),
+    ):
+        ours = front_end_variants._RESAMPLERS[name](x, rate_hz)
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=4e-6)
 
 
 def test_a_channel_left_out_is_named():
