@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from parity.ports import OURS
+from parity.program import say
 
 Decorator = Callable[[Any], Any]
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -48,17 +49,33 @@ MODELS = option(
     help="CRNN, CRNN50, CNN0 or CNN (repeatable); default: CRNN, CNN0, CNN.",
 )  # fmt: skip
 LAYERS = option("--layer", "layers", multiple=True, help="Judge only this layer (repeatable).")
+
+
+def _clip_files(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    if not given:
+        return given
+    from parity.recording.clips import clip_files
+
+    paths, said = clip_files(given)
+    for sentence in said:
+        say(sentence, err=True)
+    return tuple(paths)
+
+
+CLIPS = takes(
+    option(
+        "--clips", multiple=True, metavar="CLIP...", callback=_clip_files,
+        help="Mel spectrograms (.npy), audio files, folders and quoted patterns of both; default: "
+        "the two published ones.",
+    ),
+    click.argument("more_clips", nargs=-1, metavar="[CLIP]...", callback=_clip_files),
+)  # fmt: skip
 INPUT = takes(
     option(
         "--weights",
         help="A Keras weight file of the chosen model; default: the published one.",
     ),
-    option(
-        "--clips", multiple=True, metavar="CLIP...",
-        help="Mel spectrograms (.npy) or audio files, all in one batch; default: the two published "
-        "ones.",
-    ),
-    click.argument("more_clips", nargs=-1, metavar="[CLIP]..."),
-)  # fmt: skip
+    CLIPS,
+)
 WORKERS = option("--workers", default=2, type=click.IntRange(1), help="Processes side by side.")
 OUT_FOLDER = option("--out", default=str(OUT), type=FOLDER, help="Where the outputs go.")
