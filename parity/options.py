@@ -1,14 +1,17 @@
 """The options that commands share, and what they have in common."""
 
+import functools
 import os
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from parity.model import Case, cases, select
 from parity.ports import OURS
 from parity.program import say
 
@@ -33,6 +36,38 @@ def takes(*options: Decorator) -> Decorator:
         return command
 
     return decorate
+
+
+@dataclass
+class Asked:
+    """The models, layers, weight file and clips that a command was given."""
+
+    models: tuple[str, ...]
+    layers: tuple[str, ...]
+    weights: str | None
+    clips: tuple[str, ...]
+
+    def chosen(self) -> tuple[list[Case], tuple[str, ...] | None]:
+        """(cases, names of layers or None for all). Raises CannotRun for what is not known."""
+        _, layers = select(self.models, self.layers)
+        return cases(self.models, self.weights, self.clips), layers
+
+
+def _gathered(command: Any) -> Any:
+    """The command with one argument Asked in the place of those that make it up."""
+
+    @functools.wraps(command)
+    def call(
+        models: tuple[str, ...],
+        weights: str | None,
+        clips: tuple[str, ...],
+        more_clips: tuple[str, ...],
+        layers: tuple[str, ...] = (),
+        **more: Any,
+    ) -> Any:
+        return command(Asked(models, layers, weights, (*clips, *more_clips)), **more)
+
+    return call
 
 
 def port(help: str) -> Decorator:
@@ -76,6 +111,7 @@ INPUT = takes(
         help="A Keras weight file of the chosen model; default: the published one.",
     ),
     CLIPS,
+    _gathered,
 )
 WORKERS = option("--workers", default=2, type=click.IntRange(1), help="Processes side by side.")
 OUT_FOLDER = option("--out", default=str(OUT), type=FOLDER, help="Where the outputs go.")
