@@ -15,7 +15,7 @@ selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER)
 export PARITY_MODEL := $(MODEL)
 export PARITY_LAYER := $(LAYER)
 
-.PHONY: parity test gate faults microscope investigate fixtures bench lint help clean
+.PHONY: parity test gate probe faults microscope investigate fixtures bench lint help clean
 .DELETE_ON_ERROR:
 
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
@@ -27,6 +27,9 @@ test: .tox/tests.ready $(AXE)  ## every test; FAST=1: those of every folder that
 
 gate: $(READY)  ## is this the network that was proved, and is it still as faithful as it was
 	@$(HARNESS) -m parity gate --workers $(WORKERS) $(foreach model,$(MODEL),--model $(model)) $(ARGS)
+
+probe: $(READY)  ## ask the port alone what its layers compute, and read its weights back: no Theano, no clip
+	@$(HARNESS) -m parity probe --workers $(WORKERS) $(selection) $(ARGS)
 
 faults: $(READY)  ## break the port in every known way: is each fault caught, located and named
 	@$(HARNESS) -m parity faults --workers $(WORKERS) $(selection) $(ARGS)

@@ -12,6 +12,7 @@ import parity
 from parity.diagnose.listing import hypotheses
 from parity.faults.command import faults
 from parity.gate.commands import gate
+from parity.model import cases, select
 from parity.options import (
     FILE,
     INPUT,
@@ -19,8 +20,8 @@ from parity.options import (
     MODELS,
     OUT,
     OUT_FOLDER,
+    SEED,
     WORKERS,
-    Asked,
     command_line,
     option,
     port,
@@ -31,6 +32,7 @@ from parity.program import FORCE, Group, end, say
 from parity.studies.microscope.command import microscope
 from parity.studies.unstable_cnn.command import investigate
 
+Names = tuple[str, ...]
 JSON = "parity.json"
 EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
 NOTHING_COMPARED = 3
@@ -51,9 +53,20 @@ def main() -> None:
 
 
 @main.command()
-@takes(MODELS, LAYERS, INPUT, WORKERS, port("The port to prove."), OUT_FOLDER, FORCE)
+@takes(MODELS, LAYERS, INPUT, WORKERS, port("The port to prove."), SEED, OUT_FOLDER, FORCE)
 @option("--explain/--no-explain", default=True, help="Attribute the final drift to the layers.")
-def run(asked: Asked, workers: int, port: str, out: Path, explain: bool) -> None:
+def run(
+    models: Names,
+    layers: Names,
+    weights: str | None,
+    clips: Names,
+    more_clips: Names,
+    workers: int,
+    port: str,
+    seed: int | None,
+    out: Path,
+    explain: bool,
+) -> None:
     """Run the originals and the port on the same input and compare every layer.
 
     Writes parity.json, parity.csv, junit.xml and parity.html.
@@ -64,16 +77,18 @@ def run(asked: Asked, workers: int, port: str, out: Path, explain: bool) -> None
     from parity.reports import publish
 
     publish.check(out)
-    chosen, layers = asked.chosen()
+    _, asked = select(models, layers)
+    chosen = cases(models, weights, (*clips, *more_clips))
     with progress.shown() as shown:
         document = job.run(
             chosen,
             port=port,
-            layers=layers,
+            layers=asked,
             workers=workers,
             command=command_line(),
             progress=shown,
             explain=explain,
+            seed=seed,
         )
     # All that is drawn is drawn from the JSON alone.
     publish.everything(out / JSON, out, text=to_json(document))
@@ -93,13 +108,21 @@ def exit_code(document: dict[str, Any]) -> int:
 
 @main.command()
 @takes(MODELS, LAYERS, INPUT, WORKERS)
-def record(asked: Asked, workers: int) -> None:
+def record(
+    models: Names,
+    layers: Names,
+    weights: str | None,
+    clips: Names,
+    more_clips: Names,
+    workers: int,
+) -> None:
     """Record the originals' traces into the cache, without comparing."""
     from parity import progress
     from parity.recording import recordings
     from parity.recording.clips import read_clips
 
-    chosen, _ = asked.chosen()
+    select(models, layers)
+    chosen = cases(models, weights, (*clips, *more_clips))
     batches = {case: read_clips(case.clips).batch for case in chosen}
     with progress.shown() as shown:
         traces = recordings.traces(batches, workers=workers, progress=shown)

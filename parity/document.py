@@ -3,7 +3,7 @@
 import datetime
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
@@ -26,16 +26,10 @@ def document(
     """The document as JSON has it, under the run's own verdict: the worst of its models',
     INCOMPLETE where there are none.
     """
-    words = [model.verdict for model in models]
-    whole: RunVerdict = HELD
-    if DRIFTS in words:
-        whole = DRIFTS
-    elif INCOMPLETE in words or not words:
-        whole = INCOMPLETE
     return asdict(
         Run(
             format=FORMAT,
-            verdict=whole,
+            verdict=worst_of(model.verdict for model in models),
             data="seeded" if any(model.data == "seeded" for model in models) else "real",
             created=now(),
             command=command,
@@ -46,6 +40,12 @@ def document(
             audio_read_by=audio_read_by,
         )
     )
+
+
+def worst_of(verdicts: Iterable[RunVerdict]) -> RunVerdict:
+    """The gravest of some models' verdicts; INCOMPLETE of none."""
+    words = {*verdicts}
+    return DRIFTS if DRIFTS in words else HELD if words == {HELD} else INCOMPLETE
 
 
 def model_verdict(model: Model) -> RunVerdict:

@@ -380,9 +380,11 @@ class Asked:
 class Read:
     """What answers show of a parameter, or of what the formula makes of some.
 
-    equal: bit for bit the file's; within: as near as float32 can show; worst_u: the largest
-    distance, relative, in units of 2^-24; at: where; sha256: of what was read, where all of it was
-    read exactly, so that it is the same on every processor.
+    equal: bit for bit the file's; within: as near as the answers can show; close: within to_u of
+    itself; worst_u: the largest distance; shows_u: how far off half of the values would have to be
+    to be seen; all three relative, in units of 2^-24. at: a value beyond what the answers can show;
+    hidden: why some could not be read; sha256: of what was read, where all of it was read exactly,
+    so that it is the same on every processor.
     """
 
     name: Text
@@ -390,8 +392,12 @@ class Read:
     read: Natural
     within: Natural
     equal: Natural
+    close: Natural = 0
+    to_u: Size = 0.0
     worst_u: Size = None
+    shows_u: Size = None
     at: list[Natural] | None = None
+    hidden: str | None = None
     sha256: Text | None = None
 
 
@@ -414,7 +420,9 @@ class OriginalAsked:
 
 @dataclass
 class Probed:
-    """What a layer answers to questions whose answers are known. batches: clips at a time."""
+    """What a layer answers to questions whose answers are known. batches: clips at a time; place:
+    where all of one probe's wrong answers are, where that is not everywhere.
+    """
 
     verdict: ProbedVerdict = NOT_PROBED
     message: str | None = "the run never asked this layer"
@@ -423,6 +431,7 @@ class Probed:
     batches: list[Natural] = field(default_factory=list)
     form: str | None = None
     cause: str | None = None
+    place: str | None = None
     original: OriginalAsked | None = None
 
 
@@ -673,7 +682,6 @@ class Clip:
 
     name: Text
     sha256: Sha256
-    remarks: Later[list[Text]] = field(default_factory=list)  # what changes its tags' worth
 
 
 @dataclass

@@ -23,6 +23,7 @@ PROMISE = "Names that stand here stay; later versions may add some."
 DOCUMENTS = {
     "parity": "parity.results:Run",
     "faults": "parity.faults.run:Faults",
+    "probes": "parity.probes.document:ProbeRun",
     "microscope": "parity.studies.microscope.document:Document",
     "investigation": "parity.studies.unstable_cnn.document:Investigation",
 }

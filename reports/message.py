@@ -165,4 +165,6 @@ def _effect(structure: Record, effect: str) -> str:
 
 def reproduce(model: Record, layer: Record) -> str:
     """The command that compares one layer again."""
-    return f"make parity MODEL={shlex.quote(model['name'])} LAYER={shlex.quote(layer['name'])}"
+    names = f"MODEL={shlex.quote(model['name'])} LAYER={shlex.quote(layer['name'])}"
+    seed = f' ARGS="--seed {model["probes"]["seed"]}"' if model.get("probes") else ""
+    return f"make parity {names}{seed}"

@@ -32,17 +32,21 @@ ORACLE-SUSPECT | ! | missing | the oracle does not explain the original, so the 
 INCOMPARABLE | ! | bad | shape, dtype, NaN or input differ, so there is nothing to measure
 NOT COMPARED | ∅ | missing | was not compared; it counts as a failure
 """)
+PROBES = _table("""
+ROUNDING (TRANSFORM) | ✗ | bad | rounds as a convolution by way of a transform does
+NOT PROBED | ∅ | missing | was not asked; nothing is proved beyond the clips
+""")
 MODELS = _table("""
 HOLDS | ✓ | good | every layer is equal to the original or differs by rounding alone
 DRIFTS | ✗ | bad | at least one layer differs by more than rounding
 INCOMPLETE | ∅ | missing | not every layer was compared, so nothing is proved
 """)
-ALL = CELLS | MODELS
+ALL = CELLS | PROBES | MODELS
 
 
 def bare(word: str) -> str:
     """A verdict without the name of its formula."""
-    return word.partition("(")[0]
+    return word if word in PROBES else word.partition("(")[0]
 
 
 def describe(word: str) -> Verdict:

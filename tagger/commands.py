@@ -41,8 +41,7 @@ def tag(tagger, given, cut, top, unit, form, plot):
 
     cut : options of tagger.tagging.score_files.
     """
-    found = audio_files(given)
-    paths, errors = found.paths, found.errors
+    paths, errors = audio_files(given)
     check_picture(plot, paths)
     warn_of_batches(tagger, cut["batch_size"])
     writer = outputs.FORMATS[form](tagger, top, unit)
@@ -50,7 +49,7 @@ def tag(tagger, given, cut, top, unit, form, plot):
         from tagger.pictures import check_height
 
         check_height(plot, len(paths), min(top, len(tagger.tags)))
-    tell([*errors, *tagger.remarks * (not writer.is_read), *found.passed_over()])
+    tell([*errors, *tagger.remarks * (not writer.is_read)])
     _print(writer.begin())
     done, tracks = 0, []
     for scored in progress(score_files(tagger.predict, paths, **cut), len(paths), "tagging"):
@@ -63,7 +62,7 @@ def tag(tagger, given, cut, top, unit, form, plot):
         _print(writer.track(scored))
         done += 1
         tracks += [scored] * bool(plot)
-    _print(writer.end(errors, found.passed.total()))
+    _print(writer.end(errors))
     if tracks:
         from tagger.pictures import bars
 
@@ -115,10 +114,9 @@ def progress(results, count, doing):
 
 def calibrate(tagger, given, out, frames, front_end):
     """Write the statistics of CNN0's layers over the audio files, and say what they are made of."""
-    given = audio_files(given)
-    paths, errors = given.paths, given.errors
+    paths, errors = audio_files(given)
     check_writable(out, ".npz", [tagger.source, *paths])
-    tell([*errors, *given.passed_over()])
+    tell(errors)
     clips = _Clips(paths, frames, front_end, errors)
     found = calibrations.calibrate(
         tagger.network,

@@ -84,6 +84,9 @@ def _refusals(case: LayerCase) -> Iterator[Refusal]:
 
 SIZE = 2.0**64  # lifts a weight of 2^-40 above the bias' rounding: answer / SIZE is the weight
 LEVELS = 2.0 ** np.arange(-2, 15, 2)  # of inputs whose scores are off saturation, for some weights
+CLOSE = 8.0  # u
+BELOW_BIAS = "the bias hides them, even of an input of 2^64"
+FLAT = "no input leaves their score off saturation"
 NOISE = 64  # rows of random values: PER_SLICE of them with any number of units from 4 on
 
 
@@ -126,7 +129,9 @@ def _weights_read(
     def read(answer: Array) -> Iterator[Reading]:
         shown = right / size
         seen = shown == weights[part]
-        yield Reading("W", part, answer / size, shown, seen=seen, whole=weights.shape)
+        yield Reading(
+            "W", part, answer / size, shown, seen=seen, whole=weights.shape, hidden=BELOW_BIAS
+        )
 
     return read
 
@@ -160,7 +165,7 @@ def _read_by_scores(
             value = weights + (answer - expected) / slope
             allowed = off / slope
         seen = here & (allowed < np.abs(weights))
-        yield Reading("W by its scores", ..., value, weights, allowed, seen)
+        yield Reading("W by its scores", ..., value, weights, allowed, seen, to=CLOSE, hidden=FLAT)
 
     return read
 

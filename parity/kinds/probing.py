@@ -29,7 +29,9 @@ class Reading(NamedTuple):
     name: of a parameter ("W") or of what the formula makes of some ("scale"); index: where in it;
     value: what was read; expected: what the file says; allowed: how far float32 may stray from
     that, 0 where it must be equal bit for bit; seen: where the answer shows it at all; whole: the
-    parameter's shape, where this is a part of it.
+    parameter's shape, where this is a part of it; to: how near to its size, relative, in units of
+    2^-24, a reading tells the value; size: that it is relative to, |expected| by default; hidden:
+    why the answer does not show some.
     """
 
     name: str
@@ -39,6 +41,9 @@ class Reading(NamedTuple):
     allowed: Array | float = 0.0
     seen: Array | bool = True
     whole: tuple[int, ...] | None = None
+    to: float = 0.0
+    size: Array | None = None
+    hidden: str = ""
 
 
 @dataclass

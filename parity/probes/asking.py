@@ -1,6 +1,5 @@
 """Asks one layer of a port its kind's probes, and reads back what it has inside."""
 
-from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -207,24 +206,29 @@ class _Parameter:
 
     def add(self, reading: Reading) -> None:
         value = np.asarray(reading.value, np.float64)
-        expected, allowed, seen = (
+        size = np.abs(reading.expected) if reading.size is None else reading.size
+        expected, allowed, seen, size = (
             np.broadcast_to(each, value.shape)
-            for each in (reading.expected, reading.allowed, reading.seen)
+            for each in (reading.expected, reading.allowed, reading.seen, size)
         )
         if self.values is None:
             shape = reading.whole or value.shape
             self.values = np.full(shape, np.nan)
             self.off, self.exact = np.zeros(shape), np.zeros(shape, bool)
-            self.right = np.ones(shape, bool)
+            self.right, self.shows = np.ones(shape, bool), np.full(shape, np.inf)
+            self.to, self.hidden = reading.to, reading.hidden
         at = reading.index
         with np.errstate(all="ignore"):
             off = np.abs(value - expected)
-            relative = np.where(off == 0, 0.0, off / np.abs(expected)) / U
+            relative, shows = (
+                np.where(each == 0, 0.0, each / size) / U for each in (off, np.abs(allowed))
+            )
         right = ~seen | (off <= allowed)
         if at is ...:
             at = (slice(None),) * value.ndim
         self.right[at] &= right
         self.off[at] = np.where(seen, np.fmax(self.off[at], relative), self.off[at])
+        self.shows[at] = np.where(seen, np.fmin(self.shows[at], shows), self.shows[at])
         self.exact[at] |= seen & (allowed == 0)
         self.values[at] = np.where(seen, value, self.values[at])
 
@@ -233,26 +237,24 @@ class _Parameter:
         wrong = np.where(self.right, -1.0, self.off)
         worst = int(np.argmax(wrong if (wrong >= 0).any() else self.off))
         all_exact = bool(read.all() and self.exact.all())
+        at = [int(i) for i in np.unravel_index(worst, read.shape)]
+        within, equal, close = (self.right, self.off == 0, self.off <= self.to)
         return Read(
             self.name,
-            int(read.size),
-            int(np.count_nonzero(read)),
-            int(np.count_nonzero(read & self.right)),
-            int(np.count_nonzero(read & (self.off == 0))),
-            float(self.off.flat[worst]) if read.any() else None,
-            [int(i) for i in np.unravel_index(worst, read.shape)] if (wrong >= 0).any() else None,
-            array_sha256(self.values.astype(np.float32)) if all_exact else None,
+            count=int(read.size),
+            read=int(np.count_nonzero(read)),
+            within=int(np.count_nonzero(read & within)),
+            equal=int(np.count_nonzero(read & equal)),
+            close=int(np.count_nonzero(read & close)),
+            to_u=self.to,
+            worst_u=float(self.off.flat[worst]) if read.any() else None,
+            shows_u=float(np.median(self.shows[read])) if read.any() else None,
+            at=at if (wrong >= 0).any() else None,
+            hidden=None if read.all() else self.hidden or "no answer shows them",
+            sha256=array_sha256(self.values.astype(np.float32)) if all_exact else None,
         )
 
 
 def holds(record: Probed | None) -> bool:
     """Whether a layer's probes found the original's function."""
     return record is not None and record.verdict in RIGHT
-
-
-def unproved(records: Iterable[Probed | None]) -> int:
-    """How many layers were not probed."""
-    return sum(record is None or record.verdict == NOT_PROBED for record in records)
-
-
-Namer = Callable[[LayerCase, Layer], str | None]

@@ -30,11 +30,13 @@ def cause_of(case: LayerCase, layer: Layer) -> str | None:
         return message.removeprefix(BEHAVIOUR)
     for name in _by_reading(case, layer):
         return name
+    return layer.record.form if layer.failure is None else _by_hypothesis(case, layer)
+
+
+def place_of(layer: Layer) -> str | None:
+    """Where all wrong answers to one probe are, if that is less than everywhere: "row 5"."""
     failure = layer.failure
-    if failure is None:
-        return layer.record.form
-    places = _places(failure.judged.touched, failure.answer.shape)
-    return _by_hypothesis(case, layer) or places
+    return failure and _places(failure.judged.touched, failure.answer.shape)
 
 
 def _by_reading(case: LayerCase, layer: Layer) -> Iterator[str]:
@@ -138,7 +140,6 @@ def _by_hypothesis(case: LayerCase, layer: Layer) -> str | None:
 
 
 def _places(touched: Any, shape: tuple[int, ...]) -> str | None:
-    """Where all wrong answers are, if that is less than everywhere: "only in row 5"."""
     names = ("clip", "channel", "row", "column") if len(shape) == 4 else tuple(
         f"axis {axis}" for axis in range(len(shape))
     )  # fmt: skip
@@ -147,4 +148,4 @@ def _places(touched: Any, shape: tuple[int, ...]) -> str | None:
         for name, some, size in zip(names, touched, shape, strict=True)
         if 0 < len(some) < size
     ]
-    return f"only in {', '.join(parts)}" if parts else None
+    return ", ".join(parts) or None

@@ -1,6 +1,7 @@
 """Probes a whole port: every layer, then what users call against the layers in a row."""
 
 import secrets
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,13 +12,21 @@ from parity.errors import CannotRun
 from parity.model import Case
 from parity.port_api import Ended, Port, ask, output
 from parity.probes.asking import RIGHT, probe_layer
-from parity.probes.naming import cause_of
+from parity.probes.naming import cause_of, place_of
 from parity.probes.networks import asked, layers_of
 from parity.recording.trace import Layer
-from parity.results import FORMULA, NOT_PROBED, Probed, Probes
+from parity.results import (
+    DRIFTS,
+    FORMULA,
+    HELD,
+    INCOMPLETE,
+    NOT_PROBED,
+    Probed,
+    Probes,
+    RunVerdict,
+)
 
 WHOLE_BATCHES = (1, 3)  # clips of random values that the port is called with as a whole
-NAMED = ("FORMULA", "GROSS", "EXCESS")
 
 
 @dataclass
@@ -32,17 +41,10 @@ class Proof:
     call: str | None = None
     read: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
 
-    @property
-    def holds(self) -> bool:
-        """Whether all that was asked was answered as the original's function does."""
-        return self.call is None and all(
-            each.verdict in {*RIGHT, NOT_PROBED} for each in self.layers.values()
-        )
-
     def summary(self) -> Probes:
         """What the layers add up to."""
         right = [each for each in self.layers.values() if each.verdict in RIGHT]
-        exact = [read for each in right for read in each.read if read.sha256]
+        exact = [read for each in self.layers.values() for read in each.read if not read.to_u]
         return Probes(
             self.seed,
             len(self.layers),
@@ -58,8 +60,12 @@ class Proof:
         return [name for name, each in self.layers.items() if each.verdict in RIGHT]
 
     @property
-    def not_probed(self) -> list[str]:
-        return [name for name, each in self.layers.items() if each.verdict == NOT_PROBED]
+    def verdict(self) -> RunVerdict:
+        """INCOMPLETE where a layer was not asked: it is not proved."""
+        words = {each.verdict for each in self.layers.values()}
+        if self.call or words - {*RIGHT, NOT_PROBED}:
+            return DRIFTS
+        return HELD if words and words <= RIGHT else INCOMPLETE
 
 
 def fresh_seed() -> int:
@@ -108,12 +114,14 @@ def _layer(case: Case, port: Port, layers: Mapping[str, Layer], name: str, found
         blank = asked(case, layers, name)
     except (CannotRun, ValueError) as error:
         return Probed(NOT_PROBED, str(error))
-    rng = np.random.default_rng([found.seed, int(case.weights.sha256[:16], 16), len(found.layers)])
+    # by the layer's name, so that --layer asks the same
+    seeds = found.seed, int(case.weights.sha256[:16], 16), zlib.crc32(name.encode())
+    rng = np.random.default_rng(seeds)
     layer = probe_layer(port, blank, rng)
     found.read[name] = layer.read
     record = layer.record
     if record.verdict not in {*RIGHT, NOT_PROBED}:
-        record.cause = cause_of(blank, layer)
+        record.cause, record.place = cause_of(blank, layer), place_of(layer)
         if record.cause and record.verdict == FORMULA:
             record.verdict = f"FORMULA({record.cause})"
     return record

@@ -29,6 +29,7 @@ SIZES = (64, 62, 66)  # exponents of the impulses, in turn, so that none answers
 SMALL = -20  # exponent of the smallest inputs that music has: thresholds show there
 ROOM = 2**21  # output elements for clips that only add sizes of batches
 CLIPS_MOST = 4096
+BELOW_BIAS = "the bias hides them, even beside an impulse of 2^64"
 
 
 class Side(NamedTuple):
@@ -156,6 +157,7 @@ def _impulses(conv: Convolution, shape: tuple[int, ...], some: list[Clip]) -> Pr
                 shown,
                 seen=shown == kernels[channel, row, column].T,
                 whole=whole,
+                hidden=BELOW_BIAS,
             )
 
     return Probe("impulses of 2^64", x, right, right, slack=2.0, read=read)

@@ -40,6 +40,8 @@ OF_SCALE = 3.5  # roundings of gamma, spread and eps: at most three operations a
 SIZES = 2.0 ** np.arange(-20, 24, 4)
 SPREADS = np.arange(-14, 11)  # exponents of d
 ROOM = 2**21
+CLOSE = 8.0  # u, of a scale or the larger part of a shift
+HIDDEN = "beta is larger than what any spread makes of the scale"
 
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
@@ -113,11 +115,13 @@ def _read(
             return
         shown[name] = flat[at[0][0], :, at[0][1]].astype(np.float64) / size
     scale = (shown["up"] + shown["down"]) / 2
-    yield Reading("scale", ..., scale, affine.scale, OF_SCALE * U * np.abs(affine.scale))
+    of_scale = OF_SCALE * U * np.abs(affine.scale)
+    yield Reading("scale", ..., scale, affine.scale, of_scale, to=CLOSE)
     product = scale * affine.mean
     expected = affine.beta - product
     allowed = U * (2 * np.abs(product) + np.abs(expected)) + FLUSHED
-    yield Reading("shift", ..., shown["shift"], expected, allowed)
+    larger = np.maximum(np.abs(affine.beta), np.abs(product))
+    yield Reading("shift", ..., shown["shift"], expected, allowed, to=CLOSE, size=larger)
 
 
 def _of_batch(case: LayerCase) -> Iterator[Probe]:
@@ -176,7 +180,8 @@ def _spikes(case: LayerCase) -> Probe:
         up, down = (answer.reshape(target.shape)[at].astype(np.float64) for at in places)
         allowed = (OF_SCALE + 0.5) * U * np.abs(affine.scale)
         allowed += U * (np.abs(affine.beta) + np.abs(size)) / d
-        yield Reading("scale", ..., (up - down) / (2 * d), affine.scale, allowed, count > 2)
+        scale = (up - down) / (2 * d)
+        yield Reading("scale", ..., scale, affine.scale, allowed, count > 2, to=CLOSE)
 
     whole = like(case, 1)
     name = "two spikes a channel"
@@ -207,5 +212,6 @@ def _spread_read(
     level = np.abs(affine.beta) + np.abs(affine.scale) * d  # what the two answers round at
     allowed = OF_SCALE * U * np.abs(affine.scale) + 2 * U * level / d
     shown = level < 2 * d * np.abs(affine.scale)
-    yield Reading("scale", ..., (high - low) / (2 * d), affine.scale, allowed, shown)
-    yield Reading("beta", ..., (high + low) / 2, affine.beta, 2 * U * level + FLUSHED)
+    scale = (high - low) / (2 * d)
+    yield Reading("scale", ..., scale, affine.scale, allowed, shown, to=CLOSE, hidden=HIDDEN)
+    yield Reading("beta", ..., (high + low) / 2, affine.beta, 2 * U * level + FLUSHED, to=CLOSE)

@@ -20,11 +20,16 @@ import numpy as np
 from parity.kinds.api import LayerCase
 from parity.kinds.probing import Probe, Reading, batches, like, of_witness, right
 from parity.kinds.recurrent.formula import parameters, step_errors, steps
-from parity.numerics.rounding import FLUSHED, Array, tail_factor
+from parity.numerics.rounding import FLUSHED, Array, U, tail_factor
 
 SIZES = 2.0 ** np.arange(-2, 10)  # of an input, where 1 makes its largest product 1
 RANDOM = 4096  # sequences that the recurrent matrices are fitted to
 STEPS = 2  # of which the errors are followed
+CLOSE = 2.0**6  # u: 2^-18 of a weight
+# u: what moves a gate's sum by less, where |h| <= 1, is the same function in float32. The sums'
+# roundings go with h: a sound port's estimates are off by 10 u, at the same places with any seed.
+SAME = 16.0
+HIDDEN = "their unit's gates are shut or saturated in every sequence that has this input"
 
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
@@ -134,11 +139,14 @@ def _by_input(values: Array, inputs: int) -> Array:
     return summed
 
 
-def _fitted(name: str, own: Array, change: Array, error: Array) -> Reading:
-    """A parameter with what it is off by; allowed: the error's tail over all its elements."""
-    allowed = tail_factor(own.size) * error
+def _fitted(name: str, own: Array, change: Array, error: Array, least: float = 0.0) -> Reading:
+    """A parameter with what it is off by; allowed: the error's tail over all its elements, and at
+    least what is the same function in float32.
+    """
+    allowed = np.maximum(tail_factor(own.size) * error, least)
     seen = np.isfinite(change) & np.isfinite(error)
-    return Reading(name, ..., own + np.where(seen, change, 0), own, allowed, seen)
+    value = own + np.where(seen, change, 0)
+    return Reading(name, ..., value, own, allowed, seen, to=CLOSE, hidden=HIDDEN)
 
 
 def _read_recurrent(s: dict[str, Any], sigma: Array, at: Any, answer: Array) -> Iterator[Reading]:
@@ -165,8 +173,8 @@ def _read_recurrent(s: dict[str, Any], sigma: Array, at: Any, answer: Array) -> 
         off, se = _solved(normal, with_one.T @ toward)
         found["r"][0][:, k], found["r"][1][:, k] = off, se
     for g, (off, se) in found.items():
-        yield _fitted(f"U_{g}", p[f"U_{g}"], off[:-1], se[:-1])
-        yield _fitted(f"b_{g}", p[f"b_{g}"], off[-1], se[-1])
+        yield _fitted(f"U_{g}", p[f"U_{g}"], off[:-1], se[:-1], SAME * U)
+        yield _fitted(f"b_{g}", p[f"b_{g}"], off[-1], se[-1], SAME * U)
 
 
 def _least_squares(design: Array, error: Array) -> tuple[Array, Array]:
