@@ -116,10 +116,12 @@ def _ask(case: Case, workers: int, progress: Lines | Live | None) -> dict[str, O
                 data = file.create_dataset(str(number), data=question.probe.x)
                 data.attrs["layer"] = question.case.layer.name
                 data.attrs["of"] = question.probe.of
-        jobs = {lane: _job(case, lane, path) for lane in ("reference", "truth")}
+        keys = {lane: key_of(lane) for lane in ("reference", "truth")}
+        jobs = {key: _job(case, lane, path) for lane, key in keys.items()}
         answers = record_all(jobs, Store(Path(folder) / "answers", ".h5"), workers=workers,
                              progress=progress)  # fmt: skip
-        with h5py.File(answers["reference"], "r") as own, h5py.File(answers["truth"], "r") as wide:
+        reference, truth = (answers[key] for key in keys.values())
+        with h5py.File(reference, "r") as own, h5py.File(truth, "r") as wide:
             return _judged(_questions(case), own, wide)
 
 
