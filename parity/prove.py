@@ -165,8 +165,9 @@ class _Proof:
         record.closer, record.evidence = found.closeness.closer, found.evidence
         record.closeness_bits = found.closeness.bits
         record.closeness_interval = found.closeness.interval
-        record.isolated = _judged(found.isolated, step.isolated, None) or Isolated()
-        record.chained = _judged(found.chained, step.chained, self.upstream) or Chained()
+        proved = name in self.proved
+        record.isolated = _judged(found.isolated, step.isolated, None, proved) or Isolated()
+        record.chained = _judged(found.chained, step.chained, self.upstream, proved) or Chained()
         for cell, side in zip(record.cells(), (step.isolated, step.chained), strict=True):
             cell.message = side.fault if side.actual is None else cell.message
         self.name_cause(record, step, case)
@@ -279,10 +280,11 @@ class _Proof:
         )
 
 
-def _judged(cell: Any, side: Answer, upstream: str | None) -> Any:
+def _judged(cell: Any, side: Answer, upstream: str | None, proved: bool) -> Any:
     """The measured cell with its verdict; None where the port gave nothing."""
     if side.actual is None:
         return None
+    cell.proved = proved
     cell.verdict = verdict.judge(cell, upstream_holds=upstream is None)
     if cell.verdict == verdict.INHERITED:
         cell.message = f"its input differs since {upstream}"

@@ -149,6 +149,7 @@ class Cell:
     q_reference: Size = None
     rho_det: Size = None  # rho against the certain bound
     rho_det_exact: Later[bool | None] = None  # or only an upper bound
+    proved: Later[bool | None] = None  # by probes: then the certain bound counts
     u_in: Later[Size] = None  # unit roundoff of the operands that the errors would need
     max_abs: Size = None  # of port - original
     rms: Size = None

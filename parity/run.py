@@ -126,7 +126,7 @@ def _compare_one(
     asked = load(port, case)
     with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
         keras, params = trace.provenance["keras"], case.weights.params
-        proof = probe(case, asked, seed, without_clips(trace.layers), layers)
+        proof = probe(case, asked, seed, without_clips(trace.layers), layers, trace)
         found = compare_case(
             case, lanes, asked, layers=layers, explain=explain, proved=proof.proved
         )

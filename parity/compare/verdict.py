@@ -44,6 +44,9 @@ RULES: tuple[tuple[str, Callable[..., bool]], ...] = (
     (SUSPECT, lambda m: not m.rho_reference <= RHO_MOST),
     # float32 rounding explains it
     (ROUNDING, lambda m: m.rho_port <= RHO_MOST and m.q_port <= Q_MOST and not m.structured),
+    # and so it does within the certain bound, where probes have shown which function this is and
+    # that it loses no precision: terms that repeat may round alike in a sound order of summing
+    (ROUNDING, lambda m: bool(m.proved) and m.rho_det <= 1),
     # the same formula, rounded more than expected
     (EXCESS, lambda m: not m.structured and (m.rho_det <= 1 or _reduced_operands(m.u_in))),
     # another formula or parameter

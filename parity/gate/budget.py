@@ -20,6 +20,7 @@ RULES = {
     },
     "chained": {"rho_local": verdict.RHO_MOST},
 }
+PROVED = {"rho_det": 1.0}  # where probes have shown the function
 # The cell under which a final drift beyond its allowance is accepted.
 FINAL: Cell = ("final", "final", "over budget")
 
@@ -51,6 +52,8 @@ def _faults(record: Json) -> Iterator[tuple[Cell, str]]:
         for mode, limits in RULES.items():
             cell = layer[mode]
             word = cell["verdict"]
+            if cell.get("proved") and word == ROUNDING:
+                limits = PROVED
             over = ", ".join(
                 f"{key} {_short(cell[key])} (at most {most:g})"
                 for key, most in limits.items()

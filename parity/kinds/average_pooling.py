@@ -6,7 +6,7 @@ import numpy as np
 
 from parity.kinds.api import LayerCase, LayerKind, Maker
 from parity.kinds.pooling import GEOMETRY, SETTINGS, Average, by_shape, geometry, max_pool, windows
-from parity.kinds.probing import Probe, like, of_witness, random_probe
+from parity.kinds.probing import Probe, like, noise, of_witness, random_probe
 from parity.numerics.rounding import Array
 from parity.numerics.witness import Adjusted, Moves
 
@@ -26,7 +26,7 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     for clips in (1, 2):
         x = rng.integers(-999, 1000, like(case, clips)).astype(np.float32)
         yield of_witness("whole numbers", case, x)
-    yield random_probe(case, rng.standard_normal(like(case, 2), np.float32))
+    yield random_probe(case, noise(case, rng))
 
 
 VARIANTS: dict[str, Maker] = {

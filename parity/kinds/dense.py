@@ -8,7 +8,7 @@ import numpy as np
 from parity.kinds.activation import IDEMPOTENT, POINTWISE, instead, sigmoid_by_tanh
 from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Maker, Refusal, Variant
 from parity.kinds.general import bias_times, operands_rounded
-from parity.kinds.probing import Probe, Reading, batches, of_witness, random_probe
+from parity.kinds.probing import Probe, Reading, batches, noise, of_witness, random_probe
 from parity.numerics.rounding import FLUSHED, SPREAD, Array, U, tail_factor
 from parity.numerics.witness import Whole
 
@@ -94,16 +94,16 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     """Unit vectors and nothing through the sums, unit vectors of many sizes through the scores."""
     weights = case.parameter("W")
     linear = _activation(case) == "linear"
-    noise = rng.standard_normal((NOISE, len(weights)), np.float32)
-    yield random_probe(case, noise, slices=linear)
+    x = noise(case, rng, NOISE, centred=True)
+    yield random_probe(case, x, slices=linear)
     of_sums = case.but(config={"activation": "linear"})
-    for probe in _sums_probes(of_sums, noise):
+    for probe in _sums_probes(of_sums, x):
         yield probe if linear else replace(probe, of="logits")
     if not linear:
         yield from _scores_probes(case, weights)
 
 
-def _sums_probes(case: LayerCase, noise: Array) -> Iterator[Probe]:
+def _sums_probes(case: LayerCase, values: Array) -> Iterator[Probe]:
     weights, bias = case.parameter("W"), case.bias(case.parameter("W").shape[1])
     size = np.where(np.arange(len(weights)) % 2, -SIZE, SIZE)[:, None]
     for part in batches(len(weights)):
@@ -116,7 +116,7 @@ def _sums_probes(case: LayerCase, noise: Array) -> Iterator[Probe]:
     yield Probe(
         "nothing", nothing, right, right, read=lambda answer: iter([_bias_read(answer, bias)])
     )
-    yield random_probe(case, noise, slices=True)
+    yield random_probe(case, values, slices=True)
 
 
 def _bias_read(answer: Array, bias: Array) -> Reading:

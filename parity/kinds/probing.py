@@ -123,13 +123,44 @@ def like(case: LayerCase, clips: int) -> tuple[int, ...]:
     return clips, *case.x.shape[1:]
 
 
-def noise(case: LayerCase, rng: np.random.Generator, clips: int | None = None) -> Array:
-    """Random values of mean 0 and deviation 1, hardly any of them twice, float32."""
+def noise(
+    case: LayerCase, rng: np.random.Generator, clips: int | None = None, centred: bool = False
+) -> Array:
+    """Random values, hardly any of them twice, float32: like the layer's real input where that is
+    known, else of mean 0 and deviation 1.
+
+    centred : leave the real mean out. Of sums, q is sharp for centred values alone: with a mean,
+    one order is better or worse than the average of all by as much as 1.6 in a channel.
+    """
     size = int(np.prod(case.x.shape[1:]))
     x = rng.random(like(case, clips or (SEVERAL if size <= SAMPLED_MOST else 1)), np.float32)
     x -= np.float32(0.5)
     x *= np.float32(12**0.5)
+    real = case.facts.get(REAL)
+    if real is not None:
+        x *= real.spread
+        if not centred:
+            x += real.mean
+        if real.zeros.any():
+            x[rng.random(x.shape, np.float32) < real.zeros] = 0
     return x
+
+
+class Real(NamedTuple):
+    """Mean, spread and share of zeros of each channel of an input, against its shape, float32."""
+
+    mean: Array
+    spread: Array
+    zeros: Array
+
+
+def real(x: Array, axis: int) -> Real:
+    """What a real input is like, channel by channel."""
+    others = tuple(at for at in range(x.ndim) if at != axis % x.ndim)
+    mean = x.mean(axis=others, keepdims=True, dtype=np.float64)
+    spread = np.sqrt(np.square(x - mean.astype(np.float32)).mean(axis=others, keepdims=True))
+    zeros = (x == 0).mean(axis=others, keepdims=True)
+    return Real(*(part.astype(np.float32) for part in (mean, spread, zeros)))
 
 
 def of_witness(name: str, case: LayerCase, x: Array, **more: Any) -> Probe:
@@ -269,4 +300,5 @@ def _odd(rng: np.random.Generator) -> int:
     return 2 * int(rng.integers(2**20, 2**22)) + 1
 
 
+REAL = "real input"  # the fact under which a case holds what its real input is like
 ROOM = 2**21  # elements for clips that only add sizes of batches

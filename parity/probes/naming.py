@@ -36,7 +36,9 @@ def cause_of(case: LayerCase, layer: Layer) -> str | None:
 def place_of(layer: Layer) -> str | None:
     """Where all wrong answers to one probe are, if that is less than everywhere: "row 5"."""
     failure = layer.failure
-    return failure and _places(failure.judged.touched, failure.answer.shape)
+    if failure is None or not failure.judged.wrong:
+        return None
+    return _places(failure.judged.touched, failure.answer.shape)
 
 
 def _by_reading(case: LayerCase, layer: Layer) -> Iterator[str]:

@@ -116,13 +116,17 @@ def _ask(case: Case, workers: int, progress: Lines | Live | None) -> dict[str, O
                 data = file.create_dataset(str(number), data=question.probe.x)
                 data.attrs["layer"] = question.case.layer.name
                 data.attrs["of"] = question.probe.of
-        keys = {lane: key_of(lane) for lane in ("reference", "truth")}
-        jobs = {key: _job(case, lane, path) for lane, key in keys.items()}
-        answers = record_all(jobs, Store(Path(folder) / "answers", ".h5"), workers=workers,
-                             progress=progress)  # fmt: skip
-        reference, truth = (answers[key] for key in keys.values())
-        with h5py.File(reference, "r") as own, h5py.File(truth, "r") as wide:
-            return _judged(_questions(case), own, wide)
+        jobs = {lane: _job(case, lane, path) for lane in ("reference", "truth")}
+        keys = {lane: key_of(lane) for lane in jobs}
+        store = Store(Path(folder) / "answers", ".h5")
+        by_key = {keys[lane]: job for lane, job in jobs.items()}
+        answers = record_all(by_key, store, workers=workers, progress=progress)
+        own, wide = (h5py.File(answers[keys[lane]], "r") for lane in jobs)
+        with own, wide:
+            found = _judged(_questions(case), own, wide)
+        for key in by_key:
+            store.discard(key)
+        return found
 
 
 def _job(case: Case, lane: str, questions: Path) -> Job:

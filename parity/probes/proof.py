@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from parity.errors import CannotRun
+from parity.kinds.probing import REAL, real
 from parity.model import Case
 from parity.port_api import Ended, Port, ask, output
 from parity.probes.asking import RIGHT, probe_layer
 from parity.probes.naming import cause_of, place_of
 from parity.probes.networks import asked, layers_of
-from parity.recording.trace import Layer
+from parity.recording.trace import Layer, Trace
 from parity.results import (
     DRIFTS,
     FORMULA,
@@ -79,6 +80,7 @@ def probe(
     seed: int,
     layers: Mapping[str, Layer] | None = None,
     only: Iterable[str] | None = None,
+    recorded: Trace | None = None,
 ) -> Proof:
     """Ask every layer of `port` that the original has.
 
@@ -92,13 +94,15 @@ def probe(
         What Keras says of the layers, shapes without clips; by default as the project keeps it.
     only : iterable of str or None
         Names of layers; None for all.
+    recorded : Trace or None
+        An open trace whose arrays random probes are to be like: mean, spread and zeros by channel.
     """
     layers = layers_of(case) if layers is None else layers
     found, names = Proof(case.model.name, seed), None if only is None else set(only)
     for name, layer in layers.items():
         if not layer.inbound or (names is not None and name not in names):
             continue
-        found.layers[name] = _layer(case, port, layers, name, found)
+        found.layers[name] = _layer(case, port, layers, name, found, recorded)
     for name in port.layers:
         if name not in layers:
             found.layers[name] = Probed(NOT_PROBED, f"the original has no layer {name}")
@@ -107,13 +111,23 @@ def probe(
     return found
 
 
-def _layer(case: Case, port: Port, layers: Mapping[str, Layer], name: str, found: Proof) -> Probed:
+def _layer(
+    case: Case,
+    port: Port,
+    layers: Mapping[str, Layer],
+    name: str,
+    found: Proof,
+    recorded: Trace | None,
+) -> Probed:
     if name not in port.layers:
         return Probed(NOT_PROBED, f"the port has no layer {name}")
     try:
         blank = asked(case, layers, name)
     except (CannotRun, ValueError) as error:
         return Probed(NOT_PROBED, str(error))
+    if recorded:
+        axis = blank.config.get("axis", 2 if blank.x.ndim == 3 else 1)
+        blank.facts[REAL] = real(recorded.read(layers[name].inbound[0]), axis)
     # by the layer's name, so that --layer asks the same
     seeds = found.seed, int(case.weights.sha256[:16], 16), zlib.crc32(name.encode())
     rng = np.random.default_rng(seeds)

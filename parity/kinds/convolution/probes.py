@@ -183,7 +183,8 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     for part in batches(len(made)):
         yield _impulses(conv, shape, made[part])
     yield _nothing(case, conv, 1)
-    x = noise(case, rng)
+    x = noise(case, rng, centred=True)
     yield random_probe(case, x, slices=True)
-    tiny = np.ldexp(np.copysign(1 + np.abs(x[:1]) / 2, x[:1]), SMALL)
+    x = rng.random(like(case, 1), np.float32) - np.float32(0.5)
+    tiny = np.ldexp(np.copysign(1 + np.abs(x), x), SMALL)
     yield random_probe(case, tiny, f"values of 2^{SMALL}")

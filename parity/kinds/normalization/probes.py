@@ -23,6 +23,7 @@ from parity.kinds.normalization.formula import (
     view,
 )
 from parity.kinds.probing import (
+    REAL,
     SEVERAL,
     Probe,
     Reading,
@@ -48,7 +49,7 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     """Exact questions about scale and shift, then values as music has them."""
     yield from (_of_batch if uses_batch(case) else _stored)(case)
     x = noise(case, rng)
-    if uses_batch(case):
+    if uses_batch(case) and REAL not in case.facts:
         offsets = np.random.default_rng(len(case.params["beta"])).uniform(-4, 4, _along(case))
         x += offsets.astype(np.float32)
     yield random_probe(case, x)
