@@ -20,7 +20,8 @@ RULES = {
     },
     "chained": {"rho_local": verdict.RHO_MOST},
 }
-PROVED = {"rho_det": 1.0}  # where probes have shown the function
+# Where probes have shown the function, real inputs may stray up to the certain bound.
+PROVED = {"rho_det": 1.0, "rho_port": sys.float_info.max}
 # The cell under which a final drift beyond its allowance is accepted.
 FINAL: Cell = ("final", "final", "over budget")
 
@@ -52,8 +53,9 @@ def _faults(record: Json) -> Iterator[tuple[Cell, str]]:
         for mode, limits in RULES.items():
             cell = layer[mode]
             word = cell["verdict"]
-            if cell.get("proved") and word == ROUNDING:
-                limits = PROVED
+            if cell.get("proved"):
+                limits = {**limits, **PROVED}
+                limits.pop("q_port", None)
             over = ", ".join(
                 f"{key} {_short(cell[key])} (at most {most:g})"
                 for key, most in limits.items()
