@@ -24,6 +24,7 @@ OTHERS = {
     "exact": False,
     "structured": False,
     "rho_det_exact": True,
+    "proved": False,
     "bitwise_equal": False,
     "signed_zeros": 0,
     "share": None,

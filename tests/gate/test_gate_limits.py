@@ -53,7 +53,7 @@ def test_the_budget_fails_a_verdict_that_does_not_hold(document, folder, figures
     ],
 )
 def test_the_budget_looks_at_figures_behind_the_word(document, folder, figure):
-    cell(document, "bn1").update(proved=False, **figure)
+    cell(document, "bn1").update(figure)
     assert ("CNN0", "bn1", "budget") in found(document, folder)
 
 
@@ -72,7 +72,7 @@ def test_a_looser_baseline_does_not_move_the_budget(document, folder):
 
     from parity.gate import baseline
 
-    cell(document, "bn1").update(proved=False, rho_port=30.0, q_port=20.0, verdict="ROUNDING")
+    cell(document, "bn1").update(rho_port=30.0, q_port=20.0, verdict="ROUNDING")
     for record in document["models"]:
         baseline.write(folder, baseline.make(record, APPROVED))
     assert found(document, folder) == [("CNN0", "bn1", "budget")]
