@@ -86,7 +86,7 @@ class Chain:
 
     def follow(self, step: Step) -> None:
         """Take in one layer."""
-        name, (inputs, actual, _) = step.layer.name, step.chained
+        name, said = step.layer.name, step.chained
         self.broken = self.broken or _unusable(step, name == self.last)
         if self.broken:
             self.starts.clear()
@@ -94,10 +94,10 @@ class Chain:
         if not self.changed and CHAINED not in step.unchanged:
             self.changed = name
         if name == self.last:
-            logits = ask("the port's logits", self.port.logits, *inputs, optional=True).actual
-            self.end = {SCORES: actual, LOGITS: logits}
-        elif self.changed and not moved(step.layer, inputs[0], actual):
-            self.starts[name] = _deviation(actual, step.expected)
+            logits = ask("the port's logits", self.port.logits, *said.inputs, optional=True).actual
+            self.end = {SCORES: said.actual, LOGITS: logits}
+        elif self.changed and not moved(step.layer, said.inputs[0], said.actual):
+            self.starts[name] = _deviation(said.actual, step.expected)
 
 
 def _deviation(actual, expected):
