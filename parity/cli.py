@@ -12,7 +12,6 @@ import parity
 from parity.diagnose.listing import hypotheses
 from parity.faults.command import faults
 from parity.gate.commands import gate
-from parity.model import cases, select
 from parity.options import (
     FILE,
     INPUT,
@@ -22,6 +21,7 @@ from parity.options import (
     OUT_FOLDER,
     SEED,
     WORKERS,
+    Asked,
     command_line,
     option,
     port,
@@ -32,7 +32,6 @@ from parity.program import FORCE, Group, end, say
 from parity.studies.microscope.command import microscope
 from parity.studies.unstable_cnn.command import investigate
 
-Names = tuple[str, ...]
 JSON = "parity.json"
 EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
 NOTHING_COMPARED = 3
@@ -56,16 +55,7 @@ def main() -> None:
 @takes(MODELS, LAYERS, INPUT, WORKERS, port("The port to prove."), SEED, OUT_FOLDER, FORCE)
 @option("--explain/--no-explain", default=True, help="Attribute the final drift to the layers.")
 def run(
-    models: Names,
-    layers: Names,
-    weights: str | None,
-    clips: Names,
-    more_clips: Names,
-    workers: int,
-    port: str,
-    seed: int | None,
-    out: Path,
-    explain: bool,
+    asked: Asked, workers: int, port: str, seed: int | None, out: Path, explain: bool
 ) -> None:
     """Run the originals and the port on the same input and compare every layer.
 
@@ -77,13 +67,12 @@ def run(
     from parity.reports import publish
 
     publish.check(out)
-    _, asked = select(models, layers)
-    chosen = cases(models, weights, (*clips, *more_clips))
+    chosen, layers = asked.chosen()
     with progress.shown() as shown:
         document = job.run(
             chosen,
             port=port,
-            layers=asked,
+            layers=layers,
             workers=workers,
             command=command_line(),
             progress=shown,
@@ -108,21 +97,13 @@ def exit_code(document: dict[str, Any]) -> int:
 
 @main.command()
 @takes(MODELS, LAYERS, INPUT, WORKERS)
-def record(
-    models: Names,
-    layers: Names,
-    weights: str | None,
-    clips: Names,
-    more_clips: Names,
-    workers: int,
-) -> None:
+def record(asked: Asked, workers: int) -> None:
     """Record the originals' traces into the cache, without comparing."""
     from parity import progress
     from parity.recording import recordings
     from parity.recording.clips import read_clips
 
-    select(models, layers)
-    chosen = cases(models, weights, (*clips, *more_clips))
+    chosen, _ = asked.chosen()
     batches = {case: read_clips(case.clips).batch for case in chosen}
     with progress.shown() as shown:
         traces = recordings.traces(batches, workers=workers, progress=shown)

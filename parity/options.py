@@ -1,15 +1,19 @@
 """The options that commands share, and what they have in common."""
 
+import functools
 import os
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from parity.model import Case, cases, select
 from parity.ports import OURS
+from parity.program import say
 
 Decorator = Callable[[Any], Any]
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -34,6 +38,38 @@ def takes(*options: Decorator) -> Decorator:
     return decorate
 
 
+@dataclass
+class Asked:
+    """The models, layers, weight file and clips that a command was given."""
+
+    models: tuple[str, ...]
+    layers: tuple[str, ...]
+    weights: str | None
+    clips: tuple[str, ...]
+
+    def chosen(self) -> tuple[list[Case], tuple[str, ...] | None]:
+        """(cases, names of layers or None for all). Raises CannotRun for what is not known."""
+        _, layers = select(self.models, self.layers)
+        return cases(self.models, self.weights, self.clips), layers
+
+
+def _gathered(command: Any) -> Any:
+    """The command with one argument Asked in the place of those that make it up."""
+
+    @functools.wraps(command)
+    def call(
+        models: tuple[str, ...],
+        weights: str | None,
+        clips: tuple[str, ...],
+        more_clips: tuple[str, ...],
+        layers: tuple[str, ...] = (),
+        **more: Any,
+    ) -> Any:
+        return command(Asked(models, layers, weights, (*clips, *more_clips)), **more)
+
+    return call
+
+
 def port(help: str) -> Decorator:
     return option("--port", default=OURS, metavar="MODULE:FUNCTION", help=help)
 
@@ -48,18 +84,35 @@ MODELS = option(
     help="CRNN, CRNN50, CNN0 or CNN (repeatable); default: CRNN, CNN0, CNN.",
 )  # fmt: skip
 LAYERS = option("--layer", "layers", multiple=True, help="Judge only this layer (repeatable).")
+
+
+def _clip_files(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    if not given:
+        return given
+    from parity.recording.clips import clip_files
+
+    paths, said = clip_files(given)
+    for sentence in said:
+        say(sentence, err=True)
+    return tuple(paths)
+
+
+CLIPS = takes(
+    option(
+        "--clips", multiple=True, metavar="CLIP...", callback=_clip_files,
+        help="Mel spectrograms (.npy), audio files, folders and quoted patterns of both; default: "
+        "the two published ones.",
+    ),
+    click.argument("more_clips", nargs=-1, metavar="[CLIP]...", callback=_clip_files),
+)  # fmt: skip
 INPUT = takes(
     option(
         "--weights",
         help="A Keras weight file of the chosen model; default: the published one.",
     ),
-    option(
-        "--clips", multiple=True, metavar="CLIP...",
-        help="Mel spectrograms (.npy) or audio files, all in one batch; default: the two published "
-        "ones.",
-    ),
-    click.argument("more_clips", nargs=-1, metavar="[CLIP]..."),
-)  # fmt: skip
+    CLIPS,
+    _gathered,
+)
 SEED = option(
     "--seed", type=click.IntRange(0), default=None,
     help="Of the random probes; by default another one each time, which is printed.",

@@ -683,6 +683,7 @@ class Clip:
 
     name: Text
     sha256: Sha256
+    remarks: Later[list[Text]] = field(default_factory=list)  # what changes its tags' worth
 
 
 @dataclass

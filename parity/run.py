@@ -96,7 +96,10 @@ def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
         data=case.data,
         weights=Weights(case.weights.path.name, case.weights.sha256),
         stack=Stack(**recordings.describe(case.model.stack, lanes["reference"])),
-        clips=[Clip(*clip) for clip in zip(clips.names, clips.sha256, strict=True)],
+        clips=[
+            Clip(name, sha256, list(remarks))
+            for name, sha256, remarks in zip(clips.names, clips.sha256, clips.remarks, strict=True)
+        ],
         batch_size=len(clips.names),
         first_divergence=found.first_divergence,
         final=found.final,

@@ -90,9 +90,14 @@ def counts(document: Record) -> dict[str, int]:
 
 
 def data_sentence(document: Record) -> str:
-    """The first line of every output: real data or stand-ins, and who read audio."""
+    """The first line of every output: real data or stand-ins, who read audio, and what is to be
+    known of the clips.
+    """
     reader = document.get("audio_read_by")
-    return DATA[document["data"]] + (f"; audio read by {reader}'s front end" if reader else "")
+    clips = (clip for model in document.get("models", ()) for clip in model["clips"])
+    said = {f"{clip['name']} {why}": None for clip in clips for why in clip.get("remarks", ())}
+    by = f"audio read by {reader}'s front end" if reader else ""
+    return "; ".join(filter(None, (DATA[document["data"]], by, *said)))
 
 
 def verdict_sentence(document: Record) -> str:

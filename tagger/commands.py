@@ -41,7 +41,8 @@ def tag(tagger, given, cut, top, unit, form, plot):
 
     cut : options of tagger.tagging.score_files.
     """
-    paths, errors = audio_files(given)
+    found = audio_files(given)
+    paths, errors = found.paths, found.errors
     check_picture(plot, paths)
     warn_of_batches(tagger, cut["batch_size"])
     writer = outputs.FORMATS[form](tagger, top, unit)
@@ -49,7 +50,7 @@ def tag(tagger, given, cut, top, unit, form, plot):
         from tagger.pictures import check_height
 
         check_height(plot, len(paths), min(top, len(tagger.tags)))
-    tell([*errors, *tagger.remarks * (not writer.is_read)])
+    tell([*errors, *tagger.remarks * (not writer.is_read), *found.passed_over()])
     _print(writer.begin())
     done, tracks = 0, []
     for scored in progress(score_files(tagger.predict, paths, **cut), len(paths), "tagging"):
@@ -62,7 +63,7 @@ def tag(tagger, given, cut, top, unit, form, plot):
         _print(writer.track(scored))
         done += 1
         tracks += [scored] * bool(plot)
-    _print(writer.end(errors))
+    _print(writer.end(errors, found.passed.total()))
     if tracks:
         from tagger.pictures import bars
 
@@ -114,9 +115,10 @@ def progress(results, count, doing):
 
 def calibrate(tagger, given, out, frames, front_end):
     """Write the statistics of CNN0's layers over the audio files, and say what they are made of."""
-    paths, errors = audio_files(given)
+    given = audio_files(given)
+    paths, errors = given.paths, given.errors
     check_writable(out, ".npz", [tagger.source, *paths])
-    tell(errors)
+    tell([*errors, *given.passed_over()])
     clips = _Clips(paths, frames, front_end, errors)
     found = calibrations.calibrate(
         tagger.network,

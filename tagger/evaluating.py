@@ -16,9 +16,8 @@ from parity.errors import CannotRun
 from parity.files import FilePath, append, check_writable, lock, publish
 from parity.program import say
 from tagger.commands import check_picture, exit_code, progress, tell, warn_of_batches
-from tagger.inputs import below
+from tagger.inputs import Found, below, is_hidden, together
 from tagger.outputs import told
-from tagger.reading import AudioError
 from tagger.tagging import score_files, sentences
 
 COLUMNS = ("file", "genre", "predicted", "score", "setting", "remarks")
@@ -37,11 +36,12 @@ def evaluate(tagger, cut, folder, results, plot):
     from other weights, options or genres.
     """
     genres = genres_of(folder, tagger.tags)
-    tracks, errors = tracks_of(folder, genres)
+    tracks, found = tracks_of(folder, genres)
+    errors = found.errors
     inputs = [tagger.source, *(path for path, _ in tracks.values())]
     check_picture(plot, inputs)
     check_writable(results, inputs=inputs, force=True)  # read before it is added to
-    tell(errors)
+    tell([*errors, *found.passed_over()])
     setting = _setting(tagger, cut, genres)
     with _alone(results):
         return _evaluated(tagger, cut, folder, results, plot, genres, tracks, errors, setting)
@@ -82,7 +82,7 @@ def genres_of(folder: FilePath, tags: tuple[str, ...]) -> list[str]:
         names = {
             entry.name
             for entry in os.scandir(folder)
-            if entry.is_dir() and not entry.name.startswith(".")
+            if entry.is_dir() and not is_hidden(entry.name)
         }
     except OSError as error:
         raise ValueError(
@@ -95,16 +95,15 @@ def genres_of(folder: FilePath, tags: tuple[str, ...]) -> list[str]:
     return [tag for tag in tags if tag in names]
 
 
-def tracks_of(
-    folder: FilePath, genres: list[str]
-) -> tuple[dict[str, tuple[Path, str]], list[AudioError]]:
-    """{path below `folder`: (path, genre)} in a steady order, and what is wrong with folders."""
-    tracks, errors = {}, []
-    for genre in genres:
-        paths, faults = below(Path(folder) / genre)
-        tracks |= {str(path.relative_to(folder)): (path, genre) for path in paths}
-        errors += faults
-    return tracks, errors
+def tracks_of(folder: FilePath, genres: list[str]) -> tuple[dict[str, tuple[Path, str]], Found]:
+    """{path below `folder`: (path, genre)} in a steady order, and what else was found."""
+    found = {genre: below(Path(folder) / genre) for genre in genres}
+    tracks = {
+        str(path.relative_to(folder)): (path, genre)
+        for genre, of_genre in found.items()
+        for path in of_genre.paths
+    }
+    return tracks, together(found.values())
 
 
 def confusion(rows: list[dict], genres: list[str]) -> np.ndarray:

@@ -1,66 +1,116 @@
-"""Files, folders and patterns -> audio files, in a steady order."""
+"""Files, folders and patterns -> audio files, in a steady order; what else is there is counted."""
 
 import glob
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from parity.files import FilePath
 from tagger.reading import AudioError
 
-SUFFIXES = set(
-    [".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".w64", ".caf"]
+SUFFIXES = (
+    *(".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus"),
+    *(".aif", ".aiff", ".au", ".w64", ".caf"),
 )
-
-Found = tuple[list[Path], list[AudioError]]
-
-
-def audio_files(given: Iterable[FilePath]) -> Found:
-    """Audio files of files, folders (searched below, by suffix) and patterns, each file once."""
-    paths, errors = [], []
-    for name in map(os.fspath, given):
-        found, faults = _expanded(name)
-        paths += found
-        errors += faults
-    return list(dict.fromkeys(paths)), errors
+HIDDEN = "hidden"
+NAMED = 5  # kinds of other files
 
 
-def below(folder: FilePath) -> Found:
-    """All audio files below a folder, sorted; an error where it may not be read or has none."""
-    paths, errors = [], []
+class Found(NamedTuple):
+    """Audio files, what is wrong with what was given, and how many files of each other kind."""
+
+    paths: list[Path]
+    errors: list[AudioError]
+    passed: Counter
+
+    def passed_over(self) -> list[str]:
+        """A sentence on what was passed over, if anything was."""
+        count, kinds = self.passed.total(), self.passed.most_common(NAMED)
+        named = ", ".join(f"{of} {kind}" for kind, of in kinds) + ", .." * (
+            len(self.passed) > NAMED
+        )
+        return [f"passed over {count} file{'s' * (count != 1)} ({named})"] * bool(count)
+
+
+def audio_files(given: Iterable[FilePath], also: Collection[str] = ()) -> Found:
+    """Audio files of files, folders (searched below, by suffix) and patterns, each file once.
+
+    also : suffixes that count as audio, too.
+    """
+    return together([_expanded(os.fspath(name), {*SUFFIXES, *also}) for name in given])
+
+
+def together(parts: Collection[Found]) -> Found:
+    """One Found of several, each file once."""
+    return Found(
+        list(dict.fromkeys(path for part in parts for path in part.paths)),
+        [error for part in parts for error in part.errors],
+        sum((part.passed for part in parts), Counter()),
+    )
+
+
+def below(folder: FilePath, suffixes: Collection[str] = SUFFIXES) -> Found:
+    """All audio files below a folder, sorted; an error where it may not be read or has none.
+
+    Hidden files and folders, which hold no sound of their own, are passed over.
+    """
+    found = Found([], [], Counter())
 
     def closed(error: OSError) -> None:
-        errors.append(
+        found.errors.append(
             AudioError(
                 f"{error.filename} cannot be read ({error.strerror}); "
                 "give a folder that may be read"
             )
         )
 
-    for parent, _, names in os.walk(folder, onerror=closed):
-        audio = (Path(parent, name) for name in names if _is_audio(name))
-        paths += [path for path in audio if os.path.isfile(path)]
-    return sorted(paths), errors or _unless(paths, folder, "holds no audio file")
-
-
-def _expanded(name: str) -> Found:
-    if not name:
-        return [], _unless([], "an empty name", "is no file")
-    if os.path.isdir(name):
-        return below(name)
-    if os.path.lexists(name) or not glob.has_magic(name):
-        return [Path(name)], []
-    # As the shell would give them one by one, except for files of other kinds.
-    matches = sorted(glob.glob(name, recursive=True))
-    paths, errors = audio_files(
-        match for match in matches if os.path.isdir(match) or _is_audio(match)
+    for parent, folders, names in os.walk(folder, onerror=closed):
+        folders[:] = [name for name in folders if not _passed(name, found)]
+        for name in names:
+            if not _passed(name, found, suffixes) and os.path.isfile(os.path.join(parent, name)):
+                found.paths.append(Path(parent, name))
+    found.paths.sort()
+    return found._replace(
+        errors=found.errors or _unless(found.paths, folder, "holds no audio file")
     )
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is none of the user's, but left by a system or an archiver."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _passed(name: str, found: Found, suffixes: Collection[str] | None = None) -> bool:
+    kind = HIDDEN if is_hidden(name) else None
+    if suffixes is not None and not kind and _suffix(name) not in suffixes:
+        kind = _suffix(name) or "without a suffix"
+    found.passed.update([kind] * bool(kind))
+    return bool(kind)
+
+
+def _expanded(name: str, suffixes: Collection[str]) -> Found:
+    if not name:
+        return Found([], _unless([], "an empty name", "is no file"), Counter())
+    if os.path.isdir(name):
+        return below(name, suffixes)
+    if os.path.lexists(name) or not glob.has_magic(name):
+        return Found([Path(name)], [], Counter())
+    # As the shell would give them one by one, except for files of other kinds.
+    matches, found = sorted(glob.glob(name, recursive=True)), Found([], [], Counter())
+    kept = [
+        match
+        for match in matches
+        if os.path.isdir(match) or not _passed(os.path.basename(match), found, suffixes)
+    ]
+    found = together([found, *(_expanded(match, suffixes) for match in kept)])
     what = "matches no audio file" if matches else "matches no file"
-    return paths, errors or _unless(paths, name, what)
+    return found._replace(errors=found.errors or _unless(found.paths, name, what))
 
 
-def _is_audio(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
 
 
 def _unless(paths: list[Path], name: FilePath, what: str) -> list[AudioError]:

@@ -54,7 +54,7 @@ class Table:
         lines += [f"  ! it {remark}" for remark in scored.remarks]
         return "\n".join(lines)
 
-    def end(self, errors: list) -> str | None:
+    def end(self, errors: list, passed_over: int = 0) -> str | None:
         return None
 
 
@@ -104,7 +104,7 @@ class Json(Table):
         remarks = {"remarks": list(scored.remarks)} if scored.remarks else {}
         self.tracks.append({"file": _encodable(scored.path), "frames": frames, **remarks})
 
-    def end(self, errors: list) -> str:
+    def end(self, errors: list, passed_over: int = 0) -> str:
         tagger = self.tagger
         document = {
             "model": tagger.model,
@@ -116,6 +116,7 @@ class Json(Table):
             "calibration": tagger.calibration,
             "remarks": list(tagger.remarks),
             "tracks": self.tracks,
+            "passed_over": passed_over,
             "failed": [visible(error) for error in errors],
         }
         text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)

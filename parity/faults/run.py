@@ -101,33 +101,10 @@ def run(
         if mutant.model == name
     }
     kept = Store(folder, ".json", name="kept faults", advice="choose another --out")
-    records = {name: found for name, key in keys.items() if (found := kept.load(key))}
-    if progress and records:
-        progress.done("kept", f"{len(records)} of {len(keys)} faults from a run that was stopped")
-    jobs = {
-        name: (name, there[MUTANTS[name].model], paths[MUTANTS[name].model])
-        for name in keys
-        if name not in records
+    arguments = {
+        name: (name, there[MUTANTS[name].model], paths[MUTANTS[name].model]) for name in keys
     }
-    advice = "try again with WORKERS=1, it goes on from here"
-    try:
-        with closing(side_by_side(_timed, jobs, workers, advice)) as done:
-            for count, (name, found) in enumerate(done, start=1):
-                records[name] = found
-                kept.write(keys[name], json.dumps(found))
-                if progress:
-                    progress.update("faults", f"{count} of {len(jobs)}: {name}", count / len(jobs))
-    except KeyboardInterrupt as error:
-        raise CannotRun(
-            f"stopped; what was found so far is in {folder}, and the same command goes on "
-            "from there"
-        ) from error
-    finally:
-        _remove_empty(folder)
-    if progress:
-        slow = sorted(records, key=lambda name: -records[name]["cpu_s"])[:SLOWEST]
-        said = ", ".join(f"{name} {records[name]['cpu_s']:.1f} s" for name in slow)
-        progress.done("slowest", f"{said} of CPU time")  # the document has no times in it
+    records = _records(kept, keys, arguments, workers, progress)
     found = document(
         *(
             [records[mutant.id]["record"] for mutant in rows if mutant in chosen]
@@ -142,6 +119,34 @@ def run(
         kept.discard(key)
     _remove_empty(folder)
     return found
+
+
+def _records(kept, keys, arguments, workers, progress):
+    """{mutant's id: of _timed}, kept from a run that was stopped or found now."""
+    records = {name: found for name, key in keys.items() if (found := kept.load(key))}
+    if progress and records:
+        progress.done("kept", f"{len(records)} of {len(keys)} faults from a run that was stopped")
+    jobs = {name: each for name, each in arguments.items() if name not in records}
+    advice = "try again with WORKERS=1, it goes on from here"
+    try:
+        with closing(side_by_side(_timed, jobs, workers, advice)) as done:
+            for count, (name, found) in enumerate(done, start=1):
+                records[name] = found
+                kept.write(keys[name], json.dumps(found))
+                if progress:
+                    progress.update("faults", f"{count} of {len(jobs)}: {name}", count / len(jobs))
+    except KeyboardInterrupt as error:
+        raise CannotRun(
+            f"stopped; what was found so far is in {kept.folder}, and the same command goes on "
+            "from there"
+        ) from error
+    finally:
+        _remove_empty(kept.folder)
+    if progress:
+        slow = sorted(records, key=lambda name: -records[name]["cpu_s"])[:SLOWEST]
+        said = ", ".join(f"{name} {records[name]['cpu_s']:.1f} s" for name in slow)
+        progress.done("slowest", f"{said} of CPU time")  # the document has no times in it
+    return records
 
 
 def _remove_empty(folder):

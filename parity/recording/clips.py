@@ -4,9 +4,11 @@ The harness decodes no audio itself. It asks the tagger's front end, which is no
 every output says so.
 """
 
+import glob
 import importlib
+import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -16,23 +18,45 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.files import sha256_of
 
-FRONT_END = "tagger.audio:melgram"  # imported when audio is given: its libraries take seconds
+# Imported when audio is given: its libraries take seconds.
+FRONT_END, FINDER = "tagger.audio:melgrams", "tagger.inputs:audio_files"
+CUT = ("centre", "today")  # which part of a recording, by which front end
+SPECTROGRAM = ".npy"
 SHAPE = (1, 1, 96, 1366)  # B, C, F, T
 SHAPES = tuple(SHAPE[leading:] for leading in range(3))
 FLOAT_BYTES = (4, 8)  # float32 and float64, in either byte order
-AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".ogg")
 
 
 class Clips(NamedTuple):
     """The input of all models: float32 (B, 1, 96, 1366) dB, and each file's name and sha256.
 
+    remarks : of each file, what changes the worth of its tags.
     read_by : who read the audio among them, None where there is none.
     """
 
     batch: np.ndarray
     names: tuple[str, ...]
     sha256: tuple[str, ...]
+    remarks: tuple[tuple[str, ...], ...]
     read_by: str | None = None
+
+
+def clip_files(given: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Files, folders and patterns -> files, and sentences on what else was there.
+
+    Folders and patterns hold spectrograms and what the tagger takes for audio. Raises CannotRun.
+    """
+    paths, said = [], []
+    for name in given:
+        if not os.path.isdir(name) and (os.path.lexists(name) or not glob.has_magic(name)):
+            paths.append(name)
+            continue
+        found = _asked(FINDER)([name], also=[SPECTROGRAM])
+        if found.errors:
+            raise CannotRun(str(found.errors[0]))
+        paths += map(str, found.paths)
+        said += [f"{name}: {sentence}" for sentence in found.passed_over()]
+    return paths, said
 
 
 def read_clips(paths: Iterable[str | PathLike[str]]) -> Clips:
@@ -46,10 +70,11 @@ def read_clips(paths: Iterable[str | PathLike[str]]) -> Clips:
         raise CannotRun(
             "no clips were given; name at least one mel spectrogram (.npy) or audio file"
         )
-    batch = np.concatenate([read_clip(path) for path in files])
-    is_audio = any(path.suffix.lower() in AUDIO_SUFFIXES for path in files)
+    clips, remarks = zip(*map(_read, files), strict=True)
+    is_audio = any(map(_is_audio, files))
     read_by = FRONT_END.partition(".")[0] if is_audio else None
-    return Clips(batch, _names(files), tuple(sha256_of(path) for path in files), read_by)
+    digests = tuple(sha256_of(path) for path in files)
+    return Clips(np.concatenate(clips), _names(files), digests, remarks, read_by)
 
 
 def batch(paths: Iterable[str | PathLike[str]]) -> np.ndarray:
@@ -59,13 +84,15 @@ def batch(paths: Iterable[str | PathLike[str]]) -> np.ndarray:
 
 def read_clip(path: str | PathLike[str]) -> np.ndarray:
     """One clip's mel spectrogram: float32 (1, 1, 96, 1366) dB. Raises CannotRun."""
-    path = Path(path)
-    readers = {".npy": _read_npy} | dict.fromkeys(AUDIO_SUFFIXES, _heard)
-    if path.suffix.lower() not in readers:
-        raise CannotRun(
-            f"{path}: not a clip by its name; give a mel spectrogram (.npy) or audio "
-            f"({', '.join(AUDIO_SUFFIXES)})"
-        )
+    return _read(Path(path))[0]
+
+
+def _is_audio(path: Path) -> bool:
+    return path.suffix.lower() != SPECTROGRAM
+
+
+def _read(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """One clip's spectrogram and remarks."""
     try:
         with open(path, "rb") as stream:
             is_empty = not stream.read(1)
@@ -79,7 +106,8 @@ def read_clip(path: str | PathLike[str]) -> np.ndarray:
         ) from error
     if is_empty:
         raise CannotRun(f"{path}: the file is empty; copy or make it anew")
-    return _checked(path, readers[path.suffix.lower()](path))
+    found, remarks = _heard(path) if _is_audio(path) else (_read_npy(path), ())
+    return _checked(path, found), remarks
 
 
 def _read_npy(path: Path) -> object:
@@ -97,10 +125,14 @@ def _read_npy(path: Path) -> object:
         ) from error
 
 
-def _heard(path: Path) -> object:
-    module, _, function = FRONT_END.partition(":")
+def _asked(name: str) -> Callable:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _heard(path: Path) -> tuple[object, tuple[str, ...]]:
     try:
-        return getattr(importlib.import_module(module), function)(path)
+        return _asked(FRONT_END)(path, *CUT)
     except (OSError, ValueError) as error:  # an AudioError, a ValueError, is one sentence
         raise CannotRun(str(error)) from error
 

@@ -16,7 +16,7 @@ OUTPUT = "reports/out/microscope.json"
 @takes(MODELS, INPUT, WORKERS, port("The port to look into."))
 @option("-o", "--output", default=OUTPUT, type=FILE, help="The JSON to write.")
 @FORCE
-def microscope(models, weights, clips, workers, port, output, more_clips):
+def microscope(asked, workers, port, output):
     """Look into GRU, batch normalisation and convolution, and measure what each of the port's
     fixes is worth.
 
@@ -27,13 +27,12 @@ def microscope(models, weights, clips, workers, port, output, more_clips):
     from parity.document import to_json
     from parity.files import check_writable
     from parity.files import publish as write
-    from parity.model import cases
     from parity.reports import microscope as drawn
     from parity.reports import publish
     from parity.studies.microscope.examination import examine_all
 
     check_writable(output, ".json", make=True)
-    chosen = cases(models, weights, (*clips, *more_clips))
+    chosen, _ = asked.chosen()
     with progress.shown() as shown:
         found = examine_all(
             chosen, port=port, workers=workers, command=command_line(), progress=shown

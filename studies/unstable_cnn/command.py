@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from parity.options import command_line
+from parity.options import CLIPS, command_line
 from parity.program import FORCE, end, say
 
 OUT = Path("reports/out/investigation.json")
@@ -29,13 +29,7 @@ ANSWERED, NOTHING_ANSWERED = 0, 2
     metavar="ID",
     help="Ask only this question (repeatable); --list names them.",
 )
-@click.option(
-    "--clips",
-    "clips",
-    multiple=True,
-    metavar="CLIP...",
-    help="Mel spectrograms (.npy) or audio files; default: the two published ones.",
-)
+@CLIPS
 @click.option("--list", "listed", is_flag=True, help="Name the questions and stop.")
 @click.option(
     "-o",
@@ -46,7 +40,6 @@ ANSWERED, NOTHING_ANSWERED = 0, 2
     help="The JSON to write.",
 )
 @FORCE
-@click.argument("more_clips", nargs=-1, metavar="[CLIP]...")
 def investigate(models, ids, clips, listed, output, more_clips):
     """Find out why the CNN's results look unstable: each question ends in findings with their
     evidence.

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.recording.clips import AUDIO_SUFFIXES
 from parity.studies.unstable_cnn import front_end_control, front_end_delays, front_end_tags
 from parity.studies.unstable_cnn.front_end_fit import WORDS, Fit, fit, last_bits, left
 from parity.studies.unstable_cnn.front_end_variants import (
@@ -20,6 +19,7 @@ from parity.studies.unstable_cnn.front_end_variants import (
     spectrogram,
 )
 from parity.studies.unstable_cnn.outcome import Outcome, Rows
+from tagger.inputs import SUFFIXES
 
 PARTS = 32  # of a clip's time, to look at one by one
 TREBLE_STEP_HZ = 2000
@@ -73,7 +73,7 @@ def _pairs(subject):
 def _recordings(subject, name):
     """Recordings of a clip, mp3 first; none where the clip itself was computed from one."""
     asked = {path.name for case in subject.cases.values() for path in case.clips}
-    names = [name + suffix for suffix in AUDIO_SUFFIXES if name + suffix in subject.audio]
+    names = [name + suffix for suffix in SUFFIXES if name + suffix in subject.audio]
     return [] if asked & set(names) else [subject.audio[each] for each in names]
 
 

@@ -216,26 +216,11 @@ def corrected(subject, clips, heard):
         "before": batches,
         "after": {names: _correct(name, x) for names, x in batches.items()},
     }
-    sides = {
-        "original": originals(subject, "CNN", wanted),
-        "port": {when: ports.run(case, x) for when, x in wanted.items()},
-    }
-    logits = {
-        (side, when): by_clip(found[when], case.model.layers)
-        for side, found in sides.items()
-        for when in wanted
-    }
+    logits = _logits_of_sides(subject, case, wanted)
     share = of_rounding(_allowed(subject, "CNN"))
-    by_batch = max(moved(logits[side, "after"], share) for side in sides)
+    by_batch = max(moved(logits[side, "after"], share) for side in runs.SIDES)
     judge = _judge(subject, heard)
-    before, after = (
-        [
-            correlation(logits[side, when][clip][clip,], row)
-            for side in sides
-            for clip, row in judge.items()
-        ]
-        for when in wanted
-    )
+    before, after = (_agreement(logits, when, judge) for when in wanted)
     apart = max(
         of_scores(row, logits["original", "after"][clip][names])
         for clip, rows in logits["port", "after"].items()
@@ -264,6 +249,28 @@ def corrected(subject, clips, heard):
         },
         [Rows("tags", _tag_rows("CNN", shown, "corrected"))],
     )
+
+
+def _logits_of_sides(subject, case, wanted):
+    """{(side, when): {clip: {batch: logits}}} of CNN on the batches {when: {names: values}}."""
+    sides = {
+        "original": originals(subject, "CNN", wanted),
+        "port": {when: ports.run(case, x) for when, x in wanted.items()},
+    }
+    return {
+        (side, when): by_clip(found[when], case.model.layers)
+        for side, found in sides.items()
+        for when in wanted
+    }
+
+
+def _agreement(logits, when, judge):
+    """Correlations of either side's logits of each clip alone with the judge's."""
+    return [
+        correlation(logits[side, when][clip][clip,], row)
+        for side in runs.SIDES
+        for clip, row in judge.items()
+    ]
 
 
 def _judge(subject, heard):

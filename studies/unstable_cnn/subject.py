@@ -9,9 +9,10 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.model import MODELS, case_for, select
-from parity.recording.clips import AUDIO_SUFFIXES, read_clips
+from parity.recording.clips import read_clips
 from parity.recording.trace import array_sha256
 from parity.studies.unstable_cnn import originals, ports
+from tagger.inputs import SUFFIXES
 
 DEFAULT_MODELS = ("CNN0", "CNN", "CRNN")
 COLLECTIONS_MODEL = "CRNN"  # its first layer remembers the decibels of the music it was trained on
@@ -120,12 +121,12 @@ def _audio(paths):
     """{file name: path} of clips that are audio, and of published spectrograms' recordings."""
     from parity.fixtures import store
 
-    found = {path.name: path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES}
+    found = {path.name: path for path in paths if path.suffix != ".npy"}
     published = [
         f"audio/{path.stem}{suffix}"
         for path in paths
         if path.suffix == ".npy"
-        for suffix in AUDIO_SUFFIXES
+        for suffix in SUFFIXES
     ]
     return found | {path.name: path for path in filter(None, map(store.find, published))}
 

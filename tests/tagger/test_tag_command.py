@@ -107,7 +107,7 @@ def test_a_quoted_pattern_is_as_the_shells(run, wav, tmp_path):
         wav(name)
     (tmp_path / "cover.jpg").write_bytes(b"no sound")
     code, out, err = run("tag", "--top", 1, "--format", "json", tmp_path / "*")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "tagger: passed over 1 file (1 .jpg)\n")
     assert [track["file"].removeprefix(f"{tmp_path}/") for track in json.loads(out)["tracks"]] == [
         "a/1.wav",
         "b.wav",
@@ -253,6 +253,31 @@ def test_folders_patterns_and_files_each_once_and_in_order(run, wav, tmp_path):
     )
     names = [track["file"].removeprefix(f"{tmp_path}/") for track in json.loads(out)["tracks"]]
     assert (code, names) == (0, ["a/quote's.wav", "a/two words.wav", "b.wav"])
+
+
+def test_what_is_no_music_in_a_folder_is_passed_over_and_counted(run, wav, tmp_path):
+    wav("album/a.wav")
+    for name in (
+        ".b.wav",
+        "._a.wav",
+        "__MACOSX/._a.wav",
+        ".trash/c.wav",
+        "cover.jpg",
+        "list.m3u",
+        "README",
+    ):
+        path = tmp_path / "album" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"no sound")
+    code, out, err = run("tag", "--format", "json", tmp_path / "album")
+    document = json.loads(out)
+    assert code == 0 and document["failed"] == [] and len(document["tracks"]) == 1
+    assert err.count("\n") == 1 and "passed over 7 files (4 hidden, 1 " in err
+    assert document["passed_over"] == 7
+    (tmp_path / "genres" / "__MACOSX").mkdir(parents=True)
+    (tmp_path / "album").rename(tmp_path / "genres" / "jazz")
+    code, out, err = run("evaluate", tmp_path / "genres")
+    assert code == 0 and "passed over 7 files" in err and "(1 of 1 tracks)" in out
 
 
 @pytest.mark.parametrize("model", ["CRNN", "CNN"])

@@ -2,13 +2,13 @@
 
 import math
 
-import float32_layers as f32
 import numpy as np
 import pytest
 
 from parity.errors import CannotRun
 from parity.kinds import layer_case, value, witness
 from parity.kinds.dense import sums
+from tests.numerics import float32_layers as f32
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 show, wider.
 """
 
-import float32_layers as f32
 import numpy as np
 import pytest
 
 from parity.compare.measure import measure
 from parity.kinds import layer_case, value, witness
 from parity.kinds.dense import sums
+from tests.numerics import float32_layers as f32
 
 F, U = np.float32, 2.0**-24
 
