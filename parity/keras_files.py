@@ -9,6 +9,7 @@ from typing import NamedTuple
 import h5py
 
 from parity.files import FilePath
+from parity.untrusted import Damaged
 
 
 class Said(NamedTuple):
@@ -76,6 +77,8 @@ def unreadable(path: FilePath, error: Exception) -> str:
     """The sentence for an error of h5py in opening or reading `path`."""
     if isinstance(error, BlockingIOError) or "unable to lock" in str(error):
         return f"{path} is locked by another process, which is writing it; wait until that is done"
+    if isinstance(error, Damaged):
+        return f"{path} {error}"
     if not h5py.is_hdf5(path):
         return f"{path} is no HDF5 file; give a Keras .h5"
     return f"{path} is cut short or damaged HDF5; fetch or copy it again"

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import h5py
 import numpy as np
 
+from parity import untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.fixtures.tags import GENRES, TAGS
 from parity.keras_files import unreadable, what_else
+
+if TYPE_CHECKING:
+    import h5py
 
 __all__ = ["MODELS", "Case", "Model", "Weights", "case_for", "cases", "select"]
 
@@ -172,7 +175,7 @@ def case_for(
     """
     from parity.fixtures import seeded, store
 
-    found = _existing(weights) if weights else store.find(MODELS[name].weights)
+    found = _weights(weights) if weights else store.find(MODELS[name].weights)
     published = [path for clip in CLIPS if (path := store.find(clip))]
     heard = [_existing(clip) for clip in clips]
     if not heard and len(published) == len(CLIPS):
@@ -181,6 +184,17 @@ def case_for(
     read = Weights(found or seeded.weights(name))
     heard = heard or seeded.clips(len(CLIPS))
     return Case(MODELS[name], read, tuple(heard), "real" if is_real else "seeded")
+
+
+def _weights(given: str | PathLike[str]) -> Path:
+    """The path of a given weight file, which the recorder, the port and the oracle may open."""
+    path = _existing(given)
+    try:
+        with untrusted.hdf5(path):
+            return path
+    except OSError as error:
+        why = error.strerror or "is no whole HDF5 file; fetch it again"
+        raise CannotRun(f"{path}: {why}") from error
 
 
 def _existing(given: str | PathLike[str]) -> Path:
@@ -203,27 +217,25 @@ def _read(path: Path) -> dict[str, dict[str, np.ndarray]]:
     if size == 0:
         raise CannotRun(f"{path}: the weight file is empty; fetch it again")
     try:
-        with h5py.File(path, "r") as file:
+        with untrusted.hdf5(path) as file:
             if words := what_else(file):
                 raise CannotRun(f"{path} {words}")
             return {layer: _layer(path, file, layer) for layer in _names(path, file, "layer_names")}
-    except (OSError, RuntimeError) as error:  # h5py raises both for what it cannot decode
+    except OSError as error:
         raise CannotRun(unreadable(path, error)) from error
 
 
-def _names(path: Path, group: h5py.Group, attribute: str) -> list[str]:
+def _names(path: Path, group: "h5py.Group", attribute: str) -> list[str]:
     if attribute not in group.attrs:
         raise CannotRun(
             f"{path}: {group.name} has no {attribute}, so it is no Keras weight file; "
             "give one saved by save_weights"
         )
-    return [
-        name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]
-    ]
+    return untrusted.texts(group, attribute)
 
 
-def _layer(path: Path, file: h5py.File, layer: str) -> dict[str, np.ndarray]:
-    if not isinstance(file.get(layer), h5py.Group):
+def _layer(path: Path, file: "h5py.File", layer: str) -> dict[str, np.ndarray]:
+    if not hasattr(file.get(layer), "keys"):
         raise CannotRun(f"{path}: layer {layer} is named but missing; fetch the file again")
     group = file[layer]
     return {
@@ -237,8 +249,8 @@ def _suffix(layer: str, name: str) -> str:
     return name[len(layer) + 1 :] if name.startswith(layer + "_") else name
 
 
-def _array(path: Path, group: h5py.Group, name: str) -> np.ndarray:
-    if not isinstance(group.get(name), h5py.Dataset):
+def _array(path: Path, group: "h5py.Group", name: str) -> np.ndarray:
+    if not hasattr(group.get(name), "dtype"):
         raise CannotRun(f"{path}: {group.name}/{name} is named but missing; fetch the file again")
     array: np.ndarray = group[name][()]
     if array.dtype != np.float32:

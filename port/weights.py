@@ -9,16 +9,14 @@ import io
 import json
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import chainer
-import h5py
 import numpy as np
 
+from parity import untrusted
 from parity.keras_files import Said, said, unreadable, what_else
 from parity.port.architectures import MODELS, architecture_of
 from parity.port.keras_versions import is_known
@@ -32,7 +30,6 @@ NPZ_FORMAT = 1
 PROVENANCE = "provenance"  # the npz member that says where the others come from
 MAGIC = {b"\x89HDF\r\n\x1a\n": "HDF5", b"PK\x03\x04": "npz"}
 SAID = {"std": "deviations", "variance": "variances"}
-DAMAGES = (OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 class WeightsError(ValueError):
@@ -144,16 +141,16 @@ def _read_hdf5(path: FilePath) -> tuple[Arrays, Said]:
         raise WeightsError(f"{path} is an npz, not a Keras HDF5; give the .h5 file of the weights")
     arrays = {}
 
-    def keep(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
+    def keep(name: str, item: Any) -> None:
+        if hasattr(item, "dtype"):
             arrays[name] = np.asarray(item[()])
 
     try:
-        with h5py.File(path, "r") as file:
+        with untrusted.hdf5(path) as file:
             words, told = what_else(file), said(file)
             if not words:
                 file.visititems(keep)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except OSError as error:
         raise WeightsError(unreadable(path, error)) from error
     if words:
         raise WeightsError(f"{path} {words}")
@@ -165,19 +162,15 @@ def read_npz(path: FilePath) -> Arrays:
     if magic_of(path) != "npz":
         raise WeightsError(f"{path} is HDF5, not an npz; convert it first or read it as Keras's")
     try:
-        with np.load(path, allow_pickle=False) as members:
-            return {name: np.asarray(members[name]) for name in members.files}
-    except (ValueError, *DAMAGES) as error:
-        fault = "is cut short or a damaged npz"
-        if "pickle" in str(error):
-            fault = "holds pickled objects, which are never loaded"
-        raise WeightsError(f"{path} {fault}; convert the weights again") from error
+        return untrusted.npz(path)
+    except OSError as error:
+        raise WeightsError(f"{path} {error}; convert the weights again") from error
 
 
 def magic_of(path: FilePath) -> str:
     """The kind of a weight file by its first bytes: HDF5 or npz. Raises WeightsError."""
     try:
-        with open(path, "rb") as stream:
+        with untrusted.opened(path) as stream:
             head = stream.read(8)
     except FileNotFoundError as error:
         raise WeightsError(
@@ -390,13 +383,13 @@ def _of_another_model(path: FilePath, model: str | None, twins: list[str]) -> We
 
 def _provenance(path: FilePath, member: np.ndarray) -> dict[str, Any]:
     try:
-        said: dict[str, Any] = json.loads(str(member[()]))
+        said: dict[str, Any] = untrusted.json_of(str(member[()]))
         fits = (
             said["format"] == NPZ_FORMAT
             and said["model"] in MODELS
             and isinstance(said["keras"], str)
         )
-    except (KeyError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError):
         fits = False
     if not fits:
         raise WeightsError(

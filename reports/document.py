@@ -1,7 +1,6 @@
 """Reads parity.json and its companions; refuses in one sentence what is not whole and valid."""
 
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from parity.errors import CannotRun, visible
 from parity.reports import Record
 from parity.reports.figures import short
+from parity.untrusted import Damaged, faults_of, json_of, read_json
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema import Draft202012Validator
 
 FORMAT = 1
 FOLDER = Path(__file__).parent
@@ -68,11 +68,7 @@ read, validate = PARITY.read, PARITY.validate
 
 
 def _all_faults(kind: Kind, document: Record) -> Iterator[str]:
-    broken = sorted(
-        _validator(kind.schema).iter_errors(document),
-        key=lambda error: list(map(str, error.absolute_path)),
-    )
-    yield from (f"{_place(document, error.absolute_path)} {_says(error)}" for error in broken)
+    yield from faults_of(document, _validator(kind.schema))
     models = document.get("models", [])
     named = {model["name"]: model.get("layers", []) for model in models}
     for owner, records in [("the run", models), *named.items()]:
@@ -98,65 +94,12 @@ def _validator(schema: str) -> "Draft202012Validator":
 
 
 def _parse(kind: Kind, path: Path | str, text: str | None) -> Any:
-    numbers: dict[str, Any] = {"parse_float": _finite(float), "parse_int": _finite(int)}
     try:
-        data = Path(path).read_bytes() if text is None else text.encode()
-        return json.loads(data.decode("utf-8"), parse_constant=_no_bare_word, **numbers)
+        return read_json(path) if text is None else json_of(text)
+    except Damaged as error:
+        raise kind.refusal(path, str(error)) from error
     except OSError as error:
         why = f"cannot be read ({error.strerror})"
         raise ReportError(
             f"{path}: {why}; run {kind.command} first, or name another file"
         ) from error
-    except json.JSONDecodeError as error:
-        cut = f"is cut short or is not JSON (line {error.lineno}: {error.msg})"
-        raise kind.refusal(path, cut if data.strip() else "is empty") from error
-    except UnicodeDecodeError as error:
-        raise kind.refusal(path, f"is not UTF-8 text (byte {error.start})") from error
-    except (RecursionError, ValueError) as error:
-        raise kind.refusal(path, f"is not usable JSON ({error})") from error
-
-
-def _finite(kind: Callable[[str], float]) -> Callable[[str], float]:
-    """A parser that refuses numbers no float can hold: 1e400 would be read as infinity."""
-
-    def number(text: str) -> float:
-        if not math.isfinite(float(text)):
-            raise ValueError(f"{short(text, NAME_MOST)} is too large for a number")
-        return kind(text)
-
-    return number
-
-
-def _no_bare_word(word: str) -> None:
-    written = 'non-finite figures are written "inf", "-inf", "nan"'
-    raise ValueError(f"{word} is not a JSON number; {written}")
-
-
-def _place(document: Any, path: Iterable[Any]) -> str:
-    """Where in the document, in names rather than numbers: `models / CNN0 / layers / conv3`."""
-    words = []
-    for step in path:
-        document = document[step]
-        named = isinstance(step, int) and isinstance(document, dict) and "name" in document
-        words.append(short(str(document["name"] if named else step), NAME_MOST))
-    return " / ".join(words) or "the document"
-
-
-def _says(error: "ValidationError") -> str:
-    """The violation in a sentence of bounded length: jsonschema quotes the whole value."""
-    rule, wanted = error.validator, error.validator_value
-    if rule == "required":
-        return f"lacks {next(key for key in wanted if key not in error.instance)!r}"
-    expected = {
-        "type": f"expected {_listed(wanted)}",
-        "enum": f"expected one of {_listed(wanted)}",
-        "const": f"expected {wanted!r}",
-        "pattern": f"expected text like {wanted}",
-        "anyOf": f"expected {error.schema.get('title', 'another kind of value')}",
-    }
-    other = f"which breaks the rule {rule} {wanted}"
-    return f"is {short(repr(error.instance), NAME_MOST)}, {expected.get(str(rule), other)}"
-
-
-def _listed(words: Any) -> str:
-    return ", ".join(map(str, words)) if isinstance(words, list) else str(words)

@@ -8,7 +8,6 @@ time and the moments merged, it takes no more memory for a thousand clips than f
 over small batches would depend on how the clips are split, and miss what differs between batches.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from parity.files import FilePath, publish, sha256_of
 from parity.port.links.batch_normalization import moments
 from parity.port.network import Network
 from parity.port.weights import PROVENANCE, WeightsError, archive, digest_of, read_npz
+from parity.untrusted import json_of
 from tagger.corrections import correct
 
 FORMAT, KIND = 1, "calibration"
@@ -189,13 +189,13 @@ def _read(path: FilePath) -> tuple[dict, dict[str, np.ndarray]]:
         raise CalibrationError(f"{path} is not there; make it with python -m tagger calibrate")
     try:
         arrays = read_npz(path)
-        said = json.loads(str(arrays.pop(PROVENANCE)[()]))
+        said = json_of(str(arrays.pop(PROVENANCE)[()]))
         fits = (
             (said["format"], said["kind"]) == (FORMAT, KIND)
             and isinstance(said["clips"], list)
             and all(array.dtype == np.float64 for array in arrays.values())
         )
-    except (WeightsError, ValueError, KeyError, TypeError) as error:
+    except (WeightsError, OSError, KeyError, TypeError) as error:
         raise _useless(path) from error
     if not fits:
         raise _useless(path)

@@ -1,14 +1,12 @@
 """A published table of predictions beside what the port says now."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 
 from parity.errors import visible
 from parity.fixtures.tags import OF_COUNT
 from parity.port.architectures import MODELS
 from parity.program import say
+from parity.untrusted import read_json
 from tagger import conditions, load_tagger
 from tagger.audio import melgram
 from tagger.tagging import percent_of
@@ -80,14 +78,14 @@ def read_table(path):
     names of "clips": {name: (model, {clip: {tag: score}})}. Raises ValueError for another file.
     """
     try:
-        table = json.loads(Path(path).read_text())
+        table = read_json(path)
         sets = {
             name: (name.split()[0], [rows[clip] for clip in table["clips"]])
             for name, rows in table.items()
             if "models" not in table and isinstance(rows, dict) and {*table["clips"]} <= {*rows}
         }
         fault = next(_faults(table["clips"], sets.values() or table["models"].items()), None)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no table of predictions; {SUCH_AS}") from error
     if fault:
         raise ValueError(f"{path} {fault}; {SUCH_AS}")
@@ -117,7 +115,7 @@ def _faults(clips, models):
             yield from (
                 f"has {figure!r} for a figure"
                 for _, figure in figures
-                if not isinstance(figure, (int, float))
+                if not isinstance(figure, (int, float)) or isinstance(figure, bool)
             )
 
 

@@ -4,6 +4,7 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,7 +99,7 @@ def _expanded(name: str, suffixes: Collection[str]) -> Found:
     if os.path.lexists(name) or not glob.has_magic(name):
         return Found([Path(name)], [], Counter())
     # As the shell would give them one by one, except for files of other kinds.
-    matches, found = sorted(glob.glob(name, recursive=True)), Found([], [], Counter())
+    matches, found = sorted(_matching(name)), Found([], [], Counter())
     kept = [
         match
         for match in matches
@@ -107,6 +108,43 @@ def _expanded(name: str, suffixes: Collection[str]) -> Found:
     found = together([found, *(_expanded(match, suffixes) for match in kept)])
     what = "matches no audio file" if matches else "matches no file"
     return found._replace(errors=found.errors or _unless(found.paths, name, what))
+
+
+def _matching(pattern: str) -> Iterable[str]:
+    """What a pattern matches. One with ** goes through every folder below once, however often it
+    says so, and through no link to a folder.
+    """
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        return glob.iglob(pattern)
+    fixed = next(at for at, part in enumerate(parts) if glob.has_magic(part))
+    top, wanted = Path(*parts[:fixed]), parts[fixed:]
+    return (
+        os.path.join(folder, name)
+        for folder, folders, names in os.walk(top)
+        for name in (*folders, *names)
+        if not (name in folders and os.path.islink(os.path.join(folder, name)))
+        if _matches((*Path(folder).relative_to(top).parts, name), wanted)
+    )
+
+
+def _matches(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    """Whether a path fits a pattern, part by part; ** stands for any number of folders."""
+
+    def skipped(reached: set[int]) -> set[int]:
+        for at in range(len(wanted)):
+            if at in reached and wanted[at] == "**":
+                reached.add(at + 1)
+        return reached
+
+    reached = skipped({0})  # how much of the pattern the path so far may have used up
+    for part in parts:
+        ends = {at for at in reached if at < len(wanted) and not part.startswith(".")}
+        reached = skipped(
+            {at for at in ends if wanted[at] == "**"}
+            | {at + 1 for at in ends if wanted[at] != "**" and fnmatchcase(part, wanted[at])}
+        )
+    return len(wanted) in reached
 
 
 def _suffix(name: str) -> str:

@@ -11,10 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from parity.errors import CannotRun
 from parity.files import publish
 from parity.gate.outcome import Json
 from parity.identity import digest
+from parity.untrusted import FIGURE, TEXT, Damaged, faults_of, listed, read_json, record
 
 FORMAT = 2  # 2: final.rounding, what rounding explains of the scores
 LINE = 200  # what fits in it stays on one line: one line a layer
@@ -22,6 +25,32 @@ DIGITS = 4  # significant; the ratchet's factor is at least 1.3
 # The figures that a baseline keeps, by the names that parity.json gives them.
 MODES = {"isolated": {"rho": "rho_port", "q": "q_port"}, "chained": {"rho": "rho_local"}}
 FINAL = ("port_reference", "port_truth")
+_KNOWN = ("layer", "mode", "verdict", "reason", "by", "at")
+_ROWS = {"type": ["array", "null"], "items": record(name=TEXT)}
+_SEALED = {"name": TEXT, "shape": listed({"type": "integer", "minimum": 0}), "seal": TEXT}
+SCHEMA = record(
+    model=TEXT,
+    identity=record(
+        weights=record(sha256=TEXT, tensors={"type": "object"}),
+        declared=listed(TEXT),
+        batch=listed(TEXT),
+        stack=record(original={"type": "object"}, harness={"type": "object"}),
+        original=_ROWS,
+        port=_ROWS,
+    ),
+    layers=listed(
+        record(
+            **_SEALED,
+            **{
+                mode: record(verdict=TEXT, **dict.fromkeys(keys, FIGURE))
+                for mode, keys in MODES.items()
+            },
+        )
+    ),
+    final=record(**dict.fromkeys((*FINAL, "rounding"), FIGURE), seal=TEXT),
+    known=listed(record(**dict.fromkeys(_KNOWN, TEXT))),
+    seal=TEXT,
+)
 _REMEDY = "restore it from version control, or approve anew with `parity gate accept --reason ...`"
 
 
@@ -123,18 +152,18 @@ def read(folder: str | Path, data: str, model: str) -> Json:
     """The baseline of `model` on `data` ("real" or "seeded"); CannotRun where it is unusable."""
     path = path_of(folder, data, model)
     try:
-        base: Json = json.loads(path.read_text(encoding="utf-8"))
+        base: Json = read_json(path)
     except FileNotFoundError as error:
         raise CannotRun(
             f"{path}: there is no baseline of {model} on {data} data; approve one with "
             "`parity gate accept --reason ...`"
         ) from error
+    except Damaged as error:
+        raise CannotRun(f"{path}: the baseline {error}; {_REMEDY}") from error
     except OSError as error:
         raise CannotRun(
             f"{path}: the baseline cannot be read ({error.strerror}); {_REMEDY}"
         ) from error
-    except (ValueError, RecursionError) as error:
-        raise CannotRun(f"{path}: the baseline is cut short or no JSON; {_REMEDY}") from error
     found = base.get("format") if isinstance(base, dict) else None
     if found != FORMAT:
         newer = isinstance(found, int) and found > FORMAT
@@ -145,11 +174,8 @@ def read(folder: str | Path, data: str, model: str) -> Json:
             raise CannotRun(
                 f"{path}: is the baseline of {key} {base.get(key)}, not {expected}; {_REMEDY}"
             )
-    try:
-        edited = _edited(base)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CannotRun(f"{path}: is not a whole baseline (no {error}); {_REMEDY}") from error
-    if edited:
+    validator = Draft202012Validator(SCHEMA)
+    if edited := next(faults_of(base, validator), None) or _edited(base):
         raise CannotRun(f"{path}: {edited}; {_REMEDY}")
     return base
 

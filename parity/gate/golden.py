@@ -8,7 +8,6 @@ values must agree within 3e (a port within 2e of the truth does), the means with
 root mean square.
 """
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,11 +35,25 @@ from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
 from parity.recording.trace import Layer, Trace, open_trace
 from parity.results import EXACT
+from parity.untrusted import NUMBER, TEXT, listed, read_json, record
 
 FORMAT = 1
 SAMPLES = 64
 FARTHER = 3
 SUFFIX = ".golden.json"
+_ROW = record(
+    name=TEXT,
+    kind=TEXT,
+    config={"type": "object"},
+    inbound=listed(TEXT),
+    shape=listed({"type": "integer", "minimum": 1}),
+    sha256=TEXT,
+    samples={**listed(NUMBER), "minItems": SAMPLES, "maxItems": SAMPLES},
+    **{key: NUMBER for key in ("mean", "error", "error_rms")},
+)
+SCHEMA = record(
+    format={}, model=TEXT, weights=TEXT, batch=listed(TEXT), layers=listed(_ROW), seal=TEXT
+)
 Found = dict[str, list[tuple[str, str]]]  # limit: (layer, text)
 
 
@@ -116,18 +129,14 @@ def read(path: str | Path, case: Case) -> Json:
     """The golden trace of `case`; CannotRun where it is missing, broken or of another case."""
     remedy = "write it with `parity gate golden` where the original can be run"
     try:
-        found: Json = json.loads(Path(path).read_text(encoding="utf-8"))
-        whole = isinstance(found, dict) and (found["format"], found["seal"]) == (
-            FORMAT,
-            seal_of(found),
-        )
+        found: Json = read_json(path, SCHEMA)
     except FileNotFoundError as error:
         raise CannotRun(
             f"{path}: there is no golden trace of {case.model.name} on {case.data} data; {remedy}"
         ) from error
-    except (OSError, ValueError, KeyError, RecursionError) as error:
-        raise CannotRun(f"{path}: the golden trace is cut short or damaged; {remedy}") from error
-    if not whole:
+    except OSError as error:
+        raise CannotRun(f"{path}: the golden trace {error.strerror}; {remedy}") from error
+    if (found["format"], found["seal"]) != (FORMAT, seal_of(found)):
         raise CannotRun(f"{path}: the golden trace is of another format or was edited; {remedy}")
     for key, expected in _belongs_to(case).items():
         if found[key] != expected:

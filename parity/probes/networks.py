@@ -18,6 +18,7 @@ from parity.kinds import LayerCase, layer_case
 from parity.model import Case
 from parity.recording.stacks import STACKS
 from parity.recording.trace import Layer
+from parity.untrusted import read_json
 
 FOLDER = room("fixtures") / "networks"
 
@@ -26,8 +27,8 @@ def layers_of(case: Case) -> dict[str, Layer]:
     """{name: layer} in network order, shapes without the clips. Raises CannotRun."""
     path = FOLDER / f"{case.model.name}.json"
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        rows = read_json(path)
+    except OSError as error:
         raise CannotRun(
             f"{path}: the layers of {case.model.name} cannot be read ({error})"
         ) from error

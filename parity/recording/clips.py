@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from parity import untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
 
@@ -94,7 +95,7 @@ def _is_audio(path: Path) -> bool:
 def _read(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """One clip's spectrogram and remarks."""
     try:
-        with open(path, "rb") as stream:
+        with untrusted.opened(path) as stream:
             is_empty = not stream.read(1)
     except FileNotFoundError as error:
         raise CannotRun(
@@ -110,18 +111,12 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     return _checked(path, found), remarks
 
 
-def _read_npy(path: Path) -> object:
+def _read_npy(path: Path) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError, MemoryError) as error:
-        why = "the file is cut short or damaged"
-        with open(path, "rb") as stream:
-            if stream.read(6) != b"\x93NUMPY":
-                why = "not a .npy file (pickles are not read)"
-            elif "allow_pickle" in str(error):
-                why = "holds pickled objects, which are not read"
+        return untrusted.npy(path)
+    except OSError as error:
         raise CannotRun(
-            f"{path}: {why}; save a float32 or float64 array with numpy.save"
+            f"{path}: {error.strerror}; save a float32 or float64 array with numpy.save"
         ) from error
 
 
@@ -130,19 +125,14 @@ def _asked(name: str) -> Callable:
     return getattr(importlib.import_module(module), function)
 
 
-def _heard(path: Path) -> tuple[object, tuple[str, ...]]:
+def _heard(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     try:
         return _asked(FRONT_END)(path, *CUT)
     except (OSError, ValueError) as error:  # an AudioError, a ValueError, is one sentence
         raise CannotRun(str(error)) from error
 
 
-def _checked(path: Path, array: object) -> np.ndarray:
-    if not isinstance(array, np.ndarray):  # numpy.load opens an archive under any name
-        raise CannotRun(
-            f"{path}: an archive of several arrays (.npz), not one mel spectrogram; save "
-            "one with numpy.save"
-        )
+def _checked(path: Path, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f" or array.dtype.itemsize not in FLOAT_BYTES:
         raise CannotRun(
             f"{path}: dtype {array.dtype}, expected float32 or float64 decibels; convert it first"

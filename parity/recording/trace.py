@@ -6,12 +6,13 @@ is opened, every array against its sha256 each time it is read.
 
 import hashlib
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 
+from parity import untrusted
 from parity.errors import CannotRun
 
 FORMAT = 1
@@ -47,9 +48,11 @@ class Trace:
     """
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        self.path, self._open = Path(path), ExitStack()
         try:
-            self._file = h5py.File(self.path, "r")
+            self._file = self._open.enter_context(untrusted.hdf5(self.path))
+        except untrusted.Damaged as error:
+            raise self._error(f"the trace {error}") from error
         except OSError as error:
             missing = error.strerror and not self.path.is_file()
             why = error.strerror if missing else "not a whole HDF5 file"
@@ -71,7 +74,7 @@ class Trace:
 
     def close(self) -> None:
         """Close the file; arrays already read stay."""
-        self._file.close()
+        self._open.close()
 
     def read(self, name: str) -> np.ndarray:
         """The output of a layer; TraceError for an unknown layer or an edited array."""
@@ -98,7 +101,7 @@ class Trace:
         attrs = self._file.attrs
         if (found := attrs.get("format")) != FORMAT:
             raise self._error(f"trace format {found}, this program reads format {FORMAT}")
-        names, provenance = [str(name) for name in attrs["layer_names"]], attrs["provenance"]
+        names, provenance = untrusted.texts(self._file, "layer_names"), attrs["provenance"]
         missing = [name for name in names if f"layers/{name}/output" not in self._file]
         if missing:
             raise self._error(f"layer {missing[0]} is listed but not there")

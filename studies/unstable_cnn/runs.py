@@ -5,6 +5,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from parity import untrusted
 from parity.errors import CannotRun
 
 SIDES = ("original", "port")
@@ -60,7 +61,7 @@ def all_but_dropouts(case):
 def read(path, layers):
     """{label: Run} in order, from a file; CannotRun where it cannot be read."""
     try:
-        with h5py.File(path, "r") as file:
+        with untrusted.hdf5(path) as file:
             groups = [file[str(at)] for at in range(len(file))]
             return {group.attrs["label"]: _run(group, layers) for group in groups}
     except (OSError, KeyError) as error:

@@ -37,9 +37,9 @@ def conv1(document):
 
 BROKEN = {
     "missing": (lambda p: p.unlink(), "there is no baseline of CNN0 on real data"),
-    "empty": (lambda p: p.write_text(""), "cut short or no JSON"),
-    "cut": (lambda p: p.write_text(p.read_text()[:900]), "cut short or no JSON"),
-    "not JSON": (lambda p: p.write_bytes(b"\xff\xfe\x00"), "cut short or no JSON"),
+    "empty": (lambda p: p.write_text(""), "is empty"),
+    "cut": (lambda p: p.write_text(p.read_text()[:900]), "cut short or is not JSON"),
+    "not JSON": (lambda p: p.write_bytes(b"\xff\xfe\x00"), "is not UTF-8 text"),
     "a list": (lambda p: p.write_text("[]"), "baseline format None"),
     "a folder": (lambda p: (p.unlink(), p.mkdir()), "cannot be read"),
     "newer": (
@@ -48,7 +48,7 @@ BROKEN = {
     ),
     "half": (
         lambda p: p.write_text('{"format": 2, "model": "CNN0", "data": "real"}'),
-        "not a whole baseline",
+        "the document lacks 'identity'",
     ),
 }
 
@@ -78,7 +78,14 @@ EDITED = {
     ),
     "a known difference": (
         lambda found: found["known"].append(
-            {"layer": "conv1", "mode": "isolated", "verdict": "GROSS"}
+            {
+                "layer": "conv1",
+                "mode": "isolated",
+                "verdict": "GROSS",
+                "reason": "",
+                "by": "",
+                "at": "",
+            }
         ),
         "edited by hand",
     ),

@@ -121,7 +121,7 @@ def test_sampled_values_and_the_mean_are_held_to_the_originals(row):
 
 SPOILS = {
     "missing": (lambda path: path.unlink(), "there is no golden trace"),
-    "cut": (lambda path: path.write_text(path.read_text()[:1000]), "cut short or damaged"),
+    "cut": (lambda path: path.write_text(path.read_text()[:1000]), "cut short or is not JSON"),
     "newer": (
         lambda path: path.write_text(path.read_text().replace('"format": 1', '"format": 2')),
         "of another format",

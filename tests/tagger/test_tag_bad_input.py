@@ -12,6 +12,7 @@ from bad_audio import BAD, holding, silent_centre
 
 from tagger import load_tagger
 from tagger.audio import melgram
+from tagger.inputs import audio_files
 
 pytestmark = pytest.mark.slow
 
@@ -166,3 +167,27 @@ def test_stand_ins_that_cannot_be_made_are_one_sentence(run, wav, tmp_path, monk
     monkeypatch.setenv("PARITY_FIXTURES", str(tmp_path / "cache"))
     code, out, err = run("tag", wav())
     assert (code, out) == (2, "") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("**/*.wav", {"top.wav", "a/one.wav", "a/b/two.wav"}),
+        ("a/**/*.wav", {"a/one.wav", "a/b/two.wav"}),
+        ("**/b/*", {"a/b/two.wav"}),
+        ("**/**/**/**/**/**/**/**/**/two.wav", {"a/b/two.wav"}),
+        ("*/*.wav", {"a/one.wav"}),
+        ("**", {"top.wav", "a/one.wav", "a/b/two.wav"}),
+        ("**/none*", set()),
+    ],
+)
+def test_patterns_find_what_the_shell_finds_in_a_bounded_time(tmp_path, pattern, found):
+    """Links that lead back multiply what glob's ** goes through: it would not end."""
+    for name in ("top.wav", "a/one.wav", "a/b/two.wav", ".hidden/three.wav", "a/text.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    for name in ("x", "y", "z"):
+        (tmp_path / "a" / "b" / name).symlink_to(tmp_path)
+    paths, _ = audio_files([str(tmp_path / pattern)])
+    paths = {str(path.relative_to(tmp_path)) for path in paths}
+    assert {path for path in paths if "hidden" not in path} == found
