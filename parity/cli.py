@@ -54,9 +54,7 @@ def main() -> None:
 @main.command()
 @takes(MODELS, LAYERS, INPUT, WORKERS, port("The port to prove."), SEED, OUT_FOLDER, FORCE)
 @option("--explain/--no-explain", default=True, help="Attribute the final drift to the layers.")
-def run(
-    asked: Asked, workers: int, port: str, seed: int | None, out: Path, explain: bool
-) -> None:
+def run(asked: Asked, workers: int, port: str, seed: int | None, out: Path, explain: bool) -> None:
     """Run the originals and the port on the same input and compare every layer.
 
     Writes parity.json, parity.csv, junit.xml and parity.html.
