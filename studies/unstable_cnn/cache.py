@@ -14,8 +14,8 @@ import numpy as np
 
 import parity
 from parity.files import sha256_of
-from parity.recording import recorder as recorders
 from parity.recording.cache import default_folder, key_of
+from parity.recording.job import RECORDER
 from parity.store import Store
 
 PROJECT = Path(__file__).parents[2]
@@ -57,8 +57,8 @@ def recalled(what: str, depends_on: Any, make: Callable, module: str, lasting=la
 
 def program() -> dict[str, str]:
     """{file: sha256} of everything under reference/."""
-    files = [*recorders.RECORDER.rglob("*.py"), recorders.RECORDER / "keras.json"]
-    return {str(path.relative_to(recorders.RECORDER)): sha256_of(path) for path in sorted(files)}
+    files = [*RECORDER.rglob("*.py"), RECORDER / "keras.json"]
+    return {str(path.relative_to(RECORDER)): sha256_of(path) for path in sorted(files)}
 
 
 def digests(module: str) -> dict[str, str]:
@@ -100,7 +100,7 @@ def _imported(path: Path) -> list[str]:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):  # always absolute here
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            names += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
     return names
 
 

@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import jinja2
 
@@ -24,13 +24,13 @@ from parity.results import Figure, Text
 from parity.schema import Later, Says
 from parity.studies.unstable_cnn.outcome import Outcome, Rows
 
-PROVED, REFUTED, UNDECIDABLE = ("proved", "refuted", "not decidable")
-REAL, CARRIES_OVER, NEEDS_REAL = (
-    "measured on the real weights",
-    "carries over: measured on stand-ins",
-    "needs real weights",
-)
-VERDICT_OF = {True: PROVED, False: REFUTED, None: UNDECIDABLE}
+Verdict = Literal["proved", "refuted", "not decidable"]
+Scope = Literal[
+    "measured on the real weights", "carries over: measured on stand-ins", "needs real weights"
+]
+PROVED, REFUTED, UNDECIDABLE = get_args(Verdict)
+REAL, CARRIES_OVER, NEEDS_REAL = get_args(Scope)
+VERDICT_OF: dict[bool | None, Verdict] = {True: PROVED, False: REFUTED, None: UNDECIDABLE}
 WORDS = Path(__file__).with_name("words")
 Value = Annotated[Any, Says(type=["string", "number", "boolean", "null"])]
 _WORDS_OF = {True: "proved", False: "refuted", None: "open"}
@@ -74,12 +74,10 @@ class Finding:
 
     id: Text
     claim: Text
-    verdict: Literal["proved", "refuted", "not decidable"]
+    verdict: Verdict
     effect: Effect
     advice: Text
-    scope: Literal[
-        "measured on the real weights", "carries over: measured on stand-ins", "needs real weights"
-    ]
+    scope: Scope
     evidence: list[Table]
     sentence: Text | None
     hypothesis: Later[Text]
@@ -137,7 +135,8 @@ def _table(spec: dict, rows: Rows, figures: dict) -> Table:
 
     chart = spec.get("chart")
     return Table(
-        *(fill(spec[part], figures) for part in ("id", "title")),
+        fill(spec["id"], figures),
+        fill(spec["title"], figures),
         columns(spec["columns"]),
         [list(row) for row in rows.rows],
         fill(spec["note"], figures),

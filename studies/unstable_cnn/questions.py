@@ -128,7 +128,10 @@ def _outcomes(question: Question, subject: Subject) -> list[Outcome]:
     found = cache.recalled(
         question.id, subject.identity(), lambda: module.ask(subject), name, lasting
     )
-    return [Outcome(*each, [Rows(*rows) for rows in tables]) for *each, tables in found]
+    return [
+        Outcome(key, holds, effect, figures, [Rows(*rows) for rows in tables])
+        for key, holds, effect, figures, tables in found
+    ]
 
 
 def lasting(outcomes: Collection) -> bool:

@@ -2,7 +2,7 @@
 in a batch.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Subject(NamedTuple):
     clips: dict
     audio: dict
     data: str
-    progress: object = None
+    progress: Any = None
     optimizers: dict = {}  # noqa: RUF012 - never written into
 
     def need_clips(self, why):
