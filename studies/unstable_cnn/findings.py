@@ -40,10 +40,10 @@ _WORDS_OF = {True: "proved", False: "refuted", None: "open"}
 class Chart:
     """How a table is drawn: the columns on either axis, a line or bar for each of `series`."""
 
-    series: Text | None
     kind: Literal["lines", "bars"]
     x: Text
     y: Annotated[list[Text], Says(minItems=1)]
+    series: Text | None
     log: bool
 
 

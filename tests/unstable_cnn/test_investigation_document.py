@@ -39,7 +39,7 @@ TABLE = Table(
     ["layer", "share"],
     [["bn1", 0.25], ["bn2", float("nan")]],
     "Shares.",
-    Chart(None, "lines", "layer", ["share"], True),
+    Chart("lines", "layer", ["share"], None, True),
 )
 
 
@@ -228,7 +228,7 @@ def test_a_tables_open_columns_are_the_experiments(tell):
     (table,) = tell("share").evidence
     assert table.title == "Rows of CNN"
     assert table.columns == ["layer", "a", "b", "of 4"] and table.rows == [["bn1", 1, 2, 3]]
-    assert table.chart == Chart(None, "bars", "layer", ["a", "b"], True)
+    assert table.chart == Chart("bars", "layer", ["a", "b"], None, True)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
