@@ -10,12 +10,13 @@ import numpy as np
 from parity import diagnose
 from parity.attribution.explain import Explanation, Logits
 from parity.compare import verdict
+from parity.compare.behaviour import meet
 from parity.compare.measure import compare_layer
 from parity.compare.tally import pair_of
 from parity.compare.walk import Step, network_order, walk
 from parity.kinds import LayerCase, layer_case, witness
 from parity.model import Case
-from parity.port_api import Answer, Port
+from parity.port_api import HABITS, Answer, Port, answer, same_bits
 from parity.recording.trace import Trace, open_trace
 from parity.results import (
     Attribution,
@@ -29,6 +30,7 @@ from parity.results import (
     Microscope,
     OracleTruth,
     Probes,
+    Shows,
     WholeCall,
 )
 
@@ -127,6 +129,7 @@ class _Proof:
         self.truth: dict[str, np.ndarray] = {}  # the output read last: the next layer's input
 
     def run(self) -> Found:
+        self.habits = meet(self.port, self.reference.layers)
         for step in walk(self.reference, self.port):
             if step.layer.name in self.asked:
                 self.judge(step)
@@ -170,6 +173,7 @@ class _Proof:
         record.chained = _judged(found.chained, step.chained, self.upstream, proved) or Chained()
         for cell, side in zip(record.cells(), (step.isolated, step.chained), strict=True):
             cell.message = side.fault if side.actual is None else cell.message
+        self.note_habits(record, step)
         self.name_cause(record, step, case)
         if self.explanation and carrier:
             excess = record.isolated.verdict == verdict.EXCESS
@@ -182,6 +186,20 @@ class _Proof:
         if not verdict.holds(record.chained.verdict):
             self.upstream = self.upstream or name
 
+    def note_habits(self, record: Layer, step: Step) -> None:
+        """Say what the layer does beside answering; a failing one is asked once more."""
+        name, cell, said = record.name, record.isolated, step.isolated
+        habits = self.habits.get(name, set()) | said.habits | step.chained.habits
+        if said.actual is not None and not verdict.holds(cell.verdict):
+            again = answer(self.port, name, *step.inputs)
+            habits |= set() if same_bits(again.actual, said.actual) else {"other-answer"}
+        record.habits = [Shows(key, *HABITS[key]) for key in HABITS if key in habits]
+        faults = "; ".join(f"it {habit.text}" for habit in record.habits if habit.fault)
+        if faults:
+            cell.message = "; ".join(filter(None, (faults, cell.message)))
+            if verdict.holds(cell.verdict):
+                cell.verdict = verdict.MISBEHAVES
+
     def name_cause(self, record: Layer, step: Step, case: LayerCase) -> None:
         """Test the hypotheses about a layer that does not hold, or whose original is not explained;
         of one that holds, list what it could not have shown.
@@ -191,6 +209,9 @@ class _Proof:
         def cause(actual: Any, u_in: float | None = None) -> Cause:
             return diagnose.cause(case, step.expected, actual, u_in)
 
+        if random := [each for each in record.habits if each.habit == "other-answer"]:
+            record.cause = Cause(random[0].text)  # no formula has to explain what does not stay
+            return
         if actual is None:
             found = cause(step.isolated.fault)
             record.cause = found if found.hypothesis else None

@@ -11,6 +11,7 @@ from parity.schema import Later, Says
 
 EXACT, ROUNDING, INHERITED, EXCESS = "EXACT", "ROUNDING", "INHERITED", "EXCESS ROUNDING"
 FORMULA, GROSS, SUSPECT = "FORMULA(unnamed)", "GROSS", "ORACLE-SUSPECT"
+MISBEHAVES = "MISBEHAVES"  # right, but no function of its input alone, or one that writes to it
 INCOMPARABLE, NOT_COMPARED = "INCOMPARABLE", "NOT COMPARED"
 MODES = ("isolated", "chained")
 
@@ -33,7 +34,7 @@ def _if(verdicts: list[str], **then: Any) -> dict[str, Any]:
     return {"if": {"properties": {"verdict": {"enum": verdicts}}}, "then": {"properties": then}}
 
 
-_CELL = (EXACT, ROUNDING, EXCESS, FORMULA, GROSS, SUSPECT, INCOMPARABLE)
+_CELL = (EXACT, ROUNDING, EXCESS, MISBEHAVES, FORMULA, GROSS, SUSPECT, INCOMPARABLE)
 _NUMBER = {"type": "number"}
 _HOLDING = _if([EXACT, ROUNDING], max_abs=_NUMBER, rms=_NUMBER)
 _DIGITS = r"-?[0-9]+([.][0-9]+)?(e[+-][0-9]{1,3})?"
@@ -437,6 +438,17 @@ class Probed:
 
 
 @dataclass
+class Shows:
+    """Something that a layer of the port does beside answering; fault: a run that shows it does
+    not hold.
+    """
+
+    habit: Text
+    text: Text
+    fault: bool
+
+
+@dataclass
 class Layer:
     """One layer of the original, of the port or of the declared list."""
 
@@ -456,6 +468,7 @@ class Layer:
     closeness_bits: Figure = None
     closeness_interval: Later[list[Figure] | None] = None
     probed: Later[Probed | None] = None
+    habits: Later[list[Shows]] = field(default_factory=list)
 
     def cells(self) -> tuple[Isolated, Chained]:
         """Both modes' cells."""

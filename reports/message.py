@@ -14,6 +14,7 @@ HEADLINES = {
     "NOT COMPARED": "was not compared with {original}",
     "INCOMPARABLE": "cannot be compared with {original}",
     "ORACLE-SUSPECT": "the oracle does not explain {original}, so the port is not judged",
+    "MISBEHAVES": "the port agrees with {original}, and misbehaves",
     "INHERITED": "the port's drift comes from an earlier layer, not from this one",
 }
 
@@ -37,7 +38,9 @@ def _body(model: Record, layer: Record, mode: str) -> list[str]:
         return [_reason(cell) or "no reason was recorded", *([tensor] if layer["shape"] else [])]
     lines = _isolated(layer, cell, tensor) if mode == "isolated" else _chained(cell, tensor)
     blame = [] if passes(cell["verdict"]) else _blame(model, layer, mode)
-    return lines + blame + ([cell["message"]] if cell.get("message") else [])
+    remarks = [habit["text"] for habit in layer.get("habits", []) if not habit["fault"]]
+    said = [cell["message"]] if cell.get("message") else []
+    return lines + blame + said + [f"remark: it {text}" for text in remarks]
 
 
 def _reason(cell: Record) -> str:

@@ -26,6 +26,7 @@ EXACT | = | good | equal to the original, element for element
 ROUNDING | ✓ | good | differs by no more than float32 rounding of the original's own formula
 INHERITED | ↓ | bad | differs, but only because its input does; the fault is in an earlier layer
 EXCESS ROUNDING | ✗ | bad | the original's formula, rounded more than float32 arithmetic needs to
+MISBEHAVES | ✗ | bad | answers right, but changes its input or answers otherwise when asked again
 FORMULA | ✗ | bad | computes another formula than the original{NAMED}
 GROSS | ✗ | bad | differs by more than any number format's rounding could
 ORACLE-SUSPECT | ! | missing | the oracle does not explain the original, so the port is not judged

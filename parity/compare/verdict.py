@@ -11,13 +11,17 @@ from parity.results import FORMULA as FORMULA
 from parity.results import GROSS as GROSS
 from parity.results import INCOMPARABLE as INCOMPARABLE
 from parity.results import INHERITED as INHERITED
+from parity.results import MISBEHAVES as MISBEHAVES
 from parity.results import NOT_COMPARED as NOT_COMPARED
 from parity.results import NOT_PROBED, Cell
 from parity.results import ROUNDING as ROUNDING
 from parity.results import SUSPECT as SUSPECT
 
 # In order of severity: a model's verdict is its worst layer's.
-VERDICTS = (EXACT, ROUNDING, INHERITED, EXCESS, FORMULA, GROSS, SUSPECT, INCOMPARABLE, NOT_COMPARED)
+VERDICTS = (
+    *(EXACT, ROUNDING, INHERITED, EXCESS, MISBEHAVES, FORMULA, GROSS, SUSPECT, INCOMPARABLE),
+    NOT_COMPARED,
+)
 HOLDS = frozenset({EXACT, ROUNDING})
 PROBES_HOLD = HOLDS | {NOT_PROBED}  # what was not asked is not proved, and no failure either
 

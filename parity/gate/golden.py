@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from parity.compare import verdict
+from parity.compare.behaviour import meet
 from parity.compare.measure import measure
 from parity.compare.walk import CHAINED, walk
 from parity.errors import CannotRun
@@ -28,7 +29,7 @@ from parity.gate.recorded import identity_of
 from parity.kinds import witness
 from parity.model import Case
 from parity.numerics.rounding import U
-from parity.port_api import Port
+from parity.port_api import HABITS, Port
 from parity.ports import load
 from parity.progress import Lines, Live
 from parity.recording import recordings, stacks
@@ -173,7 +174,11 @@ def _judge(case: Case, golden: Json, base: Json, port: Port, found: Found) -> in
     known = {(row["layer"], row["verdict"]) for row in base["known"]}
     rows = {row["name"]: row for row in golden["layers"]}
     cells, excused = 0, False
-    for step in walk(_GoldenTrace(case, rows), port, (CHAINED,)):
+    recorded = _GoldenTrace(case, rows)
+    for name, habits in meet(port, recorded.layers).items():
+        faults = (HABITS[habit].text for habit in sorted(habits) if HABITS[habit].fault)
+        found["budget"] += [(name, f"{verdict.MISBEHAVES}: it {text}") for text in faults]
+    for step in walk(recorded, port, (CHAINED,)):
         layer, chained = step.layer, step.chained
         assert chained is not None
         actual = chained.actual

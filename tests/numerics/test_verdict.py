@@ -5,6 +5,7 @@ import pytest
 from parity.compare.verdict import (
     HOLDS,
     INHERITED,
+    MISBEHAVES,
     NOT_COMPARED,
     RULES,
     VERDICTS,
@@ -100,7 +101,7 @@ def test_severity():
     assert worst(["ROUNDING", "EXACT"]) == "ROUNDING"
     assert worst(["GROSS", "FORMULA(unnamed)", "EXCESS ROUNDING"]) == "GROSS"
     assert worst([*VERDICTS]) == NOT_COMPARED
-    assert {name for name, _ in RULES} | {INHERITED, NOT_COMPARED} == set(VERDICTS)
+    assert {name for name, _ in RULES} | {INHERITED, MISBEHAVES, NOT_COMPARED} == set(VERDICTS)
     assert {name for name in VERDICTS if holds(name)} == {"EXACT", "ROUNDING"}
 
 

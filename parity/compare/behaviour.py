@@ -1,0 +1,40 @@
+"""What a port does beside answering: every layer is met before anything is compared."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.port_api import Port, answer, same_bits
+from parity.recording.trace import Layer
+
+VALUES = 1 << 16  # of noise, repeated over an input
+
+
+def meet(port: Port, layers: Mapping[str, Layer]) -> dict[str, set[str]]:
+    """{layer: its habits, keys of HABITS}, of layers that answer.
+
+    Every layer that the port has is asked twice for one clip of noise, or for the whole batch
+    where it takes no less. Raises CannotRun for an answer of another shape than Keras says.
+    """
+    noise = np.random.default_rng(0).standard_normal(VALUES, np.float32)
+    found = {}
+    for name, layer in layers.items():
+        if not layer.inbound or name not in port.layers:
+            continue
+        for clips in (1, layer.shape[0]):
+            inputs = [np.resize(noise, (clips, *layers[at].shape[1:])) for at in layer.inbound]
+            first, shape = answer(port, name, *inputs), (clips, *layer.shape[1:])
+            if first.actual is not None and first.actual.shape == shape:
+                again = answer(port, name, *inputs)
+                found[name] = {*first.habits, *again.habits}
+                if not same_bits(first.actual, again.actual):
+                    found[name].add("other-answer")
+                break
+        else:
+            if first.actual is not None:
+                raise CannotRun(
+                    f"the port's {name} gives {first.actual.shape}, where Keras says {shape}; a "
+                    "layer's axes are those of Keras, the clips first: mend the port"
+                )
+    return found
