@@ -13,12 +13,14 @@ import click
 
 from parity.model import Case, cases, select
 from parity.ports import OURS
+from parity.processes import variables
 from parity.program import say
 
 Decorator = Callable[[Any], Any]
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 OUT = Path("reports/out")
+TIMEOUT = "PARITY_PORT_TIMEOUT_S"
 
 
 def option(name: str, *more: str, help: str, **settings: Any) -> Decorator:
@@ -70,8 +72,23 @@ def _gathered(command: Any) -> Any:
     return call
 
 
+def _wait(context: click.Context, _: click.Parameter, seconds: float | None) -> None:
+    if seconds is not None:  # in the environment, where processes find it
+        context.with_resource(variables({TIMEOUT: str(seconds)}))
+
+
 def port(help: str) -> Decorator:
-    return option("--port", default=OURS, metavar="MODULE:FUNCTION", help=help)
+    return takes(
+        option("--port", default=OURS, metavar="MODULE:FUNCTION", help=help),
+        option(
+            "--port-timeout",
+            type=float,
+            metavar="SECONDS",
+            expose_value=False,
+            callback=_wait,
+            help=f"How long the port may take for one answer; also {TIMEOUT}; default: 900.",
+        ),
+    )
 
 
 def command_line() -> str:

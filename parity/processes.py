@@ -19,7 +19,9 @@ from typing import Any
 from parity.errors import CannotRun
 from parity.provenance import threads_per_worker
 
-__all__ = ["run", "side_by_side", "start", "stop"]
+__all__ = ["run", "side_by_side", "start", "stop", "variables"]
+
+UNGUARDED = 77  # the exit code that tells it
 
 # Lines: + or -, then the number to kill, negative for a whole group.
 GUARD = """
@@ -99,11 +101,13 @@ def side_by_side(
     Whatever stops one job, or the caller, ends the others at once. Raises CannotRun, with the
     advice, where a process dies.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)  # a worker that imports the program, which calls this meanwhile
     workers = min(workers, len(jobs)) or 1
     environment = {"OPENBLAS_NUM_THREADS": str(threads_per_worker(workers)), **environment}
     others = set(multiprocessing.active_children())
     with _pool(workers) as pool, ExitStack() as leave:
-        with _variables(environment):
+        with variables(environment):
             keys = {pool.submit(work, *arguments): key for key, arguments in jobs.items()}
         children = set(multiprocessing.active_children()) - others  # all are started by now
         for child in children:
@@ -117,6 +121,13 @@ def side_by_side(
                 child.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(error, BrokenProcessPool):
+                for child in children:
+                    child.join(1)
+                if UNGUARDED in [child.exitcode for child in children]:
+                    raise CannotRun(
+                        "workers import the program that calls this, and it calls it again while "
+                        'it is imported; put the call below `if __name__ == "__main__":`'
+                    ) from error
                 raise CannotRun(
                     f"a process died, most likely for want of memory; {advice}"
                 ) from error
@@ -130,7 +141,8 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 @contextmanager
-def _variables(values: Mapping[str, str]) -> Iterator[None]:
+def variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for as long as it lasts."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -15,7 +15,11 @@ class Lines:
         """Nothing: a log is not a screen."""
 
     def done(self, job: str, text: str) -> None:
-        print(f"{job}: {text}", file=sys.stderr, flush=True)
+        self.note(f"{job}: {text}")
+
+    def note(self, text: str) -> None:
+        """Lines that stay."""
+        print(text, file=sys.stderr, flush=True)
 
 
 class Live:
@@ -34,6 +38,10 @@ class Live:
 
     def done(self, job: str, text: str) -> None:
         self.update(job, text, 1.0)
+
+    def note(self, text: str) -> None:
+        """Lines that stay, above the rows."""
+        self._progress.console.print(text, markup=False, highlight=False)
 
 
 @contextmanager

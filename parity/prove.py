@@ -40,7 +40,7 @@ TRUTH_AGREEMENT = 1e-12
 
 class Found(NamedTuple):
     """What is found of one model. scores: {"expected", "actual"}, each (B, N), None where the port
-    gave none.
+    gave none; printed: by the port.
     """
 
     layers: list[Layer]
@@ -54,6 +54,7 @@ class Found(NamedTuple):
     whole_call: WholeCall | None = None
     identity: Any = None
     probes: Probes | None = None
+    printed: str = ""
 
 
 def compare_case(

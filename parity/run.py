@@ -4,7 +4,7 @@ parity.json's document.
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,14 @@ def run(
     for case in cases:
         _ = case.weights.params  # a broken file is said before anything is started
     heard = {case.model.name: read_clips(case.clips) for case in cases}
+    before = cache(partial(_meet, port, cases))
     traces = recordings.traces(
         {case: heard[case.model.name].batch for case in cases},
         workers=workers,
         progress=progress,
-        before=partial(_meet, port, cases),
+        before=before,
     )
-    originals = ask_originals(cases, workers=workers, progress=progress)
+    originals = ask_originals(cases, workers=workers, progress=progress, before=before)
     seed = fresh_seed() if seed is None else seed
     jobs = {case: (case, traces[case], port, layers, explain, seed) for case in cases}
     found = {}
@@ -71,6 +72,8 @@ def run(
                     layer.probed.original = originals[case].get(layer.name)
             if progress:
                 progress.done(case.model.name, "compared")
+                if record.printed:
+                    progress.note(f"{case.model.name}: {record.printed}")
     models = [
         model_record(case, heard[case.model.name], traces[case], found[case]) for case in cases
     ]
@@ -140,4 +143,5 @@ def _compare_one(
             whole_call=whole_call(asked, trace, found.scores, found.final),
             identity=identity(case, trace, asked),
             probes=proof.summary(),
+            printed=asked.process.said().strip("\n"),
         )

@@ -78,3 +78,19 @@ def test_workers_get_their_variables_and_this_process_keeps_its_own(monkeypatch)
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     asked = side_by_side(os.getenv, {1: ("OPENBLAS_CORETYPE",)}, 1, OPENBLAS_CORETYPE="Prescott")
     assert dict(asked) == {1: "Prescott"} and os.environ["OPENBLAS_CORETYPE"] == "Haswell"
+
+
+UNGUARDED = """
+from parity.errors import CannotRun
+from parity.processes import side_by_side
+try:
+    list(side_by_side(print, {1: (1,)}, 1))
+except CannotRun as error:
+    raise SystemExit(f"said: {error}")
+"""
+
+
+def test_a_call_without_a_main_guard_is_told_so(tmp_path):
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    done = run([sys.executable, tmp_path / "script.py"], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.stderr.startswith("said: ") and 'if __name__ == "__main__":' in done.stderr

@@ -71,6 +71,9 @@ def command(
     made = PROBES.read(path, written)
     publish({path: written}, inputs=inputs)
     say(text(made), lines=True)
+    for proof in proofs:
+        if proof.printed:
+            say(f"{proof.model}: {proof.printed}\n", err=True, lines=True)
     others = changes(before, made, str(against)) if before else []
     for line in others or ([f"every weight read back is as in {against}"] if before else []):
         say(line)
@@ -79,6 +82,8 @@ def command(
 
 
 def _probe(case: Case, port: str, seed: int, only: Names | None) -> Proof:
-    found = probe(case, load(port, case), seed, only=only)
+    asked = load(port, case)
+    found = probe(case, asked, seed, only=only)
     found.read.clear()  # arrays stay in their process
+    found.printed = asked.process.said().strip("\n")
     return found

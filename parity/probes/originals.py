@@ -8,7 +8,7 @@ that can change it: weights, recorder, stack, and the files that make probes and
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -47,10 +47,15 @@ class Question(NamedTuple):
 
 
 def ask_originals(
-    cases: Sequence[Case], *, workers: int = 2, progress: Lines | Live | None = None
+    cases: Sequence[Case],
+    *,
+    workers: int = 2,
+    progress: Lines | Live | None = None,
+    before: Callable[[], Any] | None = None,
 ) -> dict[Case, dict[str, OriginalAsked]]:
     """What every original answers, {case: {layer: ...}}: asked now, or as it was kept.
 
+    before : called before the first is asked, if any is.
     Raises CannotRun where an original cannot be run.
     """
     kept = Store(default_folder().parent / "asked", ".json")
@@ -60,6 +65,8 @@ def ask_originals(
         said: Any = kept.load(key)
         if said is not None:
             found[case] = {name: OriginalAsked(**each) for name, each in said.items()}
+    if before and len(found) < len(cases):
+        before()
     for case in cases:
         if case not in found:
             found[case] = _ask(case, workers, progress)

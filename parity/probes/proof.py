@@ -41,6 +41,7 @@ class Proof:
     layers: dict[str, Probed] = field(default_factory=dict)
     call: str | None = None
     read: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
+    printed: str = ""  # by the port
 
     def summary(self) -> Probes:
         """What the layers add up to."""

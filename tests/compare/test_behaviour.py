@@ -43,7 +43,9 @@ def test_a_habit_is_told_by_its_name_and_blamed_on_its_layer_alone(recorded, nam
     assert {habit.habit: habit.fault for habit in record.habits} == habits
     assert "ORACLE-SUSPECT" not in {*verdicts(found).values(), *verdicts(found, "chained").values()}
     harmless = word == "EXACT"
-    assert model_verdict(found) == ("HOLDS" if harmless else "INCOMPLETE" if word == "NOT COMPARED" else "DRIFTS")
+    assert model_verdict(found) == (
+        "HOLDS" if harmless else "INCOMPLETE" if word == "NOT COMPARED" else "DRIFTS"
+    )
     assert found.first_divergence == (None if harmless else layer)
     assert (said or "") in (record.isolated.message or "")
 
@@ -68,7 +70,9 @@ def test_a_port_without_habits_holds(recorded, name):
         ("leaves", "the port raised SystemExit: 0 while its output was asked"),
     ],
 )
-def test_a_bad_shape_or_end_stops_the_run_before_anything_is_compared(recorded, name, said, monkeypatch):
+def test_a_bad_shape_or_end_stops_the_run_before_anything_is_compared(
+    recorded, name, said, monkeypatch
+):
     monkeypatch.setattr(job, "compare_layer", lambda *_: pytest.fail("a layer was compared"))
     with pytest.raises(CannotRun, match=said):
         compared(recorded, name)

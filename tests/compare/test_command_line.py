@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -169,6 +170,36 @@ def test_names_that_are_not_there(arguments, words):
 )
 def test_a_port_that_cannot_be_imported(stand_ins, port):
     refused(parity("run", "--model", "CNN0", "--port", port), port)
+
+
+@pytest.mark.parametrize(
+    ("command", "port", "words"),
+    [
+        (("run",), "leaves_at_conv3", ("raised SystemExit", "while its conv3 was asked")),
+        (
+            ("run", "--port-timeout", "9"),
+            "hangs_at_conv3",
+            ("within 9 s while its conv3 was", "--port-timeout"),
+        ),
+        (
+            ("gate", "--identity-only"),
+            "leaves",
+            ("raised SystemExit", "while it was called for CNN0"),
+        ),
+    ],
+)
+def test_a_port_that_ends_or_hangs_is_no_verdict(tmp_path, command, port, words):
+    asked = (*command, "--model", "CNN0", "--port", f"mapped_port:{port}", "--out", tmp_path)
+    done = parity(*asked, PYTHONPATH=os.pathsep.join([str(Path(__file__).parent), os.getcwd()]))
+    said = next(line for line in done.stderr.splitlines() if line.startswith("parity: "))
+    assert done.returncode == 2 and all(word in said for word in words), done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_port_is_asked_before_an_original_is_recorded(tmp_path):
+    asked = ("run", "--model", "CNN0", "--port", "nowhere:steps", "--out", tmp_path / "out")
+    refused(parity(*asked, PARITY_CACHE=str(tmp_path / "traces")), "No module named 'nowhere'")
+    assert not [path for path in (tmp_path / "traces").rglob("*") if path.is_file()]
 
 
 def test_data_that_was_promised_and_is_not_there(tmp_path):

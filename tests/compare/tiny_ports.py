@@ -53,7 +53,7 @@ def _scratch(step):
 
 def _random(step):
     rng = np.random.default_rng()
-    return lambda x: step(x) * (1 + rng.integers(2) * np.float32(2**-23))
+    return lambda x: step(x) * np.float32(1 + 2**-20 * rng.standard_normal())
 
 
 def _state(step):
