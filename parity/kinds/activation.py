@@ -297,25 +297,21 @@ def _activation_variants(case: LayerCase) -> dict[str, Maker]:
     return table
 
 
-def sigmoid_by_tanh(expected: Array) -> Callable[[Array], str | None]:
+def sigmoid_by_tanh(sums: Array, answer: Array) -> str | None:
     """Whether scores near 0 lie on the grid of 2^-25 that tanh(s/2)/2 + 1/2 leaves there."""
-    small = (expected < 2.0**-20) & (expected > 2.0**-60)
-
-    def says(answer: Array) -> str | None:
-        steps = answer[small].astype(np.float64) * 2.0**25
-        off = np.abs(steps - expected[small] * 2.0**25) > 2.0**-4
-        return "sigmoid by tanh" if off.any() and (steps == np.rint(steps)).all() else None
-
-    return says
+    small = (sums < -14) & (sums > -40)
+    steps, expected = (2.0**25 * scores[small] for scores in (answer, sigmoid(sums)))
+    off = np.abs(steps - expected) > 2.0**-4
+    return "sigmoid by tanh" if off.any() and (steps == np.rint(steps)).all() else None
 
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     """Every magnitude and a fine grid around each bend; rows of many spreads for a softmax."""
     own = case.config["activation"]
     if not POINTWISE[own].along_last:
-        probe = of_table(case, magnitudes(BENDS.get(own, (0.0,)), rng), "all magnitudes")
-        says = sigmoid_by_tanh(sigmoid(probe.x)) if own == "sigmoid" else None
-        yield replace(probe, says=says)
+        values = magnitudes(BENDS.get(own, (0.0,)), rng)
+        says = sigmoid_by_tanh if own == "sigmoid" else None
+        yield from of_table(case, values, "all magnitudes", says)
         return
     x = rng.standard_normal(like(case, 24), np.float32)
     x *= (2.0 ** np.arange(-16, 8)).reshape(-1, *[1] * (x.ndim - 1)).astype(np.float32)

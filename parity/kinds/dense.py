@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -152,7 +153,7 @@ def _scores_probes(case: LayerCase, weights: Array) -> Iterator[Probe]:
             off = probe.high.astype(np.float64) - probe.low
             read = _read_by_scores(expected, slope, off / 2, weights, best == level)
             by_tanh = _activation(case) == "sigmoid"
-            says = sigmoid_by_tanh(expected) if by_tanh else None
+            says = partial(sigmoid_by_tanh, sums) if by_tanh else None
             probe = replace(probe, read=read, says=says)
         yield probe
 

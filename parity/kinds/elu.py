@@ -1,7 +1,7 @@
 """ELU (Keras 1 advanced_activations.py): its variants, and which exponential an output shows."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -124,20 +124,17 @@ def _explained(judge: Witness, values: Array) -> bool:
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     """Every magnitude, a fine grid below 0, and what tells exp(x) - 1 from expm1(x)."""
-    probe = of_table(case, magnitudes((0.0, -0.5, -4.0), rng), "all magnitudes")
-    yield replace(probe, says=_other_form(case, probe.x))
+    values = magnitudes((0.0, -0.5, -4.0), rng)
+    yield from of_table(case, values, "all magnitudes", partial(_other_form, case))
 
 
-def _other_form(case: LayerCase, x: Array) -> Callable[[Array], str | None]:
+def _other_form(case: LayerCase, x: Array, answer: Array) -> str | None:
     """The form of the exponential that an answer shows, where it is not the release's own."""
     own = LATER_FORM if tuple(map(int, case.keras.split("."))) >= EXPM1_SINCE else "exp(x) - 1"
-
-    def says(answer: Array) -> str | None:
-        found = form(case.but(x=x), answer)
-        other = found and found.formula not in (own, None)
-        return f"{found.formula} for {own}".replace("(x)", "") if found and other else None
-
-    return says
+    found = form(case.but(x=x), answer)
+    if found is None or found.formula in (own, None):
+        return None
+    return f"{found.formula} for {own}".replace("(x)", "")
 
 
 ELU = LayerKind(

@@ -57,7 +57,7 @@ VARIANTS: dict[str, Maker] = {
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     """Every magnitude, and a fine grid around the bend."""
-    yield of_table(case, magnitudes(rng=rng), "all magnitudes")
+    yield from of_table(case, magnitudes(rng=rng), "all magnitudes")
 
 
 LEAKY_RELU = LayerKind(

@@ -9,6 +9,7 @@ layer's own input, with one clip.
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -103,7 +104,11 @@ def right(expected: Array, allowed: Array | float) -> tuple[Array, Array]:
 
 
 def batches(clips: int) -> list[slice]:
-    """`clips` cut into batches of 1, 2, 5, 9, 9, ...: what is left over is the last one."""
+    """`clips` cut into batches of 1, 2, 5, 9, 9, ...: what is left over is the last one. Two stay
+    together, for layers too large for more, which are asked one clip elsewhere.
+    """
+    if clips == SEVERAL:
+        return [slice(0, SEVERAL)]
     sizes, start, cuts = itertools.chain(BATCHES, itertools.repeat(BATCHES[-1])), 0, []
     while start < clips:
         stop = min(clips, start + next(sizes))
@@ -246,18 +251,25 @@ def stratified(judge: Witness) -> Iterator[Where]:
 
 
 def of_table(
-    case: LayerCase, values: Sequence[float] | Array, name: str, clips: int = 1, **more: Any
-) -> Probe:
-    """An element-wise layer on some values, each at many places, as many as the layer has.
+    case: LayerCase,
+    values: Sequence[float] | Array,
+    name: str,
+    says: Callable[[Array, Array], str | None] | None = None,
+) -> Iterator[Probe]:
+    """An element-wise layer on some values, each at many places, as many as the layer has, with one
+    clip, two, and more where there is room. The oracle is asked for each value once.
 
-    The oracle is asked for each value once.
+    says : (input, answer) -> as of a Probe.
     """
     table = np.asarray(values, np.float32)
     flat = case.but(x=table.reshape(1, 1, -1) if case.x.ndim > 2 else table.reshape(1, -1))
     expected, allowed, _ = gathered(flat.witness)
-    shape = like(case, max(clips, -(-table.size // int(np.prod(case.x.shape[1:])))))
-    x, low, high = (np.resize(each, shape) for each in (table, *right(expected, allowed)))
-    return Probe(name, x, low, high, **more)
+    each = int(np.prod(case.x.shape[1:]))
+    least = -(-table.size // each)
+    for part in batches(enough_clips(BATCHES[0] + SEVERAL, ROOM / each)):
+        shape = like(case, max(least, part.stop - part.start))
+        x, low, high = (np.resize(a, shape) for a in (table, *right(expected, allowed)))
+        yield Probe(name, x, low, high, says=says and partial(says, x))
 
 
 def magnitudes(bends: Sequence[float] = (0.0,), rng: np.random.Generator | None = None) -> Array:
@@ -280,7 +292,7 @@ def of_ranks(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     and shuffled, none of them zero.
     """
     each = int(np.prod(case.x.shape[1:]))
-    count = enough_clips(3, ROOM / each)
+    count = enough_clips(SEVERAL, ROOM / each)
     orders = {
         "ranks": lambda rank: rank + 1,
         "falling ranks": lambda rank: -(rank + 1),
@@ -288,7 +300,7 @@ def of_ranks(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     }
     parts = batches(count)
     names = itertools.cycle(orders)
-    for part in parts + parts[:1] * max(0, len(orders) - len(parts)):
+    for part in parts + [slice(0, 1)] * max(0, len(orders) - len(parts)):
         name = next(names)
         rank = np.arange(part.start * each, part.stop * each, dtype=np.int64) % (2**24 - 1)
         x = orders[name](rank).astype(np.float32).reshape(-1, *case.x.shape[1:])

@@ -27,7 +27,7 @@ from parity.results import (
     RunVerdict,
 )
 
-WHOLE_BATCHES = (1, 3)  # clips of random values that the port is called with as a whole
+WHOLE_BATCHES = (1, 2)  # clips of random values that the port is called with as a whole
 
 
 @dataclass

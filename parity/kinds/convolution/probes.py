@@ -15,6 +15,7 @@ from parity.kinds.api import LayerCase
 from parity.kinds.convolution.arithmetic import Convolution
 from parity.kinds.convolution.bound import convolution
 from parity.kinds.probing import (
+    SEVERAL,
     Probe,
     Reading,
     batches,
@@ -82,7 +83,7 @@ def clips(conv: Convolution, shape: tuple[int, ...]) -> list[Clip]:
     made: list[Clip] = []
     turn = 0
 
-    def add(first: tuple[int, ...]) -> bool:
+    def add(first: tuple[int, ...], anyway: bool = False) -> bool:
         """Whether a clip of this class of positions met something new; then it is kept."""
         nonlocal turn
         sides = [
@@ -105,7 +106,7 @@ def clips(conv: Convolution, shape: tuple[int, ...]) -> list[Clip]:
         before = int(met.sum()) + int(covered.sum())
         met[channel[seen], row[seen], column[seen]] = True
         np.logical_or(covered, seen, out=covered)
-        new = int(met.sum()) + int(covered.sum()) > before
+        new = anyway or int(met.sum()) + int(covered.sum()) > before
         if new:
             made.append(clip)
             turn += number.size
@@ -114,10 +115,11 @@ def clips(conv: Convolution, shape: tuple[int, ...]) -> list[Clip]:
     for first in classes:
         while not (met.all() and covered.all()) and len(made) < CLIPS_MOST and add(first):
             pass
-    wanted = enough_clips(max(len(made), 3), ROOM / (int(np.prod(out)) * len(conv.bias)))
-    again = itertools.cycle(range(len(made)))
-    while made and len(made) < wanted:
-        made.append(made[next(again)])
+    wanted = enough_clips(max(len(made), SEVERAL), ROOM / (int(np.prod(out)) * len(conv.bias)))
+    for first in itertools.cycle(reversed(classes)):
+        if len(made) >= wanted:
+            break
+        add(first, anyway=True)
     return made
 
 

@@ -61,7 +61,7 @@ def _along(case: LayerCase) -> list[int]:
 
 
 def _count(case: LayerCase) -> int:
-    return enough_clips(3, ROOM / float(np.prod(case.x.shape[1:])))
+    return enough_clips(SEVERAL, ROOM / float(np.prod(case.x.shape[1:])))
 
 
 def _stored(case: LayerCase) -> Iterator[Probe]:
@@ -126,7 +126,7 @@ def _read(
 
 
 def _of_batch(case: LayerCase) -> Iterator[Probe]:
-    more = [(5, 0.0), (9, 0.0)] if _count(case) > 3 else []
+    more = [(5, 0.0), (9, 0.0)] if _count(case) > SEVERAL else []
     for turn, (clips, offset) in enumerate([(2, 0.0), (1, 0.0), (1, 16.0), (2, 4.0), *more]):
         yield _two_valued(case, clips, turn, offset)
     yield _spikes(case)
