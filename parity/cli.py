@@ -99,10 +99,10 @@ def record(asked: Asked, workers: int) -> None:
     """Record the originals' traces into the cache, without comparing."""
     from parity import progress
     from parity.recording import recordings
-    from parity.recording.clips import read_clips
+    from parity.recording.clips import clips_of
 
     chosen, _ = asked.chosen()
-    batches = {case: read_clips(case.clips).batch for case in chosen}
+    batches = {case: clips.batch for case, clips in clips_of(chosen).items()}
     with progress.shown() as shown:
         traces = recordings.traces(batches, workers=workers, progress=shown)
     for case, lanes in traces.items():

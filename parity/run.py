@@ -23,7 +23,7 @@ from parity.processes import side_by_side
 from parity.prove import Found, compare_case
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
-from parity.recording.clips import Clips, read_clips
+from parity.recording.clips import Clips, clips_of
 from parity.recording.trace import open_trace
 from parity.results import INCOMPLETE, Clip, Model, Stack, Weights
 
@@ -52,10 +52,10 @@ def run(
     """
     for case in cases:
         _ = case.weights.params  # a broken file is said before anything is started
-    heard = {case.model.name: read_clips(case.clips) for case in cases}
+    heard = clips_of(cases)
     before = cache(partial(_meet, port, cases))
     traces = recordings.traces(
-        {case: heard[case.model.name].batch for case in cases},
+        {case: given.batch for case, given in heard.items()},
         workers=workers,
         progress=progress,
         before=before,
@@ -74,9 +74,7 @@ def run(
                 progress.done(case.model.name, "compared")
                 if record.printed:
                     progress.note(f"{case.model.name}: {record.printed}")
-    models = [
-        model_record(case, heard[case.model.name], traces[case], found[case]) for case in cases
-    ]
+    models = [model_record(case, heard[case], traces[case], found[case]) for case in cases]
     versions = models[0].identity["stack"]["harness"]
     return document(
         models,
@@ -84,7 +82,7 @@ def run(
         command=command,
         port=port,
         selection=list(layers) if layers else None,
-        audio_read_by=next((clips.read_by for clips in heard.values() if clips.read_by), None),
+        audio_read_by=next((given.read_by for given in heard.values() if given.read_by), None),
     )
 
 

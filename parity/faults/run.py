@@ -35,7 +35,7 @@ from parity.port.proof import VERSIONS
 from parity.processes import side_by_side
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
-from parity.recording.clips import read_clips
+from parity.recording.clips import clips_of
 from parity.recording.trace import open_trace
 from parity.results import Data, Natural, Text, Time
 from parity.schema import Later, Says
@@ -87,7 +87,7 @@ def run(
     models = sorted({mutant.model for mutant in chosen}, key=ORDER.index)
     there = {name: model.case_for(name) for name in models}
     traces = recordings.traces(
-        {case: read_clips(case.clips).batch for case in there.values()},
+        {case: clips.batch for case, clips in clips_of(there.values()).items()},
         lanes=("reference",),
         workers=workers,
         progress=progress,

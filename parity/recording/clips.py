@@ -18,6 +18,7 @@ import numpy as np
 from parity import untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
+from parity.model import Case
 
 # Imported when audio is given: its libraries take seconds.
 FRONT_END, FINDER = "tagger.audio:melgrams", "tagger.inputs:audio_files"
@@ -76,6 +77,13 @@ def read_clips(paths: Iterable[str | PathLike[str]]) -> Clips:
     read_by = FRONT_END.partition(".")[0] if is_audio else None
     digests = tuple(sha256_of(path) for path in files)
     return Clips(np.concatenate(clips), _names(files), digests, remarks, read_by)
+
+
+def clips_of(cases: Iterable[Case]) -> dict[Case, Clips]:
+    """What each case is run on; files that several are run on are read once."""
+    cases = list(cases)
+    read = {paths: read_clips(paths) for paths in dict.fromkeys(case.clips for case in cases)}
+    return {case: read[case.clips] for case in cases}
 
 
 def batch(paths: Iterable[str | PathLike[str]]) -> np.ndarray:

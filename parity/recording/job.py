@@ -9,8 +9,7 @@ import numpy as np
 
 from parity import room
 from parity.errors import CannotRun
-from parity.files import sha256_of
-from parity.model import INPUT_SHAPE
+from parity.model import INPUT_SHAPE, Weights
 from parity.recording.cache import key_of
 from parity.recording.stacks import LANES, SETTINGS, STACKS, Lane, Stack
 from parity.recording.trace import array_sha256
@@ -44,7 +43,7 @@ class Job(NamedTuple):
             **STACKS[stack].expect(LANES[lane]),
             **SETTINGS,
             "recorder_sha256": sources_sha256(),
-            "weights_sha256": weights_sha256(path),
+            "weights_sha256": weights_sha256(weights),
             "input_sha256": array_sha256(batch),
         }
         return cls(model, STACKS[stack], LANES[lane], path, batch, expect)
@@ -68,10 +67,10 @@ def sources_sha256() -> str:
     return digest.hexdigest()
 
 
-def weights_sha256(path: Path) -> str:
+def weights_sha256(path: PathLike[str]) -> str:
     """sha256, hex, of a weight file; CannotRun where it cannot be read."""
     try:
-        return sha256_of(path)
+        return (path if isinstance(path, Weights) else Weights(Path(path))).sha256
     except OSError as error:
         raise CannotRun(
             f"{path}: the weights cannot be read ({error.strerror}); check the path"

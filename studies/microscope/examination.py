@@ -15,7 +15,7 @@ from parity.ports import OURS, load
 from parity.processes import side_by_side
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings, stacks
-from parity.recording.clips import read_clips
+from parity.recording.clips import clips_of
 from parity.recording.trace import open_trace
 from parity.studies.microscope import stock, training
 from parity.studies.microscope.document import Document, Model
@@ -87,7 +87,7 @@ def examine_all(cases, *, port=OURS, workers=2, command="", progress=None):
     models, side by side. Raises CannotRun as `examine` does.
     """
     traces = recordings.traces(
-        {case: read_clips(case.clips).batch for case in cases},
+        {case: clips.batch for case, clips in clips_of(cases).items()},
         lanes=("reference",),
         workers=workers,
         progress=progress,

@@ -272,7 +272,11 @@ def in_one_thread(monkeypatch):
         "traces",
         lambda batches, **_: {each: {"reference": "a trace"} for each in batches},
     )
-    monkeypatch.setattr(run, "read_clips", lambda clips: SimpleNamespace(batch=None))
+    monkeypatch.setattr(
+        run,
+        "clips_of",
+        lambda cases: dict.fromkeys(cases, SimpleNamespace(batch=None)),
+    )
     monkeypatch.setattr(run, "trace_digest", lambda path: "digest")
     monkeypatch.setattr(run, "sound_of", lambda case, path: None)
     monkeypatch.setattr(processes, "_pool", lambda workers: ThreadPoolExecutor(1))

@@ -128,7 +128,11 @@ def at_hand(net, monkeypatch):
     """
     asked = []
     monkeypatch.setattr("parity.model.case_for", lambda *arguments: asked.append(arguments) or net)
-    monkeypatch.setattr(examination, "read_clips", lambda clips: SimpleNamespace(batch=None))
+    monkeypatch.setattr(
+        examination,
+        "clips_of",
+        lambda cases: dict.fromkeys(cases, SimpleNamespace(batch=None)),
+    )
     monkeypatch.setattr(
         "parity.recording.recordings.traces",
         lambda batches, **_: {case: {"reference": None} for case in batches},
