@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from parity import untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.fixtures.tags import GENRES, TAGS
-from parity.keras_files import unreadable, what_else
+from parity.keras_files import Said, said, unreadable, what_else
 
 if TYPE_CHECKING:
     import h5py
@@ -62,6 +62,14 @@ class Model(NamedTuple):
     weights: str
     layers: tuple[str, ...]
     tags: tuple[str, ...]
+
+
+KERAS_VERSIONS = ("1.0.5", "1.0.6", "1.0.7", "1.0.8", "1.1.0", "1.2.2")  # that originals run on
+
+
+def stack_of(keras: str) -> str:
+    """The name of a Keras release's environment, of `recording.stacks.STACKS`."""
+    return "keras" + keras.replace(".", "")
 
 
 # fmt: off
@@ -109,6 +117,15 @@ class Weights:
         return sha256_of(self.path)
 
     @cached_property
+    def said(self) -> Said:
+        """Which Keras release and backend the file says wrote it; nothing where it is no HDF5."""
+        try:
+            with untrusted.hdf5(self.path) as file:
+                return said(file)
+        except OSError:
+            return Said(None, None)  # reading the parameters says why
+
+    @cached_property
     def params(self) -> dict[str, dict[str, np.ndarray]]:
         """{layer: {suffix: float32 array}}, suffixes as Keras has them (W, b, gamma, W_z, ...).
 
@@ -120,13 +137,25 @@ class Weights:
 
 class Case(NamedTuple):
     """A model with the weights and clips it is run on. `data` is "real" (published or given files)
-    or "seeded".
+    or "seeded"; `keras_from` says who named the release of its stack, "assumed": nobody.
     """
 
     model: Model
     weights: Weights
     clips: tuple[Path, ...]
     data: Literal["real", "seeded"]
+    keras_from: Literal["asked", "file", "assumed"] = "assumed"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What contradicts the release that it is run on, a sentence each."""
+        from parity.fixtures.store import CONFLICTS
+
+        told, name = self.weights.said.keras, self.model.name
+        found = [CONFLICTS[name]] if name in CONFLICTS and self.data == "real" else []
+        if told and stack_of(told) != self.model.stack:
+            found.append(f"{self.weights.path.name} says that Keras {told} wrote it")
+        return found
 
 
 def select(
@@ -155,23 +184,30 @@ def cases(
     models: Iterable[str] = (),
     weights: str | PathLike[str] | None = None,
     clips: Iterable[str | PathLike[str]] = (),
+    keras: str | None = None,
 ) -> list[Case]:
-    """The cases of the models, weight file and clips a user asked for. Raises CannotRun."""
+    """The cases of the models, weight file, clips and Keras release a user asked for.
+
+    Raises CannotRun.
+    """
     names, _ = select(models)
     if weights and len(names) != 1:
         raise CannotRun("--weights belongs to one model; say which with --model")
-    return [case_for(name, weights, clips) for name in names]
+    return [case_for(name, weights, clips, keras) for name in names]
 
 
 def case_for(
     name: str,
     weights: str | PathLike[str] | None = None,
     clips: Iterable[str | PathLike[str]] = (),
+    keras: str | None = None,
 ) -> Case:
     """The case of one model: given files first, then the data folder and cache, then seeded
-    stand-ins.
+    stand-ins; on the Keras release asked for, else on the one that the file says, else on the
+    model's own.
 
-    Raises CannotRun where a given file is missing or a found one is not what its digest says.
+    Raises CannotRun where a given file is missing, a found one is not what its digest says, or the
+    file's release has no environment.
     """
     from parity.fixtures import seeded, store
 
@@ -183,7 +219,16 @@ def case_for(
     is_real = bool(found and heard)
     read = Weights(found or seeded.weights(name))
     heard = heard or seeded.clips(len(CLIPS))
-    return Case(MODELS[name], read, tuple(heard), "real" if is_real else "seeded")
+    model, told = MODELS[name], read.said.keras
+    if told and not keras and told not in KERAS_VERSIONS:
+        raise CannotRun(
+            f"{read} says that Keras {told} wrote it, and no environment has that; say with "
+            f"--keras on which of {', '.join(KERAS_VERSIONS)} to run it"
+        )
+    if release := keras or told:
+        model = model._replace(stack=stack_of(release))
+    source: Any = "asked" if keras else "file" if told else "assumed"
+    return Case(model, read, tuple(heard), "real" if is_real else "seeded", source)
 
 
 def _weights(given: str | PathLike[str]) -> Path:
@@ -193,8 +238,7 @@ def _weights(given: str | PathLike[str]) -> Path:
         with untrusted.hdf5(path):
             return path
     except OSError as error:
-        why = error.strerror or "is no whole HDF5 file; fetch it again"
-        raise CannotRun(f"{path}: {why}") from error
+        raise CannotRun(unreadable(path, error)) from error
 
 
 def _existing(given: str | PathLike[str]) -> Path:

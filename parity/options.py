@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from parity.model import Case, cases, select
+from parity.model import KERAS_VERSIONS, Case, cases, select
 from parity.ports import OURS
 from parity.processes import variables
 from parity.program import say
@@ -42,17 +42,18 @@ def takes(*options: Decorator) -> Decorator:
 
 @dataclass
 class Asked:
-    """The models, layers, weight file and clips that a command was given."""
+    """The models, layers, weight file, clips and Keras release that a command was given."""
 
     models: tuple[str, ...]
     layers: tuple[str, ...]
     weights: str | None
     clips: tuple[str, ...]
+    keras: str | None = None
 
     def chosen(self) -> tuple[list[Case], tuple[str, ...] | None]:
         """(cases, names of layers or None for all). Raises CannotRun for what is not known."""
         _, layers = select(self.models, self.layers)
-        return cases(self.models, self.weights, self.clips), layers
+        return cases(self.models, self.weights, self.clips, self.keras), layers
 
 
 def _gathered(command: Any) -> Any:
@@ -64,10 +65,11 @@ def _gathered(command: Any) -> Any:
         weights: str | None,
         clips: tuple[str, ...],
         more_clips: tuple[str, ...],
+        keras: str | None,
         layers: tuple[str, ...] = (),
         **more: Any,
     ) -> Any:
-        return command(Asked(models, layers, weights, (*clips, *more_clips)), **more)
+        return command(Asked(models, layers, weights, (*clips, *more_clips), keras), **more)
 
     return call
 
@@ -127,9 +129,14 @@ INPUT = takes(
         "--weights",
         help="A Keras weight file of the chosen model; default: the published one.",
     ),
+    option(
+        "--keras", type=click.Choice(KERAS_VERSIONS),
+        help="The Keras release to run the originals on; default: what the weight file says, else "
+        "assumed.",
+    ),
     CLIPS,
     _gathered,
-)
+)  # fmt: skip
 SEED = option(
     "--seed", type=click.IntRange(0), default=None,
     help="Of the random probes; by default another one each time, which is printed.",

@@ -688,6 +688,7 @@ class Stack:
     keras: Text
     theano: Text
     flags: str | dict[str, Any]
+    keras_from: Later[Literal["asked", "file", "assumed"]] = "assumed"
 
 
 @dataclass
@@ -754,6 +755,7 @@ class Model:
     tags: list[ClipTags]
     seconds: Later[Annotated[float | None, Says(minimum=0)]] = None
     probes: Later[Probes | None] = None
+    remarks: Later[list[Text]] = field(default_factory=list)
 
 
 # --- the run ---

@@ -8,6 +8,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from parity.attribution.tags import tag_tables
 from parity.compare import verdict
 from parity.compare.glance import glances
@@ -96,7 +98,9 @@ def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
         worst=None,
         data=case.data,
         weights=Weights(case.weights.path.name, case.weights.sha256),
-        stack=Stack(**recordings.describe(case.model.stack, lanes["reference"])),
+        stack=Stack(
+            **recordings.describe(case.model.stack, lanes["reference"]), keras_from=case.keras_from
+        ),
         clips=[
             Clip(name, sha256, list(remarks))
             for name, sha256, remarks in zip(clips.names, clips.sha256, clips.remarks, strict=True)
@@ -113,8 +117,22 @@ def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
         microscope=found.microscope,
         tags=tag_tables(clips.names, case.model.tags, found.scores, found.logits, rounding_only),
     )
+    model.remarks = [*case.remarks, *_worthless(found)]
     model.verdict, model.worst = model_verdict(model), worst_cell(model)
     return model
+
+
+def _worthless(found: Found) -> list[str]:
+    """What the original's own scores show that makes a verdict on them worth little."""
+    if found.scores is None:
+        return []
+    scores = np.asarray(found.scores["expected"])
+    if np.isfinite(scores).all() and np.ptp(scores, axis=1).all():
+        return []
+    return [
+        "the original gives every tag of a clip the same score, or NaN, so these weights are not "
+        "of this model or of this Keras release, and that the port agrees says little"
+    ]
 
 
 def _meet(port: str, cases: Sequence[Case]) -> None:

@@ -144,6 +144,7 @@ def model_row(model: Record) -> list[str]:
     return [visible(cell) for cell in row]
 
 
+NAMED = {"asked": "as asked", "file": "as the file says", "assumed": "assumed"}
 SURROUNDINGS = {"parity", "python", "numpy", "blas", "threads", "os", "cpu"}
 
 
@@ -151,6 +152,15 @@ def stacks(document: Record) -> str:
     """The originals' stacks, each once: `Keras 1.0.6 on Theano 1.0.5`."""
     found = (f"{original(each)} on Theano {each['stack']['theano']}" for each in document["models"])
     return ", ".join(dict.fromkeys(found)) or "no original"
+
+
+def remarks(document: Record) -> list[str]:
+    """What makes a verdict worth less than it looks, a line of each model."""
+    return [
+        f"{model['name']}: {remark}"
+        for model in document["models"]
+        for remark in model.get("remarks", ())
+    ]
 
 
 def versions(document: Record) -> str:
@@ -163,8 +173,9 @@ def versions(document: Record) -> str:
 
 
 def original(model: Record) -> str:
-    """What the port is measured against: `Keras 1.1.0`."""
-    return f"Keras {model['stack']['keras']}"
+    """What the port is measured against: `Keras 1.1.0 (assumed)`."""
+    named = NAMED.get(model["stack"].get("keras_from"))
+    return f"Keras {model['stack']['keras']}{f' ({named})' if named else ''}"
 
 
 # --- the end of the chain ---

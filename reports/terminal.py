@@ -77,6 +77,7 @@ def _heading(document: Record) -> list[str]:
     return [
         summary.data_sentence(document),
         visible(f"{document['port']} against {summary.stacks(document)}"),
+        *(visible(remark) for remark in summary.remarks(document)),
         "",
     ]
 

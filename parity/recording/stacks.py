@@ -2,6 +2,10 @@
 
 from typing import Any, NamedTuple
 
+from parity.model import KERAS_VERSIONS, stack_of
+
+__all__ = ["KERAS_VERSIONS", "LANES", "SETTINGS", "STACKS", "Lane", "Stack"]
+
 
 class Lane(NamedTuple):
     """One way to run an original."""
@@ -33,10 +37,8 @@ class Stack(NamedTuple):
         return {**self.packages, "python": self.python, **floats}
 
 
-KERAS_VERSIONS = ("1.0.5", "1.0.6", "1.0.7", "1.0.8", "1.1.0", "1.2.2")
 STACKS = {
-    stack.name: stack
-    for stack in (Stack("keras" + version.replace(".", ""), version) for version in KERAS_VERSIONS)
+    stack.name: stack for stack in (Stack(stack_of(keras), keras) for keras in KERAS_VERSIONS)
 }
 LANES = {
     lane.name: lane
