@@ -8,12 +8,13 @@ import json
 import sys
 import types
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from parity import room
 
-__all__ = ["Later", "Says", "schema_of"]
+__all__ = ["Later", "Says", "schema_of", "typed"]
 
 T = TypeVar("T")
 Schema = dict[str, Any]
@@ -136,6 +137,32 @@ def _reference(cls: Any, defs: Schema, optional: bool) -> Schema:
         defs[name] = {}  # taken, before its own fields are looked at
         defs[name] = _object(cls, defs, ["object", "null"] if optional else "object")
     return {"$ref": f"#/$defs/{name}"}
+
+
+def typed(hint: Any, value: Any) -> Any:
+    """A JSON value as its type has it: objects become dataclasses, with defaults or None for what
+    they lack; figures that JSON writes as words become floats.
+    """
+    origin, of = get_origin(hint), [each for each in get_args(hint) if each is not type(None)]
+    if value is None:
+        return None
+    if origin in (Union, types.UnionType):
+        fits = [each for each in of if is_dataclass(each) == isinstance(value, dict)]
+        return typed(fits[0], value) if fits else value
+    if is_dataclass(hint):
+        given = {}
+        for each in fields(hint):
+            if each.name in value or each.default is each.default_factory:  # none of both is there
+                given[each.name] = typed(_hints(hint)[each.name], value.get(each.name))
+        return hint(**given)
+    if origin is list:
+        return [typed(of[0], each) for each in value]
+    if origin is dict:
+        return {key: typed(of[1], each) for key, each in value.items()}
+    return float(value) if hint is float else value
+
+
+_hints = cache(get_type_hints)
 
 
 def files() -> dict[Path, str]:

@@ -45,6 +45,8 @@ def approve(
     whose entry is to change. Raises CannotRun for a model or layer that is not there, and for all
     that would loosen a baseline unless accept_worse.
     """
+    if not layer:
+        baseline.check_whole(document)
     records = {record["name"]: record for record in document["models"]}
     unknown = [name for name in models or () if name not in records]
     if unknown or not records:

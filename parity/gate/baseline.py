@@ -59,6 +59,15 @@ def number(value: Any) -> float:
     return float("nan") if value is None else float(value)
 
 
+def check_whole(document: Json) -> None:
+    """Raise CannotRun for a run of some layers only: it says nothing of a model."""
+    if document.get("selection") is not None:
+        raise CannotRun(
+            f"the run compared {', '.join(document['selection'])} alone, and a model is judged as "
+            "a whole; run `parity run` without --layer"
+        )
+
+
 def _rounded(value: Any) -> Any:
     found = number(value)
     return float(f"{found:.{DIGITS}g}") if abs(found) < float("inf") else value

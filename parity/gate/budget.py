@@ -5,11 +5,15 @@ A known difference, a cell accepted by name and with a reason, does not count he
 
 import sys
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
+from parity import results
 from parity.compare import verdict
+from parity.document import model_verdict
 from parity.gate.baseline import number
 from parity.gate.outcome import WHOLE, Json, Pairs
-from parity.results import EXACT, INHERITED, ROUNDING
+from parity.results import EXACT, HELD, INHERITED, NOT_COMPARED, ROUNDING, Model
+from parity.schema import typed
 
 Cell = tuple[str, str, str]  # layer, mode, verdict
 RULES = {
@@ -35,8 +39,10 @@ def budget(record: Json, known: Collection[Cell] = ()) -> list[tuple[str, str]]:
         elif not (excused and cell[2] == INHERITED):
             found.append((cell[0], fault))
     found += [*_oracle(record), *(() if FINAL in known else _final(record))]
-    if record["verdict"] != "HOLDS" and not found and not excused:
-        found.append((WHOLE, f"the run's verdict is {record['verdict']}"))
+    says = model_verdict(typed(Model, record))
+    if not found and not excused and {record["verdict"], says} != {HELD}:
+        other = "" if says == record["verdict"] else f", and its figures say {says}"
+        found.append((WHOLE, f"the run's verdict is {record['verdict']}{other}"))
     return found
 
 
@@ -49,10 +55,11 @@ def broken_cells(record: Json, layer: str) -> list[Cell]:
 
 def _faults(record: Json) -> Iterator[tuple[Cell, str]]:
     """Every cell that breaks the budget, and why. A word alone passes nothing: figures count."""
-    for layer in record["layers"]:
+    upstream_holds = True
+    for layer, found in zip(record["layers"], typed(Model, record).layers, strict=True):
         for mode, limits in RULES.items():
             cell = layer[mode]
-            word = cell["verdict"]
+            word, figures = cell["verdict"], getattr(found, mode)
             if cell.get("proved"):
                 limits = {**limits, **PROVED}
                 limits.pop("q_port", None)
@@ -61,12 +68,25 @@ def _faults(record: Json) -> Iterator[tuple[Cell, str]]:
                 for key, most in limits.items()
                 if not number(cell[key]) <= most
             )
-            if word == ROUNDING:
-                why = over and f"ROUNDING, but {over}"
+            says = _verdict_of(figures, upstream_holds or mode == "isolated")
+            better = verdict.severity(word) < verdict.severity(says)
+            if word == ROUNDING or better:
+                over = over or (f"its figures say {says}" if better else "")
+                why = over and f"{word}, but {over}"
             else:
-                why = "; ".join(filter(None, (word, cell.get("message") or over)))
-            if why and word != EXACT:
+                why = word != EXACT and "; ".join(filter(None, (word, cell.get("message") or over)))
+            if why:
                 yield (layer["name"], mode, word), f"{mode}: {why}"
+        upstream_holds &= verdict.holds(found.chained.verdict)
+
+
+def _verdict_of(cell: results.Cell, upstream_holds: bool) -> str:
+    """What a cell's figures amount to, whatever its word."""
+    exact = bool(cell.bitwise_equal) or cell.rho_port == 0  # the original's, or the oracle's own
+    try:
+        return verdict.judge(replace(cell, exact=exact, fault=cell.fault or ""), upstream_holds)
+    except TypeError:  # a figure is not there
+        return NOT_COMPARED
 
 
 def _short(figure: object) -> str:

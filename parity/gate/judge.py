@@ -21,6 +21,7 @@ def judge(document: Json, folder: Path, models: Collection[str] | None = None) -
     models: names to look at, None for all. Raises CannotRun for one that is not in the document,
     or whose baseline is unusable.
     """
+    baseline.check_whole(document)
     records = {record["name"]: record for record in document["models"]}
     missing = [name for name in models or () if name not in records]
     if missing:
@@ -32,10 +33,7 @@ def judge(document: Json, folder: Path, models: Collection[str] | None = None) -
     bases = {
         record["name"]: baseline.read(folder, record["data"], record["name"]) for record in chosen
     }
-    partial = document.get("selection") is not None
-    findings = [
-        found for record in chosen for found in _model(record, bases[record["name"]], partial)
-    ]
+    findings = [found for record in chosen for found in _model(record, bases[record["name"]])]
     if not models:
         findings += [
             Breach(name, WHOLE, "baseline", "has a baseline, but was not run")
@@ -44,8 +42,6 @@ def judge(document: Json, folder: Path, models: Collection[str] | None = None) -
         ]
     known = [{"model": name, **row} for name, base in bases.items() for row in base["known"]]
     notes = [f"{record['name']}: {_NO_IDENTITY}" for record in chosen if not record.get("identity")]
-    if partial:
-        notes.insert(0, f"only these layers were judged: {', '.join(document['selection'])}")
     cells = sum(
         layer[mode]["verdict"] != NOT_COMPARED
         for record in chosen
@@ -72,12 +68,12 @@ def judge_identity(
     return Outcome(findings, [], list(identities), len(identities), [note] if blind else [])
 
 
-def _model(record: Json, base: Json, partial: bool) -> list[Breach]:
+def _model(record: Json, base: Json) -> list[Breach]:
     identity = record.get("identity")
     found = {
         "budget": budget(record, {cell_of(row) for row in base["known"]}),
         "ratchet": ratchet(record, base),
-        "baseline": _entries(record, base, partial),
+        "baseline": _entries(record, base),
         "identity": changes(identity, base["identity"])
         if identity
         else [(WHOLE, f"{_NO_IDENTITY}; run it anew with this version")],
@@ -85,16 +81,15 @@ def _model(record: Json, base: Json, partial: bool) -> list[Breach]:
     return breaches(record["name"], [layer["name"] for layer in record["layers"]], found)
 
 
-def _entries(record: Json, base: Json, partial: bool) -> Pairs:
+def _entries(record: Json, base: Json) -> Pairs:
     """Entries that a baseline lacks, and those to which no layer or difference answers."""
     fresh, kept = ([layer["name"] for layer in found["layers"]] for found in (record, base))
     for name in fresh:
         if name not in kept:
             yield name, "has no entry in the baseline"
     for name in kept:
-        if name not in fresh and not partial:
+        if name not in fresh:
             yield name, "its entry in the baseline is obsolete: the run has no such layer"
     for layer, mode, word in map(cell_of, base["known"]):
-        judged = layer in fresh or not partial
-        if judged and (layer, mode, word) not in broken_cells(record, layer):
+        if (layer, mode, word) not in broken_cells(record, layer):
             yield layer, f"its known difference ({mode}: {word}) is obsolete"

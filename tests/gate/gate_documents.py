@@ -45,13 +45,13 @@ def layer(name, kind, shape, rho=0.4, q=0.6):
     record.update(shape=shape, dtype="float32")
     for cell in (record["isolated"], record["chained"]):
         cell.update({key: OTHERS.get(key, 1e-7) for key in cell})
+        cell.update({"exact": True, "bitwise_equal": True, "rho_port": 0.0} if exact else {})
     record["isolated"].update(
         verdict=word,
         rho_port=rho,
         rho_reference=rho,
         q_port=q,
         q_reference=q,
-        bitwise_equal=exact,
         message=None,
     )
     record["chained"].update(verdict=word, rho_local=rho, message=None)

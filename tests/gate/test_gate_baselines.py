@@ -138,12 +138,13 @@ def test_a_model_with_a_baseline_has_to_be_run(document, folder):
     assert judge(document, folder, ["CNN0"]).passed
 
 
-def test_a_partial_run_is_judged_and_says_so(document, folder):
+def test_a_partial_run_is_no_model(document, folder):
     document["selection"] = ["conv1"]
-    for model in document["models"]:
-        model["layers"] = model["layers"][:1]
-    outcome = judge(document, folder)
-    assert outcome.passed and "only these layers were judged: conv1" in outcome.notes
+    for record in document["models"]:
+        record["layers"] = record["layers"][:1]
+    for refused in (judge, lambda *given: approve(*given, approved=APPROVED)):
+        with pytest.raises(CannotRun, match=r"compared conv1 alone, .* without --layer$"):
+            refused(document, folder)
 
 
 def test_a_baseline_reads_in_a_diff(folder):

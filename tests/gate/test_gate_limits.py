@@ -58,6 +58,60 @@ def test_the_budget_looks_at_figures_behind_the_word(document, folder, figure):
 
 
 @pytest.mark.parametrize(
+    ("layer", "mode", "figures", "said"),
+    [
+        (
+            "pool1",
+            "isolated",
+            {"rho_port": 5.0, "bitwise_equal": False},
+            "EXACT, but",
+        ),
+        (
+            "pool1",
+            "chained",
+            {"bitwise_equal": False, "rho_port": 9.0},
+            "EXACT, but",
+        ),
+        ("conv1", "isolated", {"fault": "has another shape"}, "figures say INCOMPARABLE"),
+        ("conv1", "isolated", {"structured": True}, "figures say GROSS"),
+        ("conv1", "chained", {"rho_det": None, "rho_port": None}, "figures say NOT COMPARED"),
+        (
+            "conv1",
+            "chained",
+            {"verdict": "INHERITED", "rho_port": 2.0, "rho_det": 2.0},
+            "INHERITED, but",
+        ),
+    ],
+)
+def test_a_word_that_its_figures_contradict_is_not_believed(
+    document, folder, layer, mode, figures, said
+):
+    cell(document, layer, mode).update(figures)
+    text = next(each.text for each in judge(document, folder).findings if each.limit == "budget")
+    assert said in text and text.startswith(mode)
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {
+            "whole_call": {
+                "bitwise_equal": False,
+                "port_reference": 0.1,
+                "holds": False,
+                "message": "x",
+            }
+        },
+        {"probes": {"seed": 1, "layers": 4, "proved": 3, "weights": 1, "read": 1, "call": "other"}},
+    ],
+)
+def test_a_model_that_its_figures_contradict_is_not_believed(document, folder, figures):
+    document["models"][0].update(figures)
+    (finding,) = judge(document, folder).findings
+    assert finding.text == "the run's verdict is HOLDS, and its figures say DRIFTS"
+
+
+@pytest.mark.parametrize(
     "figure", [{"rho_det": 1.2}, {"rho_port": "nan"}, {"rho_det": None}, {"rho_reference": 1.2}]
 )
 def test_a_proved_layer_keeps_the_certain_bound(document, folder, figure):
