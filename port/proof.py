@@ -35,7 +35,8 @@ class ChainerPort:
     dropout).
     """
 
-    name, versions = "Chainer", VERSIONS
+    name = "Chainer"
+    versions: Mapping[str, str] = VERSIONS
 
     def __init__(self, network: Network):
         self.network, self.layers = network, network.layer_names

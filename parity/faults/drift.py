@@ -40,10 +40,10 @@ class Division:
     """
 
     changed: str | None
-    space: str
+    space: Space
     parts: dict[str, np.ndarray]
     layers: Mapping[str, Part]
-    drift: float
+    drift: float | None
     sound_drift: float
     final: float
     sound_final: float
@@ -88,7 +88,7 @@ class Chain:
         """Take in one layer."""
         name, said = step.layer.name, step.chained
         self.broken = self.broken or _unusable(step, name == self.last)
-        if self.broken:
+        if self.broken or said.actual is None:
             self.starts.clear()
             return
         if not self.changed and CHAINED not in step.unchanged:
@@ -172,12 +172,12 @@ class SoundEnd:
         except Broken as why:
             return Attribution(message=str(why))
         by_share = {name: part.share for name, part in found.layers.items()}
-        blamed = max(by_share, key=by_share.__getitem__) if found.drift else None
+        blamed = max(by_share, key=lambda name: by_share[name] or 0.0) if found.drift else None
         return Attribution(
             found.space,
             **found.layers[layer]._asdict(),
             blamed_layer=blamed,
-            blamed_share=by_share.get(blamed),
+            blamed_share=by_share[blamed] if blamed else None,
             above_rounding=self._above_rounding(found),
             drift=found.drift,
             sound_drift=found.sound_drift,

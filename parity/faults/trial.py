@@ -8,7 +8,7 @@ every other one is judged anew: the harness is not told where the mutation is.
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -32,7 +32,9 @@ from parity.recording.trace import array_sha256, open_trace
 from parity.results import Estimate, Size, Text
 from parity.schema import Says
 
-SEVERAL, NO_END, BELOW = "several layers", "no end", "below rounding"  # why nobody is blamed
+Apart = Literal["several layers", "no end", "below rounding"]  # why nobody is blamed
+SEVERAL, NO_END, BELOW = get_args(Apart)
+Kind = Literal["weights", "configuration", "code path", "input"]
 PUBLISHED = (
     "Chainer's batch normalisation as the port published in 2018 has it: sqrt(std^2 + 2e-5), "
     "in the first layer of CNN0 and CNN 1e-5"
@@ -115,7 +117,7 @@ class Trial(Seen):
     drift at the end.
     """
 
-    kind: Literal["weights", "configuration", "code path", "input"] = "weights"
+    kind: Kind = "weights"
     expected_cause: Text = ""
     caught: bool = False
     located: bool = False
@@ -123,7 +125,7 @@ class Trial(Seen):
     undecidable: bool = False
     observability: Size = None
     attribution: Attribution = field(default_factory=Attribution)
-    apart: Literal["several layers", "no end", "below rounding"] | None = None
+    apart: Apart | None = None
     attributed: bool | None = None
 
 
@@ -208,22 +210,24 @@ def prove(there: Original, port: Port) -> Sound:
     chain = Chain(port, list(there.layers)[-1])
     for step in walk(there, port):
         name = step.layer.name
-        verdicts[name], said = judged(there, step)
+        verdicts[name], why = judged(there, step)
         if not verdict.holds(verdicts[name]):
             raise CannotRun(
                 f"{there.model} {name}: the port is {verdicts[name]} with no fault planted "
-                f"({said}); faults can be tried on a port that holds, so run `parity run` first"
+                f"({why}); faults can be tried on a port that holds, so run `parity run` first"
             )
         for mode, said in ((ISOLATED, step.isolated), (CHAINED, step.chained)):
-            known[mode, name] = array_sha256(said.actual)
+            if said.actual is not None:
+                known[mode, name] = array_sha256(said.actual)
         chain.follow(step)
     return Sound(there, verdicts, known, SoundEnd(there, chain))
 
 
 def tried(mutant: Fault, sound: Sound) -> Trial:
     """The record of one mutant. Raises CannotRun where the trace lacks its layer."""
+    kind = cast(Kind, mutant.kind)
     found = Trial(
-        mutant.id, mutant.model, mutant.layer, kind=mutant.kind, expected_cause=mutant.cause
+        mutant.id, mutant.model, mutant.layer, kind=kind, expected_cause=mutant.cause or ""
     )
     chain = _watch(found, mutant, sound, MODES)
     found.caught = found.located_layer is not None
@@ -237,7 +241,7 @@ def tried(mutant: Fault, sound: Sound) -> Trial:
         found.apart = SEVERAL
     elif end.message:
         found.apart = NO_END
-    elif not end.above_rounding > 1:
+    elif not (end.above_rounding or 0.0) > 1:
         found.apart = BELOW
     else:
         found.attributed = end.blamed_layer == mutant.layer
@@ -267,16 +271,20 @@ def measured(mutant: Fault, sound: Sound) -> Published:
         end = sound.end.divide(chain)
     except Broken as why:
         message = str(why)
-    for replaced in layers if end else ():
-        replaced.share, replaced.energy = end.layers[replaced.layer]
+    for replaced in layers:
+        if end:
+            replaced.share, replaced.energy = end.layers[replaced.layer]
     return Published(
         mutant.id,
         mutant.model,
         PUBLISHED,
-        [replaced for replaced in layers if not verdict.holds(replaced.verdict)],
-        [replaced.layer for replaced in layers if verdict.holds(replaced.verdict)],
-        *(getattr(end, name, None) for name in ("space", "drift", "sound_drift")),
-        *(getattr(end, name, None) for name in ("final", "sound_final")),
+        [replaced for replaced in layers if not verdict.holds(replaced.verdict or "")],
+        [replaced.layer for replaced in layers if verdict.holds(replaced.verdict or "")],
+        end.space if end else None,
+        end.drift if end else None,
+        end.sound_drift if end else None,
+        end.final if end else None,
+        end.sound_final if end else None,
         message,
     )
 
@@ -319,12 +327,13 @@ def cause_of(there: Original, step: Step) -> Named:
     params, said = there.params.get(step.layer.name, {}), step.isolated
     case = layer_case(step.layer, params, step.x, there.keras)
     found = cause(case, step.expected, said.fault if said.actual is None else said.actual)
-    return Named(found.hypothesis, [each.name for each in found.survivors], found.estimate)
+    names = [each if isinstance(each, str) else each.name for each in found.survivors]
+    return Named(found.hypothesis, names, found.estimate)
 
 
 def named(expected: str | None, found: Named | None) -> bool:
     """Whether a cause is the expected one or has it among its survivors."""
-    return bool(found) and expected in (found.hypothesis, *found.survivors)
+    return found is not None and expected in (found.hypothesis, *found.survivors)
 
 
 def may_be_equivalent(mutant: Fault, data: str) -> bool:
