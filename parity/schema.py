@@ -150,11 +150,12 @@ def typed(hint: Any, value: Any) -> Any:
         fits = [each for each in of if is_dataclass(each) == isinstance(value, dict)]
         return typed(fits[0], value) if fits else value
     if is_dataclass(hint):
+        cls: Any = hint
         given = {}
-        for each in fields(hint):
+        for each in fields(cls):
             if each.name in value or each.default is each.default_factory:  # none of both is there
-                given[each.name] = typed(_hints(hint)[each.name], value.get(each.name))
-        return hint(**given)
+                given[each.name] = typed(_hints(cls)[each.name], value.get(each.name))
+        return cls(**given)
     if origin is list:
         return [typed(of[0], each) for each in value]
     if origin is dict:
