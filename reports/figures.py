@@ -96,6 +96,11 @@ def many(value: Figure) -> str:
     return f"{float(f'{value:.2g}'):,.0f}".replace(",", "\u202f")
 
 
+def thousands(value: int) -> str:
+    """A count, thousands apart: `8 847 360`."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
 def score(value: Figure) -> str:
     """A tag's score, 0 to 1, four decimals."""
     return _text(value, "{:.4f}".format)

@@ -52,6 +52,7 @@ FIGURES: dict[str, Rows] = {
 }
 # what follows the networks, in reading order: id and template, title in the list of contents
 SECTIONS = {
+    "probes": "probes",
     "gru": "recurrent layers",
     "normalisation": "batch normalisation",
     "convolution": "convolution",
@@ -64,8 +65,8 @@ SECTIONS = {
 }
 # the modules of this room that templates call, by their own names
 CALLED = (
-    "cards charts companions faults figures heatmap investigation message microscope provenance "
-    "small_charts summary tags verdicts"
+    "cards charts companions faults figures heatmap investigation message microscope probes "
+    "provenance small_charts summary tags verdicts"
 ).split()
 
 

@@ -7,7 +7,14 @@ from xml.etree import ElementTree
 from parity.errors import visible
 from parity.reports import Record, figures
 from parity.reports.message import cell_message
-from parity.reports.summary import Cell, cells_of, data_sentence, final_fault, verdict_sentence
+from parity.reports.summary import (
+    Cell,
+    cells_of,
+    data_sentence,
+    final_fault,
+    probed,
+    verdict_sentence,
+)
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
@@ -15,7 +22,7 @@ COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 @dataclass(frozen=True)
 class Case:
-    """A testcase. fault: `failure` or `error`, with its word; empty where the case passes."""
+    """A testcase. fault: `failure`, `error` or `skipped`, with its word; empty where it passes."""
 
     classname: str
     name: str
@@ -67,12 +74,14 @@ def _suite(suite: Suite) -> ElementTree.Element:
 
 
 def junit(document: Record) -> str:
-    """A run: what does not hold is a failure, what was not compared is an error."""
+    """A run: what does not hold is a failure, what was not compared an error, what was not probed
+    skipped.
+    """
     created = document["created"]
     suites = [
         Suite(
             model["name"],
-            [*map(_of_cell, cells_of(model)), _of_model(model)],
+            [*map(_of_cell, [*cells_of(model), *probed(model)]), _of_model(model)],
             created,
             figures.number(model.get("seconds")) or 0,
         )
@@ -87,7 +96,7 @@ def junit(document: Record) -> str:
 
 def _of_cell(cell: Cell) -> Case:
     model, layer = cell.model["name"], cell.layer["name"]
-    fault = "error" if cell.verdict == "NOT COMPARED" else "failure"
+    fault = {"NOT COMPARED": "error", "NOT PROBED": "skipped"}.get(cell.verdict, "failure")
     return Case(
         f"parity.{model}",
         f"{model}-{layer}-{cell.mode}",

@@ -53,6 +53,7 @@ def markdown(document: Record, blocks: int = 3) -> str:
         f"**{plain(summary.verdict_sentence(document))}**",
         plain(summary.data_sentence(document)),
         verdict_table(document),
+        plain(summary.probes_sentence(document)),
         *(plain(f"{model['name']}: {why}") for model, why in summary.final_faults(document)),
         *(fenced(cell_message(*cell)) for cell in summary.first_offenders(document)[:blocks]),
     )

@@ -4,7 +4,7 @@ import math
 import shlex
 
 from parity.errors import visible
-from parity.reports import Record, figures
+from parity.reports import Record, figures, probes
 from parity.reports.figures import drift, number, ratio
 from parity.reports.summary import original
 from parity.reports.verdicts import cause_name, meaning, passes
@@ -15,24 +15,28 @@ HEADLINES = {
     "INCOMPARABLE": "cannot be compared with {original}",
     "ORACLE-SUSPECT": "the oracle does not explain {original}, so the port is not judged",
     "MISBEHAVES": "the port agrees with {original}, and misbehaves",
+    "NOT PROBED": "was not asked",
     "INHERITED": "the port's drift comes from an earlier layer, not from this one",
 }
 
 
 def cell_message(model: Record, layer: Record, mode: str) -> str:
     """The block about one cell, without a final newline; model, layer: records of parity.json."""
-    verdict = layer[mode]["verdict"]
+    verdict = probes.word(layer) if mode == "probed" else layer[mode]["verdict"]
     differs = HEADLINES.get(verdict, "the port differs from {original}")
     says = f"{verdict}, the port agrees with {{original}}" if passes(verdict) else differs
     lines = [
         f"{model['name']} / {layer['name']} ({mode}): {says.format(original=original(model))}",
         *_body(model, layer, mode),
-        f"reproduce: {reproduce(model, layer)}",
+        f"reproduce: {(probes.reproduce if mode == 'probed' else reproduce)(model, layer)}",
     ]
     return "\n  ".join(visible(line) for line in lines)
 
 
 def _body(model: Record, layer: Record, mode: str) -> list[str]:
+    if mode == "probed":
+        asked, answers = probes.counts(layer["probed"])
+        return [f"{answers:,} answers to {asked:,} questions", *probes.notes(layer["probed"])]
     cell, tensor = layer[mode], f"shape {figures.shape(layer['shape'])} {layer['dtype']}"
     if cell["verdict"] in ("NOT COMPARED", "INCOMPARABLE"):
         return [_reason(cell) or "no reason was recorded", *([tensor] if layer["shape"] else [])]
@@ -105,6 +109,8 @@ def _blame(model: Record, layer: Record, mode: str) -> list[str]:
 
 def cause(layer: Record, mode: str) -> str:
     """Why a cell does not hold: the named formula, the run's words, or the verdict's meaning."""
+    if mode == "probed":
+        return figures.sentence(probes.cause(layer) or meaning(probes.word(layer)))
     if named := cause_name(layer):
         return f"Explained by: {named}."
     unnamed = "; none of the formulas tried explains it" if layer["cause"] else ""

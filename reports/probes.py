@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from parity.reports import Figure, Record
 from parity.reports.figures import ABSENT, number, ratio
 
-NOT_PROBED = "NOT PROBED"
+NOT_PROBED, SUSPECT = "NOT PROBED", "ORACLE-SUSPECT"
 HOLDS = ("EXACT", "ROUNDING")
+CAUSE = "explained by: "
 IN_UNITS = 2**6  # u; from here on a resolution is told as a power of two
 
 
@@ -23,15 +24,13 @@ def sentence(models: list[Record]) -> str:
     told = [model["probes"] for model in models if model.get("probes")]
     if not told:
         return ""
-    proved, layers, read, weights = (
-        sum(each[key] for each in told) for key in ("proved", "layers", "read", "weights")
-    )
-    parts = [f"{proved:,} of {layers:,} layers compute the original's function"]
+    every = [(model, layer) for model in models for layer in asked(model)]
+    proved = sum(word(layer) in HOLDS for _, layer in every)
+    read, weights = (sum(each[key] for each in told) for key in ("read", "weights"))
+    parts = [f"{proved:,} of {len(every):,} layers compute the original's function"]
     if weights:
         parts.append(f"{read:,} of {weights:,} weights read back bit for bit")
-    missing = [
-        name(model, layer, models) for model in models for layer in asked(model) if _missing(layer)
-    ]
+    missing = [name(model, layer, models) for model, layer in every if _missing(layer)]
     if missing:
         parts.append(f"{NOT_PROBED}: {', '.join(missing)}")
     seeds = dict.fromkeys(f"random seed {each['seed']}" for each in told)
@@ -43,15 +42,40 @@ def name(model: Record, layer: Record, models: list[Record]) -> str:
     return f"{model['name']} / {layer['name']}" if len(models) > 1 else str(layer["name"])
 
 
+def word(layer: Record) -> str:
+    """What probes say of a layer; ORACLE-SUSPECT where the original answers otherwise than the
+    formula that the port was held to.
+    """
+    return SUSPECT if suspicion(layer["probed"]) else str(layer["probed"]["verdict"])
+
+
+def suspicion(found: Record) -> str:
+    """How the original's own answers are not the formula's; else empty."""
+    original = found.get("original")
+    if not original:
+        return ""
+    ratio_, wrong = number(original["truth"]), original["wrong"]
+    if original["probes"] and not wrong and ratio_ is not None and ratio_ <= 1:
+        return ""
+    return original["message"] or (
+        f"the original itself answers {wrong:,} of these {original['probes']:,} questions wrongly, "
+        f"and in float64 is {ratio(ratio_)} times as far from the formula as it may be"
+    )
+
+
 def fails(layer: Record) -> bool:
     """Whether probes found another function; a layer that was not asked does not fail by that."""
-    found = layer.get("probed")
-    return found is not None and found["verdict"] not in (*HOLDS, NOT_PROBED)
+    return bool(layer.get("probed")) and word(layer) not in (*HOLDS, NOT_PROBED)
 
 
 def failing_first(model: Record) -> list[Record]:
     """Its probed layers: what fails, what was not asked, then the rest in network order."""
     return sorted(asked(model), key=lambda each: (not fails(each), not _missing(each)))
+
+
+def all_hold(model: Record) -> bool:
+    """Whether probes proved every layer, and what users call."""
+    return not model["probes"]["call"] and all(word(layer) in HOLDS for layer in asked(model))
 
 
 def _missing(layer: Record) -> bool:
@@ -122,8 +146,10 @@ def unread(found: Record) -> list[str]:
 
 def faults(found: Record) -> list[str]:
     """Why a layer fails or was not asked: what was found, the cause, the place."""
+    if why := suspicion(found):
+        return [why]
     said = found["message"] or ""
-    parts = {"": said, "explained by: ": found["cause"], "only in ": found["place"]}
+    parts = {"": said, CAUSE: found["cause"], "only in ": found["place"]}
     return [
         f"{label}{part}"
         for label, part in parts.items()
@@ -133,7 +159,7 @@ def faults(found: Record) -> list[str]:
 
 def notes(found: Record) -> Iterator[str]:
     """All that a layer's line leaves out."""
-    if found["verdict"] not in HOLDS:
+    if found["verdict"] not in HOLDS or suspicion(found):
         yield from faults(found)
     elif found["form"]:
         yield f"another form of the formula: {found['form']}"
@@ -173,10 +199,33 @@ def lost(found: Record | None, was: Record | None) -> str:
     )
 
 
+def found(layer: Record) -> list[str]:
+    """What stands below a layer's verdict: why it fails or was not asked, or its form."""
+    below, told = unread(layer["probed"]), layer["probed"]
+    named = f"{CAUSE}{told['cause']}"  # the verdict says it, in brackets
+    return [
+        line
+        for line in notes(told)
+        if line not in below and not (line == named and told["cause"] in told["verdict"])
+    ]
+
+
+def card(layer: Record) -> list[str]:
+    """What a layer's card says of its probes."""
+    told, (questions, answers) = layer["probed"], counts(layer["probed"])
+    asked_ = f"probed: {answers:,} answers to {questions:,} questions"
+    sizes = f"clips at a time {batches(told)}"
+    original = told.get("original")
+    own = f"the original answered {original['probes']:,} of them" if original else ""
+    return [line for line in (asked_, sizes, own, *readings(told), *notes(told)) if line]
+
+
 def cause(layer: Record) -> str:
     """Why its probes fail, in brief; empty where they do not."""
-    found = layer.get("probed") or {}
-    return (found["cause"] or found["message"] or "") if fails(layer) else ""
+    if not fails(layer):
+        return ""
+    found = layer["probed"]
+    return suspicion(found) or found["cause"] or found["message"] or ""
 
 
 def batches(found: Record) -> str:

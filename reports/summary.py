@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from parity.errors import visible
-from parity.reports import Figure, Record, figures
-from parity.reports.verdicts import CELLS, MODES, bare, cause_name, describe, fails, passes
+from parity.reports import Figure, Record, figures, probes
+from parity.reports.verdicts import ALL, CELLS, MODES, bare, cause_name, describe, fails, passes
 
 DATA = {"real": "real data", "seeded": "seeded stand-ins: NOT the published weights"}
 FINAL = (
@@ -17,11 +17,12 @@ FINAL = (
 ROW_FINAL = FINAL[:4]
 RHO = {"isolated": "rho_port", "chained": "rho_local"}  # the share of rounding's allowance
 MODEL_HEADINGS = ("model", "verdict", "worst layer", "allowance used", *dict(ROW_FINAL).values())
+PROBED = "probed"
 WORD_COLUMNS = 3  # of MODEL_HEADINGS; figures follow
 
 
 class Cell(NamedTuple):
-    """One comparison: a model, one of its layers and `isolated` or `chained`."""
+    """One comparison: a model, one of its layers and `isolated`, `chained` or `probed`."""
 
     model: Record
     layer: Record
@@ -33,7 +34,7 @@ class Cell(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        return str(self.figures["verdict"])
+        return probes.word(self.layer) if self.mode == PROBED else str(self.figures["verdict"])
 
     @property
     def holds(self) -> bool:
@@ -54,9 +55,19 @@ def cells_of(model: Record) -> list[Cell]:
     return [Cell(model, layer, mode) for layer in model["layers"] for mode in MODES]
 
 
+def probed(model: Record) -> list[Cell]:
+    """The layers of one model as probes found them, where they were asked."""
+    return [Cell(model, layer, PROBED) for layer in probes.asked(model)]
+
+
 def offenders(model: Record) -> list[Cell]:
-    """The cells that do not hold by their own layer's fault, in network order."""
-    return [cell for cell in cells_of(model) if not cell.holds and cell.verdict != "INHERITED"]
+    """The cells that do not hold by their own layer's fault, in network order. A layer that was
+    not probed is none.
+    """
+    found = [cell for cell in cells_of(model) if not cell.holds and cell.verdict != "INHERITED"]
+    found += [cell for cell in probed(model) if probes.fails(cell.layer)]
+    places = {layer["name"]: at for at, layer in enumerate(model["layers"])}
+    return sorted(found, key=lambda cell: places[cell.layer["name"]])
 
 
 def first_offenders(document: Record) -> list[Cell]:
@@ -68,7 +79,16 @@ def found_by(model: Record, layer: Record) -> str:
     """What the page's filter finds a layer by."""
     verdicts = dict.fromkeys(layer[mode]["verdict"] for mode in MODES)
     state = "fail" if fails(layer) else "holds"
-    words = [model["name"], layer["name"], layer["kind"], *verdicts, cause_name(layer), state]
+    asked = [probes.word(layer), probes.cause(layer)] if layer.get(PROBED) else []
+    words = [
+        model["name"],
+        layer["name"],
+        layer["kind"],
+        *verdicts,
+        cause_name(layer),
+        *asked,
+        state,
+    ]
     return " ".join(filter(None, words))
 
 
@@ -79,7 +99,9 @@ def worst_first(model: Record) -> dict[str, int]:
 
 
 def _badness(layer: Record) -> tuple[int, float]:
-    grave = max(list(CELLS).index(bare(layer[mode]["verdict"])) for mode in MODES)
+    words = [layer[mode]["verdict"] for mode in MODES]
+    words += [probes.word(layer)] if probes.fails(layer) else []
+    grave = max(list(ALL).index(bare(word)) for word in words)
     return grave, max(figures.size(layer[mode][key]) for mode, key in RHO.items())
 
 
@@ -94,7 +116,7 @@ def data_sentence(document: Record) -> str:
     known of the clips.
     """
     reader = document.get("audio_read_by")
-    clips = (clip for model in document.get("models", ()) for clip in model["clips"])
+    clips = (clip for model in document.get("models", ()) for clip in model.get("clips", ()))
     said = {f"{clip['name']} {why}": None for clip in clips for why in clip.get("remarks", ())}
     by = f"audio read by {reader}'s front end" if reader else ""
     return "; ".join(filter(None, (DATA[document["data"]], by, *said)))
@@ -112,6 +134,12 @@ def verdict_sentence(document: Record) -> str:
     holding = sum(model["verdict"] == "HOLDS" for model in models)
     proved = f"{holding} of {figures.counted(len(models), 'model')} proved"
     return f"{document['verdict']}{scope}: {proved}, {_compared(counts(document))}{where}."
+
+
+def probes_sentence(document: Record) -> str:
+    """What the probes of all models add up to, in one line; empty where none were asked."""
+    said = probes.sentence(document["models"])
+    return f"probes: {said}" if said else ""
 
 
 def _compared(found: dict[str, int]) -> str:
@@ -187,12 +215,13 @@ NOT_ASKED = "this run was not asked to attribute it, or not all of its layers we
 
 def final_fault(model: Record) -> str | None:
     """Why a model does not hold although its cells do; None where they say enough."""
-    if model["verdict"] == "HOLDS" or not all(cell.holds for cell in cells_of(model)):
+    if model["verdict"] == "HOLDS" or offenders(model):
         return None
     if not model["layers"]:
         return "no layer of it was compared"
     call = "" if (model.get("whole_call") or {"holds": True})["holds"] else call_note(model)
-    faults = (_oracle_fault(model["oracle_truth"]), _scores_fault(model), call)
+    asked = (model.get("probes") or {}).get("call")
+    faults = (_oracle_fault(model["oracle_truth"]), _scores_fault(model), call, asked)
     found = [why for why in faults if why]
     return f"every layer holds, but {'; and '.join(found) or UNTOLD}"
 

@@ -2,7 +2,7 @@
 
 import json
 
-from parity.reports import Record
+from parity.reports import Record, probes
 from parity.reports.summary import Cell, cells
 from parity.reports.verdicts import cause_name
 
@@ -14,6 +14,7 @@ COLUMNS = tuple(
     bitwise_equal bitwise_share beyond beyond_share effective_bits structure support
     rho_local inherited local amplification share energy noise_max_abs noise_rms
     hypothesis closer closeness_bits message
+    probed read_back probed_cause
     """.split()
 )
 
@@ -38,6 +39,9 @@ def _row(cell: Cell) -> list[object]:
         "layer": layer["name"],
         "mode": cell.mode,
         "hypothesis": cause_name(layer) or None,
+        "probed": probes.word(layer) if layer.get("probed") else None,
+        "read_back": probes.read_back(layer["probed"]) or None if layer.get("probed") else None,
+        "probed_cause": probes.cause(layer) or None,
     }
     return [known.get(column) for column in COLUMNS]
 

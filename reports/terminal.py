@@ -36,7 +36,8 @@ def text(document: Record, blocks: int = 3) -> str:
         summary.WORD_COLUMNS,
     )
     verdict = visible(summary.verdict_sentence(document))
-    parts = [*_heading(document), *filter(None, [table]), *_blocks(document, blocks), verdict, ""]
+    shown = [*filter(None, [table]), *_probes(document), *_blocks(document, blocks)]
+    parts = [*_heading(document), *shown, verdict, ""]
     return "\n".join(parts)
 
 
@@ -66,7 +67,7 @@ def _show_coloured(document: Record, stream: TextIO, blocks: int) -> None:
         colour = COLOURS[describe(model["verdict"]).tone]
         table.add_row(name, Text(verdict, colour), *map(Text, rest))
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
-    for line in [*_heading(document), table, *_blocks(document, blocks)]:
+    for line in [*_heading(document), table, *_probes(document), *_blocks(document, blocks)]:
         console.print(line, soft_wrap=isinstance(line, str))
     colour = COLOURS[describe(document["verdict"]).tone]
     told = Text(visible(summary.verdict_sentence(document)), f"bold {colour}")
@@ -80,6 +81,10 @@ def _heading(document: Record) -> list[str]:
         *(visible(remark) for remark in summary.remarks(document)),
         "",
     ]
+
+
+def _probes(document: Record) -> list[str]:
+    return ["", visible(said)] if (said := summary.probes_sentence(document)) else []
 
 
 def _blocks(document: Record, most: int) -> list[str]:

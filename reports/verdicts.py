@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from parity.reports import Record
+from parity.reports import Record, probes
 
 MODES = ("isolated", "chained")
 NAMED = ", named in brackets where it is known"
@@ -66,14 +66,14 @@ def passes(word: str) -> bool:
 
 
 def fails(layer: Record) -> bool:
-    """Whether either cell of a layer does not hold, by its own fault or an earlier layer's."""
-    return not all(passes(layer[mode]["verdict"]) for mode in MODES)
+    """Whether a layer does not hold in any way, by its own fault or an earlier layer's."""
+    return probes.fails(layer) or not all(passes(layer[mode]["verdict"]) for mode in MODES)
 
 
 def is_guilty(layer: Record) -> bool:
-    """Whether either cell of a layer does not hold by the layer's own fault."""
+    """Whether a layer does not hold in some way by its own fault."""
     words = [layer[mode]["verdict"] for mode in MODES]
-    return any(not passes(word) and word != "INHERITED" for word in words)
+    return probes.fails(layer) or any(not passes(word) and word != "INHERITED" for word in words)
 
 
 def cause_name(layer: Record) -> str:

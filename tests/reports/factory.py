@@ -87,6 +87,31 @@ def layer(name="conv1", kind="Convolution2D", shape=(2, 64, 96, 1366), **parts):
     }
 
 
+def probed(verdict="ROUNDING", **parts):
+    """What a layer answers to its probes: a convolution's weights are read back."""
+    weights = {"name": "W", "count": 576, "read": 576, "within": 576, "equal": 576, "close": 576}
+    exact = {"to_u": 0.0, "worst_u": 0.0, "shows_u": 0.0, "at": None, "hidden": None}
+    asked = {"name": "impulses of 2^64", "probes": 3, "answers": 8847360, "wrong": 0, "share": 0.0}
+    return {
+        "verdict": verdict,
+        "message": None,
+        "asked": [{**asked, "q": None, "q_where": ""}],
+        "read": [{**weights, **exact, "sha256": sha("W")}],
+        "batches": [5, 1, 2],
+        "form": None,
+        "cause": None,
+        "place": None,
+        "original": {"probes": 3, "wrong": 0, "truth": 0.01, "message": None},
+        **parts,
+    }
+
+
+def probes(**parts):
+    """What a model's probes add up to."""
+    sums = {"seed": 7, "layers": 6, "proved": 6, "weights": 576, "read": 576, "call": None}
+    return {**sums, **parts}
+
+
 def model(name="CNN0", **parts):
     layers = [layer(*kind) for kind in KINDS]
     layers[2].update(isolated=isolated("EXACT"))
@@ -221,6 +246,36 @@ def failing():
     return document([crnn, cnn0, model("CNN")], verdict="DRIFTS")
 
 
+def asked():
+    """A model whose probes find another function at one layer and could not ask another, one whose
+    original is not its formula, and one that holds.
+    """
+    models = [model(name, probes=probes()) for name in ("CRNN", "CNN0", "CNN")]
+    for each in (layer for record in models for layer in record["layers"]):
+        each["probed"] = probed()
+    one, two = models[:2]
+    one.update(verdict="DRIFTS", probes=probes(proved=4, read=575))
+    wrong = {**probed()["read"][0], "within": 575, "equal": 575, "at": [3, 7, 1, 2]}
+    one["layers"][1]["probed"] = probed(
+        "FORMULA(W (3, 7, 1, 2) is 0.5, not 0.25)",
+        message="impulses of 2^64: 9 of 8,847,360 wrong",
+        cause="W (3, 7, 1, 2) is 0.5, not 0.25",
+        place="channel 3",
+        read=[wrong],
+    )
+    one["layers"][2]["probed"] = probed(
+        "NOT PROBED", message="no probes are known for MaxPooling2D", asked=[], read=[], batches=[]
+    )
+    two.update(verdict="DRIFTS")
+    two["layers"][0]["probed"]["original"].update(wrong=2, truth=3.5)
+    gate = {"name": "W_z", "count": 4096, "read": 3972, "within": 3972, "equal": 11, "close": 3870}
+    sharp = {"to_u": 64.0, "worst_u": 9e5, "shows_u": 59.8, "at": None, "hidden": "gates are shut"}
+    models[2]["layers"][3]["probed"].update(
+        form="tanh(x/2)/2 + 1/2", read=[{**gate, **sharp, "sha256": None}]
+    )
+    return document(models, verdict="DRIFTS")
+
+
 def one_model():
     return document([model("CNN")])
 
@@ -267,7 +322,9 @@ HOSTILE = (
 
 def hostile():
     """Names that try to be markup, escape codes and other people's columns."""
-    broken = model(HOSTILE[0], verdict="DRIFTS", first_divergence=HOSTILE[0])
+    broken = model(
+        HOSTILE[0], verdict="DRIFTS", first_divergence=HOSTILE[0], probes=probes(call=HOSTILE[0])
+    )
     broken["layers"] = [
         layer(name, isolated=isolated("GROSS", message=name), chained=chained("INHERITED"))
         for name in HOSTILE
@@ -286,6 +343,14 @@ def hostile():
             },
             form={"port": {"lattice_share": 0.5, "formula": name}},
             evidence=hostile_evidence(name),
+            probed=probed(
+                "GROSS",
+                message=name,
+                cause=name,
+                place=name,
+                form=name,
+                read=[{**probed()["read"][0], "name": name, "hidden": name}],
+            ),
         )
     broken["worst"]["layer"] = HOSTILE[4]
     rows = [
@@ -365,6 +430,7 @@ EVERY = {
         failing,
         one_model,
         seeded,
+        asked,
         incomplete,
         empty,
         hostile,
