@@ -1,6 +1,7 @@
 # The commands of the project. `make help` lists them; the first one to run builds what it needs.
 PYTHON   ?= python3
 WORKERS  ?= 2
+MINUTES  ?= 30
 DATA     ?= $(PARITY_DATA)
 HARNESS  := .tox/harness/bin/python
 TESTS    := .tox/tests/bin/python
@@ -15,7 +16,7 @@ selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER)
 export PARITY_MODEL := $(MODEL)
 export PARITY_LAYER := $(LAYER)
 
-.PHONY: parity test gate probe faults microscope investigate fixtures bench lint help clean
+.PHONY: parity test fuzz gate probe faults microscope investigate fixtures bench lint help clean
 .DELETE_ON_ERROR:
 
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
@@ -24,6 +25,9 @@ parity: $(READY)  ## prove the port against the originals, layer by layer, and w
 test: export NUMBA_CACHE_DIR := $(CURDIR)/.tox/numba
 test: .tox/tests.ready $(AXE)  ## every test; FAST=1: those of every folder that take no time (90 s)
 	@$(TESTS) -m pytest -n $(WORKERS) $(if $(FAST),-m "not slow") $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
+
+fuzz: .tox/tests.ready  ## other hostile files, documents, options, settings and ports each time, for MINUTES=30
+	@$(TESTS) -m tests.fuzz --minutes $(MINUTES)
 
 gate: $(READY)  ## is this the network that was proved, and is it still as faithful as it was
 	@$(HARNESS) -m parity gate --workers $(WORKERS) $(foreach model,$(MODEL),--model $(model)) $(ARGS)

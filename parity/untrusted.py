@@ -289,6 +289,8 @@ def _checked_bytes(dataset: Any, name: str, size: int) -> int:
     settings = dataset.get_create_plist()
     if settings.get_layout() == h5d.VIRTUAL or settings.get_external_count():
         raise Damaged(f"keeps {name} in another file, which is not read")
+    if settings.get_layout() == h5d.CHUNKED and len(settings.get_chunk()) != len(dataset.shape):
+        raise Damaged(f"cuts {name} into pieces of other dimensions")  # HDF5 would divide by 0
     kind = dataset.get_type()
     is_text = kind.get_class() == h5t.STRING and not kind.is_variable_str()
     if not is_text and kind.get_class() not in (h5t.INTEGER, h5t.FLOAT):

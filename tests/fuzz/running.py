@@ -1,0 +1,50 @@
+"""Runs a surface: a number of cases, each in an empty folder, none for longer than 30 s."""
+
+import signal
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import hypothesis
+from hypothesis import HealthCheck, Phase
+
+LONGEST_S = 30
+
+
+class Hang(BaseException):
+    """A case took longer than it may."""
+
+
+def cases_of(count, seed=None):
+    """How many cases, and which: by default always the same."""
+    settings = hypothesis.settings(
+        max_examples=count,
+        derandomize=seed is None,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink) if seed is None else (Phase.generate,),
+    )
+    return lambda test: settings(test if seed is None else hypothesis.seed(seed)(test))
+
+
+def fuzz(surface, chosen):
+    """{how a case ended: how many did so}."""
+    ends = Counter()
+
+    def stop(*_):
+        raise Hang
+
+    @chosen
+    @hypothesis.given(surface.cases())
+    def one(case):
+        signal.signal(signal.SIGALRM, stop)
+        signal.alarm(LONGEST_S)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                ends[surface.check(case, Path(folder))] += 1
+        finally:
+            signal.alarm(0)
+
+    one()
+    return ends
