@@ -4,6 +4,7 @@ What was decoded is held against the file's own frames or pages: the time stamps
 an MP3's frames byte by byte. Other kinds say in a header how long they are (tagger/containers.py).
 """
 
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -20,6 +21,18 @@ BUFFER_BYTES = 1 << 17
 CLOCKED = ("ogg", "flac")  # their frames or pages say when they are
 TICK_S = 0.001
 LEAD_IN_S = 0.1  # an Opus encoder's (RFC 7845, 4.2): the last page counts it, the decoder drops it
+
+
+# FFmpeg has hundreds, for video too; a file that names any other is not decoded
+DECODERS = "flac vorbis opus mp3float mp3 mp2float mp2 mp1float mp1 alac adpcm_ms adpcm_ima_wav"
+
+
+@functools.cache
+def _decoders() -> frozenset[str]:
+    import av
+
+    pcm = (name for name in av.codecs_available if name.startswith("pcm_"))
+    return frozenset([*DECODERS.split(), *pcm])
 
 
 class Block(NamedTuple):
@@ -68,12 +81,12 @@ class Recording:
         with av.open(
             part,
             format=self._plan.kind,
-            options=dict(self._plan.options),
+            options={"codec_whitelist": ",".join(_decoders()), **dict(self._plan.options)},
             buffer_size=BUFFER_BYTES,
             metadata_errors="ignore",
         ) as container:
             sound = container.streams.best("audio")
-            if sound is None:
+            if sound is None or sound.codec_context.name not in _decoders():
                 raise Fault(NO_AUDIO)
             mpeg = Frames(part.again()) if self._plan.kind == "mp3" else None
             yield from self._counted(container, sound, mpeg)

@@ -8,6 +8,8 @@ from pathlib import Path
 import hypothesis
 from hypothesis import HealthCheck, Phase
 
+from tests.fuzz.surfaces import warm_up
+
 LONGEST_S = 30
 
 
@@ -30,6 +32,7 @@ def cases_of(count, seed=None):
 
 def fuzz(surface, chosen):
     """{how a case ended: how many did so}."""
+    warm_up()
     ends = Counter()
 
     def stop(*_):

@@ -352,6 +352,21 @@ def programs():
     return {"parity": main, "tagger": tagger, "fixtures": fixtures}
 
 
+def warm_up():
+    """Import what the first case would, so that no case is timed with that."""
+    import pandas
+
+    import tagger.audio
+    import tagger.commands
+    import tagger.comparing
+    import tagger.evaluating
+    from parity.reports import junit, markdown, publish, table, terminal
+
+    assert (
+        programs() and pandas and tagger and junit and markdown and publish and table and terminal
+    )
+
+
 COMMANDS = (
     ("parity", "report"), ("parity", "gate", "--json"), ("parity", "data", "list"),
     ("parity", "data", "clear"), ("parity", "hypotheses", "nothing"), ("parity", "gate", "accept"),
