@@ -30,6 +30,13 @@ ANSWERED, NOTHING_ANSWERED = 0, 2
     help="Ask only this question (repeatable); --list names them.",
 )
 @CLIPS
+@click.option(
+    "--pairs",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Compare the front ends on these: mel spectrograms (.npy) and recordings of the same "
+    "names, below one folder; default: the clips, where they have both.",
+)
 @click.option("--list", "listed", is_flag=True, help="Name the questions and stop.")
 @click.option(
     "-o",
@@ -40,7 +47,7 @@ ANSWERED, NOTHING_ANSWERED = 0, 2
     help="The JSON to write.",
 )
 @FORCE
-def investigate(models, ids, clips, listed, output, more_clips):
+def investigate(models, ids, clips, pairs, listed, output, more_clips):
     """Find out why the CNN's results look unstable: each question ends in findings with their
     evidence.
 
@@ -56,11 +63,11 @@ def investigate(models, ids, clips, listed, output, more_clips):
             say(f"{question.id}\t{question.text}")
         return
     check_writable(output, ".json", make=True)
-    answers = _investigate(chosen, models, (*clips, *more_clips), output).questions
+    answers = _investigate(chosen, models, (*clips, *more_clips), pairs, output).questions
     end(NOTHING_ANSWERED if all(each.message for each in answers) else ANSWERED)
 
 
-def _investigate(chosen, models, clips, output):
+def _investigate(chosen, models, clips, pairs, output):
     from parity import progress
     from parity.document import to_json
     from parity.files import publish as write
@@ -74,7 +81,7 @@ def _investigate(chosen, models, clips, output):
 
     started_s = time.perf_counter()
     with progress.shown() as shown:
-        asked, left_out = subject(models, clips, shown)
+        asked, left_out = subject(models, clips, shown, pairs)
         answers = questions.answer_all(chosen, asked)
     found = document(
         answers,

@@ -54,8 +54,8 @@ def ask(subject):
 def _pairs(subject):
     """([Pair], [why a recording was left out])."""
     found, left_out = [], []
-    for name, clip in subject.clips.items():
-        paths = _recordings(subject, name)
+    beside = {name: (clip, _recordings(subject, name)) for name, clip in subject.clips.items()}
+    for name, (clip, paths) in (subject.pairs or beside).items():
         if not paths:
             continue
         if subject.progress:
@@ -288,7 +288,7 @@ def on_tags(subject, pairs):
 def tags_changed(rows):
     """The outcome from front_end_tags.rows."""
     here = [row for row in rows if row[2] == front_end_tags.HERE]
-    changed = sum(row[3] != row[4] for row in here)
+    changed = [row for row in here if row[3] != row[4]]
     points = {row[0]: 0.0 for row in here}
     for model, *_, change, _, _, _ in here:
         points[model] = max(points[model], abs(change))
@@ -298,11 +298,13 @@ def tags_changed(rows):
             turning.setdefault(way, {})[model] = None
     return Outcome(
         "tags",
-        changed > 0,
+        bool(changed),
         max(points.values()),
         {
-            "changed": changed,
+            "changed": len(changed),
             "cases": len(here),
+            "clips": list(dict.fromkeys(row[1] for row in here)),
+            "turned": [row[:2] + row[3:5] for row in changed],
             "points": points,
             "most": max(points, key=points.get),
             "turning": {way: list(models) for way, models in turning.items()},

@@ -9,10 +9,10 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.model import MODELS, case_for, select
-from parity.recording.clips import read_clips
+from parity.recording.clips import SPECTROGRAM, read_clips
 from parity.recording.trace import array_sha256
 from parity.studies.unstable_cnn import originals, ports
-from tagger.inputs import SUFFIXES
+from tagger.inputs import SUFFIXES, audio_files
 
 DEFAULT_MODELS = ("CNN0", "CNN", "CRNN")
 COLLECTIONS_MODEL = "CRNN"  # its first layer remembers the decibels of the music it was trained on
@@ -29,7 +29,8 @@ class Subject(NamedTuple):
 
     audio: {clip name: path}, where there is any; data: "real" or "seeded"; progress: of
     parity.progress, or None; optimizers: {model: Theano's, for the runs of the original}, where
-    FAST will not do.
+    FAST will not do; pairs: {name: (a clip, [recordings it may be of])}, where a folder of them was
+    given.
     """
 
     cases: dict
@@ -38,6 +39,7 @@ class Subject(NamedTuple):
     data: str
     progress: Any = None
     optimizers: dict = {}  # noqa: RUF012 - never written into
+    pairs: dict = {}  # noqa: RUF012 - never written into
 
     def need_clips(self, why):
         """Raise CannotRun where no clip could be read, with `why` one is needed."""
@@ -90,17 +92,23 @@ class Subject(NamedTuple):
             "collection": collection and sha256_of(collection),
             "audio": [[name, sha256_of(path)] for name, path in self.audio.items()],
             "optimizers": sorted(self.optimizers.items()),
+            "pairs": [
+                [name, array_sha256(clip), *map(sha256_of, recordings)]
+                for name, (clip, recordings) in self.pairs.items()
+            ],
         }
 
 
-def subject(models=(), clips=(), progress=None):
-    """(Subject, [(clip, message)] of the clips that cannot be read). models: names, default all
-    three; clips: paths, default the published.
+def subject(models=(), clips=(), progress=None, pairs=None):
+    """(Subject, [(clip, message)] of the clips that cannot be used). models: names, default all
+    three; clips: paths, default the published; pairs: a folder.
 
-    Raises CannotRun for an unknown model, or weights that are not what their digest says.
+    Raises CannotRun for an unknown model, weights that are not what their digest says, or a folder
+    without pairs.
     """
     names = select(models, ())[0] if models else DEFAULT_MODELS
-    good, left_out = [], []
+    together, left_out = pairs_in(pairs) if pairs else ({}, [])
+    good = []
     for path in clips:
         try:
             read_clips([path])
@@ -114,18 +122,49 @@ def subject(models=(), clips=(), progress=None):
     data = "seeded" if any(case.data == "seeded" for case in chosen.values()) else "real"
     heard = read_clips(paths) if paths else None
     named = {name: heard.batch[at : at + 1] for at, name in enumerate(heard.names)} if heard else {}
-    return Subject(chosen, named, _audio(paths), data, progress), left_out
+    return Subject(chosen, named, _audio(paths), data, progress, pairs=together), left_out
+
+
+def pairs_in(folder):
+    """({name: (clip, [recordings, mp3 first])}, [(file, message)] of what is no pair).
+
+    A pair is a mel spectrogram (.npy) and its recordings, all of one name, anywhere below `folder`.
+    Raises CannotRun where there is none.
+    """
+    files = {path: path.stem for path in audio_files([folder], also=[SPECTROGRAM]).paths}
+    recordings, found, left_out = {}, {}, []
+    for path in sorted(files, key=lambda path: (path.suffix.lower() != SUFFIXES[0], path)):
+        if path.suffix != SPECTROGRAM:
+            recordings.setdefault(path.stem, []).append(path)
+    for path, name in files.items():
+        if path.suffix != SPECTROGRAM:
+            continue
+        try:
+            if name not in recordings or name in found:
+                raise CannotRun(
+                    f"{path}: {'a second spectrogram' if name in found else 'no recording'} of "
+                    "this name; give each a recording of its own name"
+                )
+            found[name] = read_clips([path]).batch, recordings[name]
+        except CannotRun as why:
+            left_out.append((str(path), str(why)))
+    if not found:
+        raise CannotRun(
+            f"{folder}: holds no mel spectrogram (.npy) with a recording of the same name; give "
+            "a folder with both"
+        )
+    return found, left_out
 
 
 def _audio(paths):
     """{file name: path} of clips that are audio, and of published spectrograms' recordings."""
     from parity.fixtures import store
 
-    found = {path.name: path for path in paths if path.suffix != ".npy"}
+    found = {path.name: path for path in paths if path.suffix != SPECTROGRAM}
     published = [
         f"audio/{path.stem}{suffix}"
         for path in paths
-        if path.suffix == ".npy"
+        if path.suffix == SPECTROGRAM
         for suffix in SUFFIXES
     ]
     return found | {path.name: path for path in filter(None, map(store.find, published))}

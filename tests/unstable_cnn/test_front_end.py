@@ -32,7 +32,7 @@ from parity.studies.unstable_cnn.front_end_variants import (
     read,
     spectrogram,
 )
-from parity.studies.unstable_cnn.subject import Subject
+from parity.studies.unstable_cnn.subject import Subject, pairs_in
 
 pytestmark = pytest.mark.slow
 
@@ -284,7 +284,8 @@ def test_the_verdict_on_the_tags():
     turned = tell("front_end", front_end.tags_changed(rows("rock")))
     assert (
         turned.verdict == PROVED
-        and "1 of 1 first tags change" in turned.claim
+        and "1 of 1 first tags change, of 1 model on 1 clip (a): CNN calls a rock, not jazz;"
+        in turned.claim
         and turned.effect.value == 10.5
     )
     assert f"change a first tag: {front_end_tags.HERE} (CNN); another way (CNN)." in turned.claim
@@ -385,6 +386,55 @@ def test_a_recording_that_cannot_be_used_is_left_out_in_a_sentence(
     assert "sound.wav cannot be read as audio" in ask("front_end", subject)["front-end-same"].claim
     soundfile.write(subject.audio["sound.wav"], np.zeros(100), 12000)
     assert "too short" in ask("front_end", subject)["front-end-same"].claim
+
+
+@pytest.fixture
+def folder_of_pairs(tmp_path, quiet_sound):
+    """Two pairs in folders of their own, and files without a partner."""
+    folder = tmp_path / "pairs"
+    for name in (
+        "mel/a.npy",
+        "mel/b.npy",
+        "mel/alone.npy",
+        "more/a.npy",
+        "sound/a.wav",
+        "sound/b.flac",
+    ):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".npy":
+            late = 37 if path.stem == "a" else 0
+            np.save(path, spectrogram(quiet_sound, FrontEnd(late=late))[None, None])
+        else:
+            soundfile.write(path, quiet_sound.samples, quiet_sound.rate_hz)
+    (folder / "sound" / "c.mp3").write_bytes(b"alone, too")
+    return folder
+
+
+def test_a_folder_of_pairs_is_asked_in_place_of_the_clips(
+    folder_of_pairs, subject_of, quiet_sound, planted, tags_by_loudness, monkeypatch
+):
+    monkeypatch.setattr(front_end_control, "planted", lambda: planted)
+    found, left_out = pairs_in(folder_of_pairs)
+    assert {name: [path.name for path in paths] for name, (_, paths) in found.items()} == {
+        "a": ["a.wav"],
+        "b": ["b.flac"],
+    }
+    reasons = dict(left_out)
+    assert "no recording" in reasons[str(folder_of_pairs / "mel" / "alone.npy")]
+    assert "a second spectrogram" in reasons[str(folder_of_pairs / "more" / "a.npy")]
+    asked = subject_of(spectrogram(quiet_sound, FrontEnd()), quiet_sound)
+    other = asked._replace(pairs=found)
+    claim = ask("front_end", other)["front-end-tags"].claim
+    assert "of 2 first tags change, of 1 model on 2 clips (a, b)" in claim
+    assert "on 1 clip (sound)" in ask("front_end", asked)["front-end-tags"].claim
+    asked.cases["CNN"].weights.path.touch()
+    assert asked.identity() != other.identity(), "a kept answer is of other pairs"
+
+
+def test_a_folder_without_a_pair_is_refused(folder_of_pairs):
+    with pytest.raises(CannotRun, match=r"holds no mel spectrogram .* with a recording"):
+        pairs_in(folder_of_pairs / "mel")
 
 
 def test_originals_that_cannot_be_asked_cost_only_their_finding(
