@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 STREAMED = 0x7F000000  # from here on, a length of 32 bits says that a pipe was written to
 MOST_CHUNKS = 1000
 AFTER_BYTES = 1 << 16  # of what follows the sound, looked at
+LEAST_SHARE = 0.001  # of the sound; less is no music
 NO_AUDIO = "cannot be read as audio; give a wav, flac, ogg or mp3 file"
 LAST_PAGE = 4  # a flag
 FIRST_PAGE = re.compile(rb"OggS\0[\x02\x06]")
@@ -138,7 +139,12 @@ def _after(stream, kind, size, end, promised):
             break
         at = after + -(-max(0, length) // kind.padded_to) * kind.padded_to
     rest = _read(stream, at, AFTER_BYTES).lstrip(b"\0")
-    if not rest or rest[:3] in (b"TAG", b"ID3") or rest[:8] == b"APETAGEX":
+    if (
+        size - at < LEAST_SHARE * promised
+        or not rest
+        or rest[:3] in (b"TAG", b"ID3")
+        or rest[:8] == b"APETAGEX"
+    ):
         return None
     return f"{promised:,} of {promised + size - at:,} bytes"
 

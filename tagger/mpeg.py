@@ -19,8 +19,12 @@ FRAMES = {
     (False, 2): (144, 1, LOW),
     (False, 3): (72, 1, LOW),
 }
-XING = re.compile(rb"(?:Xing|Info)(.{4})(.{4})", re.DOTALL)  # its flags, then the number of frames
-XING_WITHIN_BYTES = 64  # of the frame that holds the table instead of sound
+# A table instead of sound in the first frame: by Xing, with flags that say whether a number of
+# frames follows, or by Fraunhofer.
+TABLE = re.compile(
+    rb"(?:Xing|Info).{3}[\x01\x03\x05\x07\x09\x0b\x0d\x0f](.{4})|VBRI.{10}(.{4})", re.DOTALL
+)
+TABLE_WITHIN_BYTES = 64
 TAGS = re.compile(rb"\0*(?:ID3|TAG|APETAGEX|LYRICSBEGIN)")  # what players write before and after
 LOOKED_AT_BYTES = 1 << 16
 
@@ -48,23 +52,24 @@ class Frames:
     whole, whole_bytes : int
         Frames that are as long as their headers say.
     promised : int
-        Frames by Xing's table, 0 where there is none.
+        Frames by the table in the first one, 0 where there is none.
     torn : str or None
         What the last frame lacks, in words.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        head = stream.read(XING_WITHIN_BYTES)
-        table = XING.search(head) if frame_bytes(head) else None
-        has_count = table and table[1][3] & 1
-        self.promised = int.from_bytes(table[2], "big") if has_count else 0
+        head = stream.read(TABLE_WITHIN_BYTES)
+        table = TABLE.search(head)
+        self.promised = int.from_bytes(table[1] or table[2], "big") if table else 0
         self.whole = self.whole_bytes = 0
         self.torn: str | None = None
         self._stream, self._strays = stream, []
-        self._at = frame_bytes(head) if table else 0
+        self._at, self._first = 0, frame_bytes(head)
 
     def take(self, position: int, packet: bytes) -> None:
         """Count a packet at `position` of the stream; packets come in order."""
+        if not self._at and position == self._first:
+            self._at = position  # the decoder has kept the table for itself
         length, held, follows = frame_bytes(packet), len(packet), position == self._at
         self._stray(self._at, position)
         self.torn = None

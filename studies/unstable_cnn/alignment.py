@@ -25,8 +25,8 @@ class Alignment(NamedTuple):
     """late: samples of the source, whole; exact, give: the same with a fraction, and by how much
     it may be wrong.
 
-    curve: {late: median |residual| in dB} around the best; give is what is left at its foot over
-    the steepness of its arms.
+    curve: {late: median |residual| in dB} around the best; give is what is left at its foot, and by
+    how much its arms bend, over their steepness.
     """
 
     late: int
@@ -123,16 +123,22 @@ def _fine_samples(track, stored, front_end, best):
 
 
 def _met(curve):
-    """The Alignment of a V-shaped curve: its lowest sample, or where its arms meet lower still."""
+    """The Alignment of a V-shaped curve: its lowest sample, or where its arms meet lower still.
+
+    Arms that bend are that much less sure of where they meet.
+    """
     best = min(curve, key=curve.get)
     if best - 2 not in curve or best + 2 not in curve:
         return Alignment(best, float(best), float("inf"), curve)
-    left, right = curve[best - 1] - curve[best - 2], curve[best + 2] - curve[best + 1]
-    steepness = min(-left, right)
+    reach = [step for step in (1, 2, 3) if {best - step, best + step} <= set(curve)]
+    arms = [[curve[best + side * step] for step in reach] for side in (-1, 1)]
+    left, right = (arm[1] - arm[0] for arm in arms)
+    bend = np.abs(np.diff(arms, 2)).max(initial=0.0)
+    steepness = min(left, right)
     if not 0 < steepness < np.inf:
         return Alignment(best, float(best), float("inf"), curve)
-    meeting = (curve[best - 1] - curve[best + 1] + left + right) / (right - left)
-    level = curve[best - 1] + left * (meeting + 1)
-    if 0 <= level < curve[best]:
-        return Alignment(best, best + meeting, level / steepness, curve)
-    return Alignment(best, float(best), curve[best] / steepness, curve)
+    meeting = (arms[0][0] - arms[1][0] - left + right) / (left + right)
+    level = arms[0][0] - left * (meeting + 1)
+    if not 0 <= level < curve[best]:
+        meeting, level = 0.0, curve[best]
+    return Alignment(best, best + meeting, float(level + bend) / steepness, curve)

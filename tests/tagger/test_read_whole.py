@@ -76,6 +76,18 @@ def with_table(data, frames):
     return data[:at] + struct.pack(">I", frames) + data[at + 4 :]
 
 
+def frames_of(data):
+    at = max(data.find(b"Xing", 0, 64), data.find(b"Info", 0, 64)) + 8
+    return int.from_bytes(data[at : at + 4], "big")
+
+
+def with_vbri(data, frames):
+    """An mp3 with Fraunhofer's table in a frame of its own."""
+    table = b"VBRI" + struct.pack(">3H2I", 1, 0, 75, len(data), frames)
+    head = data[:4] + bytes(32) + table
+    return head + bytes(mpeg.frame_bytes(data) - len(head)) + data
+
+
 def with_length(data, length):
     """A wav whose header says that it has so many bytes of sound."""
     at = data.index(b"data") + 4
@@ -126,6 +138,8 @@ ONE, TWO = "a" * SECONDS, "a" * SECONDS + "b" * SECONDS
 WHOLE = {
     "mp3 without a table": ("mp3", lambda of: without_table(of("mp3")), ONE),
     "mp3, a table of too few frames": ("mp3", lambda of: with_table(of("mp3"), 50), ONE),
+    "mp3, a table that counts itself": ("mp3", lambda of: with_table(of("mp3"), frames_of(of("mp3")) + 1), ONE),
+    "mp3, Fraunhofer's table": ("mp3", lambda of: with_vbri(without_table(of("mp3")), frames_of(of("mp3"))), ONE),
     "mp3 after mp3": ("mp3", lambda of: of("mp3") + of("mp3", "b"), TWO),
     "mp3 after mp3, tagged": ("mp3", lambda of: (ID3V2 + of("mp3") + ID3V1) + ID3V2 + of("mp3", "b") + ID3V1, TWO),
     "mp3 after mp3, another rate": ("mp3", lambda of: of("mp3") + of("mp3", "b", 22050), TWO),
@@ -171,6 +185,7 @@ PART = {
     "ogg with a hole in a page": ("ogg", lambda of: over(of("ogg"), bytes(500)), (8, 9.99), 10),
     "opus without a page": ("opus", lambda of: without_page(of("opus")), (8, 9.99), 10),
     "opus, the second of two without a page": ("opus", lambda of: of("opus") + without_page(of("opus", "b")), (18, 19.99), 20),
+    "flac with a wrong byte": ("flac", lambda of: over(of("flac"), b"\x55"), (9.5, 9.95), 10),
     "flac with a damaged frame": ("flac", lambda of: over(of("flac"), noise(100)), (9.5, 9.95), 10),
 }  # fmt: skip
 
@@ -202,9 +217,18 @@ def test_a_wav_with_sound_after_its_end_says_both_lengths(make, sound, tmp_path)
     assert read_bytes < held_bytes <= path.stat().st_size - 36
 
 
+def first_half(data):
+    """The first frames of an mp3, whole."""
+    at = 0
+    while at < len(data) / 2:
+        at += mpeg.frame_bytes(data, at)
+    return data[:at]
+
+
 CUT = {
     "mp3 with a table": ("mp3", lambda of: of("mp3")),
     "mp3 without one": ("mp3", lambda of: without_table(of("mp3"))[:-50]),
+    "mp3 with Fraunhofer's table, between two frames": ("mp3", lambda of: with_vbri(first_half(without_table(of("mp3"))), frames_of(of("mp3")))),
     "ogg": ("ogg", lambda of: of("ogg")),
     "the first of two ogg": ("ogg", lambda of: of("ogg")[: pages(of("ogg"))[-1]] + of("ogg", "b") * 2),
     "flac": ("flac", lambda of: of("flac")),
@@ -220,7 +244,7 @@ def test_what_ends_too_early_is_refused(case, sound, tmp_path):
     data = make(sound)
     path = tmp_path / f"x.{suffix}"
     path.write_bytes(
-        data if case.endswith(("one", "two ogg")) else data[: int(0.6 * len(data)) + 1]
+        data if case.endswith(("one", "two ogg", "frames")) else data[: int(0.6 * len(data)) + 1]
     )
     with pytest.raises(AudioError, match=r"is cut short: .*; copy it again"):
         read(path, "today")

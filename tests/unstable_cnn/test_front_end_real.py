@@ -9,17 +9,22 @@ from parity.studies.unstable_cnn.front_end_variants import FrontEnd, read
 
 pytestmark = pytest.mark.slow
 
-CLIPS = ("bensound-thejazzpiano", "bensound-actionable")
+CLIPS = ("bensound-thejazzpiano", "bensound-actionable", "bensound-cute", "bensound-dubstep")
 
 
 @pytest.fixture(scope="module")
 def pairs(real_data):
-    return [pair_of(real_data, name) for name in CLIPS]
+    there = [name for name in CLIPS if (real_data / f"melgrams/{name}.npy").exists()]
+    assert len(there) >= 2
+    return [pair_of(real_data, name) for name in there]
 
 
 def pair_of(folder, name):
     stored = np.load(folder / f"melgrams/{name}.npy", allow_pickle=False)[0, 0]
-    track, wav = (read(folder / f"audio/{name}{suffix}") for suffix in (".mp3", ".wav"))
+    track, wav = (
+        read(path) if (path := folder / f"audio/{name}{suffix}").exists() else None
+        for suffix in (".mp3", ".wav")
+    )
     return front_end.Pair(name, stored, track, wav, fit(track, stored))
 
 
@@ -49,4 +54,4 @@ def test_the_shift_is_an_mp3_decoders_delay(pairs):
 
 
 def test_the_wav_is_the_mp3(pairs):
-    assert front_end.as_wav(pairs).holds
+    assert front_end.as_wav([pair for pair in pairs if pair.wav]).holds
