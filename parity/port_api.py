@@ -26,9 +26,12 @@ class Habit(NamedTuple):
     fault: bool
 
 
+OTHER = "gives another answer when it is asked the same again"
 HABITS = {
     "changes-input": Habit("changes the array that it is given", True),
-    "other-answer": Habit("gives another answer when it is asked the same again", True),
+    "other-answer": Habit(OTHER, True),
+    "keeps-state": Habit(f"{OTHER}: it keeps state from call to call", True),
+    "random": Habit(f"{OTHER}: it draws random numbers", True),
     "same-buffer": Habit("returns the same buffer again: its next answer changes this one", False),
     "not-c-order": Habit("returns an array that is not in C order", False),
 }
@@ -73,18 +76,25 @@ class Port(Protocol):
         ...
 
 
+UNSTEADY = {"other-answer", "keeps-state", "random"}
+
+
 class Ended(CannotRun):
     """The port is gone, or cannot be believed any more: nothing more can be asked of it."""
 
 
-class Raised(Exception):
-    """What a port in another process raised or returned in place of an answer, in words; refused:
-    these are its own, and no traceback is of use.
+class Raised(CannotRun):
+    """What a port elsewhere raised or returned in place of an answer, in words; refused: they are
+    its own, and no traceback is of use; where: what it did meanwhile.
     """
 
-    def __init__(self, said: str, refused: bool = True) -> None:
-        super().__init__(said)
-        self.refused = refused
+    def __init__(self, said: str, refused: bool = True, where: str = "") -> None:
+        super().__init__(said, refused, where)
+        self.said, self.refused = said, refused
+
+    def __str__(self) -> str:
+        said, _, where = self.args
+        return f"{where} {said}".lstrip()
 
 
 class Answer(NamedTuple):
@@ -149,6 +159,17 @@ def same_bits(actual: np.ndarray | None, expected: np.ndarray | None) -> bool:
     return np.array_equal(actual.reshape(-1).view(word), expected.reshape(-1).view(word))
 
 
+def unsteady(port: Port, layer: str, *inputs: np.ndarray) -> str:
+    """Which habit lets a layer answer otherwise when asked again: new processes answer alike where
+    it keeps state, and not where it draws at random.
+    """
+    anew = getattr(port, "anew", None)
+    if anew is None:
+        return "other-answer"
+    one, other = (answer(anew(), layer, *inputs).actual for _ in range(2))
+    return "keeps-state" if same_bits(one, other) else "random"
+
+
 def output(port: Port, layer: str, *inputs: np.ndarray) -> np.ndarray:
     """The same for who cannot go on without it: the array, or CannotRun with the fault."""
     found = answer(port, layer, *inputs)
@@ -178,8 +199,8 @@ def ask(who: str, call: Callable[..., Any], *inputs: np.ndarray, optional: bool 
             raise Raised(returned(actual))
     except Ended:
         raise
-    except Raised as said:
-        return Answer(inputs, None, f"{who} {said}")
+    except Raised as error:
+        return Answer(inputs, None, f"{who} {error.said}")
     except Exception as error:  # whatever a port raises is its fault, and the run goes on
         return Answer(inputs, None, f"{who} {raised(error)}")
     return Answer(inputs, actual)

@@ -16,7 +16,7 @@ from parity.compare.tally import pair_of
 from parity.compare.walk import Step, network_order, walk
 from parity.kinds import LayerCase, layer_case, witness
 from parity.model import Case
-from parity.port_api import HABITS, Answer, Port, answer, same_bits
+from parity.port_api import HABITS, UNSTEADY, Answer, Port, answer, same_bits, unsteady
 from parity.recording.trace import Trace, open_trace
 from parity.results import (
     Attribution,
@@ -191,9 +191,11 @@ class _Proof:
         """Say what the layer does beside answering; a failing one is asked once more."""
         name, cell, said = record.name, record.isolated, step.isolated
         habits = self.habits.get(name, set()) | said.habits | step.chained.habits
-        if said.actual is not None and not verdict.holds(cell.verdict):
+        fails = said.actual is not None and not verdict.holds(cell.verdict)
+        if fails and not habits & UNSTEADY:
             again = answer(self.port, name, *step.inputs)
-            habits |= set() if same_bits(again.actual, said.actual) else {"other-answer"}
+            if not same_bits(again.actual, said.actual):
+                habits |= {unsteady(self.port, name, *step.inputs)}
         record.habits = [Shows(key, *HABITS[key]) for key in HABITS if key in habits]
         faults = "; ".join(f"it {habit.text}" for habit in record.habits if habit.fault)
         if faults:
@@ -210,8 +212,8 @@ class _Proof:
         def cause(actual: Any, u_in: float | None = None) -> Cause:
             return diagnose.cause(case, step.expected, actual, u_in)
 
-        if random := [each for each in record.habits if each.habit == "other-answer"]:
-            record.cause = Cause(random[0].text)  # no formula has to explain what does not stay
+        if other := [each.text for each in record.habits if each.habit in UNSTEADY]:
+            record.cause = Cause(other[0])  # no formula has to explain what does not stay
             return
         if actual is None:
             found = cause(step.isolated.fault)

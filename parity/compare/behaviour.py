@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.port_api import Port, answer, same_bits
+from parity.port_api import Port, answer, same_bits, unsteady
 from parity.recording.trace import Layer
 
 VALUES = 1 << 16  # of noise, repeated over an input
@@ -29,7 +29,7 @@ def meet(port: Port, layers: Mapping[str, Layer]) -> dict[str, set[str]]:
                 again = answer(port, name, *inputs)
                 found[name] = {*first.habits, *again.habits}
                 if not same_bits(first.actual, again.actual):
-                    found[name].add("other-answer")
+                    found[name].add(unsteady(port, name, *inputs))
                 break
         else:
             if first.actual is not None:

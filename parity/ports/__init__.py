@@ -1,5 +1,6 @@
 """Ports by name: what `--port module:function` stands for."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from parity.errors import CannotRun
@@ -24,8 +25,9 @@ def opened(port: str) -> "Process":
         process.ask("it was imported", "open", name=port)
     except Raised as error:
         if error.refused:
-            raise CannotRun(f"{who}: {error}; give module:function, for example {OURS}") from error
-        raise CannotRun(f"{who}: being imported, it {error}{process.said()}") from error
+            why = f"{who}: {error.said}; give module:function, for example {OURS}"
+            raise CannotRun(why) from error
+        raise CannotRun(f"{error}{process.said()}") from error
     return process
 
 
@@ -67,10 +69,9 @@ def load(port: str, case: "Case", process: "Process | None" = None) -> "Elsewher
     try:
         said = process.ask(f"it was called for {model}", "start", **asked)
     except Raised as error:
-        if error.refused:
-            raise CannotRun(str(error)) from error
-        raise CannotRun(f"--port {port}: called for {model}, it {error}{process.said()}") from error
-    found = Elsewhere(process, said)
+        why = error.said if error.refused else f"{error}{process.said()}"
+        raise CannotRun(why) from error
+    found = Elsewhere(process, said, partial(load, port, case))
     if not found.layers:
         raise CannotRun(f"--port {port}: it has no layers of {model}, so nothing can be proved")
     return found

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -96,7 +96,7 @@ class Process:
         if how == "leaves":
             self._ends(what, doing)
         if how != "gives":
-            raise Raised(what, how == "refuses")
+            raise Raised(what, how == "refuses", f"{self.who}: while {doing}, it")
         return what
 
     def damaged(self, doing: str) -> NoReturn:
@@ -150,10 +150,15 @@ def _end(process: "subprocess.Popen[bytes]", line: socket.socket, *memories: int
 
 
 class Elsewhere:
-    """A Port whose every call runs in its Process."""
+    """A Port whose every call runs in its Process; anew: the same one in another process."""
 
-    def __init__(self, process: Process, said: Mapping[str, Any]) -> None:
-        self.process = process
+    def __init__(
+        self,
+        process: Process,
+        said: Mapping[str, Any],
+        anew: "Callable[[], Elsewhere] | None" = None,
+    ) -> None:
+        self.process, self.anew = process, anew
         self.number, self.name = int(said["number"]), str(said["name"])
         self.versions: Mapping[str, str] = {
             str(key): str(text) for key, text in said["versions"].items()
@@ -190,8 +195,7 @@ class Elsewhere:
         try:
             found = self._ask(doing, "describe")
         except Raised as error:
-            why = f"{self.process.who}: describing itself, the port {error}{self.process.said()}"
-            raise CannotRun(why) from error
+            raise CannotRun(f"{error}{self.process.said()}") from error
         if found is None or isinstance(found, dict):
             return found
         self.process.damaged(doing)

@@ -43,5 +43,7 @@ def test_an_eps_from_another_module_or_file_is_seen_to_change(case, tmp_path, sa
 def test_a_port_that_says_no_json_of_itself_is_refused(case, tmp_path):
     (tmp_path / "settings_of.py").write_text("EPS = object()")
     port = ports.load("port_of.steps_of:steps", case)
-    with pytest.raises(CannotRun, match="describing itself, the port returned object, which JSON"):
+    with pytest.raises(
+        CannotRun, match="while it described itself, it returned object, which JSON"
+    ):
         identity(case, None, port)
