@@ -20,15 +20,12 @@ import numpy as np
 from parity.kinds.api import LayerCase
 from parity.kinds.probing import Probe, Reading, batches, like, of_witness, right
 from parity.kinds.recurrent.formula import parameters, step_errors, steps
-from parity.numerics.rounding import FLUSHED, Array, U, tail_factor
+from parity.numerics.rounding import FLUSHED, Array, tail_factor
 
 SIZES = 2.0 ** np.arange(-2, 10)  # of an input, where 1 makes its largest product 1
 RANDOM = 4096  # sequences that the recurrent matrices are fitted to
 STEPS = 2  # of which the errors are followed
 CLOSE = 2.0**6  # u: 2^-18 of a weight
-# u: what moves a gate's sum by less, where |h| <= 1, is the same function in float32. The sums'
-# roundings go with h: a sound port's estimates are off by 10 u, at the same places with any seed.
-SAME = 16.0
 HIDDEN = "their unit's gates are shut or saturated in every sequence that has this input"
 
 
@@ -66,31 +63,37 @@ def _last_steps(case: LayerCase, name: str, before: Array, last: Array, read: An
     quiet = np.zeros((1, max(0, length - STEPS), x.shape[2]))
     state, covariance = np.zeros((1, len(p["U_z"]))), np.zeros((1, len(p["U_z"])))
     for s in steps(p, quiet):
-        state, covariance = _followed(s, covariance)
+        state, covariance, _ = _followed(s, covariance)
     order = [ends[1] % length, ends[0] % length][-length:]
     start = np.repeat(state, len(x), axis=0)
+    shared: Array = np.diag(np.sqrt(covariance[0]))  # what all sequences start from may be off by
     for s in steps(p, x[:, order], start=start):
-        _, covariance = _followed(s, covariance)
+        _, covariance, jacobian = _followed(s, covariance)
+        shared = jacobian @ shared
     sigma, expected = np.sqrt(covariance) + FLUSHED, s["after"]
     at: Any = ...
     if case.config.get("return_sequences"):
         at = np.ix_(np.arange(len(x)), np.array([ends[0] % length]), np.arange(expected.shape[1]))
         expected, sigma = expected[:, None], sigma[:, None]
     low, high = right(expected, tail_factor(expected.size) * sigma)
-    shown = partial(read, s, sigma.reshape(len(x), -1), at)
+    shown = partial(read, s, sigma.reshape(len(x), -1), shared, at)
     return Probe(name, x, low, high, at, expected=expected, read=shown)
 
 
-def _followed(s: dict[str, Any], covariance: Array) -> tuple[Array, Array]:
-    """The state after a step, and its variance by unit, errors of units taken as independent."""
+def _followed(s: dict[str, Any], covariance: Array) -> tuple[Array, Array, Array]:
+    """The state after a step, its variance by unit, errors of units taken as independent, and how
+    it goes with the state before.
+    """
     jacobian, local = step_errors(s)
     carried = np.einsum("bij,bj->bi", np.square(jacobian), np.repeat(
         covariance, len(local) // len(covariance), axis=0
     ))  # fmt: skip
-    return s["after"], carried + local
+    return s["after"], carried + local, jacobian
 
 
-def _read_inputs(s: dict[str, Any], sigma: Array, at: Any, answer: Array) -> Iterator[Reading]:
+def _read_inputs(
+    s: dict[str, Any], sigma: Array, shared: Array, at: Any, answer: Array
+) -> Iterator[Reading]:
     """W of every gate: an input's sequences tell its own weights."""
     p, x = s["params"], s["x"]
     inputs = len(p["W_z"])
@@ -139,25 +142,33 @@ def _by_input(values: Array, inputs: int) -> Array:
     return summed
 
 
-def _fitted(name: str, own: Array, change: Array, error: Array, least: float = 0.0) -> Reading:
-    """A parameter with what it is off by; allowed: the error's tail over all its elements, and at
-    least what is the same function in float32.
-    """
-    allowed = np.maximum(tail_factor(own.size) * error, least)
+def _fitted(name: str, own: Array, change: Array, error: Array) -> Reading:
+    """A parameter with what it is off by; allowed: the error's tail over all its elements."""
+    allowed = tail_factor(own.size) * error
     seen = np.isfinite(change) & np.isfinite(error)
     value = own + np.where(seen, change, 0)
     return Reading(name, ..., value, own, allowed, seen, to=CLOSE, hidden=HIDDEN)
 
 
-def _read_recurrent(s: dict[str, Any], sigma: Array, at: Any, answer: Array) -> Iterator[Reading]:
-    """U and b of every gate, by least squares over all sequences."""
+def _read_recurrent(
+    s: dict[str, Any], sigma: Array, shared: Array, at: Any, answer: Array
+) -> Iterator[Reading]:
+    """U and b of every gate, by least squares over all sequences.
+
+    shared: what the error of each unit of the state that all sequences start from does to the last
+    one, (B, units, units). It does not average out, so what it does to the fit is added to the
+    fit's own error.
+    """
     p, h = s["params"], s["h"]
-    error = (answer[at].reshape(sigma.shape) - s["after"]) / sigma
+    own = answer[at].reshape(sigma.shape) - s["after"]
+    error = np.concatenate([own[..., None], shared], axis=-1)  # (B, units, 1 + units)
+    error /= sigma[..., None]
     slopes, count = _slopes(s), len(h)
     with_one = np.concatenate([h, np.ones((count, 1))], axis=1)
     reset = np.concatenate([s["r"] * h, np.ones((count, 1))], axis=1)
     units = h.shape[1]
-    found = {g: (np.empty((units + 1, units)), np.empty((units + 1, units))) for g in "zhr"}
+    size = units + 1, units
+    found = {g: (np.empty((*size, error.shape[-1])), np.empty(size)) for g in "zhr"}
     for j in range(units):
         design = np.concatenate(
             [with_one * slopes["z"][:, j : j + 1], reset * slopes["h"][:, j : j + 1]], axis=1
@@ -168,13 +179,16 @@ def _read_recurrent(s: dict[str, Any], sigma: Array, at: Any, answer: Array) -> 
     to_output = slopes["h"] / sigma
     for k in range(units):
         through = slopes["r"][:, k : k + 1] * p["U_h"][k] * to_output  # (B, j)
-        weight2, toward = np.square(through).sum(axis=1), (through * error).sum(axis=1)
+        weight2 = np.square(through).sum(axis=1)
+        toward = np.einsum("bj,bje->be", through, error)
         normal = (with_one * weight2[:, None]).T @ with_one
         off, se = _solved(normal, with_one.T @ toward)
         found["r"][0][:, k], found["r"][1][:, k] = off, se
     for g, (off, se) in found.items():
-        yield _fitted(f"U_{g}", p[f"U_{g}"], off[:-1], se[:-1], SAME * U)
-        yield _fitted(f"b_{g}", p[f"b_{g}"], off[-1], se[-1], SAME * U)
+        change, start = off[..., 0], off[..., 1:]
+        both = np.sqrt(np.square(se) + np.square(start).sum(axis=-1))
+        yield _fitted(f"U_{g}", p[f"U_{g}"], change[:-1], both[:-1])
+        yield _fitted(f"b_{g}", p[f"b_{g}"], change[-1], both[-1])
 
 
 def _least_squares(design: Array, error: Array) -> tuple[Array, Array]:
@@ -182,12 +196,12 @@ def _least_squares(design: Array, error: Array) -> tuple[Array, Array]:
 
 
 def _solved(normal: Array, against: Array) -> tuple[Array, Array]:
-    """(estimate, its standard error); infinite where the sequences say nothing."""
+    """(estimates, their standard error); infinite where the sequences say nothing."""
     scale = np.sqrt(np.maximum(np.diag(normal), FLUSHED))
     values, vectors = np.linalg.eigh(normal / np.outer(scale, scale))
     inverse = np.where(values > 1e-10, 1 / np.maximum(values, 1e-10), np.inf)
     with np.errstate(invalid="ignore"):
         spread = np.nan_to_num(np.square(vectors) * inverse, nan=0.0, posinf=np.inf).sum(axis=1)
     usable = np.where(np.isfinite(inverse), inverse, 0)
-    estimate = vectors @ (usable * (vectors.T @ (against / scale))) / scale
+    estimate = (vectors * usable) @ (vectors.T @ (against / scale[:, None])) / scale[:, None]
     return estimate, np.sqrt(spread) / scale
