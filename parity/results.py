@@ -385,8 +385,8 @@ class Read:
     equal: bit for bit the file's; within: as near as the answers can show; close: within to_u of
     itself; worst_u: the largest distance; shows_u: how far off half of the values would have to be
     to be seen; all three relative, in units of 2^-24. at: a value beyond what the answers can show;
-    hidden: why some could not be read; sha256: of what was read, where all of it was read exactly,
-    so that it is the same on every processor.
+    hidden: why some could not be read; sha256: of what was read, where that was exact, so that it
+    is the same on every processor.
     """
 
     name: Text

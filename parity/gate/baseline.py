@@ -17,10 +17,11 @@ from parity.errors import CannotRun
 from parity.files import publish
 from parity.gate.outcome import Json
 from parity.identity import digest
+from parity.reports import probes
 from parity.untrusted import FIGURE, TEXT, Damaged, faults_of, listed, read_json, record
 
-FORMAT = 2  # 2: final.rounding, what rounding explains of the scores
-LINE = 200  # what fits in it stays on one line: one line a layer
+FORMAT = 3  # 2: final.rounding; 3: layers.probed, digests of what was read back
+LINE, ENTRY = 200, 320  # what fits in it stays on one line: one line a layer's entry
 DIGITS = 4  # significant; the ratchet's factor is at least 1.3
 # The figures that a baseline keeps, by the names that parity.json gives them.
 MODES = {"isolated": {"rho": "rho_port", "q": "q_port"}, "chained": {"rho": "rho_local"}}
@@ -28,6 +29,10 @@ FINAL = ("port_reference", "port_truth")
 _KNOWN = ("layer", "mode", "verdict", "reason", "by", "at")
 _ROWS = {"type": ["array", "null"], "items": record(name=TEXT)}
 _SEALED = {"name": TEXT, "shape": listed({"type": "integer", "minimum": 0}), "seal": TEXT}
+_PROBED = {
+    **record(verdict=TEXT, form={"type": ["string", "null"]}, read={"type": "object"}),
+    "type": ["object", "null"],
+}
 SCHEMA = record(
     model=TEXT,
     identity=record(
@@ -41,6 +46,7 @@ SCHEMA = record(
     layers=listed(
         record(
             **_SEALED,
+            probed=_PROBED,
             **{
                 mode: record(verdict=TEXT, **dict.fromkeys(keys, FIGURE))
                 for mode, keys in MODES.items()
@@ -82,7 +88,8 @@ def of_layer(record: Json) -> Json:
         }
         for mode, keys in MODES.items()
     }
-    return {"name": record["name"], "shape": record["shape"], **cells}
+    asked = probes.kept(record.get("probed"))
+    return {"name": record["name"], "shape": record["shape"], "probed": asked, **cells}
 
 
 def of_final(final: Json) -> Json:
@@ -217,7 +224,8 @@ def text(value: Any) -> str:
 
 def _laid_out(value: Any, depth: int) -> str:
     short = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    if not isinstance(value, (dict, list)) or (depth > 0 and len(short) + depth <= LINE):
+    most = ENTRY if isinstance(value, dict) and "seal" in value else LINE
+    if not isinstance(value, (dict, list)) or (depth > 0 and len(short) + depth <= most):
         return short
     rows = (
         [

@@ -12,6 +12,8 @@ from parity.compare import verdict
 from parity.document import model_verdict
 from parity.gate.baseline import number
 from parity.gate.outcome import WHOLE, Json, Pairs
+from parity.reports import probes
+from parity.reports.summary import PROBED
 from parity.results import EXACT, HELD, INHERITED, NOT_COMPARED, ROUNDING, Model
 from parity.schema import typed
 
@@ -39,6 +41,9 @@ def budget(record: Json, known: Collection[Cell] = ()) -> list[tuple[str, str]]:
         elif not (excused and cell[2] == INHERITED):
             found.append((cell[0], fault))
     found += [*_oracle(record), *(() if FINAL in known else _final(record))]
+    call = (record.get("probes") or {}).get("call")
+    if call and record["verdict"] != HELD:
+        found.append((WHOLE, call))
     says = model_verdict(typed(Model, record))
     if not found and not excused and {record["verdict"], says} != {HELD}:
         other = "" if says == record["verdict"] else f", and its figures say {says}"
@@ -77,6 +82,10 @@ def _faults(record: Json) -> Iterator[tuple[Cell, str]]:
                 why = word != EXACT and "; ".join(filter(None, (word, cell.get("message") or over)))
             if why:
                 yield (layer["name"], mode, word), f"{mode}: {why}"
+        if probes.fails(layer):
+            word = probes.word(layer)
+            why = "; ".join(probes.faults(layer["probed"])) or word
+            yield (layer["name"], PROBED, word), f"probed: {why}"
         upstream_holds &= verdict.holds(found.chained.verdict)
 
 

@@ -10,6 +10,7 @@ from parity.gate.budget import RULES, broken_cells, budget
 from parity.gate.changes import changes
 from parity.gate.outcome import WHOLE, Breach, Json, Outcome, Pairs, breaches
 from parity.gate.ratchet import ratchet
+from parity.reports import probes
 from parity.results import NOT_COMPARED
 
 _NO_IDENTITY = "the run says nothing of its identity"
@@ -74,11 +75,20 @@ def _model(record: Json, base: Json) -> list[Breach]:
         "budget": budget(record, {cell_of(row) for row in base["known"]}),
         "ratchet": ratchet(record, base),
         "baseline": _entries(record, base),
-        "identity": changes(identity, base["identity"])
+        "identity": [*changes(identity, base["identity"]), *_read_back(record, base)]
         if identity
         else [(WHOLE, f"{_NO_IDENTITY}; run it anew with this version")],
     }
     return breaches(record["name"], [layer["name"] for layer in record["layers"]], found)
+
+
+def _read_back(record: Json, base: Json) -> Pairs:
+    """What probes read back of the port that is not what was approved."""
+    kept = {layer["name"]: layer["probed"] for layer in base["layers"]}
+    for layer in record["layers"]:
+        found, was = layer.get("probed"), kept.get(layer["name"])
+        if found and was and found["verdict"] != probes.NOT_PROBED:
+            yield from ((layer["name"], f"probed: {why}") for why in probes.changed(found, was))
 
 
 def _entries(record: Json, base: Json) -> Pairs:

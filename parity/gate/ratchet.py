@@ -19,6 +19,7 @@ import math
 from parity.compare import verdict
 from parity.gate.baseline import FINAL, MODES, number, of_final, of_layer
 from parity.gate.outcome import Json, Pairs
+from parity.reports import probes
 from parity.results import EXACT, NOT_COMPARED
 
 DELTA = 1e-6  # per tensor, as in the bounds (numerics, tail_factor)
@@ -55,7 +56,12 @@ def ratchet(record: Json, base: Json) -> Pairs:
     kept = {layer["name"]: layer for layer in base["layers"]}
     for layer in record["layers"]:
         if layer["name"] in kept:
-            yield from _layer(of_layer(layer), kept[layer["name"]])
+            was = kept[layer["name"]]
+            yield from _layer(of_layer(layer), was)
+            if (gone := probes.lost(layer.get("probed"), was["probed"])) and not probes.fails(
+                layer
+            ):
+                yield layer["name"], gone
     final, count = of_final(record["final"]), math.prod(record["layers"][-1]["shape"])
     for pair in FINAL:
         most = max(factor(count) * number(base["final"][pair]), number(base["final"]["rounding"]))

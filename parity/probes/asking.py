@@ -236,7 +236,7 @@ class _Parameter:
         read = ~np.isnan(self.values)
         wrong = np.where(self.right, -1.0, self.off)
         worst = int(np.argmax(wrong if (wrong >= 0).any() else self.off))
-        all_exact = bool(read.all() and self.exact.all())
+        all_exact = bool(read.any() and (self.exact | ~read).all())
         at = [int(i) for i in np.unravel_index(worst, read.shape)]
         within, equal, close = (self.right, self.off == 0, self.off <= self.to)
         return Read(

@@ -43,11 +43,11 @@ BROKEN = {
     "a list": (lambda p: p.write_text("[]"), "baseline format None"),
     "a folder": (lambda p: (p.unlink(), p.mkdir()), "cannot be read"),
     "newer": (
-        lambda p: p.write_text(p.read_text().replace('"format": 2', '"format": 3')),
+        lambda p: p.write_text(p.read_text().replace('"format": 3', '"format": 4')),
         "update the project",
     ),
     "half": (
-        lambda p: p.write_text('{"format": 2, "model": "CNN0", "data": "real"}'),
+        lambda p: p.write_text('{"format": 3, "model": "CNN0", "data": "real"}'),
         "the document lacks 'identity'",
     ),
 }
@@ -150,7 +150,7 @@ def test_a_partial_run_is_no_model(document, folder):
 def test_a_baseline_reads_in_a_diff(folder):
     lines = path(folder).read_text().splitlines()
     assert (
-        max(map(len, lines)) <= 202
+        max(map(len, lines)) <= baseline.ENTRY + 2
         and sum("conv1" in line and "isolated" in line for line in lines) == 1
     )
 
@@ -250,3 +250,14 @@ def test_an_interrupted_write_leaves_the_old_baseline_whole(document, folder, mo
     with pytest.raises(KeyboardInterrupt):
         accept(document, folder)
     assert path(folder).read_text() == before and list(folder.glob("**/*.part")) == []
+
+
+def test_approving_keeps_what_was_read_back_and_refuses_to_lose_a_proof(document, folder):
+    probed = conv1(document)["probed"]
+    probed["read"][0]["sha256"] = "f" * 64
+    (base, _) = accept(document, folder)
+    assert base["layers"][0]["probed"]["read"]["W"] == "f" * 16
+    probed.update(verdict="NOT PROBED", message="no probes are known")
+    with pytest.raises(CannotRun, match="no probes are known"):
+        accept(document, folder)
+    accept(document, folder, accept_worse=True)

@@ -222,3 +222,58 @@ def test_findings_come_in_network_order(document, folder):
         ("CNN0", "bn1", "budget"),
         ("CNN0", "output", "budget"),
     ]
+
+
+def told(document, folder, limit):
+    return [each.text for each in judge(document, folder).findings if each.limit == limit]
+
+
+def test_a_weight_read_back_as_another_is_told_with_its_place(document, folder):
+    probed = cell(document, "conv1", "probed")
+    probed["read"][0].update(sha256="f" * 64, within=8, equal=8, at=[3, 7, 1, 2])
+    assert told(document, folder, "identity") == ["probed: weight W (3, 7, 1, 2) changed"]
+    assert found(document, folder) == [("CNN0", "conv1", "identity")]
+
+
+def test_a_weight_no_longer_read_exactly_and_another_form_are_told(document, folder):
+    probed = cell(document, "conv1", "probed")
+    probed["read"][1]["sha256"] = None
+    probed["form"] = "tanh(x/2)/2 + 1/2"
+    assert told(document, folder, "identity") == [
+        "probed: weight b is no longer read back exactly",
+        "probed: form is tanh(x/2)/2 + 1/2, was the formula's own",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "limit"),
+    [
+        ("NOT PROBED", "ratchet"),
+        ("FORMULA(W times 2)", "budget"),
+        ("ROUNDING (TRANSFORM)", "budget"),
+    ],
+)
+def test_a_layer_that_probes_no_longer_prove_breaks_a_limit(document, folder, verdict, limit):
+    cell(document, "pool1", "probed").update(verdict=verdict, message="because")
+    assert found(document, folder) == [("CNN0", "pool1", limit)]
+    assert "because" in told(document, folder, limit)[0]
+
+
+def test_a_run_that_asked_nothing_breaks_the_ratchet(document, folder):
+    document["models"][0]["layers"][0]["probed"] = None
+    assert told(document, folder, "ratchet") == [
+        "was probed (ROUNDING), and is NOT PROBED: the run did not ask it"
+    ]
+
+
+def test_an_original_that_is_not_its_formula_breaks_the_budget(document, folder):
+    original = {"probes": 3, "wrong": 1, "truth": 0.1, "message": None}
+    cell(document, "conv1", "probed").update(original=original)
+    (why,) = told(document, folder, "budget")
+    assert "the original itself answers 1 of these 3 questions wrongly" in why
+
+
+def test_what_users_call_breaks_the_budget_of_the_whole_model(document, folder):
+    sums = {"seed": 1, "layers": 4, "proved": 4, "weights": 1, "read": 1}
+    document["models"][0].update(verdict="DRIFTS", probes={**sums, "call": "another call"})
+    assert told(document, folder, "budget") == ["another call"]
