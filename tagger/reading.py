@@ -43,7 +43,7 @@ class Sound(NamedTuple):
 
 
 def read(path: FilePath, front_end: str) -> Sound:
-    """The Sound of a file, read and resampled in blocks: an hour takes about 350 MB.
+    """The Sound of a file, read and resampled in blocks: an hour takes about 430 MB.
 
     Raises AudioError.
     """

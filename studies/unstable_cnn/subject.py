@@ -9,6 +9,7 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.model import MODELS, case_for, select
+from parity.program import say
 from parity.recording.clips import SPECTROGRAM, read_clips
 from parity.recording.trace import array_sha256
 from parity.studies.unstable_cnn import originals, ports
@@ -111,7 +112,9 @@ def subject(models=(), clips=(), progress=None, pairs=None):
     good = []
     for path in clips:
         try:
-            read_clips([path])
+            (remarks,) = read_clips([path]).remarks
+            for remark in remarks:
+                say(f"{path} {remark}", err=True)
             good.append(path)
         except CannotRun as why:
             left_out.append((str(path), str(why)))
