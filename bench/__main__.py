@@ -18,6 +18,7 @@ BENCHES = (
     "tagging",
     "report",
     "investigate",
+    "reliability",
 )
 
 

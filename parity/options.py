@@ -14,11 +14,11 @@ import click
 from parity.model import KERAS_VERSIONS, Case, cases, select
 from parity.ports import OURS
 from parity.processes import variables
-from parity.program import say
+from parity.program import Name, say
 
 Decorator = Callable[[Any], Any]
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = Name(dir_okay=False, path_type=Path)
+FOLDER = Name(file_okay=False, path_type=Path)
 OUT = Path("reports/out")
 TIMEOUT = "PARITY_PORT_TIMEOUT_S"
 

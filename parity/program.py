@@ -20,7 +20,7 @@ import click
 from parity import files, room, settings
 from parity.errors import CannotRun, visible
 
-__all__ = ["FORCE", "Group", "end", "say"]
+__all__ = ["FORCE", "Group", "Name", "end", "say"]
 
 CANNOT = 2
 ROOMS = ("port", "fixtures", "reports", "studies")
@@ -64,6 +64,15 @@ FORCE = click.option(
     callback=_force,
     help="Also replace files that this program did not write.",
 )
+
+
+class Name(click.Path):
+    """A path on the command line: it has a name."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not os.fspath(value):
+            self.fail("an empty name is none; give one", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class Group(click.Group):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from parity.program import FORCE, Group
+from parity.program import FORCE, Group, Name
 
-FILE = click.Path(path_type=Path)
+FILE = Name(path_type=Path)
 MODELS = "CRNN, CRNN50, CNN0, CNN"
 
 

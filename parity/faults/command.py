@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-from parity.options import command_line
+from parity.options import FOLDER, command_line
 from parity.program import FORCE, end, say
 
 OUT = Path("reports/out")
 WORKERS = click.IntRange(1)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()

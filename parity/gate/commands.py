@@ -18,12 +18,12 @@ from parity.gate.outcome import Json, Outcome
 from parity.model import Case, cases
 from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, option, port, takes
 from parity.ports import load, opened
-from parity.program import FORCE, end, say
+from parity.program import FORCE, Name, end, say
 from parity.reports.document import read
 from parity.settings import setting
 
 NOTHING_COMPARED = 3
-_FILE = click.Path(path_type=Path)
+_FILE = Name(path_type=Path)
 _JSON = "parity.json"
 RECEIVED = "baseline.received.json"
 OUTPUTS = ("gate.json", "gate-junit.xml", RECEIVED)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from parity.options import CLIPS, command_line
+from parity.options import CLIPS, FILE, command_line
 from parity.program import FORCE, end, say
 
 OUT = Path("reports/out/investigation.json")
@@ -43,7 +43,7 @@ ANSWERED, NOTHING_ANSWERED = 0, 2
     "--output",
     default=str(OUT),
     show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The JSON to write.",
 )
 @FORCE

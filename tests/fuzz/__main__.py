@@ -11,12 +11,14 @@ import sys
 import time
 import traceback
 from collections import Counter
+from types import SimpleNamespace
 
 from tests.fuzz.running import LONGEST_S, cases_of, fuzz
 from tests.fuzz.surfaces import SURFACES
 
 BATCH = {"ports": 20}  # cases a process tries; others try 300
 BATCH_S = 600
+NOTHING = SimpleNamespace(stderr="")
 
 
 def main(minutes):
@@ -30,10 +32,14 @@ def main(minutes):
                 *said, last = done.stdout.splitlines() or [""]
                 ends, code = Counter(json.loads(last or "{}")), done.returncode
             except subprocess.TimeoutExpired:
-                said, ends, code = [f"no end within {BATCH_S} s"], Counter(), -1
+                said, ends, code, done = [f"no end within {BATCH_S} s"], Counter(), -1, NOTHING
             found.setdefault(name, Counter()).update(ends)
             if code:
-                faults.append(f"{name}, seed {seed}, ended with {code}\n" + "\n".join(said[-40:]))
+                faults.append(
+                    f"{name}, seed {seed}, ended with {code}\n"
+                    + "\n".join(said[-40:])
+                    + done.stderr[-2000:]
+                )
                 print(faults[-1], flush=True)
             if time.monotonic() > until_s:
                 break
@@ -49,7 +55,7 @@ def batch(name, seed):
     try:
         print(json.dumps(fuzz(SURFACES[name], cases_of(BATCH.get(name, 300), seed))))
     except BaseException:
-        print(traceback.format_exc())
+        print(ascii(traceback.format_exc()).replace("\\n", "\n"))
         print("{}")
         return 1
     return 0
