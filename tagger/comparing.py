@@ -42,33 +42,19 @@ def compare(table, front_end, limit):
 
 
 def _conditions_of(sets):
-    faults = 0
+    faults, known = 0, {}
     for name, (model, printed) in sets.items():
-        allowed = conditions.limit(printed)
-        tried = sorted(conditions.tried(model, weights_of(model), printed), key=lambda c: c.off)
-        within = [condition for condition in tried if condition.off <= allowed]
+        key = model, *printed
+        if key not in known:
+            known[key] = conditions.scored(model, weights_of(model), printed)
+        within, others = conditions.ranked(known[key], printed)
         faults += not within
         figures = sum(map(len, printed.values()))
-        ways = " or ".join(_ways(within)) or "nothing that was tried"
-        say(f"{name}: {figures} figures, every printed digit with {ways}")
-        if others := tried[len(within) :]:
-            say(f"  nearest other: {' or '.join(_ways(others[:1]))}, off by {others[0].off:.4f}")
+        ways = conditions.in_words(condition for condition, _ in within)
+        say(f"{name}: {figures} figures, every printed digit with {' or '.join(ways) or 'nothing'}")
+        for condition, apart in others[:1]:
+            say(f"  nearest other: {conditions.in_words([condition])[0]}, off by {apart:.4f}")
     return 1 if faults else 0
-
-
-def _ways(found):
-    """Conditions in words, those together that differ in the batch only, then in the release."""
-    batches, releases = {}, {}
-    for front_end, keras, together, _ in found:
-        batches.setdefault((front_end, keras), set()).add(together)
-    for (front_end, keras), sizes in batches.items():
-        releases.setdefault((front_end, tuple(sorted(sizes))), []).append(
-            conditions.RELEASES[keras]
-        )
-    for (front_end, sizes), versions in releases.items():
-        how = " or ".join(map(str, sizes))
-        whose = front_end if front_end == "stored" else f"{front_end}'s"
-        yield f"{whose} spectrograms, Keras {', '.join(sorted(versions))}, batches of {how}"
 
 
 def read_table(path):

@@ -2,13 +2,14 @@
 Keras release by whose formulas its weights are read, and how many clips are scored together.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from parity.files import FilePath
 from parity.fixtures import store
+from parity.fixtures.tags import OF_COUNT
 from tagger.audio import melgram
 from tagger.model import load
 from tagger.weight_files import NotFound
@@ -31,40 +32,70 @@ Printed = Mapping[str, Mapping[str, float]]  # {clip: {tag: score}}
 
 
 class Condition(NamedTuple):
-    """One way to score the clips, and the largest difference of a score from the printed one.
-
-    front_end : a key of FRONT_ENDS. keras : one of RELEASES. together : clips in a batch.
+    """One way to score clips. front_end : a key of FRONT_ENDS. keras : one of RELEASES. together :
+    clips in a batch.
     """
 
     front_end: str
     keras: str
     together: int
-    off: float
 
 
-def tried(model: str, weights: FilePath, printed: Printed) -> Iterator[Condition]:
-    """Score the printed clips, in their order, under every condition.
+def scored(model: str, weights: FilePath, clips: Iterable[str]) -> dict[Condition, np.ndarray]:
+    """The scores (clips,tags) float32 of the clips of those names, under every condition.
 
     Raises NotFound where a clip is not below the data folder, WeightsError for weights that do not
     fit.
     """
-    count = len(printed)
+    clips, found = list(clips), {}
+    taggers = {keras: load(model, weights, keras) for keras in RELEASES}
     for front_end, spectrogram in FRONT_ENDS.items():
-        clips = np.concatenate([spectrogram(clip) for clip in printed])
-        for keras in RELEASES:
-            tagger = load(model, weights, keras)
-            for together in (size for size in range(count, 0, -1) if count % size == 0):
-                batches = np.split(clips, count // together)
+        x = np.concatenate([spectrogram(clip) for clip in clips])
+        for keras, tagger in taggers.items():
+            for together in (size for size in range(len(x), 0, -1) if len(x) % size == 0):
+                batches = np.split(x, len(x) // together)
                 scores = np.concatenate([tagger.predict(batch) for batch in batches])
-                yield Condition(front_end, keras, together, _off(scores, tagger.tags, printed))
+                found[Condition(front_end, keras, together)] = scores
+    return found
 
 
-def _off(scores: np.ndarray, tags: tuple[str, ...], printed: Printed) -> float:
-    return max(
+def off(scores: np.ndarray, printed: Printed) -> float:
+    """The largest difference of scores (clips,tags) from the printed ones, clips in their order."""
+    tags = OF_COUNT[scores.shape[1]]
+    apart = [
         abs(float(of[tags.index(tag)]) - figure)
         for of, figures in zip(scores, printed.values(), strict=True)
         for tag, figure in figures.items()
-    )
+    ]
+    return float(np.max(apart))  # NaN stays NaN
+
+
+def ranked(
+    found: Mapping[Condition, np.ndarray], printed: Printed
+) -> tuple[list[tuple[Condition, float]], list[tuple[Condition, float]]]:
+    """(conditions that give every printed digit, all others), each with its largest difference,
+    the nearest first.
+    """
+    rows = [(condition, off(scores, printed)) for condition, scores in found.items()]
+    rows.sort(key=lambda row: np.nan_to_num(row[1], nan=np.inf))
+    count = sum(apart <= limit(printed) for _, apart in rows)
+    return rows[:count], rows[count:]
+
+
+def in_words(conditions: Iterable[Condition]) -> list[str]:
+    """Conditions in words, those together that differ in batch or release only."""
+    sizes: dict = {}
+    for front_end, keras, together in conditions:
+        sizes.setdefault((front_end, keras), set()).add(together)
+    releases: dict = {}
+    for (front_end, keras), of in sizes.items():
+        releases.setdefault((front_end, tuple(sorted(of))), []).append(RELEASES[keras])
+    said = []
+    for (front_end, of), versions in releases.items():
+        whose = front_end if front_end == "stored" else f"{front_end}'s"
+        how = " or ".join(map(str, of))
+        said.append(f"{whose} spectrograms, Keras {', '.join(sorted(versions))}, batches of {how}")
+    return said
 
 
 def limit(printed: Printed) -> float:

@@ -20,6 +20,7 @@ FIRST = (
     *("input-CNN", "batch-CNN0", "remedy-CNN", "remedy-CNN0", "input-agreement", "input-CRNN"),
     *("batch-controls", "batch-whose", "keras-parity", "calling-state", "front-end-tags"),
     "conditioning-decibel",
+    "authors-CRNN50-misread",
 )
 ON_STAND_INS = " (on stand-ins)"
 

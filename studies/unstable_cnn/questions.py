@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from parity.errors import CannotRun
 from parity.recording import stacks
-from parity.studies.unstable_cnn import cache, noise
+from parity.studies.unstable_cnn import authors, cache, noise
 from parity.studies.unstable_cnn.document import Answer, Noise
 from parity.studies.unstable_cnn.findings import told
 from parity.studies.unstable_cnn.outcome import Outcome, Rows
@@ -22,21 +22,27 @@ UNANSWERED = (CannotRun, OSError, ValueError, MemoryError)
 class Question(NamedTuple):
     """id: the module here whose `ask(subject)` measures its Outcomes, and the file of its words;
     optimizer: Theano's in its runs of the original, None: no such runs; releases: of Keras, by
-    default that of each model's own stack.
+    default that of each model's own stack; wide: asked of the subject's other models too.
     """
 
     id: str
     text: str
     optimizer: str | None = FAST
     releases: tuple = ()
+    wide: bool = False
 
 
 QUESTIONS = {
     question.id: question
     for question in (
         Question("batch", "Does the answer depend on who else is in the batch?"),
-        Question("input", "Does the input match what the weights were trained on?"),
-        Question("keras", "Which Keras do these weights belong to?", PLAIN, stacks.KERAS_VERSIONS),
+        Question("input", "Does the input match what the weights were trained on?", wide=True),
+        Question(
+            "keras", "Which Keras do these weights belong to?", PLAIN, stacks.KERAS_VERSIONS, True
+        ),
+        Question(
+            "authors", "What did the authors run to print their scores?", FAST, authors.RAN, True
+        ),
         Question("calling", "Does calling it change it?"),
         Question("front_end", "Is the front end the same?"),
         Question("conditioning", "How well-conditioned is the network there?"),
@@ -60,7 +66,8 @@ def answer_all(questions: list[Question], subject: Subject) -> list[Answer]:
         started_s = time.perf_counter()
         if subject.progress:
             subject.progress.update(question.id, question.text)
-        records.append(answered(question, asked, rounding))
+        of = asked.widened() if question.wide else asked
+        records.append(answered(question, of, rounding))
         if subject.progress:
             said = records[-1].message or "; ".join(
                 f"{each.id}: {each.verdict}" for each in records[-1].findings
@@ -75,12 +82,14 @@ def checked(subject: Subject, questions: list[Question]) -> tuple[Subject, dict]
 
     Elsewhere the original runs without it, which is slower and needs no proof.
     """
-    rounding = {}
-    for name in subject.cases if any(question.optimizer for question in questions) else ():
+    rounding, wide = {}, subject.widened()
+    runs = [question for question in questions if question.optimizer]
+    asked = wide if any(question.wide for question in runs) else subject
+    for name in asked.cases if runs else ():
         # What needs the original says why it cannot run; the other questions are answered.
         with suppress(*UNANSWERED):
-            rounding[name] = noise.measured(subject, name)
-    plain = [name for name in subject.cases if not (name in rounding and rounding[name]["holds"])]
+            rounding[name] = noise.measured(wide, name)
+    plain = [name for name in asked.cases if not (name in rounding and rounding[name]["holds"])]
     return subject._replace(optimizers=dict.fromkeys(plain, PLAIN)), rounding
 
 

@@ -16,6 +16,8 @@ from parity.studies.unstable_cnn import originals, ports
 from tagger.inputs import SUFFIXES, audio_files
 
 DEFAULT_MODELS = ("CNN0", "CNN", "CRNN")
+AUTHORS = "published/authors.json"  # scores that the authors print, below the data folder
+OTHER_MODELS = ("CRNN50",)  # where its weights are at hand
 COLLECTIONS_MODEL = "CRNN"  # its first layer remembers the decibels of the music it was trained on
 FAST, PLAIN = "fast_run", "None"  # Theano's optimizers
 SEED = 20160618
@@ -31,7 +33,7 @@ class Subject(NamedTuple):
     audio: {clip name: path}, where there is any; data: "real" or "seeded"; progress: of
     parity.progress, or None; optimizers: {model: Theano's, for the runs of the original}, where
     FAST will not do; pairs: {name: (a clip, [recordings it may be of])}, where a folder of them was
-    given.
+    given; others: {model: Case} that only some questions are asked of.
     """
 
     cases: dict
@@ -41,6 +43,11 @@ class Subject(NamedTuple):
     progress: Any = None
     optimizers: dict = {}  # noqa: RUF012 - never written into
     pairs: dict = {}  # noqa: RUF012 - never written into
+    others: dict = {}  # noqa: RUF012 - never written into
+
+    def widened(self):
+        """The same with its other models among the cases."""
+        return self._replace(cases={**self.cases, **self.others}, others={})
 
     def need_clips(self, why):
         """Raise CannotRun where no clip could be read, with `why` one is needed."""
@@ -84,13 +91,14 @@ class Subject(NamedTuple):
         """What tells one subject from another, by digests and in their order."""
         from parity.fixtures import store
 
-        collection = store.find(MODELS[COLLECTIONS_MODEL].weights)
+        collection, scores = map(store.find, (MODELS[COLLECTIONS_MODEL].weights, AUTHORS))
         models = [[name, case.weights.sha256, case.data] for name, case in self.cases.items()]
         return {
             "models": models,
             "clips": [[name, array_sha256(clip)] for name, clip in self.clips.items()],
             # It gives its collection's scale to all models.
             "collection": collection and sha256_of(collection),
+            "authors": scores and sha256_of(scores),
             "audio": [[name, sha256_of(path)] for name, path in self.audio.items()],
             "optimizers": sorted(self.optimizers.items()),
             "pairs": [
@@ -107,6 +115,8 @@ def subject(models=(), clips=(), progress=None, pairs=None):
     Raises CannotRun for an unknown model, weights that are not what their digest says, or a folder
     without pairs.
     """
+    from parity.fixtures import store
+
     names = select(models, ())[0] if models else DEFAULT_MODELS
     together, left_out = pairs_in(pairs) if pairs else ({}, [])
     good = []
@@ -125,7 +135,12 @@ def subject(models=(), clips=(), progress=None, pairs=None):
     data = "seeded" if any(case.data == "seeded" for case in chosen.values()) else "real"
     heard = read_clips(paths) if paths else None
     named = {name: heard.batch[at : at + 1] for at, name in enumerate(heard.names)} if heard else {}
-    return Subject(chosen, named, _audio(paths), data, progress, pairs=together), left_out
+    at_hand = [name for name in OTHER_MODELS if not models and store.find(MODELS[name].weights)]
+    others = {name: case_for(name, None, good) for name in at_hand}
+    others = {name: case for name, case in others.items() if data == case.data == "real"}
+    return Subject(
+        chosen, named, _audio(paths), data, progress, pairs=together, others=others
+    ), left_out
 
 
 def pairs_in(folder):

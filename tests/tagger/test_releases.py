@@ -119,10 +119,10 @@ def test_the_authors_own_scores_tell_what_was_run(name, real_data):
     sets = read_table(real_data / "published/authors.json")
     assert {*sets} == {*SETS} and sum(len(of) for _, p in sets.values() for of in p.values()) == 140
     model, printed = sets[name]
-    tried = list(conditions.tried(model, real_data / store.WEIGHTS[model], printed))
-    within = [each for each in tried if each.off <= conditions.limit(printed)]
-    assert len(tried) == 36
-    columns = list(zip(*within, strict=True))[:3]
+    found = conditions.scored(model, real_data / store.WEIGHTS[model], printed)
+    within, others = conditions.ranked(found, printed)
+    assert len(within) + len(others) == 36 and others[0][1] > 10 * conditions.limit(printed)
+    columns = zip(*(condition for condition, _ in within), strict=True)
     assert tuple(set(of) for of in columns) == SETS[name]
     assert len(within) == np.prod([len(of) for of in SETS[name]])
 

@@ -207,7 +207,7 @@ def test_the_projects_own_questions_end_in_findings_on_small_networks(
     monkeypatch.setattr(
         of_names,
         "subject",
-        lambda models, clips, progress: (subject("CNN0", "CNN", data="seeded"), []),
+        lambda *_: (subject("CNN0", "CNN", data="seeded"), []),
     )
     monkeypatch.setattr(
         calling,
