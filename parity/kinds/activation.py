@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.kinds.api import LayerCase, LayerKind, Maker
 from parity.kinds.pooling import pooled_instead
-from parity.kinds.probing import Probe, like, magnitudes, of_table, of_witness
+from parity.kinds.probing import Probe, batches, like, magnitudes, of_table, of_witness
 from parity.kinds.rectifiers import LEAKY
 from parity.numerics.rounding import (
     FLUSHED,
@@ -315,7 +315,8 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
         return
     x = rng.standard_normal(like(case, 24), np.float32)
     x *= (2.0 ** np.arange(-16, 8)).reshape(-1, *[1] * (x.ndim - 1)).astype(np.float32)
-    yield of_witness("rows of many spreads", case, x)
+    for part in batches(len(x)):
+        yield of_witness("rows of many spreads", case, x[part])
 
 
 BENDS = {"hard_sigmoid": (0.0, -2.5, 2.5), "sigmoid": (0.0, 15.0), "softplus": (0.0, 14.0, 16.0)}

@@ -265,10 +265,11 @@ def of_table(
     flat = case.but(x=table.reshape(1, 1, -1) if case.x.ndim > 2 else table.reshape(1, -1))
     expected, allowed, _ = gathered(flat.witness)
     each = int(np.prod(case.x.shape[1:]))
-    least = -(-table.size // each)
-    for part in batches(enough_clips(BATCHES[0] + SEVERAL, ROOM / each)):
-        shape = like(case, max(least, part.stop - part.start))
-        x, low, high = (np.resize(a, shape) for a in (table, *right(expected, allowed)))
+    least = max(BATCHES[0] + SEVERAL, -(-table.size // each))
+    arrays = table, *(a.ravel() for a in right(expected, allowed))
+    for part in batches(enough_clips(least, ROOM / each)):
+        shape, start = like(case, part.stop - part.start), part.start * each % table.size
+        x, low, high = (np.resize(np.roll(a, -start), shape) for a in arrays)
         yield Probe(name, x, low, high, says=says and partial(says, x))
 
 

@@ -215,4 +215,6 @@ def _spread_read(
     shown = level < 2 * d * np.abs(affine.scale)
     scale = (high - low) / (2 * d)
     yield Reading("scale", ..., scale, affine.scale, allowed, shown, to=CLOSE, hidden=HIDDEN)
-    yield Reading("beta", ..., (high + low) / 2, affine.beta, 2 * U * level + FLUSHED, to=CLOSE)
+    # the mean is 0, where the values are of even number
+    beta: Array = affine.beta - affine.scale * affine.mean
+    yield Reading("beta", ..., (high + low) / 2, beta, 2 * U * level + FLUSHED, to=CLOSE)
