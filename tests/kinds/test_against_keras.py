@@ -6,7 +6,9 @@ import pytest
 from parity.compare.tally import Tally
 from parity.compare.verdict import Q_MOST, RHO_MOST
 from parity.kinds import KINDS, layer_case
+from parity.probes.asking import RIGHT
 from tests.kinds.layers import LAYERS
+from tests.probes.formula_ports import probed
 
 pytestmark = pytest.mark.slow
 AGREEMENT = 1e-12  # of the tensor's largest magnitude: float64 against float64
@@ -39,3 +41,9 @@ def test_in_float32_keras_stays_within_the_bound(originals):
             tally.rho,
             tally.q,
         )
+
+
+def test_the_formula_passes_its_probes_with_the_settings_that_keras_gives(originals):
+    for one, case, _ in cases(originals, "float32"):
+        found = probed(case.but(x=np.zeros_like(one.x[:1])), logits=True).record
+        assert found.verdict in RIGHT, (one.name, found.message)

@@ -1,0 +1,3 @@
+"""A port that cannot be imported here."""
+
+raise RuntimeError("no GPU here")

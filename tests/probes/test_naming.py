@@ -1,0 +1,77 @@
+"""What is wrong with a layer is named by reading: which weight, which rearrangement, which format."""
+
+import re
+
+import numpy as np
+import pytest
+
+from parity.probes.naming import cause_of, place_of
+from tests.probes.formula_ports import case_of, computed, probed, without
+
+CONVOLUTION = case_of("Convolution2D", border_mode="same")
+DENSE = case_of("Dense", activation="linear")
+
+
+def _up(values):
+    values[3, 1, 2, 0] = np.nextafter(values[3, 1, 2, 0], np.float32(np.inf))
+
+
+def _levels(values):
+    step = np.float32(np.abs(values).max() / 15)
+    return (np.rint(values / step) * step).astype(np.float32)
+
+
+CHANGES = {
+    "one ulp": (_up, r"^W \(3, 1, 2, 0\) is "),
+    "times": (lambda values: values * np.float32(1.25), r"^W times 1\.25"),
+    "float16": (lambda values: values.astype(np.float16).astype(np.float32), "float16 or TF32"),
+    "levels": (_levels, r"^W stored in \d+ levels"),
+    "turned": (lambda values: values[:, :, ::-1, ::-1].copy(), "flip|turn"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_weight_is_read_and_named(name):
+    change, said = CHANGES[name]
+    other = without(CONVOLUTION, "W", change)
+    found = probed(CONVOLUTION, lambda x: computed(other, x))
+    read = next(each for each in found.record.read if each.name == "W")
+    assert read.equal < read.read
+    assert re.search(said, str(cause_of(CONVOLUTION, found)))
+
+
+def test_one_weight_off_by_one_ulp_is_found_wherever_it_is():
+    rng, name = np.random.default_rng(4), "W"
+    for _ in range(20):
+        at = tuple(rng.integers(0, size) for size in DENSE.params[name].shape)
+
+        def up(values, at=at):
+            values[at] = np.nextafter(values[at], np.float32(np.inf))
+
+        other = without(DENSE, name, up)
+        found = probed(DENSE, lambda x, other=other: computed(other, x))
+        assert cause_of(DENSE, found).startswith(f"W {tuple(map(int, at))} is ")
+
+
+def test_a_row_that_is_scaled_is_placed():
+    def run(x):
+        y = computed(CONVOLUTION, x)
+        y[:, :, 5] *= np.float32(1 + 2**-20)
+        return y
+
+    assert place_of(probed(CONVOLUTION, run)) == "row 5"
+
+
+def test_an_added_checkerboard_shows_where_nothing_is_asked():
+    def run(x):
+        y = computed(CONVOLUTION, x)
+        y[:, 2, ::2, ::2] += np.float32(1.5e-5)
+        return y
+
+    found = probed(CONVOLUTION, run)
+    assert next(each for each in found.record.asked if each.name == "nothing").wrong > 0
+    assert place_of(found).startswith("channel 2, row 0, 2, 4")
+
+
+def test_the_file_itself_has_no_cause():
+    assert cause_of(CONVOLUTION, probed(CONVOLUTION)) is None
