@@ -30,12 +30,24 @@ def sentence(document: Record) -> str:
     return (
         f"{part}{t['faults']} faults planted ({document['data']} weights): {t['caught']} of "
         f"{t['decidable']} decidable ones caught, {t['located']} located, {t['named']} named; "
-        f"{t['undecidable']} undecidable; {t['survivors']} survive. "
+        f"{t['undecidable']} undecidable; {t['survivors']} survive"
+        f"{_alone(t)}. "
         f"Largest share of the final drift at the planted layer: {t['attributed']} of "
         f"{t['attributable']}; counted apart: {t['below_rounding']} below rounding at the end, "
-        f"{t['no_end']} that do not reach it, {t['several_layers']} at several layers. "
+        f"{t['no_end']} that do not reach it, {t['several_layers']} at several layers"
+        f"{_unasked(t)}. "
         f"{t['quiet']} of {t['harmless']} harmless reorderings raised no alarm{idle}."
     )
+
+
+def _alone(totals: Record) -> str:
+    alone = totals.get("by_probes_alone", 0)
+    return f"; {alone} were caught by probes alone" if alone else ""
+
+
+def _unasked(totals: Record) -> str:
+    unasked = totals.get("not_asked", 0)
+    return f", {unasked} that are made for probes" if unasked else ""
 
 
 def _fault_row(record: Record) -> Row:
@@ -44,10 +56,19 @@ def _fault_row(record: Record) -> Row:
         record["kind"],
         record["verdict"],
         record["located_layer"] or ABSENT,
-        cause_name(record) or ABSENT,
+        cause_name(record) or _told(record) or ABSENT,
+        ", ".join(record.get("ways", ())) or ABSENT,
         _outcome(record),
         _blamed(record),
     )
+
+
+def _told(record: Record) -> str | None:
+    """What probes, or the call of the whole, say of it."""
+    for each in record.get("probed", ()):
+        if said := each["cause"] or each["form"] or each["place"]:
+            return str(said)
+    return record.get("call")
 
 
 def _planted(record: Record) -> Row:
@@ -57,7 +78,8 @@ def _planted(record: Record) -> Row:
 
 def _outcome(record: Record) -> str:
     if record["undecidable"]:
-        return f"undecidable (D = {ratio(record['observability'])})"
+        why = f"; {record['why']}" if record.get("why") else ""
+        return f"undecidable (D = {ratio(record['observability'])}{why})"
     if not record["located"]:
         return "MISPLACED" if record["caught"] else "SURVIVES"
     return "named" if record["named"] else "located"
@@ -98,7 +120,8 @@ TABLES: Sequence[tuple[str, str, str, Callable[[Record], Iterable[Row]]]] = (
     (
         "faults",
         "every planted fault",
-        "Model | Layer | Fault | Kind | Verdict | Found at | Cause | Outcome | Blamed at the end",
+        "Model | Layer | Fault | Kind | Verdict | Found at | Cause | Caught by | Outcome | "
+        "Blamed at the end",
         lambda record: [_fault_row(record)],
     ),
     (

@@ -54,6 +54,37 @@ def one_element(at: tuple[int, ...], factor: float) -> Change:
     return change
 
 
+def ulps(at: tuple[int, ...], count: int = 1) -> Change:
+    """The element at index `at` is so many float32 numbers larger."""
+
+    def change(array):
+        for _ in range(count):
+            array[at] = np.nextafter(array[at], array.dtype.type(np.inf))
+        return array
+
+    return change
+
+
+def moved(at: tuple[int, ...], by: float) -> Change:
+    """The element at index `at` is larger by `by`."""
+
+    def change(array):
+        array[at] += array.dtype.type(by)
+        return array
+
+    return change
+
+
+def levels(bits: int) -> Change:
+    """Whole numbers of so many bits times one scale."""
+
+    def change(array):
+        step = (np.abs(array).max() or 1) / (2 ** (bits - 1) - 1)
+        return (np.round(array / step) * step).astype(array.dtype)
+
+    return change
+
+
 def rounded(bits: int) -> Change:
     """Significands of `bits` bits: 11 as in TF32, 8 as in bfloat16; the exponent's range stays."""
 

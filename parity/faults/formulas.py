@@ -115,13 +115,13 @@ def one_sixth(a):
 @formula
 def gru(
     link, x, *, gate=_hard_sigmoid, keep="z", reset="before", backwards=False, carried=False,
-    biases=1,
+    biases=1, curve=np.tanh, kept=None,
 ):  # fmt: skip
     """Keras's recurrence in plain NumPy, to be varied.
 
     gate: the gates' nonlinearity; keep: the old state's factor, "z" or "1-z"; reset: before or
     after the product with U_h; carried: a clip starts with the last one's state; biases: how often
-    the bias is added.
+    the bias is added; curve: the candidate's nonlinearity; kept: the state's type.
     """
     W, U, b = (
         dict(zip("zrh", np.split(p.array, 3), strict=True)) for p in (link.W, link.U, link.b)
@@ -136,7 +136,8 @@ def gru(
             z, r = (gate(to[g] + now @ U[g].T) for g in "zr")
             inner = (r * now) @ U["h"].T if reset == "before" else r * (now @ U["h"].T)
             share = z if keep == "z" else 1 - z
-            now = states[clip, t] = share * now + (1 - share) * np.tanh(to["h"] + inner)
+            now = share * now + (1 - share) * curve(to["h"] + inner)
+            now = states[clip, t] = now.astype(kept or x.dtype).astype(x.dtype)
         h[clip] = now
     return states if link.return_sequences else h
 

@@ -1,7 +1,7 @@
 """How a mutation gets into a port, from outside.
 
 A plant is called with a fresh Network and a layer's name. It changes the Network, or returns the
-steps it replaces: {layer name: callable(Variable or array)}.
+steps it replaces, {layer name: callable(Variable or array)}, or a port in its stead.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ def own_weights(change: Change, suffixes: Iterable[str] = ()) -> Plant:
     """The layer's parameters of these Keras suffixes, or all of them, each in Keras's layout."""
 
     def plant(tagger, layer):
-        arrays = _parameters(tagger, layer)
+        arrays = parameters(tagger, layer)
         for suffix in suffixes or arrays:
             arrays[suffix][...] = change(arrays[suffix].copy())
 
@@ -50,7 +50,7 @@ def swapped_gates(one: str, other: str) -> Plant:
     """Two gates of a recurrent layer change places, with all their parameters."""
 
     def plant(tagger, layer):
-        arrays = _parameters(tagger, layer)
+        arrays = parameters(tagger, layer)
         for kind in "WUb":
             first, second = (arrays[f"{kind}_{gate}"] for gate in (one, other))
             first[...], second[...] = second.copy(), first.copy()
@@ -58,7 +58,7 @@ def swapped_gates(one: str, other: str) -> Plant:
     return plant
 
 
-def _parameters(tagger, layer):
+def parameters(tagger, layer):
     """{Keras suffix: writeable view} of one layer."""
     prefix = f"{layer}/{layer}_"
     found = keras_arrays(tagger).items()
@@ -177,9 +177,11 @@ def batched(batches: Callable) -> Plant:
     return plant
 
 
-def planted(tagger, mutant) -> Replaced:
+def planted(tagger, mutant) -> Replaced | ChainerPort:
     """The mutant: the tagger's port with what the plant changed."""
     replaced = mutant.plant(tagger, mutant.layer) or {}
+    if isinstance(replaced, ChainerPort):
+        return replaced
     steps = {name: in_test_phase(step) for name, step in replaced.items()}
     return Replaced(ChainerPort(tagger), steps)
 

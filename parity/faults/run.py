@@ -17,11 +17,12 @@ from parity import model, room
 from parity.document import now
 from parity.errors import CannotRun
 from parity.faults import criteria, table
-from parity.faults.table import Fault
+from parity.faults.table_row import Fault
 from parity.faults.trial import (
     BELOW,
     NO_END,
     SEVERAL,
+    UNASKED,
     Published,
     Reordering,
     Trial,
@@ -50,7 +51,9 @@ TOTALS = [
     *("attributable", "attributed", "several_layers", "no_end", "below_rounding"),
     *("harmless", "quiet"),
 ]
-APART = {"several_layers": SEVERAL, "no_end": NO_END, "below_rounding": BELOW}
+APART = {
+    "several_layers": SEVERAL, "no_end": NO_END, "below_rounding": BELOW, "not_asked": UNASKED,
+}  # fmt: skip
 
 
 def select(models=(), layers=(), ids=()) -> list[Fault]:
@@ -240,10 +243,16 @@ def _totals(faults, harmless):
         "attributable": len(faults) - sum(apart.values()),
         "attributed": sum(record["attributed"] is True for record in faults),
         **apart,
+        "by_probes_alone": sum(_by_probes_alone(record["ways"]) for record in faults),
         "harmless": len(reordered),
         "quiet": sum(record["quiet"] for record in reordered),
         "unchanged": len(harmless) - len(reordered),
     }
+
+
+def _by_probes_alone(ways):
+    """Whether clips show nothing of what probes show."""
+    return bool(ways) and not {"isolated", "chained"} & set(ways)
 
 
 def holds(found: dict) -> bool:

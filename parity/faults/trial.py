@@ -21,20 +21,31 @@ from parity.diagnose import cause
 from parity.errors import CannotRun
 from parity.faults.drift import Attribution, Broken, Chain, NotNegative, SoundEnd
 from parity.faults.plant import planted, widened
-from parity.faults.table import Fault
+from parity.faults.table_row import Fault
 from parity.kinds import layer_case, witness
+from parity.kinds.activation import ROUGH
 from parity.numerics.structure import Regression
 from parity.port.proof import ChainerPort
 from parity.port.weights import load
 from parity.port_api import Port, answer
+from parity.probes.asking import BEHAVIOUR, RIGHT, probe_layer
+from parity.probes.naming import cause_of as probed_cause
+from parity.probes.naming import place_of
+from parity.probes.networks import without_clips
+from parity.probes.proof import whole_call
 from parity.recording.stacks import STACKS
 from parity.recording.trace import array_sha256, open_trace
-from parity.results import Estimate, Size, Text
-from parity.schema import Says
+from parity.results import NOT_PROBED, Estimate, ProbedVerdict, Size, Text
+from parity.schema import Later, Says
 
-Apart = Literal["several layers", "no end", "below rounding"]  # why nobody is blamed
-SEVERAL, NO_END, BELOW = get_args(Apart)
-Kind = Literal["weights", "configuration", "code path", "input"]
+# why nobody is blamed; not asked: of rows that are made for probes
+Apart = Literal["several layers", "no end", "below rounding", "not asked"]
+SEVERAL, NO_END, BELOW, UNASKED = get_args(Apart)
+Kind = Literal["weights", "configuration", "code path", "input", "small", "behaviour"]
+Way = Literal["isolated", "chained", "probed", "form", "behaviour", "whole call"]
+SEED = 20160618  # of the random probes: the same verdicts in every run
+NAMELESS = "nothing that has a name"
+PROBES_ONLY = ("small", "behaviour")  # rows that need no chain and no end
 PUBLISHED = (
     "Chainer's batch normalisation as the port published in 2018 has it: sqrt(std^2 + 2e-5), "
     "in the first layer of CNN0 and CNN 1e-5"
@@ -64,6 +75,18 @@ class Original(NamedTuple):
         """The oracle of a layer, on the original's input."""
         params = self.params.get(name, {})
         return witness(self.layers[name], params, self.input_of(name), self.keras)
+
+    def blank(self, name):
+        """A layer with one clip of zeros, as probes are made of it."""
+        x = np.broadcast_to(np.float32(0), (1, *self.input_of(name).shape[1:]))
+        return layer_case(self.layers[name], self.params.get(name, {}), x, self.keras)
+
+    def network(self):
+        """Its layers and its input, shapes without clips."""
+        first = next(iter(self.layers.values()))
+        (name,) = first.inbound
+        given = first._replace(name=name, inbound=(), shape=self.outputs[name].shape)
+        return without_clips({name: given, **self.layers})
 
     def tagger(self):
         """The sound port's network."""
@@ -112,9 +135,34 @@ class Seen:
 
 
 @dataclass
+class Found:
+    """What probes say of one layer of a mutant."""
+
+    layer: Text
+    verdict: ProbedVerdict
+    message: str | None
+    cause: str | None
+    form: str | None
+    place: str | None = None
+
+    @property
+    def way(self) -> Way | None:
+        """By what it is caught."""
+        if (self.message or "").startswith(BEHAVIOUR):
+            return "behaviour"
+        if self.verdict not in {*RIGHT, NOT_PROBED}:
+            return "probed"
+        return "form" if self.form else None
+
+
+@dataclass
 class Trial(Seen):
-    """The record of a mutant in faults.json. apart: why no single layer can be blamed for the
-    drift at the end.
+    """The record of a mutant in faults.json.
+
+    apart: why no single layer can be blamed for the drift at the end. ways: by which it is caught;
+    "chained" is an end farther from the original's than rounding alone takes it. probed: what
+    probes say of the layers that answer otherwise than the sound port's. call: what is wrong with
+    what users call. why: how an undecidable mutant can be the same function.
     """
 
     kind: Kind = "weights"
@@ -127,6 +175,10 @@ class Trial(Seen):
     attribution: Attribution = field(default_factory=Attribution)
     apart: Apart | None = None
     attributed: bool | None = None
+    ways: Later[list[Way]] = field(default_factory=list)
+    probed: Later[list[Found]] = field(default_factory=list)
+    call: Later[str | None] = None
+    why: Later[str | None] = None
 
 
 @dataclass
@@ -139,6 +191,7 @@ class Reordering(Seen):
         *("id", "model", "layer", "verdict", "located_layer", "quiet", "message")
     ]
     quiet: bool = False
+    probed: Later[list[Found]] = field(default_factory=list)
 
 
 @dataclass
@@ -227,16 +280,40 @@ def tried(mutant: Fault, sound: Sound) -> Trial:
     """The record of one mutant. Raises CannotRun where the trace lacks its layer."""
     kind = cast(Kind, mutant.kind)
     found = Trial(
-        mutant.id, mutant.model, mutant.layer, kind=kind, expected_cause=mutant.cause or ""
+        mutant.id,
+        mutant.model,
+        mutant.layer,
+        kind=kind,
+        expected_cause=mutant.cause or NAMELESS,
     )
-    chain = _watch(found, mutant, sound, MODES)
-    found.caught = found.located_layer is not None
-    found.located = found.located_layer == mutant.layer
-    found.named = named(mutant.cause, found.cause)
+    for_probes = mutant.kind in PROBES_ONLY
+    chain = _watch(found, mutant, sound, (ISOLATED,) if for_probes else MODES)
+    _probe(found, mutant, sound.original)
+    ways = {each.way for each in found.probed} | {"whole call" if found.call else None}
+    ways |= {"isolated" if found.located_layer else None}
+    found.caught = ways != {None}
+    first = [found.located_layer] if found.located_layer else []
+    blamed = {*first, *(each.layer for each in found.probed if each.way)}
+    found.located_layer = min(blamed, key=[*sound.original.layers].index, default=None)
+    found.located = (found.located_layer or mutant.layer) == mutant.layer and found.caught
+    said = [found.call, *(name for each in found.probed for name in (each.cause, each.form))]
+    told = [*said, *(f"only in {each.place}" for each in found.probed)]
+    if mutant.cause:
+        found.named = named(mutant.cause, found.cause) or any(
+            name and name.startswith(mutant.cause) for name in told
+        )
+    else:
+        found.named = all(name is None or name == ROUGH for name in said)
     if not found.caught:
         found.observability, hidden = equivalence(sound.original, mutant)
         found.undecidable = hidden and may_be_equivalent(mutant, sound.original.data)
+        found.why = likeness(sound.original, mutant) if found.undecidable else None
+    if for_probes:
+        found.apart, found.ways = UNASKED, [way for way in get_args(Way) if way in ways]
+        return found
     end = found.attribution = sound.end.attribute(chain, mutant.layer)
+    ways |= {"chained" if end.message or (end.above_rounding or 0) > 1 else None}
+    found.ways = [way for way in get_args(Way) if way in ways]
     if len(found.changed_layers) > 1:
         found.apart = SEVERAL
     elif end.message:
@@ -252,7 +329,9 @@ def heard(reordering: Fault, sound: Sound) -> Reordering:
     """The record of one harmless reordering; raises as `tried`."""
     found = Reordering(reordering.id, reordering.model, reordering.layer)
     _watch(found, reordering, sound, (ISOLATED,))
-    found.quiet = found.located_layer is None
+    if reordering.kind == "reordering":
+        _probe(found, reordering, sound.original)
+    found.quiet = found.located_layer is None and not any(each.way for each in found.probed)
     return found
 
 
@@ -312,6 +391,36 @@ def _watch(seen, mutant, sound, modes):
         if CHAINED in modes:
             chain.follow(step)
     return chain
+
+
+def _probe(found: Trial | Reordering, mutant: Fault, there: Original) -> None:
+    """Ask a fresh mutant's layer, those that answered the clips otherwise, and its whole call."""
+    port = planted(there.tagger(), mutant)
+    for name in dict.fromkeys([mutant.layer, *found.changed_layers]):
+        blank = there.blank(name)
+        layer = probe_layer(port, blank, np.random.default_rng(SEED))
+        said = layer.record
+        cause = probed_cause(blank, layer) if said.verdict not in {*RIGHT, NOT_PROBED} else None
+        place = place_of(blank, layer)
+        found.probed.append(Found(name, said.verdict, said.message, cause, said.form, place))
+    if isinstance(found, Trial):
+        found.call = whole_call(port, there.network(), SEED)
+
+
+def likeness(there: Original, mutant: Fault) -> str:
+    """How a mutant answers the probes, beside the sound port."""
+    port, sound = planted(there.tagger(), mutant), ChainerPort(there.tagger())
+    blank, count, other, most = there.blank(mutant.layer), 0, 0, 0.0
+    for probe in blank.kind.probes(blank, np.random.default_rng(SEED)):
+        if probe.of == "run":
+            said, own = (each.run(mutant.layer, probe.x) for each in (port, sound))
+            count, other = count + own.size, other + int(np.count_nonzero(said != own))
+            room = (probe.high.astype(np.float64) - probe.low) / 2
+            apart = np.abs(said.astype(np.float64) - own)[probe.at][room > 0] / room[room > 0]
+            most = max(most, float(np.max(apart, initial=0.0)))
+    if not other:
+        return f"the same function at this shape: {count:,} answers alike, bit for bit"
+    return f"{other:,} of {count:,} answers differ, by {most:.2g} of what rounding may at most"
 
 
 def judged(there: Original, step: Step) -> tuple[str, str | None]:

@@ -297,12 +297,22 @@ def _activation_variants(case: LayerCase) -> dict[str, Maker]:
     return table
 
 
-def sigmoid_by_tanh(sums: Array, answer: Array) -> str | None:
-    """Whether scores near 0 lie on the grid of 2^-25 that tanh(s/2)/2 + 1/2 leaves there."""
+def form_of_sigmoid(sums: Array, answer: Array) -> str | None:
+    """What scores near 0 show, where they are not 1/(1 + exp(-s)): the grid of 2^-25 that
+    tanh(s/2)/2 + 1/2 leaves there, or one score for all.
+    """
     small = (sums < -14) & (sums > -40)
-    steps, expected = (2.0**25 * scores[small] for scores in (answer, sigmoid(sums)))
-    off = np.abs(steps - expected) > 2.0**-4
-    return "sigmoid by tanh" if off.any() and (steps == np.rint(steps)).all() else None
+    scores, expected = answer[small].astype(np.float64), sigmoid(sums[small])
+    # u: twice a library's exponential, and two roundings of its argument
+    off = np.abs(scores - expected) > (16 + 4 * np.abs(sums[small])) * U * expected
+    if not off.any():
+        return None
+    steps = scores * 2.0**25
+    if (steps == np.rint(steps)).all():
+        return "sigmoid by tanh"
+    least = scores.min()
+    clipped = off.sum() >= SEVERAL and (scores[off] == least).all()
+    return f"scores of at least {least:.3g}" if clipped else ROUGH
 
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
@@ -310,7 +320,7 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     own = case.config["activation"]
     if not POINTWISE[own].along_last:
         values = magnitudes(BENDS.get(own, (0.0,)), rng)
-        says = sigmoid_by_tanh if own == "sigmoid" else None
+        says = form_of_sigmoid if own == "sigmoid" else None
         yield from of_table(case, values, "all magnitudes", says)
         return
     x = rng.standard_normal(like(case, 24), np.float32)
@@ -319,6 +329,8 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
         yield of_witness("rows of many spreads", case, x[part])
 
 
+SEVERAL = 3  # scores that are one, to be called clipped
+ROUGH = "rough scores near 0"
 BENDS = {"hard_sigmoid": (0.0, -2.5, 2.5), "sigmoid": (0.0, 15.0), "softplus": (0.0, 14.0, 16.0)}
 ACTIVATION = LayerKind(
     "Activation",

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from parity.kinds.activation import IDEMPOTENT, POINTWISE, instead, sigmoid_by_tanh
+from parity.kinds.activation import IDEMPOTENT, POINTWISE, form_of_sigmoid, instead
 from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Maker, Refusal, Variant
 from parity.kinds.general import bias_times, operands_rounded
 from parity.kinds.probing import Probe, Reading, batches, noise, of_witness, random_probe
@@ -153,7 +153,7 @@ def _scores_probes(case: LayerCase, weights: Array) -> Iterator[Probe]:
             off = probe.high.astype(np.float64) - probe.low
             read = _read_by_scores(expected, slope, off / 2, weights, best == level)
             by_tanh = _activation(case) == "sigmoid"
-            says = partial(sigmoid_by_tanh, sums) if by_tanh else None
+            says = partial(form_of_sigmoid, sums) if by_tanh else None
             probe = replace(probe, read=read, says=says)
         yield probe
 

@@ -40,6 +40,7 @@ class Served:
         self.module: Any = None
         self.make: Any = None
         self.shown: set[str] = set()
+        self.limits: Any = None
 
     def open(self, name: str) -> None:
         """Import the port "module:function"."""
@@ -97,6 +98,14 @@ class Served:
 
     def describe(self, port: int) -> Any:
         return self.ports[port].describe()
+
+    def threads(self, port: int, count: int) -> None:
+        """Let BLAS use so many threads, or, with 0, as many as before."""
+        from threadpoolctl import threadpool_limits
+
+        if self.limits:
+            self.limits.restore_original_limits()
+        self.limits = threadpool_limits(count) if count else None
 
     def with_weights(self, port: int, layer: str, changes: Any) -> Any:
         return self._known(self.ports[port].with_weights(layer, changes))

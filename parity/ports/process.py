@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -199,6 +200,16 @@ class Elsewhere:
         if found is None or isinstance(found, dict):
             return found
         self.process.damaged(doing)
+
+    @contextmanager
+    def threads(self, count: int) -> Iterator[None]:
+        """Let its process use so many BLAS threads meanwhile."""
+        doing = "it was given another number of threads"
+        self._ask(doing, "threads", count=count)
+        try:
+            yield
+        finally:
+            self._ask(doing, "threads", count=0)
 
     def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "Elsewhere":
         doing = f"it was given other weights for {layer}"

@@ -1,8 +1,11 @@
 """Asks one layer of a port its kind's probes, and reads back what it has inside."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from parity.errors import CannotRun
 from parity.kinds import LayerCase
@@ -38,11 +41,14 @@ class Failure(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """A probed layer: its record, the arrays read, and one answer that is wrong, or None."""
+    """A probed layer: its record, the arrays read, one answer that is wrong, or None, and of each
+    question its name, the clips it had, and whether the answer was right.
+    """
 
     record: Probed
     read: dict[str, np.ndarray]
     failure: Failure | None
+    history: Sequence[tuple[str, int, bool]] = ()
 
 
 def probe_layer(port: Port, case: LayerCase, rng: np.random.Generator) -> Layer:
@@ -84,6 +90,7 @@ class _Asked:
         self.failure: Failure | None = None
         self.fault: str | None = None
         self.first: tuple[Probe, np.ndarray] | None = None
+        self.history: list[tuple[str, int, bool]] = []
         self.bits = np.inf
         self.silent = False  # whether the port shows no sums
 
@@ -105,13 +112,21 @@ class _Asked:
         self._judge(probe, actual)
 
     def ask_again(self) -> None:
-        """The first question once more: the same bits."""
+        """The first question once more, or one that was answered wrongly: the same bits; then the
+        first with another number of threads: a right answer.
+        """
         if self.first is None or self.fault:
             return
-        probe, before = self.first
-        said = self._answer(probe, probe.x)
-        if said.actual is None or not np.array_equal(said.actual, before, equal_nan=True):
-            self._blame(f"{BEHAVIOUR}it {HABITS['other-answer'].text}")
+        wrong = [(self.failure.probe, self.failure.answer)] if self.failure else []
+        for probe, before in (*wrong, self.first):
+            said = self._answer(probe, probe.x)
+            if said.actual is None or not np.array_equal(said.actual, before, equal_nan=True):
+                self._blame(f"{BEHAVIOUR}it {HABITS['other-answer'].text}")
+        if not self.fault and not wrong:
+            with threads(self.port) as count:
+                said = self._answer(probe, probe.x)
+            if said.actual is None or not judged(probe, said.actual).holds:
+                self._blame(f"{BEHAVIOUR}a wrong answer with {count} BLAS threads")
 
     def _answer(self, probe: Probe, x: np.ndarray) -> Answer:
         if probe.of == "logits":
@@ -137,7 +152,9 @@ class _Asked:
             self._blame(found.fault)
             self.record.verdict = INCOMPARABLE
             return
-        if found.wrong or found.q_share > 1:
+        right = not found.wrong and found.q_share <= 1
+        self.history.append((probe.name, len(probe.x), not found.wrong))
+        if not right:
             self._note(probe, actual, found)
         if probe.says:
             self.record.form = self.record.form or probe.says(actual)
@@ -163,7 +180,7 @@ class _Asked:
         record.read = [each.record() for each in self.parameters.values()]
         record.verdict, record.message = self._verdict(moves)
         arrays = {name: each.values for name, each in self.parameters.items()}
-        return Layer(record, arrays, self.failure)
+        return Layer(record, arrays, self.failure, self.history)
 
     def _verdict(self, moves: bool) -> tuple[str, str | None]:
         """The first of these that applies."""
@@ -253,6 +270,17 @@ class _Parameter:
             hidden=None if read.all() else self.hidden or "no answer shows them",
             sha256=array_sha256(self.values.astype(np.float32)) if all_exact else None,
         )
+
+
+@contextmanager
+def threads(port: Port) -> Iterator[int]:
+    """Another number of BLAS threads than there are: one for several, two for one. A port that
+    computes elsewhere has a method `threads(count)`, a context manager that sees to it.
+    """
+    pools = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+    count = 1 if max(pools, default=1) > 1 else 2
+    with getattr(port, "threads", threadpool_limits)(count):
+        yield count
 
 
 def holds(record: Probed | None) -> bool:

@@ -11,18 +11,23 @@ from typing import Any
 
 import numpy as np
 
+from parity.kinds.api import BY_RANK, LayerCase
 from parity.kinds.probing import Probe
 from parity.numerics.rounding import Array, U, tail_factor
 
 Q_MOST = 1.1  # of one accumulator, in any order: measured 0.86 to 1.03 on six convolutions
-AXES = ("clip", "channel", "row", "column")
+WHOLE = "all of it"
+SOME = 2**16  # wrong answers that are looked at one by one
+ENOUGH = 16  # wrong answers that have one place in common not by chance
+ALIKE = 3 * U  # what two factors that are read off float32 numbers may differ by
 
 
 @dataclass
 class Judged:
     """What an answer amounts to. share: the largest |answer - formula| of what is allowed; q and
     q_where: the largest over its limit, and the slice it is of; touched: of each axis, the places
-    with wrong answers.
+    with wrong answers; factor: what all of them are too large by, if that is one; shape: of the
+    answer.
     """
 
     answers: int
@@ -34,6 +39,20 @@ class Judged:
     q_where: str = ""
     fault: str = ""
     touched: list[Array] = field(default_factory=list)
+    factor: float | None = None
+    shape: tuple[int, ...] = ()
+
+    def narrow(self, case: LayerCase) -> bool:
+        """Whether all that is wrong, and enough is, is in one place of an axis that has others and
+        no parameters of its own.
+        """
+        if not self.wrong:
+            return self.q_where not in ("", WHOLE)
+        rank = len(self.shape)
+        own = case.config.get("axis", 1 if rank > 3 else -1) % rank
+        axes = enumerate(zip(self.touched, self.shape, strict=True))
+        one = any(len(some) == 1 < n for axis, (some, n) in axes if axis != own)
+        return one and self.wrong >= ENOUGH
 
     @property
     def holds(self) -> bool:
@@ -52,7 +71,7 @@ def judged(probe: Probe, answer: Array) -> Judged:
         found = answer[probe.at]
     except IndexError:
         return Judged(0, fault=f"answers in shape {answer.shape}, which is not the original's")
-    verdict = Judged(found.size)
+    verdict = Judged(found.size, shape=answer.shape)
     with np.errstate(all="ignore"):  # NaN and inf are findings, and no comparison passes them
         if probe.high is probe.low:
             _judge_single(verdict, probe, found)
@@ -104,24 +123,32 @@ def _note_worst(
 
 def _note_places(verdict: Judged, probe: Probe, found: Array, wrong: Array) -> None:
     if probe.at is ...:
-        axes = np.unravel_index(wrong, found.shape)
+        mask = np.zeros(found.shape, bool)
+        mask.ravel()[wrong] = True
+        others = [tuple(b for b in range(found.ndim) if b != a) for a in range(found.ndim)]
+        verdict.touched = [np.flatnonzero(mask.any(axis=axes)) for axes in others]
     else:
-        axes = tuple(axis.flat[wrong] for axis in np.broadcast_arrays(*probe.at))
-    verdict.touched = [np.unique(axis) for axis in axes]
+        verdict.touched = [np.unique(axis.flat[wrong]) for axis in np.broadcast_arrays(*probe.at)]
+    some = wrong[:: 1 + len(wrong) // SOME]
+    right = (probe.low.ravel()[some].astype(np.float64) + probe.high.ravel()[some]) / 2
+    ratio = found.ravel()[some] / right
+    middle = float(np.median(ratio))
+    if np.isfinite(middle) and (np.abs(ratio - middle) <= ALIKE * abs(middle)).all():
+        verdict.factor = middle
 
 
 def _judge_slices(verdict: Judged, probe: Probe, answer: Array, z2: Array) -> None:
     """Put the largest q over its limit into the verdict."""
     places: Any = probe.at
-    if places is ...:
-        places = [axis.ravel() for axis in np.indices(answer.shape)]
-    candidates = [("all of it", np.array([z2.mean()]), np.array([z2.size]), 1)]
+    parts = np.indices(answer.shape) if places is ... else np.broadcast_arrays(*places)
+    places = [axis.ravel() for axis in parts]
+    names = BY_RANK.get(answer.ndim, range(answer.ndim))
+    candidates = [(WHOLE, np.array([z2.mean()]), np.array([z2.size]), 1)]
     for axis in range(answer.ndim):
         count = np.bincount(places[axis], minlength=answer.shape[axis])
         total = np.bincount(places[axis], weights=z2, minlength=answer.shape[axis])
         mean = np.divide(total, count, out=np.zeros(len(count)), where=count > 0)
-        name = AXES[axis] if answer.ndim == len(AXES) else f"axis {axis}"
-        candidates.append((name, mean, np.maximum(count, 1), len(count)))
+        candidates.append((str(names[axis]), mean, np.maximum(count, 1), len(count)))
     for name, mean2, count, slices in candidates:
         limit = Q_MOST * (1 + tail_factor(slices) / np.sqrt(2 * count))
         share = np.sqrt(mean2) / limit

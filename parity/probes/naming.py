@@ -6,7 +6,7 @@ nothing are the kind's hypotheses tested on a wrong answer.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
 
 import numpy as np
 
@@ -15,9 +15,13 @@ from parity.errors import CannotRun
 from parity.kinds import LayerCase
 from parity.numerics.rounding import U
 from parity.probes.asking import BEHAVIOUR, Layer
+from parity.probes.judging import WHOLE
+from parity.results import Read
 
 FEW = 4  # values that are named one by one
 LISTED = 3
+TINY = 2.0**-50
+CLIPS = 2  # that hypotheses are tested on
 BITS = (8, 11, 16, 19, 20, 21, 22, 23)  # of a significand: bfloat16 8, float16 and TF32 11
 FORMATS = {8: "bfloat16", 11: "float16 or TF32"}
 LEVELS_MOST = 2**17  # distinct values of what is stored as whole numbers
@@ -28,24 +32,49 @@ def cause_of(case: LayerCase, layer: Layer) -> str | None:
     message = layer.record.message or ""
     if message.startswith(BEHAVIOUR):
         return message.removeprefix(BEHAVIOUR)
-    for name in _by_reading(case, layer):
-        return name
-    return layer.record.form if layer.failure is None else _by_hypothesis(case, layer)
-
-
-def place_of(layer: Layer) -> str | None:
-    """Where all wrong answers to one probe are, if that is less than everywhere: "row 5"."""
     failure = layer.failure
-    if failure is None or not failure.judged.wrong:
+    if failure and failure.judged.narrow(case):
+        return None  # the place says it
+    for name in (*_by_batch(layer), *_by_reading(case, layer)):
+        return name
+    if failure is None:
+        return layer.record.form
+    return _by_hypothesis(case, layer) or next(_others(case, layer), None)
+
+
+def place_of(case: LayerCase, layer: Layer) -> str | None:
+    """Where all wrong answers to one probe are, if that is less than everywhere, and by what factor
+    they are off, if that is one: "time frame 5, times 1.00000024".
+    """
+    if layer.failure is None:
         return None
-    return _places(failure.judged.touched, failure.answer.shape)
+    found, shape = layer.failure.judged, layer.failure.answer.shape
+    if not found.wrong:
+        return found.q_where if found.q_where != WHOLE else None
+    names = case.kind.axes(case.config, len(shape)) or range(len(shape))
+    parts = [
+        f"{name} {', '.join(map(str, some[:LISTED]))}" + (" ..." if len(some) > LISTED else "")
+        for name, some, size in zip(names, found.touched, shape, strict=True)
+        if 0 < len(some) < size
+    ]
+    factor = [] if found.factor is None else [f"times {found.factor:.9g}"]
+    return ", ".join(parts + factor) if parts else None
+
+
+def _by_batch(layer: Layer) -> Iterator[str]:
+    """Where large batches alone are answered wrongly, to questions that small ones answer."""
+    wrong = {(name, clips) for name, clips, right in layer.history if not right}
+    asked = {name for name, _ in wrong}
+    right = [clips for name, clips, well in layer.history if well and name in asked]
+    least = min((clips for _, clips in wrong), default=0)
+    if right and max(right) < least:
+        yield f"only in batches of {least} or more"
 
 
 def _by_reading(case: LayerCase, layer: Layer) -> Iterator[str]:
     read = {name: found for name, found in layer.read.items() if name in case.params}
-    if not read:
-        return
-    yield from _variants(case, read)
+    if read:
+        yield from _variants(case, read)
     changed = {
         name: found
         for name, found in read.items()
@@ -55,8 +84,10 @@ def _by_reading(case: LayerCase, layer: Layer) -> Iterator[str]:
         exact = next((each.sha256 for each in layer.record.read if each.name == name), None)
         if exact:
             yield from _stored(name, found, np.asarray(case.params[name]))
-    for name, found in changed.items():
-        yield from _single(name, found, np.asarray(case.params[name], np.float64), layer)
+    few = [each for each in layer.record.read if 0 < each.read - each.within <= FEW]
+    if 0 < sum(each.read - each.within for each in layer.record.read) <= FEW:
+        for each in few:
+            yield from _single(each, layer.read[each.name], case.params.get(each.name))
 
 
 def _same(found: np.ndarray, own: np.ndarray) -> bool:
@@ -83,6 +114,7 @@ def _variants(case: LayerCase, read: dict[str, np.ndarray]) -> Iterator[str]:
 
 def _stored(name: str, found: np.ndarray, own: np.ndarray) -> Iterator[str]:
     """As another format would have stored it."""
+    found = np.where(np.abs(found) < TINY * np.nanmax(np.abs(found)), 0.0, found)  # b for W = 0
     for bits in BITS:
         if _same(found, _rounded(own, bits)):
             yield f"{name} stored in {FORMATS.get(bits, f'{bits} bits')}"
@@ -103,51 +135,48 @@ def _on_a_lattice(found: np.ndarray, own: np.ndarray) -> bool:
     return bool(len(apart)) and float(np.abs(found - own).max()) <= 0.51 * float(np.median(apart))
 
 
-def _single(name: str, found: np.ndarray, own: np.ndarray, layer: Layer) -> Iterator[str]:
-    record = next(each for each in layer.record.read if each.name == name)
-    if record.within == record.read:
-        return
-    with np.errstate(all="ignore"):
-        off = np.abs(found - own) / np.abs(own) / U
-    wrong = np.argwhere((found != own) & ~np.isnan(found)) if record.sha256 else None
-    if wrong is not None and len(wrong) <= FEW:
-        told = ", ".join(
-            f"{name} {tuple(map(int, at))} is {found[tuple(at)]:.9g}, not {own[tuple(at)]:.9g}"
-            for at in wrong
+def _single(record: Read, found: np.ndarray, own: np.ndarray | None) -> Iterator[str]:
+    """Values told one by one; where they are not read exactly, the worst."""
+    if record.sha256 and own is not None:
+        yield ", ".join(
+            f"{record.name} {tuple(map(int, at))} is {found[tuple(at)]:.9g}, not "
+            f"{own[tuple(at)]:.9g}"
+            for at in np.argwhere((found != own) & ~np.isnan(found))
         )
-        yield told
-    elif wrong is not None:
-        ratio = found / np.where(own == 0, np.nan, own)
-        spread = float(np.nanmax(ratio) - np.nanmin(ratio))
-        if spread <= 4 * U * abs(float(np.nanmedian(ratio))):
-            yield f"{name} times {float(np.nanmedian(ratio)):.9g}"
-        else:
-            yield f"{len(wrong):,} of {own.size:,} values of {name} are others"
-    elif record.at:
-        at = tuple(record.at)
-        yield f"{name} {at} is off by {float(off[at]):.3g} u"
+    elif record.at is not None:
+        yield f"{record.name} {tuple(record.at)} is off by {record.worst_u:.3g} u"
+
+
+def _others(case: LayerCase, layer: Layer) -> Iterator[str]:
+    """How many values that are read exactly are others."""
+    for record in layer.record.read:
+        if record.sha256 and record.within < record.read and record.name in case.params:
+            found, own = layer.read[record.name], np.asarray(case.params[record.name], np.float64)
+            ratio = found / np.where(own == 0, np.nan, own)
+            middle = float(np.nanmedian(ratio))
+            if float(np.nanmax(ratio) - np.nanmin(ratio)) <= 4 * U * abs(middle):
+                yield f"{record.name} times {middle:.9g}"
+            else:
+                wrong = record.read - record.within
+                yield f"{wrong:,} of {record.count:,} values of {record.name} are others"
 
 
 def _by_hypothesis(case: LayerCase, layer: Layer) -> str | None:
     failure = layer.failure
     if failure is None or failure.probe.of != "run":
         return None
-    asked = case.but(x=failure.probe.x)
+    x, answer = failure.probe.x, failure.answer
+    if len(x) > CLIPS:  # those that are wrong, where clips do not depend on each other
+        worst = (failure.judged.worst or (0,))[0]
+        some = sorted({worst, (worst + 1) % len(x)})
+        with suppress(CannotRun, ValueError):
+            part = case.but(x=x[some]).value()
+            if np.allclose(part, case.but(x=x).value()[some], rtol=1e-9, atol=0):
+                x, answer = x[some], answer[some]
+    asked = case.but(x=x)
     try:
         expected = asked.value().astype(np.float32)
-        found = diagnose.cause(asked, expected, failure.answer)
+        found = diagnose.cause(asked, expected, answer)
     except (CannotRun, ValueError, FloatingPointError):
         return None
     return found.hypothesis
-
-
-def _places(touched: Any, shape: tuple[int, ...]) -> str | None:
-    names = ("clip", "channel", "row", "column") if len(shape) == 4 else tuple(
-        f"axis {axis}" for axis in range(len(shape))
-    )  # fmt: skip
-    parts = [
-        f"{name} {', '.join(map(str, some[:LISTED]))}" + (" ..." if len(some) > LISTED else "")
-        for name, some, size in zip(names, touched, shape, strict=True)
-        if 0 < len(some) < size
-    ]
-    return ", ".join(parts) or None

@@ -108,7 +108,7 @@ def probe(
         if name not in layers:
             found.layers[name] = Probed(NOT_PROBED, f"the original has no layer {name}")
     if names is None and all(name in port.layers for name in found.layers):
-        found.call = _whole_call(case, port, layers, seed)
+        found.call = whole_call(port, layers, seed)
     return found
 
 
@@ -136,13 +136,13 @@ def _layer(
     found.read[name] = layer.read
     record = layer.record
     if record.verdict not in {*RIGHT, NOT_PROBED}:
-        record.cause, record.place = cause_of(blank, layer), place_of(layer)
+        record.cause, record.place = cause_of(blank, layer), place_of(blank, layer)
         if record.cause and record.verdict == FORMULA:
             record.verdict = f"FORMULA({record.cause})"
     return record
 
 
-def _whole_call(case: Case, port: Port, layers: Mapping[str, Layer], seed: int) -> str | None:
+def whole_call(port: Port, layers: Mapping[str, Layer], seed: int) -> str | None:
     """Why what users call is not the composition of the layers, on random values; None where it
     is, or where the port has no such call.
     """

@@ -45,6 +45,10 @@ def record(fault, **changes):
         "attribution": share(fault.layer),
         "apart": None,
         "attributed": True,
+        "ways": ["isolated"],
+        "probed": [],
+        "call": None,
+        "why": None,
         **changes,
     }
 

@@ -123,7 +123,9 @@ def clips(conv: Convolution, shape: tuple[int, ...]) -> list[Clip]:
     return made
 
 
-def _impulses(conv: Convolution, shape: tuple[int, ...], some: list[Clip]) -> Probe:
+def _impulses(
+    conv: Convolution, shape: tuple[int, ...], some: list[Clip], name: str = "impulses of 2^64"
+) -> Probe:
     x = np.zeros((len(some), *shape[1:]), np.float32)
     kernels = conv.matrix.reshape(len(conv.bias), shape[1], *conv.size)
     whole = kernels.shape
@@ -162,7 +164,7 @@ def _impulses(conv: Convolution, shape: tuple[int, ...], some: list[Clip]) -> Pr
                 hidden=BELOW_BIAS,
             )
 
-    return Probe("impulses of 2^64", x, right, right, slack=2.0, read=read)
+    return Probe(name, x, right, right, slack=2.0, read=read)
 
 
 def _nothing(case: LayerCase, conv: Convolution, count: int) -> Probe:
@@ -172,7 +174,8 @@ def _nothing(case: LayerCase, conv: Convolution, count: int) -> Probe:
 
     def read(answer: Array) -> Iterator[Reading]:
         values = answer.reshape(*shape[:2], -1)
-        yield Reading("b", ..., values[0, :, 0], conv.bias)
+        alike = (values == values[:1, :, :1]).all(axis=(0, 2))
+        yield Reading("b", ..., values[0, :, 0], conv.bias, seen=alike)
 
     return Probe("nothing", x, right, right, read=read)
 
@@ -184,6 +187,10 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     made = clips(conv, shape)
     for part in batches(len(made)):
         yield _impulses(conv, shape, made[part])
+    if shape[1] > 1:  # every other channel is next to silent
+        exponent = np.where(made[0].channel % 2, SMALL, SIZES[0])
+        quiet = made[0]._replace(size=np.ldexp(np.sign(made[0].size), exponent))
+        yield _impulses(conv, shape, [quiet], f"impulses of 2^64 and of 2^{SMALL}")
     yield _nothing(case, conv, 1)
     x = noise(case, rng, centred=True)
     yield random_probe(case, x, slices=True)

@@ -18,7 +18,15 @@ from typing import Any
 import numpy as np
 
 from parity.kinds.api import LayerCase
-from parity.kinds.probing import Probe, Reading, batches, like, of_witness, right
+from parity.kinds.probing import (
+    Probe,
+    Reading,
+    batches,
+    like,
+    of_witness,
+    random_probe,
+    right,
+)
 from parity.kinds.recurrent.formula import parameters, step_errors, steps
 from parity.numerics.rounding import FLUSHED, Array, tail_factor
 
@@ -38,7 +46,7 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     one = np.diag(1 / np.where(largest > FLUSHED, largest, 1))
     units = np.concatenate([sign * size * one for size in SIZES for sign in (1, -1)])
     yield _last_steps(case, "one input at a time", states, units, _read_inputs)
-    before = rng.standard_normal((RANDOM, inputs)) * rng.choice([0.5, 1, 2], (RANDOM, 1))
+    before = rng.standard_normal((RANDOM, inputs)) * rng.choice([1, 2, 4], (RANDOM, 1))
     last = rng.standard_normal((RANDOM, inputs)) * rng.choice([0, 0.25, 1], (RANDOM, 1))
     yield _last_steps(case, "random steps", before, last, _read_recurrent)
     nothing = np.zeros(like(case, 1), np.float32)
@@ -49,7 +57,7 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     x = rng.standard_normal(like(case, 17), np.float32)
     x *= np.exp2(rng.integers(-3, 3, (17, 1, 1))).astype(np.float32)
     for part in batches(17):
-        yield of_witness("random sequences", case, x[part])
+        yield random_probe(case, x[part], "random sequences", slices=True)
 
 
 def _last_steps(case: LayerCase, name: str, before: Array, last: Array, read: Any) -> Probe:
@@ -77,7 +85,7 @@ def _last_steps(case: LayerCase, name: str, before: Array, last: Array, read: An
         expected, sigma = expected[:, None], sigma[:, None]
     low, high = right(expected, tail_factor(expected.size) * sigma)
     shown = partial(read, s, sigma.reshape(len(x), -1), shared, at)
-    return Probe(name, x, low, high, at, expected=expected, read=shown)
+    return Probe(name, x, low, high, at, expected=expected, sigma=sigma, read=shown)
 
 
 def _followed(s: dict[str, Any], covariance: Array) -> tuple[Array, Array, Array]:
