@@ -19,7 +19,7 @@ import chainer.functions as F
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.files import atomic_write, check_writable
+from parity.files import check_writable, publish
 from parity.port.weights import npz_bytes
 from tagger import load_tagger
 from tagger.audio import AudioError, melgram
@@ -91,7 +91,7 @@ def main(arguments=None):
     parser.add_argument("--whole", action="store_true", help="train every layer, not only the last")
     options = parser.parse_args(arguments)
     try:
-        check_writable(options.out)
+        check_writable(options.out, ".npz")
         tagger = load_tagger("CRNN", options.weights)
         clips, targets = read_folder(options.folder, tagger.tags)
         origin = inherited(tagger.network, tagger.source)
@@ -99,7 +99,8 @@ def main(arguments=None):
         for epoch, loss in enumerate(losses, 1):
             print(f"epoch {epoch}: loss {loss:.4f}")
         source = f"fine-tuned on {Path(options.folder).name}"
-        atomic_write(options.out, npz_bytes(tagger.network, source=source, **origin))
+        made = npz_bytes(tagger.network, source=source, **origin)
+        publish({options.out: made}, kind=".npz")
     except (ValueError, CannotRun) as error:
         print(f"fine_tune: {error}", file=sys.stderr)
         return 2

@@ -89,7 +89,8 @@ def to_json(found: Any) -> str:
     """The document as text: sorted nowhere (order means something), infinities and NaN as strings,
     same document same bytes.
     """
-    return json.dumps(_plain(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(_plain(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # a file's name may be no UTF-8
 
 
 def _plain(value: Any) -> Any:

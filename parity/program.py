@@ -20,7 +20,7 @@ import click
 from parity import files, room, settings
 from parity.errors import CannotRun, visible
 
-__all__ = ["FORCE", "Group", "Name", "end", "say"]
+__all__ = ["FORCE", "Group", "Name", "end", "on_terminal", "say"]
 
 CANNOT = 2
 ROOMS = ("port", "fixtures", "reports", "studies")
@@ -45,6 +45,11 @@ def say(text: object, *, err: bool = False, lines: bool = False) -> None:
     except OSError as error:
         if not err:
             raise _closed(error) from error
+
+
+def on_terminal() -> bool:
+    """Whether there is a stderr that people look at."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def end(code: int) -> NoReturn:

@@ -2,10 +2,11 @@
 elsewhere.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from parity.program import on_terminal, say
 
 
 class Lines:
@@ -19,7 +20,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """Lines that stay."""
-        print(text, file=sys.stderr, flush=True)
+        say(text, err=True)
 
 
 class Live:
@@ -47,7 +48,7 @@ class Live:
 @contextmanager
 def shown() -> Iterator[Lines | Live]:
     """The progress display that fits where stderr goes."""
-    if not sys.stderr.isatty():
+    if not on_terminal():
         yield Lines()
         return
     from rich.console import Console

@@ -12,7 +12,7 @@ from parity.errors import visible
 from parity.files import check_writable, publish, sha256_of
 from parity.fixtures import seeded as stand_ins
 from parity.port.architectures import architecture_of
-from parity.program import say
+from parity.program import on_terminal, say
 from tagger import calibration as calibrations
 from tagger import outputs, weight_files
 from tagger.audio import melgrams
@@ -98,7 +98,7 @@ def exit_code(done, failed):
 
 def progress(results, count, doing):
     """The results as they come, with a bar on a terminal's stderr."""
-    if not sys.stderr.isatty() or count < 2:
+    if not on_terminal() or count < 2:
         yield from results
         return
     from rich.console import Console

@@ -127,3 +127,22 @@ def test_a_signal_stops_with_a_sentence_after_all_is_put_away(number):
     run.send_signal(number)
     out, err = run.communicate(timeout=10)
     assert (run.returncode, out) == (2, "put away\n") and err.strip() == "prog: stop"
+
+
+@pytest.mark.parametrize("stream", ["closed", "full"])
+def test_a_closed_or_full_stderr_changes_no_verdict(stream):
+    """What cannot be told does not fail a run that holds."""
+    script = SCRIPT.replace("end(0)", "say('x', err=True)\n    Lines().done('a', 'b')\n    end(0)")
+    script = f"from parity.progress import Lines\n{script}"
+    turned = "2>&-" if stream == "closed" else "2>/dev/full"
+    command = ["bash", "-c", f'"$0" -c "$1" go {turned}', sys.executable, script]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, "x" * 100 + "\n")
+
+
+def test_a_python_without_what_is_needed_is_told_in_a_sentence():
+    hidden = "import sys; sys.path.insert(0, '.'); sys.modules['click'] = None; "
+    code = hidden + "import runpy; runpy.run_path('parity/__main__.py')"
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2 and run.stderr.startswith("parity: ") and run.stderr.count("\n") == 1
