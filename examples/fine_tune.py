@@ -33,7 +33,8 @@ HEAD = "preds"
 def read_folder(folder, tags):
     """Mel spectrograms (n,1,96,1366) float32 and one-hot targets (n,tags) int32 of all tracks."""
     clips, targets = [], []
-    tracks, errors = tracks_of(folder, genres_of(folder, tags))
+    tracks, found = tracks_of(folder, genres_of(folder, tags))
+    errors = [*found.errors]
     for path, genre in tracks.values():
         try:
             clips.append(melgram(path))
