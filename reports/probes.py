@@ -124,8 +124,8 @@ def readings(found: Record) -> list[str]:
 def _sharp(read: Record) -> str:
     if not number(read["to_u"]):
         return ""
-    shows = read.get("shows_u")
-    return f", worst {ratio(read['worst_u'])} u; half of them would show {ratio(shows)} u"
+    worst = f", worst {ratio(read['worst_u'])} u" if read["close"] == read["read"] else ""
+    return f"{worst}; half of them would show {ratio(read['shows_u'])} u"
 
 
 def unread(found: Record) -> list[str]:
