@@ -149,7 +149,7 @@ def faults(found: Record) -> list[str]:
     if why := suspicion(found):
         return [why]
     said = found["message"] or ""
-    parts = {"": said, CAUSE: found["cause"], "only in ": found["place"]}
+    parts = {"": said, CAUSE: found["cause"], "where: ": found["place"]}
     return [
         f"{label}{part}"
         for label, part in parts.items()

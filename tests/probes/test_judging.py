@@ -80,7 +80,7 @@ def test_more_rounding_than_one_accumulator_makes_is_beyond_it():
     assert judged(*_noisy(Q_MOST * 1.02)).q_share > 1
 
 
-@pytest.mark.parametrize(("axis", "name"), enumerate(("clip", "channel", "row", "column")))
+@pytest.mark.parametrize(("axis", "name"), enumerate(("clip", "channel", "mel band", "time frame")))
 def test_one_slice_that_rounds_more_is_told(axis, name):
     probe, answer = _noisy()
     np.moveaxis(answer, axis, 0)[1] *= F(1.5)

@@ -39,7 +39,7 @@ def test_the_section_has_what_fails_first_and_then_what_was_not_asked(run):
     page = html.page(run)
     section = re.search(r'<section aria-labelledby="page:probes">.*?</section>', page, re.S)[0]
     assert section.count("<details open>") == 2  # CRNN and CNN0, not CNN
-    assert "impulses of 2^64: 9 of 8,847,360 wrong" in section and "only in channel 3" in section
+    assert "impulses of 2^64: 9 of 8,847,360 wrong" in section and "where: channel 3" in section
     assert "no probes are known for MaxPooling2D" in section
     assert "another form of the formula: tanh(x/2)/2 + 1/2" in section
     assert "3,870 of 4,096 to 2^-18" in section
@@ -74,7 +74,7 @@ def test_junit_fails_what_fails_and_skips_what_was_not_asked(run):
     root = ElementTree.fromstring(junit.junit(run).encode())
     cases = {case.get("name"): case for case in root.iter("testcase")}
     failed = cases["CRNN-conv1-probed"].find("failure")
-    assert failed.get("type").startswith("FORMULA(") and "only in channel 3" in failed.text
+    assert failed.get("type").startswith("FORMULA(") and "where: channel 3" in failed.text
     assert "no probes are known" in cases["CRNN-pool1-probed"].find("skipped").text
     assert len(cases["CRNN-gru1-probed"].findall("*")) == 1  # its system-out
     assert root.get("skipped") == "1"
@@ -107,7 +107,7 @@ def test_the_command_prints_a_table_that_fits_and_says_why():
     text = probe_run.text(_probes_json())
     assert max(map(len, text.splitlines()[:-1])) <= 100
     assert re.search("conv1 +✗ FORMULA +575 of 576 bit for bit +3 +8,847,360", text)
-    assert "    only in channel 3" in text and "    no probes are known for MaxPooling2D" in text
+    assert "    where: channel 3" in text and "    no probes are known for MaxPooling2D" in text
     assert text.splitlines()[-1] == "DRIFTS: " + LINE.removeprefix("probes: ")
 
 
