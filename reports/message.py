@@ -136,12 +136,17 @@ def cause_in_brief(model: Record, layer: Record, mode: str, most: int) -> str:
 UNEXPLAINED = "no formula tested explains it"
 
 
-def evidence(layer: Record) -> str:
-    """The named cause of a layer, `explained by: ... (R2 1.000)`; empty where none is known."""
+def evidence(layer: Record, others: bool = True) -> str:
+    """The named cause of a layer, `explained by: ... (R2 1.000)`, with all others that explain it;
+    empty where none is known.
+    """
     if not (named := cause_name(layer)):
         return ""
-    r2 = number(layer["cause"]["r2"])
-    return f"explained by: {named}" + ("" if r2 is None else f" (R2 {r2:.3f})")
+    r2, survivors = number(layer["cause"]["r2"]), layer["cause"].get("survivors") or ()
+    names = dict.fromkeys(each if isinstance(each, str) else each["name"] for each in survivors)
+    more = [name for name in names if name != named and others]
+    as_well = f"; as well by: {', '.join(more)}" if more else ""
+    return f"explained by: {named}" + ("" if r2 is None else f" (R2 {r2:.3f})") + as_well
 
 
 def structure_text(structure: Record) -> str:

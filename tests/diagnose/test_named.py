@@ -272,6 +272,24 @@ def test_tf32_operands_are_named_beside_float16(rng):
     ]
 
 
+@pytest.mark.parametrize(
+    ("ties", "name"),
+    [("even", "TF32"), ("away", "TF32, ties away from zero"), ("cut", "TF32, cut off")],
+)
+def test_ties_tell_how_tf32_was_rounded(rng, ties, name):
+    first = SUBJECTS["Convolution2D"](rng)
+    x, w = (to_fraction_bits(array, 11) for array in (first.x, first.params["W"]))  # half are ties
+    subject = layer_case(first.layer, {**first.params, "W": w}, x, first.keras)
+    x, w = (to_fraction_bits(array, 10, ties) for array in (x, w))
+    found = explain(subject, layers.conv(x, {**subject.params, "W": w}))
+    assert found.hypothesis == f"operands rounded to {name}"
+    assert not {each.name for each in found.survivors} & {
+        f"operands rounded to {other}"
+        for other in ("TF32", "TF32, ties away from zero", "TF32, cut off")
+        if other != name
+    }
+
+
 def test_white_noise_above_rounding_has_no_name(rng):
     for kind in (
         "Convolution2D",

@@ -25,6 +25,13 @@ CRNN / gru1 (isolated): the port differs from Keras 1.0.6
     )
 
 
+def test_every_formula_that_explains_a_layer_is_said_once():
+    survivors = [{"name": "TF32"}, {"name": "float16"}, "float16", {"name": "TF32"}]
+    layer = {"cause": {"hypothesis": "TF32", "r2": None, "survivors": survivors}}
+    assert message.evidence(layer) == "explained by: TF32; as well by: float16"
+    assert message.evidence(layer, others=False) == "explained by: TF32"
+
+
 def test_inherited_block_says_whose_fault_it_is():
     assert (
         _message(factory.failing, 0, 4, "chained")
