@@ -11,11 +11,15 @@ from parity.recording.trace import Layer
 VALUES = 1 << 16  # of noise, repeated over an input
 
 
+class Misshapen(CannotRun):
+    """A layer's answer has another shape than Keras says, so no figure can be compared."""
+
+
 def meet(port: Port, layers: Mapping[str, Layer]) -> dict[str, set[str]]:
     """{layer: its habits, keys of HABITS}, of layers that answer.
 
     Every layer that the port has is asked twice for one clip of noise, or for the whole batch
-    where it takes no less. Raises CannotRun for an answer of another shape than Keras says.
+    where it takes no less. Raises Misshapen for an answer of another shape than Keras says.
     """
     noise = np.random.default_rng(0).standard_normal(VALUES, np.float32)
     found = {}
@@ -33,7 +37,7 @@ def meet(port: Port, layers: Mapping[str, Layer]) -> dict[str, set[str]]:
                 break
         else:
             if first.actual is not None:
-                raise CannotRun(
+                raise Misshapen(
                     f"the port's {name} gives {first.actual.shape}, where Keras says {shape}; a "
                     "layer's axes are those of Keras, the clips first: mend the port"
                 )

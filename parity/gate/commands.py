@@ -7,6 +7,7 @@ import click
 
 from parity import processes, progress
 from parity import run as runs
+from parity.compare.behaviour import Misshapen
 from parity.document import now, to_json
 from parity.errors import CannotRun
 from parity.files import append, check_writable, publish
@@ -86,21 +87,29 @@ def gate(
     else:
         chosen = cases(models)
         data = "seeded" if any(case.data == "seeded" for case in chosen) else "real"
-        if identity_only:
-            process = opened(port)
-            identities = {
-                case.model.name: recorded.identity_of(case, load(port, case, process))
-                for case in chosen
-            }
-            words = {case.model.name: case.data for case in chosen}
-            outcome = judge_identity(identities, folder, words)
-        elif why := _nothing_to_run(chosen, folder, golden):
-            outcome = golden_traces.judge_golden(chosen, folder, port, why)
-        else:
-            document = _run(chosen, port, workers, out)
-            outcome, data = _by_figures(document, folder, models, out)
+        try:
+            if identity_only:
+                outcome = _by_identity(chosen, port, folder)
+            elif why := _nothing_to_run(chosen, folder, golden):
+                outcome = golden_traces.judge_golden(chosen, folder, port, why)
+            else:
+                document = _run(chosen, port, workers, out)
+                outcome, data = _by_figures(document, folder, models, out)
+        except Misshapen as error:  # no figure can be compared; what changed may say why
+            outcome = _by_identity(chosen, port, folder)
+            if outcome.passed:
+                raise
+            outcome.notes.append(str(error))
     _publish(outcome, data, folder, out)
     end(NOTHING_COMPARED if not outcome.cells else 0 if outcome.passed else 1)
+
+
+def _by_identity(chosen: list[Case], port: str, folder: Path) -> Outcome:
+    process = opened(port)  # one for all of them, since no layer is run
+    identities = {
+        case.model.name: recorded.identity_of(case, load(port, case, process)) for case in chosen
+    }
+    return judge_identity(identities, folder, {case.model.name: case.data for case in chosen})
 
 
 def _nothing_to_run(chosen: list[Case], folder: Path, golden: bool) -> str | None:

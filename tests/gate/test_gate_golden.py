@@ -156,3 +156,9 @@ def test_real_golden_traces_stay_in_the_users_store(case, tmp_path):
         golden.path_of(case._replace(data="real"), BASELINES)
         == tmp_path / "golden" / "CRNN.golden.json"
     )
+
+
+def test_another_shape_is_told_by_what_changed_in_the_port(bare):
+    done = bare("--golden", "--port", "gate_ports:another_shape")
+    assert done.exit_code == 1 and "identity" in done.output, done.output
+    assert "where Keras says" in done.output

@@ -104,7 +104,7 @@ CHANGES = (
         "CNN0",
         FIGURES,
         plant.edit(MODELS, "(3, 5), (4, 4)), mode", "(3, 4), (4, 4)), mode"),
-        "shape",
+        "identity",
         "pool4",
     ),
     Change(
@@ -112,7 +112,7 @@ CHANGES = (
         "CRNN",
         FIGURES,
         plant.edit(MODELS, '"padding": (0, 37)', '"padding": (0, 36)'),
-        "shape",
+        "identity",
         "zeropadding2d_1",
     ),
     Change(
