@@ -10,13 +10,14 @@ import numpy as np
 from parity.files import FilePath
 from parity.fixtures import store
 from parity.fixtures.tags import OF_COUNT
+from parity.untrusted import npy
 from tagger.audio import melgram
 from tagger.model import load
 from tagger.weight_files import NotFound
 
 # Where a clip's spectrogram comes from -> how to get it.
 FRONT_ENDS: Mapping[str, Callable[[str], np.ndarray]] = {
-    "stored": lambda clip: np.load(found(f"melgrams/{clip}.npy"), allow_pickle=False).astype("f4"),
+    "stored": lambda clip: npy(found(f"melgrams/{clip}.npy")).astype("f4"),
     "2016": lambda clip: melgram(found(f"audio/{clip}.mp3"), "2016"),
     "today": lambda clip: melgram(found(f"audio/{clip}.mp3"), "today"),
 }

@@ -75,15 +75,6 @@ def test_what_is_printed_is_printable():
     assert result.exit_code == 2 and "\x1b" not in result.stderr
 
 
-def test_no_module_prints_by_itself():
-    sources = [
-        path
-        for room in ("parity", "tagger", "fixtures", "studies")
-        for path in (ROOT / room).rglob("*.py")
-    ]
-    assert [path for path in sources if "click.echo(" in path.read_text()] == []
-
-
 SCRIPT = """
 import time, click
 from parity.program import Group, end, say

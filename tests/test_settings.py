@@ -1,8 +1,5 @@
 """Environment variables are read in one place, and a wrong one stops the run before it begins."""
 
-import re
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 
@@ -10,10 +7,6 @@ from parity.cli import main
 from parity.errors import CannotRun
 from parity.settings import VARIABLES, check, setting
 from parity.store import own_folder
-
-ROOT = Path(__file__).resolve().parents[1]
-# What a recorder or a builder is given as it stands, and what NumPy's threads read.
-PASSED_ON = r"TOX_WORK_DIR|OPENBLAS_\w+|\w*_VARIABLE"
 
 
 @pytest.mark.parametrize(
@@ -49,20 +42,3 @@ def test_a_user_without_a_home_is_told(monkeypatch):
     monkeypatch.setattr("pwd.getpwuid", lambda _: {}["no such user"])
     with pytest.raises(CannotRun, match="no home folder; set HOME, or PARITY_CACHE"):
         own_folder("PARITY_CACHE")
-
-
-def test_no_other_module_reads_the_environment():
-    sources = [
-        path
-        for room in ("parity", "tagger", "fixtures", "studies", "reports", "port")
-        for path in (ROOT / room).rglob("*.py")
-        if path.name not in ("settings.py", "processes.py")
-    ]
-    reading = re.compile(r"(?:environ\.get|environ\[|getenv)\(?(\S+)")
-    found = {
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in sources
-        for name in reading.findall(path.read_text())
-        if not re.search(PASSED_ON, name)
-    }
-    assert found <= {"parity/recording/recorder.py: key]", "parity/faults/reorderings.py: name]"}
