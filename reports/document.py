@@ -1,6 +1,7 @@
 """Reads parity.json and its companions; refuses in one sentence what is not whole and valid."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -72,8 +73,8 @@ def _all_faults(kind: Kind, document: Record) -> Iterator[str]:
     models = document.get("models", [])
     named = {model["name"]: model.get("layers", []) for model in models}
     for owner, records in [("the run", models), *named.items()]:
-        names = [record["name"] for record in records]
-        for twice in (name for name in names if names.count(name) > 1):
+        counted = Counter(record["name"] for record in records)
+        for twice in (name for name, count in counted.items() if count > 1):
             lists = f"{short(owner, NAME_MOST)} lists {short(repr(twice), NAME_MOST)} twice"
             yield f"{lists}; each name may occur once"
     yield from kind.faults(document)
