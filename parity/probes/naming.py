@@ -88,6 +88,7 @@ def _by_reading(case: LayerCase, layer: Layer) -> Iterator[str]:
     if 0 < sum(each.read - each.within for each in layer.record.read) <= FEW:
         for each in few:
             yield from _single(each, layer.read[each.name], case.params.get(each.name))
+    yield from _factors(case, layer)
 
 
 def _same(found: np.ndarray, own: np.ndarray) -> bool:
@@ -149,16 +150,25 @@ def _single(record: Read, found: np.ndarray, own: np.ndarray | None) -> Iterator
 
 def _others(case: LayerCase, layer: Layer) -> Iterator[str]:
     """How many values that are read exactly are others."""
+    for record, _, own in _exact(case, layer):
+        yield f"{record.read - record.within:,} of {own.size:,} values of {record.name} are others"
+
+
+def _factors(case: LayerCase, layer: Layer) -> Iterator[str]:
+    """By what all values of a parameter are too large, where that is one factor."""
+    for record, found, own in _exact(case, layer):
+        ratio = found / np.where(own == 0, np.nan, own)
+        middle = float(np.nanmedian(ratio))
+        if float(np.nanmax(ratio) - np.nanmin(ratio)) <= 4 * U * abs(middle):
+            yield f"{record.name} times {middle:.9g}"
+
+
+def _exact(case: LayerCase, layer: Layer) -> Iterator[tuple[Read, np.ndarray, np.ndarray]]:
+    """What was read exactly, and is not as the file has it."""
     for record in layer.record.read:
         if record.sha256 and record.within < record.read and record.name in case.params:
-            found, own = layer.read[record.name], np.asarray(case.params[record.name], np.float64)
-            ratio = found / np.where(own == 0, np.nan, own)
-            middle = float(np.nanmedian(ratio))
-            if float(np.nanmax(ratio) - np.nanmin(ratio)) <= 4 * U * abs(middle):
-                yield f"{record.name} times {middle:.9g}"
-            else:
-                wrong = record.read - record.within
-                yield f"{wrong:,} of {record.count:,} values of {record.name} are others"
+            own = np.asarray(case.params[record.name], np.float64)
+            yield record, layer.read[record.name], own
 
 
 def _by_hypothesis(case: LayerCase, layer: Layer) -> str | None:
