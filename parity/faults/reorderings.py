@@ -5,6 +5,8 @@ harness must stay quiet.
 import os
 
 import numpy as np
+import scipy.fft
+from chainer import as_array
 
 from parity.faults.plant import formula
 from parity.port.links.convolution_2d import same_convolution_2d
@@ -62,6 +64,69 @@ def direct_convolution(link, x):
         under = _padded(x)[:, :, row : row + bands, column : column + frames]
         y = y + np.matmul(W[:, :, row, column], under.reshape(clips, channels, -1))
     return (y + link.b.array[:, None]).reshape(clips, -1, bands, frames)
+
+
+@formula
+def channels_last(link, x, *, order="blocked"):
+    """The same with taps before channels: summed over rows, columns, then channels."""
+    filters, channels = link.W.shape[:2]
+    matrix = link.W.array.transpose(0, 2, 3, 1).reshape(filters, -1)
+    columns = _columns(x).reshape(len(x), channels, 9, -1).swapaxes(1, 2)
+    columns = np.ascontiguousarray(columns).reshape(len(x), matrix.shape[1], -1)
+    sums = np.stack([ORDERS[order](matrix, each) for each in columns])
+    return (sums + link.b.array[:, None]).reshape(len(x), -1, *x.shape[2:])
+
+
+@formula
+def einsum(link, x):
+    """One sum written by its indices."""
+    windows = np.lib.stride_tricks.sliding_window_view(_padded(x), (3, 3), axis=(2, 3))
+    y = np.einsum("bcijmn,kcmn->bkij", windows, link.W.array, optimize=True)
+    return np.ascontiguousarray(y + link.b.array[:, None, None])
+
+
+def same_buffer(tagger, layer):
+    """Every answer of one shape is written into the same array."""
+    buffers = {}
+
+    def step(x):
+        y = as_array(tagger[layer](x))
+        out = buffers.setdefault(y.shape, np.empty_like(y))
+        out[...] = y
+        return out
+
+    return {layer: step}
+
+
+@formula
+def by_fft(link, x):
+    """The convolution by float32 FFTs of the padded image."""
+    shape = [n + 2 for n in x.shape[2:]]
+    image = scipy.fft.rfft2(x, shape)
+    kernels = scipy.fft.rfft2(link.W.array[:, :, ::-1, ::-1], shape)
+    y = scipy.fft.irfft2(np.einsum("bcij,kcij->bkij", image, kernels, optimize=True), shape)
+    return y[:, :, 1:-1, 1:-1] + link.b.array[:, None, None]
+
+
+BT = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float32)
+G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
+AT = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float32)
+
+
+@formula
+def by_winograd(link, x):
+    """The convolution by Winograd's F(2 x 2, 3 x 3)."""
+    rows, columns = (-(-n // 2) for n in x.shape[2:])
+    odd = [(1, 1 + n % 2) for n in x.shape[2:]]
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(x, ((0, 0), (0, 0), *odd)), (4, 4), axis=(2, 3)
+    )[:, :, ::2, ::2]
+    tiles = np.einsum("im,bcxymn,jn->bcxyij", BT, windows, BT, optimize=True)
+    kernels = np.einsum("im,kcmn,jn->kcij", G, link.W.array, G, optimize=True)
+    products = np.einsum("bcxyij,kcij->bkxyij", tiles, kernels, optimize=True)
+    y = np.einsum("im,bkxymn,jn->bkxiyj", AT, products, AT, optimize=True)
+    y = y.reshape(len(x), -1, 2 * rows, 2 * columns)[:, :, : x.shape[2], : x.shape[3]]
+    return np.ascontiguousarray(y) + link.b.array[:, None, None]
 
 
 @formula

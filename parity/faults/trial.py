@@ -29,8 +29,7 @@ from parity.port.proof import ChainerPort
 from parity.port.weights import load
 from parity.port_api import Port, answer
 from parity.probes.asking import BEHAVIOUR, RIGHT, probe_layer
-from parity.probes.naming import cause_of as probed_cause
-from parity.probes.naming import place_of
+from parity.probes.naming import settle
 from parity.probes.networks import without_clips
 from parity.probes.proof import whole_call
 from parity.recording.stacks import STACKS
@@ -399,10 +398,10 @@ def _probe(found: Trial | Reordering, mutant: Fault, there: Original) -> None:
     for name in dict.fromkeys([mutant.layer, *found.changed_layers]):
         blank = there.blank(name)
         layer = probe_layer(port, blank, np.random.default_rng(SEED))
-        said = layer.record
-        cause = probed_cause(blank, layer) if said.verdict not in {*RIGHT, NOT_PROBED} else None
-        place = place_of(blank, layer)
-        found.probed.append(Found(name, said.verdict, said.message, cause, said.form, place))
+        said = settle(blank, layer)
+        found.probed.append(
+            Found(name, said.verdict, said.message, said.cause, said.form, said.place)
+        )
     if isinstance(found, Trial):
         found.call = whole_call(port, there.network(), SEED)
 

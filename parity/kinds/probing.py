@@ -71,6 +71,9 @@ class Probe:
         answer -> readings.
     says : callable or None
         answer -> the name of another form of the formula that the answer shows, or None.
+    transform : np.ndarray or None
+        How far an answer may lie outside where the layer is computed by way of a transform, against
+        the output's shape; None where no layer of the kind is.
     of : "run" or "logits"
         What is asked of the port: the layer, or the last layer's sums before its activation.
     """
@@ -86,6 +89,7 @@ class Probe:
     read: Callable[[Array], Iterator[Reading]] | None = None
     says: Callable[[Array], str | None] | None = None
     of: Literal["run", "logits"] = "run"
+    transform: Array | None = None
 
     @property
     def exact(self) -> bool:

@@ -30,6 +30,8 @@ from parity.results import (
 RIGHT = frozenset({EXACT, ROUNDING})
 BITS_LEAST = 8.0  # as in parity.compare.verdict: fewer right bits than bfloat16 has
 BEHAVIOUR = "behaviour: "
+OF_ASKED = ("wrong", "answers")
+EVERYWHERE = 0.1  # of the answers are wrong at least, where a transform spreads its rounding
 
 
 class Failure(NamedTuple):
@@ -42,13 +44,15 @@ class Failure(NamedTuple):
 
 class Layer(NamedTuple):
     """A probed layer: its record, the arrays read, one answer that is wrong, or None, and of each
-    question its name, the clips it had, and whether the answer was right.
+    question its name, the clips it had, and whether the answer was right. transform: whether
+    all that is wrong may come of a convolution by way of a transform.
     """
 
     record: Probed
     read: dict[str, np.ndarray]
     failure: Failure | None
     history: Sequence[tuple[str, int, bool]] = ()
+    transform: bool = False
 
 
 def probe_layer(port: Port, case: LayerCase, rng: np.random.Generator) -> Layer:
@@ -91,6 +95,7 @@ class _Asked:
         self.fault: str | None = None
         self.first: tuple[Probe, np.ndarray] | None = None
         self.history: list[tuple[str, int, bool]] = []
+        self.beyond = False
         self.bits = np.inf
         self.silent = False  # whether the port shows no sums
 
@@ -155,6 +160,7 @@ class _Asked:
         right = not found.wrong and found.q_share <= 1
         self.history.append((probe.name, len(probe.x), not found.wrong))
         if not right:
+            self.beyond |= not by_transform(probe, actual)
             self._note(probe, actual, found)
         if probe.says:
             self.record.form = self.record.form or probe.says(actual)
@@ -180,7 +186,10 @@ class _Asked:
         record.read = [each.record() for each in self.parameters.values()]
         record.verdict, record.message = self._verdict(moves)
         arrays = {name: each.values for name, each in self.parameters.items()}
-        return Layer(record, arrays, self.failure, self.history)
+        wrong, answers = (sum(getattr(each, of) for each in record.asked) for of in OF_ASKED)
+        spread = wrong > EVERYWHERE * answers
+        transform = self.failure is not None and spread and not self.beyond and not self.fault
+        return Layer(record, arrays, self.failure, self.history, transform)
 
     def _verdict(self, moves: bool) -> tuple[str, str | None]:
         """The first of these that applies."""
@@ -270,6 +279,16 @@ class _Parameter:
             hidden=None if read.all() else self.hidden or "no answer shows them",
             sha256=array_sha256(self.values.astype(np.float32)) if all_exact else None,
         )
+
+
+def by_transform(probe: Probe, answer: np.ndarray) -> bool:
+    """Whether an answer is as near as a convolution by way of a transform may come."""
+    if probe.transform is None:
+        return False
+    room = np.broadcast_to(probe.transform, answer.shape)[probe.at]
+    found = answer[probe.at].astype(np.float64)
+    with np.errstate(all="ignore"):
+        return bool((np.maximum(probe.low - found, found - probe.high) <= room).all())
 
 
 @contextmanager

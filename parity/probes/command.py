@@ -32,6 +32,10 @@ Names = tuple[str, ...]
 @option("--weights", help="A Keras weight file of the chosen model; default: the published one.")
 @SEED
 @option(
+    "--allow-transform", "transforms", multiple=True, metavar="LAYER",
+    help="This layer may convolve by way of a transform, FFT or Winograd (repeatable).",
+)  # fmt: skip
+@option(
     "--against", type=FILE,
     help="A probes.json of another port or day: says which weights read back are others.",
 )  # fmt: skip
@@ -44,6 +48,7 @@ def command(
     port: str,
     out: Path,
     seed: int | None,
+    transforms: Names,
     against: Path | None,
 ) -> None:
     """Ask every layer questions whose answers are known, and read its weights back.
@@ -66,6 +71,8 @@ def command(
     jobs = {case: (case, port, seed, only) for case in chosen}
     found = dict(side_by_side(_probe, jobs, min(workers, len(jobs))))
     proofs: list[Proof] = [found[case] for case in chosen]
+    for proof in proofs:
+        proof.transforms = frozenset(transforms)
     made = document(chosen, proofs, command=command_line(), port=port, seed=seed)
     written = to_json(made)
     made = PROBES.read(path, written)

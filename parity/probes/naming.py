@@ -14,9 +14,9 @@ from parity import diagnose
 from parity.errors import CannotRun
 from parity.kinds import LayerCase
 from parity.numerics.rounding import U
-from parity.probes.asking import BEHAVIOUR, Layer
+from parity.probes.asking import BEHAVIOUR, RIGHT, Layer
 from parity.probes.judging import WHOLE
-from parity.results import Read
+from parity.results import FORMULA, NOT_PROBED, TRANSFORM, Probed, Read
 
 FEW = 4  # values that are named one by one
 LISTED = 3
@@ -40,6 +40,22 @@ def cause_of(case: LayerCase, layer: Layer) -> str | None:
     if failure is None:
         return layer.record.form
     return _by_hypothesis(case, layer) or next(_others(case, layer), None)
+
+
+def settle(case: LayerCase, layer: Layer) -> Probed:
+    """The layer's record with its cause and place, and its verdict by them."""
+    record = layer.record
+    if record.verdict in {*RIGHT, NOT_PROBED}:
+        return record
+    record.place = place_of(case, layer)
+    narrow = layer.failure and layer.failure.judged.narrow(case)
+    if layer.transform and not narrow and not [*_by_batch(layer), *_by_reading(case, layer)]:
+        record.verdict, record.message = TRANSFORM, "weights are not read back bit for bit"
+        return record
+    record.cause = cause_of(case, layer)
+    if record.cause and record.verdict == FORMULA:
+        record.verdict = f"FORMULA({record.cause})"
+    return record
 
 
 def place_of(case: LayerCase, layer: Layer) -> str | None:

@@ -13,15 +13,16 @@ from parity.kinds.probing import REAL, real
 from parity.model import Case
 from parity.port_api import Ended, Port, ask, output
 from parity.probes.asking import RIGHT, probe_layer
-from parity.probes.naming import cause_of, place_of
+from parity.probes.naming import settle
 from parity.probes.networks import asked, layers_of
 from parity.recording.trace import Layer, Trace
 from parity.results import (
     DRIFTS,
-    FORMULA,
     HELD,
     INCOMPLETE,
     NOT_PROBED,
+    ROUNDING,
+    TRANSFORM,
     Probed,
     Probes,
     RunVerdict,
@@ -42,6 +43,7 @@ class Proof:
     call: str | None = None
     read: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
     printed: str = ""  # by the port
+    transforms: frozenset[str] = frozenset()  # layers that may be computed by way of a transform
 
     def summary(self) -> Probes:
         """What the layers add up to."""
@@ -64,7 +66,11 @@ class Proof:
     @property
     def verdict(self) -> RunVerdict:
         """INCOMPLETE where a layer was not asked: it is not proved."""
-        words = {each.verdict for each in self.layers.values()}
+        allowed = {name for name in self.transforms if name in self.layers}
+        words = {
+            ROUNDING if each.verdict == TRANSFORM and name in self.transforms else each.verdict
+            for name, each in self.layers.items()
+        }
         if self.call or words - {*RIGHT, NOT_PROBED}:
             return DRIFTS
         return HELD if words and words <= RIGHT else INCOMPLETE
@@ -134,12 +140,7 @@ def _layer(
     rng = np.random.default_rng(seeds)
     layer = probe_layer(port, blank, rng)
     found.read[name] = layer.read
-    record = layer.record
-    if record.verdict not in {*RIGHT, NOT_PROBED}:
-        record.cause, record.place = cause_of(blank, layer), place_of(blank, layer)
-        if record.cause and record.verdict == FORMULA:
-            record.verdict = f"FORMULA({record.cause})"
-    return record
+    return settle(blank, layer)
 
 
 def whole_call(port: Port, layers: Mapping[str, Layer], seed: int) -> str | None:
