@@ -66,7 +66,6 @@ class Proof:
     @property
     def verdict(self) -> RunVerdict:
         """INCOMPLETE where a layer was not asked: it is not proved."""
-        allowed = {name for name in self.transforms if name in self.layers}
         words = {
             ROUNDING if each.verdict == TRANSFORM and name in self.transforms else each.verdict
             for name, each in self.layers.items()

@@ -4,8 +4,11 @@ import re
 
 import numpy as np
 import pytest
+import scipy.fft
 
-from parity.probes.naming import cause_of, place_of
+from parity.probes.naming import cause_of, place_of, settle
+from parity.probes.proof import Proof
+from parity.results import TRANSFORM
 from tests.probes.formula_ports import case_of, computed, probed, without
 
 CONVOLUTION = case_of("Convolution2D", border_mode="same")
@@ -23,7 +26,7 @@ def _levels(values):
 
 CHANGES = {
     "one ulp": (_up, r"^W \(3, 1, 2, 0\) is "),
-    "times": (lambda values: values * np.float32(1.25), r"^gain of all channels"),
+    "times": (lambda values: values * np.float32(1.25), r"^W times 1.25"),
     "float16": (lambda values: values.astype(np.float16).astype(np.float32), "float16 or TF32"),
     "levels": (_levels, r"^W stored in \d+ levels"),
     "turned": (lambda values: values[:, :, ::-1, ::-1].copy(), "flip|turn"),
@@ -77,3 +80,26 @@ def test_an_added_checkerboard_shows_where_nothing_is_asked():
 
 def test_the_file_itself_has_no_cause():
     assert cause_of(CONVOLUTION, probed(CONVOLUTION)) is None
+
+
+def by_fft(x):
+    """The convolution by float32 transforms of the padded image."""
+    W, b = (np.asarray(CONVOLUTION.params[key], np.float32) for key in "Wb")
+    pads = [k // 2 for k in W.shape[2:]]
+    shape = [n + k - 1 for n, k in zip(x.shape[2:], W.shape[2:], strict=True)]
+    image, kernels = scipy.fft.rfft2(x, shape), scipy.fft.rfft2(W, shape)
+    y = scipy.fft.irfft2(np.einsum("bcij,kcij->bkij", image, kernels), shape)
+    rows, columns = (slice(pad, pad + n) for pad, n in zip(pads, x.shape[2:], strict=True))
+    return np.ascontiguousarray(y[:, :, rows, columns]) + b[:, None, None]
+
+
+def test_a_convolution_by_a_transform_is_told_from_other_weights_and_holds_where_it_is_allowed():
+    found = settle(CONVOLUTION, probed(CONVOLUTION, by_fft))
+    assert (found.verdict, found.cause) == (TRANSFORM, None)
+    proof = Proof("CNN", 0, {"conv1": found})
+    assert proof.verdict == "DRIFTS"
+    proof.transforms = frozenset({"conv1"})
+    assert proof.verdict == "HOLDS"
+    other = without(CONVOLUTION, "W", lambda W: W.astype(np.float16).astype(W.dtype))
+    stored = settle(CONVOLUTION, probed(CONVOLUTION, lambda x: computed(other, x)))
+    assert stored.verdict == "FORMULA(W stored in float16 or TF32)"
