@@ -83,7 +83,7 @@ def _by_batch(layer: Layer) -> Iterator[str]:
     asked = {name for name, _ in wrong}
     right = [clips for name, clips, well in layer.history if well and name in asked]
     least = min((clips for _, clips in wrong), default=0)
-    if right and max(right) < least:
+    if len({*right}) > 1 and max(right) < least:
         yield f"only in batches of {least} or more"
 
 
