@@ -177,7 +177,7 @@ class Place:
         with small_disk(self.folder / "small", "32m") as disk:
             if disk is None:
                 return ["not tried: no right to mount"]
-            faults = self.wrong(self.run(cache=disk), 2, "PARITY_CACHE")
+            faults = self.wrong(self.run(cache=disk), 2, "free space")
             own = disk / "music-tagger-parity" / "traces"
             return faults + [f"left: {path.name}" for path in own.iterdir()]
 
