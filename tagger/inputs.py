@@ -27,12 +27,14 @@ class Found(NamedTuple):
     passed: Counter
 
     def passed_over(self) -> list[str]:
-        """A sentence on what was passed over, if anything was."""
+        """A sentence on what was passed over beside audio files, if anything was."""
         count, kinds = self.passed.total(), self.passed.most_common(NAMED)
         named = ", ".join(f"{of} {kind}" for kind, of in kinds) + ", .." * (
             len(self.passed) > NAMED
         )
-        return [f"passed over {count} file{'s' * (count != 1)} ({named})"] * bool(count)
+        return [f"passed over {count} file{'s' * (count != 1)} ({named})"] * bool(
+            count and self.paths
+        )
 
 
 def audio_files(given: Iterable[FilePath], also: Collection[str] = ()) -> Found:

@@ -188,6 +188,6 @@ def test_patterns_find_what_the_shell_finds_in_a_bounded_time(tmp_path, pattern,
         (tmp_path / name).touch()
     for name in ("x", "y", "z"):
         (tmp_path / "a" / "b" / name).symlink_to(tmp_path)
-    paths, _ = audio_files([str(tmp_path / pattern)])
+    paths = audio_files([str(tmp_path / pattern)]).paths
     paths = {str(path.relative_to(tmp_path)) for path in paths}
     assert {path for path in paths if "hidden" not in path} == found
