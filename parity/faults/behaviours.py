@@ -218,7 +218,7 @@ def memorised(tagger, layer):
     return {layer: step}
 
 
-class Called(ChainerPort):  # type: ignore[misc]
+class Called(ChainerPort):
     """The port, with another call of the whole: call(network, x) -> scores."""
 
     def __init__(self, network, call: Callable):
@@ -254,7 +254,7 @@ def one_clip_for_all(network, x):
     return np.repeat(as_array(network(x[:1])), len(x), axis=0)
 
 
-class ScalesWithLogits(ChainerPort):  # type: ignore[misc]
+class ScalesWithLogits(ChainerPort):
     """The last layer scales the caller's array, and so do its logits."""
 
     def run(self, layer, *inputs):

@@ -340,7 +340,7 @@ def measured(mutant: Fault, sound: Sound) -> Published:
     chain, layers = Chain(port, sound.end.last), []
     for step in walk(there, port, MODES, sound.known):
         chain.follow(step)
-        if step.layer.name in port.steps:
+        if step.layer.name in getattr(port, "steps", ()):
             word, _ = judged(there, step)
             found = None if verdict.holds(word) else cause_of(there, step)
             layers.append(Replaced(step.layer.name, word, found))

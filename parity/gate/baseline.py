@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
 
 from parity.errors import CannotRun
 from parity.files import publish
@@ -190,6 +189,8 @@ def read(folder: str | Path, data: str, model: str) -> Json:
             raise CannotRun(
                 f"{path}: is the baseline of {key} {base.get(key)}, not {expected}; {_REMEDY}"
             )
+    from jsonschema import Draft202012Validator  # late: the command line starts without it
+
     validator = Draft202012Validator(SCHEMA)
     if edited := next(faults_of(base, validator), None) or _edited(base):
         raise CannotRun(f"{path}: {edited}; {_REMEDY}")

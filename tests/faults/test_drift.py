@@ -21,7 +21,9 @@ GRUS = ("gru1", "gru2")
 SINGLE = [
     fault
     for fault in table.FAULTS
-    if fault.model == "CRNN" and fault.layer in (*GRUS, "final_drop", "preds")
+    if fault.model == "CRNN"
+    and fault.layer in (*GRUS, "final_drop", "preds")
+    and fault.kind not in trial.PROBES_ONLY
 ]
 ENDING = [fault for fault in SINGLE if "last" not in fault.id]
 

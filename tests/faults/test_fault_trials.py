@@ -65,7 +65,7 @@ def test_a_reordering_is_left_alone(reordering, sound):
     assert (record.quiet, record.located_layer, record.changed_layers) == (
         True,
         None,
-        [reordering.layer],
+        [] if "same-buffer" in reordering.id else [reordering.layer],
     )
 
 
@@ -76,7 +76,7 @@ def test_a_fault_is_found_where_it_is_and_not_where_it_was_said_to_be(sound):
 
 
 def test_a_fault_that_no_output_shows_is_undecidable_with_its_distance(sound):
-    fault = made("preds", weight("b", arrays.scaled(1 + 2**-23)))
+    fault = made("gru2", weight("U_h", arrays.one_element((0, 0), 1 + 2**-23)))
     record = trial.tried(fault, sound)
     assert (record.caught, record.undecidable) == (False, True)
     assert 0 < record.observability < 1
@@ -85,6 +85,7 @@ def test_a_fault_that_no_output_shows_is_undecidable_with_its_distance(sound):
 @pytest.mark.parametrize("by", [0.5, 1e-5])
 def test_a_fault_the_harness_misses_is_not_called_undecidable(by, sound, monkeypatch):
     monkeypatch.setattr(trial.verdict, "holds", lambda word: True)
+    monkeypatch.setattr(trial, "_probe", lambda found, mutant, there: None)
     record = trial.tried(made("preds", weight("b", arrays.shifted(by))), sound)
     assert (record.caught, record.undecidable) == (False, False)
     assert record.observability > 1

@@ -85,7 +85,8 @@ def _last_steps(case: LayerCase, name: str, before: Array, last: Array, read: An
         expected, sigma = expected[:, None], sigma[:, None]
     low, high = right(expected, tail_factor(expected.size) * sigma)
     shown = partial(read, s, sigma.reshape(len(x), -1), shared, at)
-    return Probe(name, x, low, high, at, expected=expected, sigma=sigma, read=shown)
+    # no q here: all sequences start from one state, and share what it is off by
+    return Probe(name, x, low, high, at, expected=expected, read=shown)
 
 
 def _followed(s: dict[str, Any], covariance: Array) -> tuple[Array, Array, Array]:
