@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-
 from parity.errors import CannotRun
 from parity.files import publish
 from parity.gate.outcome import Json
