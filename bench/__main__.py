@@ -12,6 +12,7 @@ BENCHES = (
     "explaining",
     "recording",
     "whole_run",
+    "probing",
     "gate",
     "faults",
     "microscope",

@@ -83,7 +83,7 @@ def test_a_planted_fault_is_found_where_it_is(model, layer, plant, cause):
     after = list(alone)[list(alone).index(layer) + 1 :]
     assert found.first_divergence == layer
     blamed = next(record.cause for record in found.layers if record.name == layer)
-    assert cause in [survivor["name"] for survivor in blamed.survivors]
+    assert cause in [survivor.name for survivor in blamed.survivors]
     shares = {record.name: record.chained.share or 0.0 for record in found.layers}
     assert max(shares, key=shares.get) == layer and shares[layer] > 0.95, (
         "the planted layer made the final drift"

@@ -112,7 +112,11 @@ def test_a_full_or_closed_standard_output_is_2():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_stops_with_a_sentence_after_all_is_put_away(number):
-    run = program("--wait", stdout=subprocess.PIPE)
+    own = signal.signal(number, signal.SIG_DFL)  # these tests may run under nohup
+    try:
+        run = program("--wait", stdout=subprocess.PIPE)
+    finally:
+        signal.signal(number, own)
     assert run.stdout.readline().startswith("x")
     time.sleep(0.1)
     run.send_signal(number)

@@ -37,7 +37,7 @@ SMALL = (
     Fault("CRNN-bn4-shift-8u", b.offset(8, 3), "shift (3,) "),
     Fault("CNN0-bn5-shift-8u", b.offset(8, 100), "beta (100,) "),
     Fault("CNN-bn5-shift-8u", b.offset(8, 17), "shift (17,) "),
-    # one weight of a recurrent layer, where its gates show it: see docs/numerics.md
+    # one weight of a recurrent layer whose gates show it; docs/probes.md says how many do
     Fault("CRNN-gru1-W_h-2^-18",
           weight("W_h", one_element((0, 16), 1 + 2**-18)), "only in clip "),
     Fault("CRNN-gru2-W_z-2^-18", weight("W_z", one_element((29, 28), 1 + 2**-18)), "W_z (29, 28) "),

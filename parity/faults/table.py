@@ -39,7 +39,7 @@ from parity.faults.plant import (
 )
 from parity.faults.table_row import Fault
 
-ELSEWHERE = "another core"  # a process for each question: `bench/cores.py` asks probes there
+ELSEWHERE = "another core"  # a process for each question: `bench/probing.py` asks probes there
 
 
 class PublishedPort(Fault):

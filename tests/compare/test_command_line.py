@@ -100,7 +100,8 @@ def test_weights_that_do_not_fit(stand_ins, tmp_path, change, words):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"", "empty"), (b"not HDF5 at all", ""), (None, "no such file")]
+    ("content", "words"),
+    [(b"", "is no HDF5 file"), (b"not HDF5 at all", ""), (None, "no such file")],
 )
 def test_weights_that_are_no_weights(stand_ins, tmp_path, content, words):
     path = tmp_path / "weights.h5"
@@ -229,14 +230,14 @@ def test_ctrl_c_says_so_and_leaves_no_recorder(tmp_path):
         command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as run:
         deadline = time.monotonic() + 120
-        while not list((tmp_path / "traces").glob("*.part")) and time.monotonic() < deadline:
+        while not list((tmp_path / "traces").rglob("*.part")) and time.monotonic() < deadline:
             time.sleep(0.2)
         os.killpg(run.pid, signal.SIGINT)
         stderr = run.communicate(timeout=60)[1]
     assert (
         run.returncode == 2 and "Traceback" not in stderr and "stopped; what was recorded" in stderr
     ), stderr
-    assert not list((tmp_path / "traces").glob("*.h5")) and not (tmp_path / "parity.json").exists()
+    assert not list((tmp_path / "traces").rglob("*.h5")) and not (tmp_path / "parity.json").exists()
 
 
 def test_version_and_help():

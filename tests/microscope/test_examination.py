@@ -176,7 +176,7 @@ def test_the_command_writes_one_document_and_a_line_for_each_trial(at_hand, tmp_
     )
     assert "CRNN\tunflipped kernel\tconv1\t" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["microscope.json"]
-    assert at_hand == [("CRNN", "W.h5", ("A.npy", "B.npy"))]
+    assert at_hand == [("CRNN", "W.h5", ("A.npy", "B.npy"), None)]
 
 
 def test_the_same_input_gives_the_same_bytes(at_hand, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 from parity.kinds.api import LayerCase
 from parity.kinds.convolution.arithmetic import Convolution
 from parity.kinds.convolution.taps import Taps
-from parity.numerics.rounding import FLUSHED, SPREAD, Array, U, Where, tail_factor
+from parity.numerics.rounding import FLUSHED, SPREAD, Array, Scratch, U, Where, tail_factor
 from parity.numerics.witness import Block, Limits, Witness
 
 POSITIONS_ENOUGH = 2**12  # of the input, to tell how much of it repeats
@@ -67,7 +67,10 @@ class Sums(Witness):
         few = np.moveaxis(self.x, 1, 0).reshape(self.x.shape[1], -1)
         few = np.unique(few[:, :: max(1, few.shape[1] // POSITIONS_ENOUGH)], axis=1)
         every = list(self.blocks())
+        # arrays of its own: a block may be in use
+        own, self.conv.scratch = self.conv.scratch, Scratch()
         means = [np.square(self.value(where)).mean() for where in (every[0], every[-1])]
+        self.conv.scratch = own
         weight = max(np.sqrt(self.conv.squares.mean()), FLUSHED)
         near = U * np.sqrt(np.mean(means)) / (2 * weight)
         alike = np.abs(few - np.median(few, axis=1, keepdims=True)) <= near

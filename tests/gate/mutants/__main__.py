@@ -109,7 +109,7 @@ def _read(change, done, path):
     """(what the gate said first, whether that is right)."""
     if not path.exists():  # the baseline itself was refused
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        refused = (done.returncode, change.limit) == (2, "baseline")
+        refused = done.returncode == 2 and change.limit in ("baseline", "weights")
         return said.partition("baselines/real/")[2] or said, refused and change.layer in said
     found = json.loads(path.read_text(encoding="utf-8"))["findings"]
     if not change.limit:

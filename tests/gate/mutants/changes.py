@@ -69,8 +69,8 @@ CHANGES = (
         "CNN0",
         IDENTITY,
         plant.other_weights,
-        "identity",
-        "bn_0_freq",
+        "weights",  # the port's reader refuses them
+        "bn1",
     ),
     Change(
         "a layer inserted",
