@@ -88,7 +88,7 @@ LEVELS = 2.0 ** np.arange(-2, 15, 2)  # of inputs whose scores are off saturatio
 CLOSE = 8.0  # u
 BELOW_BIAS = "the bias hides them, even of an input of 2^64"
 FLAT = "no input leaves their score off saturation"
-NOISE = 64  # rows of random values: PER_SLICE of them with any number of units from 4 on
+NOISE = 256  # rows of random values: more than PER_SLICE for each unit
 
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:

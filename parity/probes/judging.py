@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from parity.kinds.api import BY_RANK, LayerCase
-from parity.kinds.probing import Probe
+from parity.kinds.probing import PER_SLICE, Probe
 from parity.numerics.rounding import Array, U, tail_factor
 
 Q_MOST = 1.1  # of one accumulator, in any order: measured 0.86 to 1.03 on six convolutions
@@ -151,7 +151,9 @@ def _judge_slices(verdict: Judged, probe: Probe, answer: Array, z2: Array) -> No
         candidates.append((str(names[axis]), mean, np.maximum(count, 1), len(count)))
     for name, mean2, count, slices in candidates:
         limit = Q_MOST * (1 + tail_factor(slices) / np.sqrt(2 * count))
-        share = np.sqrt(mean2) / limit
+        # the deviation 1/sqrt(2M) is that of many errors: few, on a lattice, may be 2.7 together
+        enough = (count >= PER_SLICE) | (slices == 1)
+        share = np.where(enough | np.isnan(mean2), np.sqrt(mean2) / limit, 0.0)
         most = int(np.argmax(share))
         if share[most] > verdict.q_share or np.isnan(share[most]):
             verdict.q, verdict.q_share = float(np.sqrt(mean2[most])), float(share[most])
