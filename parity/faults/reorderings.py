@@ -5,7 +5,6 @@ harness must stay quiet.
 import os
 
 import numpy as np
-import scipy.fft
 from chainer import as_array
 
 from parity.faults.plant import formula
@@ -96,37 +95,6 @@ def same_buffer(tagger, layer):
         return out
 
     return {layer: step}
-
-
-@formula
-def by_fft(link, x):
-    """The convolution by float32 FFTs of the padded image."""
-    shape = [n + 2 for n in x.shape[2:]]
-    image = scipy.fft.rfft2(x, shape)
-    kernels = scipy.fft.rfft2(link.W.array[:, :, ::-1, ::-1], shape)
-    y = scipy.fft.irfft2(np.einsum("bcij,kcij->bkij", image, kernels, optimize=True), shape)
-    return y[:, :, 1:-1, 1:-1] + link.b.array[:, None, None]
-
-
-BT = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float32)
-G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
-AT = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float32)
-
-
-@formula
-def by_winograd(link, x):
-    """The convolution by Winograd's F(2 x 2, 3 x 3)."""
-    rows, columns = (-(-n // 2) for n in x.shape[2:])
-    odd = [(1, 1 + n % 2) for n in x.shape[2:]]
-    windows = np.lib.stride_tricks.sliding_window_view(
-        np.pad(x, ((0, 0), (0, 0), *odd)), (4, 4), axis=(2, 3)
-    )[:, :, ::2, ::2]
-    tiles = np.einsum("im,bcxymn,jn->bcxyij", BT, windows, BT, optimize=True)
-    kernels = np.einsum("im,kcmn,jn->kcij", G, link.W.array, G, optimize=True)
-    products = np.einsum("bcxyij,kcij->bkxyij", tiles, kernels, optimize=True)
-    y = np.einsum("im,bkxymn,jn->bkxiyj", AT, products, AT, optimize=True)
-    y = y.reshape(len(x), -1, 2 * rows, 2 * columns)[:, :, : x.shape[2], : x.shape[3]]
-    return np.ascontiguousarray(y) + link.b.array[:, None, None]
 
 
 @formula

@@ -22,6 +22,8 @@ BATCHES = (1, 2, 5, 9)  # clips a layer is asked with at a time
 PER_SLICE = 200  # float64 answers in each slice of each axis of a random probe
 SAMPLED_MOST = 2**18  # elements; a larger output is sampled
 SEVERAL = 2  # clips of a random probe
+ROOM = 2**21  # elements for clips that only add sizes of batches
+REAL = "real input"  # the fact under which a case holds what its real input is like
 
 
 class Reading(NamedTuple):
@@ -315,7 +317,3 @@ def of_ranks(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
 
 def _odd(rng: np.random.Generator) -> int:
     return 2 * int(rng.integers(2**20, 2**22)) + 1
-
-
-REAL = "real input"  # the fact under which a case holds what its real input is like
-ROOM = 2**21  # elements for clips that only add sizes of batches

@@ -300,8 +300,3 @@ def threads(port: Port) -> Iterator[int]:
     count = 1 if max(pools, default=1) > 1 else 2
     with getattr(port, "threads", threadpool_limits)(count):
         yield count
-
-
-def holds(record: Probed | None) -> bool:
-    """Whether a layer's probes found the original's function."""
-    return record is not None and record.verdict in RIGHT

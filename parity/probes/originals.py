@@ -92,6 +92,7 @@ def _key(case: Case) -> str:
 
 
 def _questions(case: Case) -> Iterator[Question]:
+    """The same each time: they are made again for judging, as they are too large to be kept."""
     layers = layers_of(case)
     for name, layer in layers.items():
         if not layer.inbound:
@@ -142,8 +143,8 @@ def _job(case: Case, lane: str, questions: Path) -> Job:
     weights_sha256(path)  # CannotRun where it cannot be read
     expect = {**stack.expect(LANES[lane]), **SETTINGS}
     return Job(
-        f"{case.model.name}", stack, LANES[lane], path, np.zeros(1, np.float32), expect,
-        program="reference.probes", more={"questions": str(questions)},
+        case.model.name, stack, LANES[lane], path, np.zeros(1, np.float32), expect,
+        program="reference.probes", more={"questions": str(questions)}, what=", probes",
     )  # fmt: skip
 
 
@@ -158,10 +159,11 @@ def _judged(
         passes = judged(probe, own[str(number)][()])
         record.wrong += passes.wrong + bool(passes.fault)
         ratio = _disagreement(case, probe, wide[str(number)][()])
-        if not ratio <= (record.truth or 0.0):
-            record.truth, record.message = ratio, f"{probe.name}" if ratio > 1 else record.message
+        record.truth = float(np.maximum(record.truth or 0.0, ratio))  # NaN stays NaN
         if passes.wrong or passes.fault:
             record.message = f"{probe.name}: {passes.fault or f'{passes.wrong:,} wrong'}"
+        elif not ratio <= 1:
+            record.message = f"{probe.name}: in float64 it is not the formula"
     return found
 
 

@@ -20,7 +20,8 @@ RECORDER = room("reference")
 class Job(NamedTuple):
     """One recording; `of` makes one of a trace.
 
-    program: the module of `reference/` to run; more: what else its job file says.
+    program: the module of `reference/` to run; more: what else its job file says; what:
+    follows the lane in the label, where it is no trace.
     """
 
     model: str
@@ -31,6 +32,7 @@ class Job(NamedTuple):
     expect: dict[str, Any]
     program: str = "reference.record"
     more: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
+    what: str = ""
 
     @classmethod
     def of(
@@ -50,7 +52,7 @@ class Job(NamedTuple):
 
     @property
     def label(self) -> str:
-        return f"{self.model} {self.lane.name} (Keras {self.stack.keras})"
+        return f"{self.model} {self.lane.name}{self.what} (Keras {self.stack.keras})"
 
     @property
     def key(self) -> str:

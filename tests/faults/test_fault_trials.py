@@ -46,6 +46,24 @@ def test_a_fault_of_the_recurrence_is_caught_and_located(fault, sound):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault",
+    [
+        fault
+        for fault in table.FAULTS
+        if fault.model == "CRNN"
+        and fault.layer in ("gru1", "gru2", "preds")
+        and fault.kind in trial.PROBES_ONLY
+    ],
+    ids=lambda fault: fault.id,
+)
+def test_a_small_fault_or_a_habit_is_found_where_it_is_or_shown_to_be_hidden(fault, sound):
+    record = trial.tried(fault, sound)
+    assert record.undecidable or (record.caught, record.located_layer) == (True, fault.layer)
+    assert record.undecidable <= (fault.layer in ("gru1", "gru2")), "dense layers hide nothing"
+
+
 @pytest.mark.parametrize(
     "name", ["CRNN-gru1-reset-after", "CRNN-gru2-z-and-r-swapped", "CRNN-gru1-last-for-sequences"]
 )

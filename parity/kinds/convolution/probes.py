@@ -16,6 +16,7 @@ from parity.kinds.api import LayerCase
 from parity.kinds.convolution.arithmetic import Convolution
 from parity.kinds.convolution.bound import convolution
 from parity.kinds.probing import (
+    ROOM,
     SEVERAL,
     Probe,
     Reading,
@@ -29,7 +30,6 @@ from parity.numerics.rounding import Array, U
 
 SIZES = (64, 62, 66)  # exponents of the impulses, in turn, so that none answers for another
 SMALL = -20  # exponent of the smallest inputs that music has: thresholds show there
-ROOM = 2**21  # output elements for clips that only add sizes of batches
 CLIPS_MOST = 4096
 BELOW_BIAS = "the bias hides them, even beside an impulse of 2^64"
 

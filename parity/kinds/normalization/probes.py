@@ -24,6 +24,7 @@ from parity.kinds.normalization.formula import (
 )
 from parity.kinds.probing import (
     REAL,
+    ROOM,
     SEVERAL,
     Probe,
     Reading,
@@ -41,7 +42,6 @@ OF_SCALE = 3.5  # roundings of gamma, spread and eps: at most three operations a
 SIZES = 2.0 ** np.arange(-20, 24, 4)
 SPREADS = np.arange(-14, 11)  # exponents of d
 FAR = 13  # a mean of up to 2^12 spreads: there E[x^2] - E[x]^2 is no variance in float32
-ROOM = 2**21
 CLOSE = 8.0  # u, of a scale or the larger part of a shift
 HIDDEN = "beta is larger than what any spread makes of the scale"
 
