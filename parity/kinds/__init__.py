@@ -66,9 +66,11 @@ def kind_of(layer: Any) -> LayerKind:
     return KINDS[layer.kind]
 
 
-def layer_case(layer: Any, params: Params, x: Array, keras: str) -> LayerCase:
-    """A layer on an input. Raises CannotRun for a class that no kind is about."""
-    return LayerCase(kind_of(layer), layer, params, x, keras)
+def layer_case(
+    layer: Any, params: Params, x: Array, keras: str, more: Iterable[Array] = ()
+) -> LayerCase:
+    """A layer on its inputs. Raises CannotRun for a class that no kind is about."""
+    return LayerCase(kind_of(layer), layer, params, x, keras, tuple(more))
 
 
 def witness(layer: Any, params: Params, x: Array, keras: str) -> Witness:

@@ -65,8 +65,9 @@ ELEMENT_COST = 24  # multiply-adds in the time an element-wise layer takes for o
 class LayerCase:
     """One layer on one input: all that a formula may look at.
 
-    layer has .name, .kind and .config; params: Keras suffix -> array; x: the layer's input; keras:
-    the version that the original ran on.
+    layer has .name, .kind and .config; params: Keras suffix -> array; x: the layer's input, or the
+    first of several; keras: the version that the original ran on; more: the other inputs, as
+    `inbound` has them. A mask that the original's layer reads is its last input, (B, T) bool.
     """
 
     kind: LayerKind
@@ -74,6 +75,7 @@ class LayerCase:
     params: Params
     x: Array
     keras: str
+    more: tuple[Array, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict, repr=False)  # of the input, found once
 
     @property
@@ -103,8 +105,9 @@ class LayerCase:
         params: Params | None = None,
         x: Array | None = None,
         keras: str | None = None,
+        more: tuple[Array, ...] | None = None,
     ) -> LayerCase:
-        """The same layer with some settings, parameters, another input or Keras version."""
+        """The same layer with some settings, parameters, other inputs or Keras version."""
         settings = {**self.config, **(config or {})}
         return replace(
             self,
@@ -112,7 +115,8 @@ class LayerCase:
             params={**self.params, **(params or {})},
             x=self.x if x is None else x,
             keras=keras or self.keras,
-            facts=self.facts if x is None and not config else {},
+            more=self.more if more is None else more,
+            facts=self.facts if x is None and more is None and not config else {},
         )
 
     def channels(self, chosen: slice) -> LayerCase:

@@ -1,0 +1,56 @@
+"""A link of what Keras says of a layer: its configuration, and its arrays in Keras's own layout."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import chainer
+import chainer.functions as F
+import numpy as np
+
+from parity.port import Array
+from parity.port.links.dense import sigmoid
+from parity.port.links.shapes import Apply, flatten, permute, reshape
+
+Config = Mapping[str, Any]
+Arrays = Mapping[str, np.ndarray]  # Keras's suffix -> array
+Maker = Callable[[Config, Arrays, str], chainer.Link]  # and the Keras release
+
+
+def softsign(x: Array) -> chainer.Variable:
+    return x / (1 + F.absolute(x))
+
+
+# Keras's name -> function; keras/activations.py is the same in every 1.x release
+ACTIVATIONS: dict[str, Callable[[Array], chainer.Variable]] = {
+    "linear": chainer.as_variable,
+    "relu": F.relu,
+    "tanh": F.tanh,
+    "sigmoid": sigmoid,
+    "hard_sigmoid": F.hard_sigmoid,
+    "softmax": lambda x: F.softmax(x, axis=-1),
+    "softplus": F.softplus,
+    "softsign": softsign,
+}
+
+
+def without_arrays(function: Callable[..., Any], *settings: str) -> Maker:
+    """The maker of a layer without parameters, which is given these of its settings."""
+
+    def make(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
+        return Apply(function, **{name: config[name] for name in settings})
+
+    return make
+
+
+def activation(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
+    return Apply(ACTIVATIONS[config["activation"]])
+
+
+# Keras class name -> what makes its link
+MAKERS: dict[str, Maker] = {
+    "Activation": activation,
+    "Dropout": without_arrays(chainer.as_variable),
+    "Flatten": without_arrays(flatten),
+    "Permute": without_arrays(permute, "dims"),
+    "Reshape": without_arrays(reshape, "target_shape"),
+}
