@@ -37,7 +37,7 @@ def test_every_hypothesis_that_is_asked_is_listed(kind):
 def single(one):
     kept = {"strides": None, "border_mode": "valid"} if "pool_size" in one.arguments else {}
     made = layer(one.kind, **{**kept, **one.arguments})
-    return lambda rng: layer_case(made, one.weights, one.x, "1.1.0")
+    return lambda rng: layer_case(made, one.weights, one.x, "1.1.0", one.more)
 
 
 MORE = {

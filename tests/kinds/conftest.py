@@ -20,24 +20,27 @@ ROOT = room("reference").parent
 
 @pytest.fixture(scope="session", params=RELEASES)
 def originals(request, tmp_path_factory):
-    """(release, [(single, {dtype: (layer as Keras described it, its output)})]) of all LAYERS.
+    """(release, [(single, {dtype: (layer as Keras described it, its output)})]) of all LAYERS that
+    the release has.
 
     A layer is described in each lane: Keras rounds an ELU's alpha to the lane's own floats.
     """
     stack = STACKS["keras" + request.param.replace(".", "")]
     python, folder = python_of(stack), tmp_path_factory.mktemp(stack.name)
-    (folder / "layers.json").write_text(json.dumps([[one.kind, one.arguments] for one in LAYERS]))
-    for number, one in enumerate(LAYERS):
+    had = [one for one in LAYERS if one.since <= request.param]
+    (folder / "layers.json").write_text(json.dumps([[one.kind, one.arguments] for one in had]))
+    for number, one in enumerate(had):
         weights = {f"w{at}": array for at, array in enumerate(one.weights.values())}
-        np.savez(folder / f"{number}.npz", x=one.x, **weights)
-    lanes = {floatx: _run(python, stack, floatx, folder) for floatx in FLOATS}
+        inputs = {f"i{at}": array for at, array in enumerate(one.more, 1)}
+        np.savez(folder / f"{number}.npz", x=one.x, **inputs, **weights)
+    lanes = {floatx: _run(python, stack, floatx, folder, had) for floatx in FLOATS}
     return request.param, [
         (one, {floatx: lane[number] for floatx, lane in lanes.items()})
-        for number, one in enumerate(LAYERS)
+        for number, one in enumerate(had)
     ]
 
 
-def _run(python, stack, floatx, folder):
+def _run(python, stack, floatx, folder, had):
     out = folder / floatx
     (out / ".keras").mkdir(parents=True)
     settings = json.loads((room("reference") / "keras.json").read_text())
@@ -55,5 +58,5 @@ def _run(python, stack, floatx, folder):
             SimpleNamespace(name=f"{one.kind}_{number}", kind=one.kind, config=config),
             np.load(out / f"{number}.npy"),
         )
-        for number, (one, config) in enumerate(zip(LAYERS, configs, strict=True))
+        for number, (one, config) in enumerate(zip(had, configs, strict=True))
     ]

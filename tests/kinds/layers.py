@@ -18,12 +18,16 @@ GATES = tuple(f"{matrix}_{gate}" for gate in "zrh" for matrix in "WUb")
 
 
 class Single(NamedTuple):
-    """weights : {suffix: array} in the order of Keras's set_weights, float32."""
+    """weights : {suffix: array} in the order of Keras's set_weights, float32; more: further inputs,
+    a mask last; since: the first release that has it.
+    """
 
     kind: str
     arguments: dict
     x: np.ndarray
     weights: dict
+    more: tuple = ()
+    since: str = "1.0.6"
 
     @property
     def name(self):

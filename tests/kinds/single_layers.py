@@ -1,11 +1,12 @@
 """Runs single Keras layers in the environment of one release: `python single_layers.py JOB OUT`.
 
 JOB is a folder with layers.json, [[class name, arguments], …], and <number>.npz with the layer's
-input `x` and its weights `w0`, `w1`, …; OUT gets <number>.npy, the outputs, and configs.json, what
-Keras says of its layers. The caller sets HOME and THEANO_FLAGS as for a recorder.
+input `x`, further inputs `i1`, `i2`, … and its weights `w0`, `w1`, …; an input of whole numbers
+goes in as int32, one of truth values as the mask of `x`. A layer inside another is its argument
+`layer`, {"class_name", "config"}. OUT gets <number>.npy, the outputs, and configs.json, what Keras
+says of its layers. The caller sets HOME and THEANO_FLAGS as for a recorder.
 """
 
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -14,37 +15,65 @@ import numpy as np
 
 from reference import legacy
 
-MODULES = ("core", "convolutional", "pooling", "advanced_activations", "normalization", "recurrent")
-
 
 def main(job, out):
     """Build, run and describe every layer of the job, one Theano function each."""
     legacy.apply()
     import theano
     from keras import backend as K
-    from keras.layers import Input
+    from keras import layers
+    from keras.layers import Input, Layer
     from keras.models import Model
 
-    modules = [importlib.import_module(f"keras.layers.{name}") for name in MODULES]
+    class Masked(Layer):
+        """Passes its input on, with a mask."""
+
+        def __init__(self, given):
+            self.given, self.supports_masking = given, True
+            super().__init__()
+
+        def compute_mask(self, x, mask=None):
+            return K.not_equal(self.given, 0)
+
+    def made(kind, arguments):
+        inner = arguments.get("layer")
+        nested = {"layer": made(inner["class_name"], inner["config"])} if inner else {}
+        return getattr(layers, kind)(**{**arguments, **nested})
+
     configs = []
     for number, (kind, arguments) in enumerate(json.loads((job / "layers.json").read_text())):
-        made = next(getattr(module, kind) for module in modules if hasattr(module, kind))
-        layer = made(**arguments)
-        with np.load(job / f"{number}.npz") as arrays:
-            x = arrays["x"].astype(theano.config.floatX)
-            weights = [arrays[name] for name in sorted(set(arrays) - {"x"})]
-        entry = Input(shape=x.shape[1:])
-        model = Model(entry, layer(entry))
+        layer = made(kind, arguments)
+        with np.load(job / f"{number}.npz") as stored:
+            arrays = {name: _typed(stored[name], theano.config.floatX) for name in stored}
+        weights, inputs = (
+            [arrays[name] for name in sorted(set(arrays), key=_rank) if name[0] in letters]
+            for letters in ("w", "xi")
+        )
+        masks = [x for x in inputs if x.dtype == bool]
+        inputs = [x for x in inputs if x.dtype != bool]
+        entries = [Input(shape=x.shape[1:], dtype=str(x.dtype)) for x in inputs]
+        given = [theano.tensor.bmatrix() for _ in masks]
+        read = [Masked(mask)(entries[0]) for mask in given] or entries
+        model = Model(entries, layer(read if len(read) > 1 else read[0]))
         if weights:
             layer.set_weights(weights)
         run = theano.function(
-            [*model.inputs, K.learning_phase()], layer.output, on_unused_input="ignore"
+            [*model.inputs, *given, K.learning_phase()], layer.output, on_unused_input="ignore"
         )
-        np.save(out / f"{number}.npy", run(x, 0))
+        np.save(out / f"{number}.npy", run(*inputs, *(mask.astype("int8") for mask in masks), 0))
         configs.append(layer.get_config())
     (out / "configs.json").write_text(
         json.dumps(configs, default=lambda value: np.asarray(value).tolist())
     )
+
+
+def _typed(array, floatx):
+    """Floats in the lane's own, whole numbers as Keras has them."""
+    return array.astype({"f": floatx, "i": "int32", "b": bool}[array.dtype.kind])
+
+
+def _rank(name):
+    return int(name[1:] or 0)
 
 
 if __name__ == "__main__":

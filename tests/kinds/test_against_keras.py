@@ -18,7 +18,7 @@ def cases(originals, floatx):
     release, found = originals
     for one, lanes in found:
         layer, output = lanes[floatx]
-        yield one, layer_case(layer, one.weights, one.x, release), output
+        yield one, layer_case(layer, one.weights, one.x, release, one.more), output
 
 
 def test_every_kind_is_held_against_keras():
@@ -45,5 +45,7 @@ def test_in_float32_keras_stays_within_the_bound(originals):
 
 def test_the_formula_passes_its_probes_with_the_settings_that_keras_gives(originals):
     for one, case, _ in cases(originals, "float32"):
+        if case.kind.probes is None or case.more:
+            continue
         found = probed(case.but(x=np.zeros_like(one.x[:1])), logits=True).record
         assert found.verdict in RIGHT, (one.name, found.message)
