@@ -17,6 +17,7 @@ from parity.options import (
     INPUT,
     LAYERS,
     MODELS,
+    ORIGINAL,
     OUT,
     OUT_FOLDER,
     SEED,
@@ -27,6 +28,7 @@ from parity.options import (
     port,
     takes,
 )
+from parity.ports import BUILT, OURS
 from parity.probes.command import command as probe
 from parity.program import FORCE, Group, end, say
 from parity.studies.microscope.command import microscope
@@ -52,7 +54,9 @@ def main() -> None:
 
 
 @main.command()
-@takes(MODELS, LAYERS, INPUT, WORKERS, port("The port to prove."), SEED, OUT_FOLDER, FORCE)
+@takes(
+    MODELS, LAYERS, ORIGINAL, INPUT, WORKERS, port("The port to prove."), SEED, OUT_FOLDER, FORCE
+)
 @option("--explain/--no-explain", default=True, help="Attribute the final drift to the layers.")
 def run(asked: Asked, workers: int, port: str, seed: int | None, out: Path, explain: bool) -> None:
     """Run the originals and the port on the same input and compare every layer.
@@ -66,6 +70,7 @@ def run(asked: Asked, workers: int, port: str, seed: int | None, out: Path, expl
 
     publish.check(out)
     chosen, layers = asked.chosen()
+    port = BUILT if asked.original and port == OURS else port
     with progress.shown() as shown:
         document = job.run(
             chosen,
@@ -102,7 +107,7 @@ def record(asked: Asked, workers: int) -> None:
     from parity.recording.clips import clips_of
 
     chosen, _ = asked.chosen()
-    batches = {case: clips.batch for case, clips in clips_of(chosen).items()}
+    batches = {case: clips.inputs for case, clips in clips_of(chosen).items()}
     with progress.shown() as shown:
         traces = recordings.traces(batches, workers=workers, progress=shown)
     for case, lanes in traces.items():

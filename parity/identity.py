@@ -38,13 +38,20 @@ def identity(case: Case, trace: Trace | None = None, port: Port | None = None) -
         "batch": [sha256_of(clip) for clip in case.clips],
         "declared": list(case.model.layers),
         "original": trace and _original(trace),
-        "definition": definition(DEFINITION.read_text(encoding="utf-8")),
+        "definition": _definition(case),
         "port": port and _described(port),
         "stack": {
             "original": _stack(STACKS[case.model.stack]),
             "harness": {"numpy": version("numpy"), **(port.versions if port else {})},
         },
     }
+
+
+def _definition(case: Case) -> str:
+    outside = case.model.outside
+    if outside:
+        return sha256_of(outside.architecture)
+    return definition(DEFINITION.read_text(encoding="utf-8"))
 
 
 def _tensors(params: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, list[Any]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from parity import untrusted
+from parity.architecture import layer_of, placed
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.fixtures.tags import GENRES, TAGS
@@ -41,6 +42,17 @@ _CNN = ("bn_0_freq", *_blocks(5), "flatten_1", "output")
 _CRNN = ("zeropadding2d_1", "bn_0_freq", *_blocks(4), "permute_1", "reshape_1", "gru1", "gru2")
 
 
+class Outside(NamedTuple):
+    """An original that somebody gave. definition : what the recorder builds: the path of
+    model.to_json()'s text or of a file of model.save, or "file.py:function"; custom : a Python file
+    with its own classes; architecture : the path of what Keras says of it.
+    """
+
+    definition: str
+    custom: str | None
+    architecture: Path
+
+
 class Model(NamedTuple):
     """An original.
 
@@ -55,6 +67,8 @@ class Model(NamedTuple):
         As Keras names them, in network order.
     tags : tuple of str
         What its outputs stand for.
+    outside : Outside or None
+        Where it is defined, for an original that is none of this project's.
     """
 
     name: str
@@ -62,6 +76,12 @@ class Model(NamedTuple):
     weights: str
     layers: tuple[str, ...]
     tags: tuple[str, ...]
+    outside: Outside | None = None
+
+    @property
+    def asked(self) -> str:
+        """What a port is asked for: the model's name, or the path of its architecture."""
+        return str(self.outside.architecture) if self.outside else self.name
 
 
 KERAS_VERSIONS = ("1.0.5", "1.0.6", "1.0.7", "1.0.8", "1.1.0", "1.2.2")  # that originals run on
@@ -93,7 +113,8 @@ class Weights:
     """A Keras 1.x HDF5 weight file, read at most once in a process.
 
     It stands for its path wherever one is asked for. This is the oracle's own reading, independent
-    of the recorder's and of the port's.
+    of the recorder's and of the port's. layers : of a model with nested ones, whose names its file
+    does not hold; each is given its own arrays, and so is every node that calls it.
 
     Examples
     --------
@@ -102,14 +123,15 @@ class Weights:
     """
 
     path: Path
+    layers: tuple[str, ...] = ()
 
     def __fspath__(self) -> str:
         return str(self.path)
 
     __str__ = __fspath__
 
-    def __reduce__(self) -> tuple[type, tuple[Path]]:  # the arrays stay in this process
-        return Weights, (self.path,)
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:  # the arrays stay in this process
+        return Weights, (self.path, self.layers)
 
     @cached_property
     def sha256(self) -> str:
@@ -132,7 +154,8 @@ class Weights:
         Raises CannotRun for a file that is missing, empty, cut short, not HDF5, or that holds
         anything but finite float32 numbers.
         """
-        return _read(Path(self.path))
+        found = _read(Path(self.path), bool(self.layers))
+        return _by_node(found, self.layers) if self.layers else found
 
 
 class Case(NamedTuple):
@@ -165,13 +188,14 @@ def select(
 
     Returns (model names, layer names or None). Raises CannotRun with the nearest known name.
     """
-    chosen = tuple(dict.fromkeys(_known("model", name, MODELS) for name in models))
+    chosen = tuple(dict.fromkeys(nearest("model", name, MODELS) for name in models))
     chosen = chosen or DEFAULT_MODELS
     known = dict.fromkeys(layer for name in chosen for layer in MODELS[name].layers)
-    return chosen, tuple(dict.fromkeys(_known("layer", layer, known) for layer in layers)) or None
+    return chosen, tuple(dict.fromkeys(nearest("layer", layer, known) for layer in layers)) or None
 
 
-def _known(kind: str, name: str, names: Iterable[str]) -> str:
+def nearest(kind: str, name: str, names: Iterable[str]) -> str:
+    """The name, where there is one such; else CannotRun suggests another."""
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0)
         raise CannotRun(
@@ -251,7 +275,17 @@ def _existing(given: str | PathLike[str]) -> Path:
     return path
 
 
-def _read(path: Path) -> dict[str, dict[str, np.ndarray]]:
+def _by_node(
+    found: dict[str, dict[str, np.ndarray]], nodes: tuple[str, ...]
+) -> dict[str, dict[str, np.ndarray]]:
+    """The arrays of each node, from those of each group under their own names."""
+    by_layer: dict[str, dict[str, np.ndarray]] = {}
+    for (group, dataset), (layer, suffix) in placed(found, nodes).items():
+        by_layer.setdefault(layer, {})[suffix] = found[group][dataset]
+    return {node: by_layer[layer_of(node)] for node in nodes if layer_of(node) in by_layer}
+
+
+def _read(path: Path, whole_names: bool = False) -> dict[str, dict[str, np.ndarray]]:
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -262,9 +296,13 @@ def _read(path: Path) -> dict[str, dict[str, np.ndarray]]:
         raise CannotRun(f"{path}: the weight file is empty; fetch it again")
     try:
         with untrusted.hdf5(path) as file:
-            if words := what_else(file):
+            root = file
+            if whole_names and "model_weights" in file:
+                root = file["model_weights"]
+            elif words := what_else(file):
                 raise CannotRun(f"{path} {words}")
-            return {layer: _layer(path, file, layer) for layer in _names(path, file, "layer_names")}
+            names = _names(path, root, "layer_names")
+            return {layer: _layer(path, root, layer, whole_names) for layer in names}
     except OSError as error:
         raise CannotRun(unreadable(path, error)) from error
 
@@ -278,12 +316,12 @@ def _names(path: Path, group: "h5py.Group", attribute: str) -> list[str]:
     return untrusted.texts(group, attribute)
 
 
-def _layer(path: Path, file: "h5py.File", layer: str) -> dict[str, np.ndarray]:
+def _layer(path: Path, file: "h5py.Group", layer: str, whole_names: bool) -> dict[str, np.ndarray]:
     if not hasattr(file.get(layer), "keys"):
         raise CannotRun(f"{path}: layer {layer} is named but missing; fetch the file again")
     group = file[layer]
     return {
-        _suffix(layer, name): _array(path, group, name)
+        name if whole_names else _suffix(layer, name): _array(path, group, name)
         for name in _names(path, group, "weight_names")
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from parity.errors import CannotRun
 from parity.model import KERAS_VERSIONS, Case, cases, select
 from parity.ports import OURS
 from parity.processes import variables
@@ -42,16 +43,32 @@ def takes(*options: Decorator) -> Decorator:
 
 @dataclass
 class Asked:
-    """The models, layers, weight file, clips and Keras release that a command was given."""
+    """The models, layers, weight file, clips and Keras release that a command was given; or an
+    original from outside with its inputs.
+    """
 
     models: tuple[str, ...]
     layers: tuple[str, ...]
     weights: str | None
     clips: tuple[str, ...]
     keras: str | None = None
+    original: str | None = None
+    custom: str | None = None
+    inputs: tuple[str, ...] = ()
 
     def chosen(self) -> tuple[list[Case], tuple[str, ...] | None]:
         """(cases, names of layers or None for all). Raises CannotRun for what is not known."""
+        if self.original:
+            from parity import originals
+
+            if self.models or self.clips:
+                raise CannotRun("--original is a model of its own; leave --model and clips away")
+            case = originals.case_of(
+                self.original, self.weights, self.inputs, keras=self.keras, custom=self.custom
+            )
+            return [case], originals.chosen(case, self.layers)
+        if self.inputs or self.custom:
+            raise CannotRun("--input and --custom belong to an --original; give that too")
         _, layers = select(self.models, self.layers)
         return cases(self.models, self.weights, self.clips, self.keras), layers
 
@@ -67,9 +84,14 @@ def _gathered(command: Any) -> Any:
         more_clips: tuple[str, ...],
         keras: str | None,
         layers: tuple[str, ...] = (),
+        original: str | None = None,
+        custom: str | None = None,
+        inputs: tuple[str, ...] = (),
         **more: Any,
     ) -> Any:
-        return command(Asked(models, layers, weights, (*clips, *more_clips), keras), **more)
+        clips = (*clips, *more_clips)
+        asked = Asked(models, layers, weights, clips, keras, original, custom, inputs)
+        return command(asked, **more)
 
     return call
 
@@ -123,6 +145,18 @@ CLIPS = takes(
         "the two published ones.",
     ),
     click.argument("more_clips", nargs=-1, metavar="[CLIP]...", callback=_clip_files),
+)  # fmt: skip
+ORIGINAL = takes(
+    option(
+        "--original", metavar="FILE",
+        help="Another Keras 1 model: the text of model.to_json(), a file of model.save, or "
+        "FILE.py:FUNCTION, which returns the model. With --keras, --weights and --input.",
+    ),
+    option("--custom", metavar="FILE.py", help="The classes and functions that it needs."),
+    option(
+        "--input", "inputs", multiple=True, metavar="X.npy",
+        help="What it is run on: one array for each of its inputs, in their order.",
+    ),
 )  # fmt: skip
 INPUT = takes(
     option(

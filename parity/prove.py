@@ -13,8 +13,8 @@ from parity.compare import verdict
 from parity.compare.behaviour import meet
 from parity.compare.measure import compare_layer
 from parity.compare.tally import pair_of
-from parity.compare.walk import Step, network_order, walk
-from parity.kinds import LayerCase, layer_case, witness
+from parity.compare.walk import Step, is_chain, network_order, walk
+from parity.kinds import LayerCase, layer_case
 from parity.model import Case
 from parity.port_api import HABITS, UNSTEADY, Answer, Port, answer, same_bits, unsteady
 from parity.recording.trace import Trace, open_trace
@@ -124,7 +124,7 @@ class _Proof:
         self.records = {name: Layer(name) for name in names}
         self.asked = set(names if layers is None else layers)
         self.explanation = None
-        if explain and layers is None:
+        if explain and layers is None and is_chain(self.reference):
             self.explanation = Explanation(self.reference, self.params, self.keras, port)
         self.upstream: str | None = None  # the first layer whose chained output is at fault
         self.truth: dict[str, np.ndarray] = {}  # the output read last: the next layer's input
@@ -156,7 +156,7 @@ class _Proof:
         record = self.records[name]
         record.kind, record.shape, record.dtype = layer.kind, list(layer.shape), str(layer.dtype)
         carrier = self.explanation.carrier(step) if self.explanation else None
-        case = layer_case(layer, self.params.get(name, {}), step.x, self.keras)
+        case = layer_case(layer, self.params.get(name, {}), step.x, self.keras, step.inputs[1:])
         record.axes = list(case.kind.axes(layer.config, len(layer.shape)))
         found = compare_layer(
             case,
@@ -241,8 +241,9 @@ class _Proof:
         of the agreement asked for.
         """
         layer = step.layer
-        x, expected = self.recall(layer.inbound[0]), self.recall(layer.name)
-        judge = witness(layer, self.params.get(layer.name, {}), x, self.keras)
+        x, *more = (self.recall(name) for name in layer.inbound)
+        expected, params = self.recall(layer.name, *layer.inbound), self.params.get(layer.name, {})
+        judge = layer_case(layer, params, x, self.keras, more).witness
         flat = expected.reshape(judge.view)
         gaps = [np.abs(judge.value(where) - flat[where]).max() for where in judge.blocks()]
         sizes = [np.abs(flat[where]).max() for where in judge.blocks()]
@@ -251,10 +252,12 @@ class _Proof:
         if not ratio <= (self.oracle_truth.ratio or 0.0):
             self.oracle_truth = OracleTruth(layer.name, ratio)
 
-    def recall(self, name: str) -> np.ndarray:
-        """A layer's float64 output."""
+    def recall(self, name: str, *kept: str) -> np.ndarray:
+        """A layer's float64 output; only what was read last and its inputs stay in memory."""
         if name not in self.truth:
-            self.truth = {name: self.traces["truth"].read(name)}
+            self.truth[name] = self.traces["truth"].read(name)
+        if kept:
+            self.truth = {name: self.truth[name]}
         return self.truth[name]
 
     def flag_stranger(self, name: str, record: Layer) -> None:

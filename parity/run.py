@@ -57,7 +57,7 @@ def run(
     heard = clips_of(cases)
     before = cache(partial(_meet, port, cases))
     traces = recordings.traces(
-        {case: given.batch for case, given in heard.items()},
+        {case: given.inputs for case, given in heard.items()},
         workers=workers,
         progress=progress,
         before=before,

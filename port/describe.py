@@ -16,10 +16,10 @@ def describe(network: Network) -> dict[str, dict[str, object]]:
     """Ordered dict layer name -> {setting: value}, values as JSON has them: everything but
     formulas and parameters' numbers.
     """
-    return {name: _settings(link) for name, link in network.steps().items()}
+    return {name: settings(link) for name, link in network.steps().items()}
 
 
-def _settings(link: Link) -> dict[str, object]:
+def settings(link: Link) -> dict[str, object]:
     """The plain public attributes of a link, and its parameters' dtypes and shapes."""
     own = link._params | link._persistent
     values = {

@@ -5,39 +5,21 @@ JOB.json: {"model": "CNN0", "lane": "reference", "weights": path, "input": path 
 (B, 1, 96, 1366), decibel,
            "expect": {name: value, ...} which has to match what really runs, "time": true to print
            timings instead of writing}
-One JSON object per line on stdout: {"stage": "import"|"load"|"build"|"run"|"write"|"done"},
-{"timings": {...}}, or {"error": sentence}. Exit codes: 0 written, 2 refused.
+Stages on stdout: import, load, build, run, write, done; or {"timings": {...}}.
 """
 
 import hashlib
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from reference import legacy
+from reference.program import main, say
 from reference.refused import Refused
 from reference.trace_file import array_sha256, write_trace
 
 SOURCES = Path(__file__).parent
-
-
-def say(**line):
-    print(json.dumps(line), flush=True)
-
-
-def main(arguments):
-    """Record as `arguments` = [JOB.json, OUT.h5] ask; returns the exit code."""
-    if len(arguments) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    try:
-        record(json.loads(Path(arguments[0]).read_text()), arguments[1])
-    except Refused as refusal:
-        say(error=str(refusal))
-        return 2
-    return 0
 
 
 def record(job, out):
@@ -81,12 +63,15 @@ def check(observed, expected):
         )
 
 
-def sources_sha256(folder=SOURCES):
-    """sha256, hex, over the recorder's own files, so that a trace is never taken for one of a
-    changed recorder.
+def sources_sha256(folder=SOURCES, more=()):
+    """sha256, hex, over the recorder's own files, those of `more`, folders in it, too, so that a
+    trace is never taken for one of a changed recorder.
     """
+    files = sorted([*folder.glob("*.py"), folder / "keras.json"])
+    for name in more:
+        files += sorted((folder / name).glob("*.py"))
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.py"), folder / "keras.json"]):
+    for path in files:
         digest.update(f"{path.name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -121,4 +106,4 @@ def _read_batch(path):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(record, __doc__, sys.argv[1:]))

@@ -28,12 +28,15 @@ def tag_tables(
 ) -> list[ClipTags]:
     """One table per clip; [] where the port gave no comparable scores.
 
-    clips : clip names, length B. names : tag names, length N. scores : {"expected": (B, N),
+    clips : clip names, length B. names : tag names, length N, or none. scores : {"expected": (B, N),
     "actual": (B, N)}. rounding_only : whether every layer is EXACT or ROUNDING (EXCESS with its
     sigma scaled), without which nothing is explained.
     """
     if scores is None or scores["actual"].shape != scores["expected"].shape:
         return []
+    if scores["expected"].ndim != 2:
+        return []  # no scores of tags
+    names = names or [f"output {at}" for at in range(scores["expected"].shape[1])]
     known: dict[str, Any] = dict.fromkeys(("oracle", "expected", "actual", "sd", "bound"))
     if logits is not None:
         known |= {**vars(logits), "bound": bounds(logits.sd)}

@@ -15,6 +15,12 @@ class Misshapen(CannotRun):
     """A layer's answer has another shape than Keras says, so no figure can be compared."""
 
 
+def _like(layer: Layer, noise: np.ndarray, clips: int) -> np.ndarray:
+    """Noise of a layer's shape; where it gives integers, the least that is known to be one."""
+    values = np.resize(noise, (clips, *layer.shape[1:]))
+    return values if layer.dtype.kind == "f" else (values > 0).astype(layer.dtype)
+
+
 def meet(port: Port, layers: Mapping[str, Layer]) -> dict[str, set[str]]:
     """{layer: its habits, keys of HABITS}, of layers that answer.
 
@@ -27,7 +33,7 @@ def meet(port: Port, layers: Mapping[str, Layer]) -> dict[str, set[str]]:
         if not layer.inbound or name not in port.layers:
             continue
         for clips in (1, layer.shape[0]):
-            inputs = [np.resize(noise, (clips, *layers[at].shape[1:])) for at in layer.inbound]
+            inputs = [_like(layers[at], noise, clips) for at in layer.inbound]
             first, shape = answer(port, name, *inputs), (clips, *layer.shape[1:])
             if first.actual is not None and first.actual.shape == shape:
                 again = answer(port, name, *inputs)

@@ -19,8 +19,8 @@ def glances(trace: Trace, params: Mapping[str, Params], keras: str, port: Port) 
         layer = trace.layers[name]
         kind = KINDS.get(layer.kind)
         if kind and kind.glance:
-            x = trace.read(layer.inbound[0])
-            case = layer_case(layer, params.get(name, {}), x, keras)
+            x, *more = (trace.read(source) for source in layer.inbound)
+            case = layer_case(layer, params.get(name, {}), x, keras, more)
             evidence, message = kind.glance(case, trace.read(name), port)
             found[kind.part] |= {name: evidence} if evidence else {}
             messages |= {name: message} if message else {}

@@ -122,12 +122,13 @@ def _misplaced(trace: Recorded, port: Port, name: str) -> str | None:
     names = network_order(trace)
     ours = [layer for layer in port.layers if layer in names]
     theirs = [layer for layer in names if layer in port.layers]
-    if _is_chain(trace) and name in ours and ours.index(name) != theirs.index(name):
+    if is_chain(trace) and name in ours and ours.index(name) != theirs.index(name):
         return f"the port runs its layers in another order ({' '.join(ours)})"
     return None
 
 
-def _is_chain(trace: Recorded) -> bool:
+def is_chain(trace: Recorded) -> bool:
+    """Whether every layer reads the one before it, and nothing else."""
     first, *others = names = network_order(trace)
     inbound = [list(trace.layers[name].inbound) for name in others]
     return len(trace.layers[first].inbound) == 1 and inbound == [[name] for name in names[:-1]]

@@ -21,7 +21,8 @@ def whole_call(
     layers' composition bit for bit is held to the end's own allowance; holds is None where the run
     did not explain the end, and so has none.
     """
-    inputs = [trace.read(name) for name, layer in trace.layers.items() if not layer.inbound]
+    entries = [name for name, layer in trace.layers.items() if not layer.inbound]
+    inputs = [trace.read(name) for name in trace.provenance.get("inputs", entries)]
     said = ask("the port, called as a whole,", port, *inputs, optional=True)
     actual: Any = said.actual
     if said.fault is None and actual is None:

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from parity.model import Case
     from parity.ports.process import Elsewhere, Process
 
-OURS = "parity.port.proof:steps"
+OURS = "parity.port.proof:steps"  # of the taggers
+BUILT = "parity.port.from_keras:steps"  # of any other model
 
 
 def opened(port: str) -> "Process":
@@ -64,14 +65,21 @@ def load(port: str, case: "Case", process: "Process | None" = None) -> "Elsewher
     from parity.ports.process import Elsewhere
     from parity.recording.stacks import STACKS
 
-    process, model = process or opened(port), case.model.name
-    asked = {"model": model, "weights": str(case.weights), "keras": STACKS[case.model.stack].keras}
+    model = case.model.name
+    process = process or opened(port)
+    asked = {
+        "model": case.model.asked,
+        "weights": str(case.weights),
+        "keras": STACKS[case.model.stack].keras,
+    }
     try:
         said = process.ask(f"it was called for {model}", "start", **asked)
     except Raised as error:
         why = error.said if error.refused else f"{error}{process.said()}"
         raise CannotRun(why) from error
     found = Elsewhere(process, said, partial(load, port, case))
+    if case.model.outside:
+        found.with_calls(case.model.layers)
     if not found.layers:
         raise CannotRun(f"--port {port}: it has no layers of {model}, so nothing can be proved")
     return found

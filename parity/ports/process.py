@@ -14,13 +14,14 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
 
 from parity import processes
+from parity.architecture import layer_of
 from parity.errors import CannotRun, visible
 from parity.port_api import HABITS, Ended, Raised
 from parity.ports.wire import Channel, Damaged, new_memory
@@ -166,13 +167,19 @@ class Elsewhere:
         }
         self.layers = tuple(map(str, said["layers"]))
 
+    def with_calls(self, nodes: Iterable[str]) -> None:
+        """Let every call of a layer that it has be one of its layers."""
+        nodes, own = [*nodes], set(self.layers)
+        strange = [name for name in self.layers if name not in set(map(layer_of, nodes))]
+        self.layers = (*(node for node in nodes if layer_of(node) in own), *strange)
+
     def __del__(self) -> None:
         self.process.forgotten.append(self.number)
 
     def watched(self, layer: str, *inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """The output of one layer, and the port's habits, keys of HABITS."""
         doing = f"its {layer} was asked"
-        found = self._ask(doing, "run", layer=layer, inputs=inputs)
+        found = self._ask(doing, "run", layer=layer_of(layer), inputs=inputs)
         match found:
             case [np.ndarray() as actual, list(habits)] if HABITS.keys() >= set(habits):
                 return actual, habits
@@ -189,7 +196,7 @@ class Elsewhere:
 
     def inside(self, layer: str, x: np.ndarray, **given: np.ndarray) -> Any:
         doing = f"its {layer} was looked into"
-        return self._ask(doing, "inside", layer=layer, x=x, given=given)
+        return self._ask(doing, "inside", layer=layer_of(layer), x=x, given=given)
 
     def describe(self) -> Mapping[str, Mapping[str, object]] | None:
         doing = "it described itself"
@@ -214,7 +221,7 @@ class Elsewhere:
     def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "Elsewhere":
         doing = f"it was given other weights for {layer}"
         return Elsewhere(
-            self.process, self._ask(doing, "with_weights", layer=layer, changes=changes)
+            self.process, self._ask(doing, "with_weights", layer=layer_of(layer), changes=changes)
         )
 
     def _ask(self, doing: str, asked: str, **arguments: Any) -> Any:

@@ -97,7 +97,7 @@ class _Asked:
         self.history: list[tuple[str, int, bool]] = []
         self.beyond = False
         self.bits = np.inf
-        self.silent = False  # whether the port shows no sums
+        self.silent = name != port.layers[-1]  # whether the port shows no sums, as the last may
 
     def ask(self, probe: Probe) -> None:
         if probe.of == "logits" and self.silent:

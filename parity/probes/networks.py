@@ -58,7 +58,9 @@ def without_clips(layers: Mapping[str, Layer]) -> dict[str, Layer]:
 def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
     """The layer with one clip of zeros, as a kind's `probes` take it. Raises CannotRun."""
     layer = layers[name]
-    (source,) = layer.inbound
+    source, *others = layer.inbound
+    if others:
+        raise CannotRun(f"it reads {len(others) + 1} inputs; probes ask layers that read one")
     x = np.broadcast_to(np.float32(0), (1, *layers[source].shape))
     params = case.weights.params.get(name, {})
     return layer_case(layer, params, x, STACKS[case.model.stack].keras)

@@ -59,6 +59,10 @@ def ask_originals(
     Raises CannotRun where an original cannot be run.
     """
     kept = Store(default_folder().parent / "asked", ".json")
+    outside: dict[Case, dict[str, OriginalAsked]] = {
+        case: {} for case in cases if case.model.outside
+    }
+    cases = [case for case in cases if case not in outside]
     keys = {case: _key(case) for case in cases}
     found: dict[Case, dict[str, OriginalAsked]] = {}
     for case, key in keys.items():
@@ -73,7 +77,7 @@ def ask_originals(
             with suppress(CannotRun):  # a cache that cannot be written only costs time
                 text = json.dumps({name: asdict(each) for name, each in found[case].items()})
                 kept.write(keys[case], text)
-    return found
+    return found | outside
 
 
 def _key(case: Case) -> str:

@@ -19,6 +19,7 @@ from parity import untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.model import Case
+from parity.recording.trace import array_sha256
 
 # Imported when audio is given: its libraries take seconds.
 FRONT_END, FINDER = "tagger.audio:melgrams", "tagger.inputs:audio_files"
@@ -33,7 +34,8 @@ class Clips(NamedTuple):
     """The input of all models: float32 (B, 1, 96, 1366) dB, and each file's name and sha256.
 
     remarks : of each file, what changes the worth of its tags.
-    read_by : who read the audio among them, None where there is none.
+    read_by : who read the audio among them, None where there is none. others : the inputs beside
+    the first, of an original that has several; then `batch` and they are of any shape.
     """
 
     batch: np.ndarray
@@ -41,6 +43,12 @@ class Clips(NamedTuple):
     sha256: tuple[str, ...]
     remarks: tuple[tuple[str, ...], ...]
     read_by: str | None = None
+    others: tuple[np.ndarray, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """The first input and the others, as recordings take them."""
+        return self.batch, self.others
 
 
 def clip_files(given: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -82,8 +90,39 @@ def read_clips(paths: Iterable[str | PathLike[str]]) -> Clips:
 def clips_of(cases: Iterable[Case]) -> dict[Case, Clips]:
     """What each case is run on; files that several are run on are read once."""
     cases = list(cases)
-    read = {paths: read_clips(paths) for paths in dict.fromkeys(case.clips for case in cases)}
-    return {case: read[case.clips] for case in cases}
+    wanted = dict.fromkeys((case.clips, bool(case.model.outside)) for case in cases)
+    read = {key: (read_inputs if key[1] else read_clips)(key[0]) for key in wanted}
+    return {case: read[case.clips, bool(case.model.outside)] for case in cases}
+
+
+def read_inputs(paths: Iterable[str | PathLike[str]]) -> Clips:
+    """Read arrays (.npy), one for each input of a model, of as many samples each; floats become
+    float32. Raises CannotRun.
+    """
+    arrays = [_input(Path(path)) for path in paths]
+    counts = {len(array) for array in arrays}
+    if len(counts) != 1:
+        held = ", ".join(map(str, map(len, arrays)))
+        raise CannotRun(f"the inputs hold {held} samples; give as many in each")
+    count = counts.pop()
+    digests = ["+".join(array_sha256(array[at]) for array in arrays) for at in range(count)]
+    names = tuple(f"sample {at + 1}" for at in range(count))
+    return Clips(arrays[0], names, tuple(digests), ((),) * count, None, tuple(arrays[1:]))
+
+
+def _input(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise CannotRun(f"{path}: no such file; give an array saved by numpy.save")
+    array = _read_npy(path)
+    if array.dtype.kind not in "fiub" or array.ndim < 2 or not array.size:
+        raise CannotRun(
+            f"{path}: {array.dtype} {array.shape}, expected numbers of shape (samples, ...); save "
+            "such an array with numpy.save"
+        )
+    array = array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+    if not np.isfinite(array).all():
+        raise CannotRun(f"{path}: holds NaN or infinity; compute it anew")
+    return array
 
 
 def batch(paths: Iterable[str | PathLike[str]]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """One recording that is asked for: what to run, on what, and what has to be found running."""
 
 import hashlib
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,12 +10,14 @@ import numpy as np
 
 from parity import room
 from parity.errors import CannotRun
-from parity.model import INPUT_SHAPE, Weights
+from parity.files import sha256_of
+from parity.model import INPUT_SHAPE, Case, Weights
 from parity.recording.cache import key_of
 from parity.recording.stacks import LANES, SETTINGS, STACKS, Lane, Stack
 from parity.recording.trace import array_sha256
 
 RECORDER = room("reference")
+OUTSIDE = ("outside",)  # the folder of it that builds what somebody gave
 
 
 class Job(NamedTuple):
@@ -33,6 +36,7 @@ class Job(NamedTuple):
     program: str = "reference.record"
     more: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
     what: str = ""
+    others: tuple[np.ndarray, ...] = ()  # of an original with several inputs
 
     @classmethod
     def of(
@@ -50,6 +54,30 @@ class Job(NamedTuple):
         }
         return cls(model, STACKS[stack], LANES[lane], path, batch, expect)
 
+    @classmethod
+    def of_case(cls, case: Case, lane: str, batch: np.ndarray, others: Sequence[Any] = ()) -> "Job":
+        """The recording of a case on its inputs."""
+        model = case.model
+        if not model.outside:
+            return cls.of(model.name, model.stack, lane, case.weights, batch)
+        definition, custom, _ = model.outside
+        given = [batch, *others]
+        expect = {
+            **STACKS[model.stack].expect(LANES[lane]),
+            **SETTINGS,
+            "recorder_sha256": sources_sha256(OUTSIDE),
+            "definition_sha256": sha256_of(source_of(definition)),
+            "custom_sha256": custom and sha256_of(custom),
+            "weights_sha256": weights_sha256(case.weights),
+            "input_sha256": "+".join(map(array_sha256, given)),
+        }
+        more = {"definition": definition, "custom": custom}
+        path, stack = Path(case.weights).absolute(), STACKS[model.stack]
+        return cls(
+            model.name, stack, LANES[lane], path, batch, expect, "reference.outside", more, "",
+            tuple(others),
+        )  # fmt: skip
+
     @property
     def label(self) -> str:
         return f"{self.model} {self.lane.name}{self.what} (Keras {self.stack.keras})"
@@ -61,12 +89,23 @@ class Job(NamedTuple):
         return key_of({**asked, **self.expect})
 
 
-def sources_sha256() -> str:
-    """sha256, hex, of the recorder's own files, computed as reference/record.py does."""
+def sources_sha256(more: Sequence[str] = ()) -> str:
+    """sha256, hex, of the recorder's own files, those of the folders `more` too, computed as
+    reference/record.py does.
+    """
+    files = sorted([*RECORDER.glob("*.py"), RECORDER / "keras.json"])
+    for name in more:
+        files += sorted((RECORDER / name).glob("*.py"))
     digest = hashlib.sha256()
-    for path in sorted([*RECORDER.glob("*.py"), RECORDER / "keras.json"]):
+    for path in files:
         digest.update(f"{path.name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def source_of(definition: str) -> Path:
+    """The file of a definition: a path, or "file.py:function"."""
+    path, is_code, _ = definition.rpartition(".py:")
+    return Path(f"{path}.py" if is_code else definition)
 
 
 def weights_sha256(path: PathLike[str]) -> str:

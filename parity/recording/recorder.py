@@ -63,15 +63,18 @@ class Recorder:
 
     def _launch(self, command: list[str]) -> "subprocess.Popen[bytes]":
         job, folder = self.job, self.folder
+        paths = [folder / f"input{number or ''}.npy" for number in range(1 + len(job.others))]
+        for path, array in zip(paths, (job.batch, *job.others), strict=True):
+            np.save(path, array)
         asked = {
             "model": job.model,
             "lane": job.lane.name,
             "weights": str(job.weights),
             "input": str(folder / "input.npy"),
+            "inputs": list(map(str, paths)),
             "expect": job.expect,
             **job.more,
         }
-        np.save(folder / "input.npy", job.batch)
         (folder / "job.json").write_text(json.dumps(asked))
         with open(self.log, "wb") as log:
             return processes.start(

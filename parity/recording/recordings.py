@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from parity.errors import CannotRun
 from parity.progress import Lines, Live
 from parity.recording import recorder as recorders
@@ -22,7 +20,7 @@ __all__ = ["describe", "recall", "record", "timings", "traces"]
 
 
 def traces(
-    batches: Mapping[Any, np.ndarray],
+    batches: Mapping[Any, Any],
     *,
     lanes: Collection[str] = tuple(LANES),
     workers: int = 2,
@@ -35,7 +33,7 @@ def traces(
     Parameters
     ----------
     batches : dict
-        {case: (B, 1, 96, 1366) float32, decibels}.
+        {case: (B, 1, 96, 1366) float32, decibels}, or {case: (first input, the others)}.
     lanes : collection of str
         Names of LANES.
     workers : int
@@ -59,7 +57,7 @@ def traces(
     """
     jobs = {
         case: {
-            lane: Job.of(case.model.name, case.model.stack, lane, case.weights, batch)
+            lane: Job.of_case(case, lane, *(batch if isinstance(batch, tuple) else (batch, ())))
             for lane in lanes
         }
         for case, batch in batches.items()

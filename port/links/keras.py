@@ -42,6 +42,29 @@ def without_arrays(function: Callable[..., Any], *settings: str) -> Maker:
     return make
 
 
+class Dense(chainer.Link):
+    """x (..., in) -> (..., out). Parameters W (in, out), as Keras has it, and b (out,) or none."""
+
+    def __init__(self, activation: str, W: np.ndarray, b: np.ndarray | None) -> None:
+        super().__init__()
+        self.activation = activation
+        with self.init_scope():
+            self.W = chainer.Parameter(W)
+            self.b = None if b is None else chainer.Parameter(b)
+
+    def logits(self, x: Array) -> chainer.Variable:
+        """What goes into the activation."""
+        return F.linear(x, self.W.T, self.b, n_batch_axes=x.ndim - 1)
+
+    def forward(self, x: Array) -> chainer.Variable:
+        return ACTIVATIONS[self.activation](self.logits(x))
+
+
+def dense(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
+    bias = arrays["b"] if config.get("bias", True) else None
+    return Dense(config["activation"], arrays["W"], bias)
+
+
 def activation(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
     return Apply(ACTIVATIONS[config["activation"]])
 
@@ -49,6 +72,7 @@ def activation(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
 # Keras class name -> what makes its link
 MAKERS: dict[str, Maker] = {
     "Activation": activation,
+    "Dense": dense,
     "Dropout": without_arrays(chainer.as_variable),
     "Flatten": without_arrays(flatten),
     "Permute": without_arrays(permute, "dims"),

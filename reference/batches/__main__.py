@@ -13,29 +13,14 @@ the function keeps between calls (dropout's generators); groups
   equal distances logits                      what the last Dense hands to its activation, where
   its layer is kept arriving/<normalisation>    (2, n) float64: mean and variance, along that
   layer's axis, of what arrives at it from the whole batch
-Lines on stdout and exit codes as of `python -m reference.record`.
+Stages and exit codes as of reference/program.py.
 """
 
-import json
 import sys
-from pathlib import Path
 
 from reference import legacy
-from reference.record import check, say
-from reference.refused import Refused
-
-
-def main(arguments):
-    """Run what `arguments` = [JOB.json, OUT.h5] ask; returns the exit code."""
-    if len(arguments) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    try:
-        _run(json.loads(Path(arguments[0]).read_text()), arguments[1])
-    except Refused as refusal:
-        say(error=str(refusal))
-        return 2
-    return 0
+from reference.program import main, say
+from reference.record import check
 
 
 def _run(job, out):
@@ -56,4 +41,4 @@ def _run(job, out):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(_run, __doc__, sys.argv[1:]))

@@ -3,34 +3,19 @@
 JOB.json: {"model": "CNN0", "weights": path, "questions": path of an HDF5 file: datasets 0, 1, ...,
 float32, each one layer's input, with attributes layer and of ("run", or "logits": what a Dense
 hands to its activation), "expect": {name: value, ...} which has to match what really runs}
-OUT.h5: datasets 0, 1, ...: the answers, in the lane's own precision. Lines on stdout and exit codes
-as of `python -m reference.record`.
+OUT.h5: datasets 0, 1, ...: the answers, in the lane's own precision.
+Stages and exit codes as of reference/program.py.
 """
 
-import json
 import sys
-from pathlib import Path
 
 import h5py
 
 from reference import legacy
-from reference.record import check, say
-from reference.refused import Refused
+from reference.program import main, say
+from reference.record import check
 
 _TEST_PHASE = 0
-
-
-def main(arguments):
-    """Ask what `arguments` = [JOB.json, OUT.h5] say; returns the exit code."""
-    if len(arguments) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    try:
-        _ask(json.loads(Path(arguments[0]).read_text()), arguments[1])
-    except Refused as refusal:
-        say(error=str(refusal))
-        return 2
-    return 0
 
 
 def _ask(job, out):
@@ -66,4 +51,4 @@ def _function(layer, of):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(_ask, __doc__, sys.argv[1:]))

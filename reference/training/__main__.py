@@ -4,35 +4,21 @@ Keras and write its moving averages.
 JOB.json: {"input": path of a float32 npy (updates, B, C, F, T), "expect": {name: value, ...} which
 has to match what really runs}
 OUT.h5: datasets running_mean and running_std (updates, C), float32, under the names Keras gives
-them, and test_output, the last batch in the test phase afterwards. Lines on stdout and exit codes
-as of `python -m reference.record`.
+them, and test_output, the last batch in the test phase afterwards.
+Stages and exit codes as of reference/program.py.
 """
 
-import json
 import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
 
 from reference import legacy
-from reference.record import check, say
+from reference.program import main, say
+from reference.record import check
 from reference.refused import Refused
 
 _TRAIN_PHASE, _TEST_PHASE = 1, 0
-
-
-def main(arguments):
-    """Train as `arguments` = [JOB.json, OUT.h5] ask; returns the exit code."""
-    if len(arguments) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    try:
-        _train(json.loads(Path(arguments[0]).read_text()), arguments[1])
-    except Refused as refusal:
-        say(error=str(refusal))
-        return 2
-    return 0
 
 
 def _train(job, out):
@@ -81,4 +67,4 @@ def _averages(batches):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(_train, __doc__, sys.argv[1:]))

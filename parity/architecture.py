@@ -1,0 +1,236 @@
+"""What `model.to_json()` of Keras 1 says: the layers of any model, in a row, with what each reads.
+
+Nested models are flattened: their layers are called `outer/inner`. A layer that is called several
+times is one node for each call, `name`, `name#2`, `name#3`. Nothing of Keras is needed to read it.
+
+Sources: keras/engine/topology.py (Container.get_config, from_config) and keras/models.py
+(Sequential.get_config) of 1.0.5 to 1.2.2.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from parity import untrusted
+from parity.errors import CannotRun
+
+__all__ = ["Architecture", "Node", "layer_of", "parse", "placed", "read"]
+
+INPUT = "InputLayer"
+CONTAINERS = ("Model", "Sequential", "Container")
+CALL = "#"
+NOT_ONE = "give what model.to_json() returned, or a file that model.save wrote"
+
+Place = tuple[str, str]  # group and dataset of a weight file
+
+
+class Node(NamedTuple):
+    """One call of a layer: its name, Keras's class and configuration, the nodes that it reads."""
+
+    name: str
+    kind: str
+    config: dict[str, Any]
+    inbound: tuple[str, ...]
+
+
+class Architecture(NamedTuple):
+    """A model's nodes, each after what it reads; the names of its inputs and of its outputs."""
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def layer_of(node: str) -> str:
+    """The layer that a node is a call of: "dense_1" of "dense_1#2"."""
+    return node.partition(CALL)[0]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What a file says of a model, as `parse` takes it: JSON, or the HDF5 of model.save.
+
+    Raises CannotRun.
+    """
+    try:
+        with untrusted.opened(path) as stream:
+            is_hdf5 = stream.read(4) == b"\x89HDF"
+        if not is_hdf5:
+            found = untrusted.read_json(path)
+            return found if isinstance(found, dict) else json.loads(found)
+        with untrusted.hdf5(path) as file:
+            if "model_config" not in file.attrs:
+                raise CannotRun(f"{path} holds weights and no model (no model_config); {NOT_ONE}")
+            said = file.attrs["model_config"]
+            return json.loads(said.decode() if isinstance(said, bytes) else str(said))
+    except (OSError, ValueError, TypeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CannotRun(f"{path}: no model can be read ({why}); {NOT_ONE}") from error
+
+
+def parse(said: Mapping[str, Any], where: object = "the model") -> Architecture:
+    """The architecture that `said`, {"class_name", "config"}, describes.
+
+    Raises CannotRun for a description that is damaged, empty or goes in a circle.
+
+    Examples
+    --------
+    >>> parse({"class_name": "Sequential", "config": [
+    ...     {"class_name": "Flatten", "config": {"name": "f", "batch_input_shape": [None, 2, 3]}},
+    ... ]}).nodes[1]
+    Node(name='f', kind='Flatten', config={'name': 'f', 'batch_input_shape': [None, 2, 3]}, \
+inbound=('f_input',))
+    """
+    try:
+        flat = _Flat()
+        outputs = flat.container(said["class_name"], said["config"], "", None)
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        raise CannotRun(
+            f"{where}: the description of the model is damaged ({type(error).__name__}: {error}); "
+            f"{NOT_ONE}"
+        ) from error
+    except _Circle as error:
+        raise CannotRun(f"{where}: {error}; {NOT_ONE}") from error
+    if all(node.kind == INPUT for node in flat.nodes):
+        raise CannotRun(f"{where}: the model has no layers; {NOT_ONE}")
+    inputs = tuple(node.name for node in flat.nodes if not node.inbound)
+    return Architecture(tuple(flat.nodes), flat.inputs or inputs, tuple(outputs))
+
+
+class _Circle(Exception):
+    pass
+
+
+class _Flat:
+    """Nodes gathered while containers are walked through."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.inputs: tuple[str, ...] = ()
+        self.calls: dict[str, int] = {}
+
+    def container(
+        self, kind: str, config: Any, prefix: str, given: Sequence[str] | None
+    ) -> list[str]:
+        """Walk through a model that is given these nodes; None: it has inputs of its own."""
+        if kind == "Sequential":
+            return self._sequential(config, prefix, given)
+        if kind in CONTAINERS:
+            return self._graph(config, prefix, given)
+        raise CannotRun(f"{kind} is no model of Keras 1; {NOT_ONE}")
+
+    def _layer(
+        self, kind: str, config: Any, name: str, prefix: str, inbound: Sequence[str]
+    ) -> list[str]:
+        if kind in CONTAINERS:
+            return self.container(kind, config, f"{prefix}{name}/", inbound)
+        full = prefix + name
+        self.calls[full] = self.calls.get(full, 0) + 1
+        at = full if self.calls[full] == 1 else f"{full}{CALL}{self.calls[full]}"
+        self.nodes.append(Node(at, kind, dict(config), tuple(inbound)))
+        return [at]
+
+    def _sequential(self, layers: Any, prefix: str, given: Sequence[str] | None) -> list[str]:
+        flow = None if given is None else list(given)
+        for number, layer in enumerate(layers):
+            kind, config = layer["class_name"], layer["config"]
+            if flow is None and kind == "Merge" and "layers" in config:
+                flow = [
+                    out
+                    for each in config["layers"]
+                    for out in self.container(each["class_name"], each["config"], prefix, None)
+                ]
+            elif flow is None and kind in CONTAINERS:  # the first: Keras builds on its tensors
+                flow = self.container(kind, config, prefix, None)
+                continue
+            elif flow is None:
+                flow = [f"{prefix}{config['name']}_input"]
+                self.nodes.append(Node(flow[0], INPUT, _input_of(config), ()))
+                if kind == INPUT:
+                    continue
+            name = config["name"] if isinstance(config, dict) else _name_of(layer, number)
+            flow = self._layer(kind, config, name, prefix, flow)
+        return flow or []
+
+    def _graph(self, config: Any, prefix: str, given: Sequence[str] | None) -> list[str]:
+        tensors: dict[tuple[str, int], list[str]] = {}
+        entries = [name for name, *_ in config["input_layers"]]
+        for at, name in enumerate(entries):
+            if given is not None:
+                tensors[name, 0] = [given[at]]
+        waiting = list(_calls(config["layers"], tensors))
+        while waiting:
+            later = []
+            for layer, call, sources in waiting:
+                keys = [(source, int(node)) for source, node, *_ in sources]
+                if any(key not in tensors for key in keys):
+                    later.append((layer, call, sources))
+                    continue
+                inbound = [
+                    tensors[key][int(tensor)]
+                    for key, (_, _, tensor, *_) in zip(keys, sources, strict=True)
+                ]
+                kind, settings, name = layer["class_name"], layer["config"], layer["name"]
+                tensors[name, call] = self._layer(kind, settings, name, prefix, inbound)
+            if len(later) == len(waiting):
+                stuck = ", ".join(dict.fromkeys(layer["name"] for layer, *_ in later))
+                raise _Circle(f"its layers {stuck} read one another or what is not there")
+            waiting = later
+        if given is None and not prefix:
+            self.inputs = tuple(tensors[name, 0][0] for name in entries)
+        return [tensors[name, int(node)][int(tensor)] for name, node, tensor in
+                config["output_layers"]]  # fmt: skip
+
+
+def _calls(layers: Any, given: Mapping[tuple[str, int], Any]) -> Iterator[tuple[Any, int, Any]]:
+    """(layer, number of the call, what it reads) of every call; an input is one without sources."""
+    for layer in layers:
+        calls = layer["inbound_nodes"]
+        own = layer["class_name"] in CONTAINERS  # Keras counts a model's own graph as its first
+        for number, sources in enumerate(calls, int(own)):
+            yield layer, number, sources
+        if not calls and (layer["name"], 0) not in given:
+            yield layer, 0, []
+
+
+def _input_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    shape = config.get("batch_input_shape")
+    if shape is None and "input_dim" in config:  # an Embedding or a recurrent layer
+        shape = [None, config.get("input_length")]
+        shape = shape if "output_dim" in config and "input_length" in config else shape[:1]
+    return {"batch_input_shape": shape, "input_dtype": config.get("input_dtype")}
+
+
+def _name_of(layer: Mapping[str, Any], number: int) -> str:
+    """The name of a nested Sequential, whose configuration is a list and holds none."""
+    return str(layer.get("name", f"sequential_{number + 1}"))
+
+
+def placed(names: Mapping[str, Iterable[str]], layers: Iterable[str]) -> dict[Place, Place]:
+    """{(group, dataset) of a weight file: (layer, Keras's suffix)}.
+
+    Keras keeps the weights of a nested model, or of a wrapped layer, in the group of the outermost;
+    datasets say which layer they belong to.
+
+    Parameters
+    ----------
+    names : mapping
+        {group: names of its datasets}.
+    layers : iterable of str
+        Names of layers, nested ones as outer/inner.
+
+    Examples
+    --------
+    >>> placed({"enc": ["dense_1_W"]}, ["enc/dense_1"])
+    {('enc', 'dense_1_W'): ('enc/dense_1', 'W')}
+    """
+    found: dict[Place, Place] = {}
+    known = [(layer, layer.split("/")) for layer in dict.fromkeys(map(layer_of, layers))]
+    for group, datasets in names.items():
+        inside = [(layer, parts[-1]) for layer, parts in known if group in (parts[0], parts[-1])]
+        for dataset in datasets:
+            said = dataset.rsplit("/", 1)[-1]
+            fits = [(len(last), layer) for layer, last in inside if said.startswith(f"{last}_")]
+            length, layer = max(fits, default=(-1, group))
+            found[group, dataset] = layer, said[length + 1 :]
+    return found

@@ -1,0 +1,129 @@
+"""Originals from outside: any Keras 1 model that somebody gives, with its weights and inputs."""
+
+import tempfile
+import time
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from parity import architecture
+from parity.errors import CannotRun
+from parity.files import sha256_of
+from parity.model import KERAS_VERSIONS, Case, Model, Outside, Weights, nearest, stack_of
+from parity.recording import recorder, scheduler
+from parity.recording.cache import default_folder, key_of
+from parity.recording.job import OUTSIDE, Job, source_of, sources_sha256
+from parity.recording.stacks import LANES, SETTINGS, STACKS
+from parity.store import Store
+
+__all__ = ["case_of", "chosen"]
+
+
+def case_of(
+    original: str,
+    weights: str | PathLike[str] | None,
+    inputs: Iterable[str | PathLike[str]],
+    *,
+    keras: str | None = None,
+    custom: str | None = None,
+    name: str | None = None,
+) -> Case:
+    """The case of an original that is given.
+
+    Parameters
+    ----------
+    original : str
+        The path of what model.to_json() returned or of a file of model.save, or
+        "file.py:function", which returns the model in the recorder's environment.
+    weights : path or None
+        Its weights; None where `original` is a file of model.save, which holds them.
+    inputs : iterable of path
+        An array (.npy) for each input of the model, in their order.
+    keras : str, optional
+        The release to run it on; by default what the files say.
+    custom : str, optional
+        A Python file with classes and functions of its own.
+    name : str, optional
+        By default that of the file.
+
+    Raises
+    ------
+    CannotRun
+        Where something is missing, or the model cannot be read.
+    """
+    source, paths = source_of(original), tuple(map(Path, inputs))
+    for path in filter(None, (source, custom and Path(custom))):
+        if not path.is_file():
+            raise CannotRun(f"{path}: no such file; {architecture.NOT_ONE}")
+    is_code, is_json = source != Path(original), source.suffix.lower() == ".json"
+    if weights is None and (is_code or is_json):
+        raise CannotRun(f"{original} holds no weights; give them with --weights")
+    read = Weights(Path(weights or source))
+    release, told = keras or _said_by(original, read), "asked" if keras else "file"
+    path = _described(original, custom, release) if is_code else source.absolute()
+    found = architecture.parse(architecture.read(path), original)
+    if len(paths) != len(found.inputs):
+        raise CannotRun(
+            f"{original} has {len(found.inputs)} inputs ({', '.join(found.inputs)}), and "
+            f"{len(paths)} were given; give an array for each with --input"
+        )
+    layers = tuple(node.name for node in found.nodes if node.kind != architecture.INPUT)
+    definition = f"{source.absolute()}{original[len(str(source)) :]}"
+    outside = Outside(definition, custom and str(Path(custom).absolute()), path)
+    model = Model(name or source.stem, stack_of(release), "", layers, (), outside)
+    return Case(model, Weights(read.path, layers), paths, "real", told)  # type: ignore[arg-type]
+
+
+def chosen(case: Case, layers: Iterable[str]) -> tuple[str, ...] | None:
+    """The layers that were asked for, None for all. Raises CannotRun with the nearest name."""
+    return tuple(nearest("layer", name, case.model.layers) for name in layers) or None
+
+
+def _said_by(original: str, weights: Weights) -> str:
+    """The release that the files name."""
+    said: str | None = weights.said.keras
+    if not said and source_of(original) == Path(original):
+        said = str(architecture.read(Path(original)).get("keras_version") or "") or None
+    known = ", ".join(KERAS_VERSIONS)
+    if not said:
+        raise CannotRun(
+            f"neither {original} nor {weights} says which Keras wrote it; give the release with "
+            f"--keras ({known})"
+        )
+    if said not in KERAS_VERSIONS:
+        raise CannotRun(
+            f"Keras {said} wrote {original}, and no environment has that; say with --keras on "
+            f"which of {known} to run it"
+        )
+    return said
+
+
+def _described(original: str, custom: str | None, release: str) -> Path:
+    """The path of model.to_json() of a model that Python code returns."""
+    stack, lane = STACKS[stack_of(release)], LANES["reference"]
+    expect = {
+        **stack.expect(lane),
+        **SETTINGS,
+        "recorder_sha256": sources_sha256(OUTSIDE),
+        "definition_sha256": sha256_of(source_of(original)),
+        "custom_sha256": custom and sha256_of(custom),
+    }
+    kept = Store(default_folder().parent / "architectures", ".json")
+    key = key_of([original, expect])
+    if found := kept.find(key):
+        return found
+    more = {"definition": original, "custom": custom, "describe": True}
+    job = Job(
+        source_of(original).stem, stack, lane, Path(), np.zeros(0), expect, "reference.outside",
+        more, ", its layers",
+    )  # fmt: skip
+    command = recorder.command_of(stack, job.program)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        recorder.Recorder(job, Path(folder), command) as running,
+    ):
+        while not running.poll():
+            time.sleep(scheduler.POLL_S)
+        return kept.write(key, running.out.read_text())

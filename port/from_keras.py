@@ -1,0 +1,141 @@
+"""A port of any Keras 1 model, built from what Keras says of it and from its weight file.
+
+>>> port = steps("lenet.json", "lenet.h5", "1.1.0")  # doctest: +SKIP
+>>> port.run("conv1", x).shape  # doctest: +SKIP
+(2, 6, 28, 28)
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import chainer
+import h5py
+import numpy as np
+
+from parity import architecture, untrusted
+from parity.architecture import INPUT, Architecture, layer_of, placed
+from parity.errors import CannotRun
+from parity.port import Array
+from parity.port.describe import settings
+from parity.port.links.keras import MAKERS
+from parity.port.proof import VERSIONS, in_test_phase
+
+__all__ = ["KerasModel", "KerasPort", "steps"]
+
+Arrays = Mapping[str, Mapping[str, np.ndarray]]  # layer -> Keras's suffix -> array
+
+
+class KerasModel(chainer.Chain):
+    """The layers of a Keras model as links, called in its own graph.
+
+    Parameters
+    ----------
+    described : Architecture
+    arrays : mapping
+        {layer: {Keras's suffix: array in Keras's layout}}.
+    keras : str
+        The release whose formulas to use.
+
+    Raises
+    ------
+    CannotRun
+        For a layer that no maker is known of, or whose arrays do not fit.
+    """
+
+    def __init__(self, described: Architecture, arrays: Arrays, keras: str) -> None:
+        super().__init__()
+        self.described, self.arrays, self.keras = described, arrays, keras
+        self.steps: dict[str, chainer.Link] = {}
+        for node in described.nodes:
+            name = layer_of(node.name)
+            if node.kind != INPUT and name not in self.steps:
+                self.steps[name] = _link(name, node.kind, node.config, arrays, keras)
+                self.add_link(name.replace("/", " "), self.steps[name])
+
+    def forward(self, *inputs: Array) -> Any:
+        """The model's output, or a tuple of several."""
+        made: dict[str, Any] = dict(zip(self.described.inputs, inputs, strict=True))
+        masks: dict[str, Any] = {}
+        for node in self.described.nodes:
+            if node.kind == INPUT:
+                continue
+            link, given = self.steps[layer_of(node.name)], [made[name] for name in node.inbound]
+            mask = next((masks[name] for name in node.inbound if name in masks), None)
+            if hasattr(link, "mask_of"):
+                masks[node.name] = link.mask_of(*given)
+            elif mask is not None and getattr(link, "hands_mask_on", True):
+                masks[node.name] = mask
+            if mask is not None and getattr(link, "reads_mask", False):
+                given.append(mask)
+            made[node.name] = link(*given)
+        outputs = tuple(made[name] for name in self.described.outputs)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+
+def _link(name: str, kind: str, config: Any, arrays: Arrays, keras: str) -> chainer.Link:
+    if kind not in MAKERS:
+        raise CannotRun(
+            f"layer {name}: no Chainer link is known for {kind}; there are {', '.join(MAKERS)}"
+        )
+    try:
+        return MAKERS[kind](config, arrays.get(name, {}), keras)
+    except KeyError as error:
+        raise CannotRun(f"layer {name} ({kind}): there is no {error} for it") from error
+
+
+class KerasPort:
+    """A KerasModel as the harness asks it: arrays in, arrays out, in the test phase."""
+
+    name = "Chainer"
+    versions: Mapping[str, str] = VERSIONS
+
+    def __init__(self, model: KerasModel) -> None:
+        self.model, self.layers = model, tuple(model.steps)
+
+    def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
+        return in_test_phase(self.model.steps[layer])(*inputs)
+
+    def __call__(self, *inputs: np.ndarray) -> np.ndarray | None:
+        if len(self.model.described.outputs) > 1:
+            return None
+        return in_test_phase(self.model)(*inputs)
+
+    def logits(self, *inputs: np.ndarray) -> np.ndarray | None:
+        last = self.model.steps[self.layers[-1]]
+        return in_test_phase(last.logits)(*inputs) if hasattr(last, "logits") else None
+
+    def describe(self) -> dict[str, dict[str, object]]:
+        return {name: settings(link) for name, link in self.model.steps.items()}
+
+    def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "KerasPort":
+        own = self.model
+        arrays = {**own.arrays, layer: {**own.arrays[layer], **changes}}
+        return KerasPort(KerasModel(own.described, arrays, own.keras))
+
+
+def steps(model: str, weights: str, keras: str) -> KerasPort:
+    """The port of the model that the file `model` describes (model.to_json(), or model.save), with
+    the arrays of the file `weights`, by the formulas of the Keras release `keras`.
+
+    Raises parity.errors.CannotRun.
+    """
+    described = architecture.parse(architecture.read(Path(model)), model)
+    return KerasPort(KerasModel(described, _arrays(Path(weights), described), keras))
+
+
+def _arrays(path: Path, described: Architecture) -> Arrays:
+    with untrusted.hdf5(path) as file:
+        root = file.get("model_weights", file)
+        names = {
+            layer: untrusted.texts(root[layer], "weight_names")
+            for layer in untrusted.texts(root, "layer_names")
+        }
+        found: dict[str, dict[str, np.ndarray]] = {}
+        nodes = [node.name for node in described.nodes]
+        for (group, dataset), (layer, suffix) in placed(names, nodes).items():
+            array = root[group][dataset]
+            if not isinstance(array, h5py.Dataset) or array.dtype != np.float32:
+                raise CannotRun(f"{path}: {group}/{dataset} is no float32 array; save it anew")
+            found.setdefault(layer, {})[suffix] = array[()]
+    return found

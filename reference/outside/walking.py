@@ -1,0 +1,180 @@
+"""Every call of every layer of a model, nested ones too, as one Theano function.
+
+Names are those of parity/architecture.py: `outer/inner`, and `name#2` from the second call on. The
+order is Keras's own (Container.run_internal_graph).
+"""
+
+from collections import namedtuple
+
+import numpy as np
+import theano
+from keras import backend as K
+from keras.engine.topology import Container
+
+from reference.refused import Refused
+from reference.trace_file import Layer
+
+_TEST_PHASE = 0
+
+Node = namedtuple("Node", "name layer inbound output mask pre_activation")
+
+
+def nodes_of(model):
+    """The Nodes of a model, each after what it reads."""
+    walk = _Walk()
+    walk.top(getattr(model, "model", None) or model)
+    return walk.nodes
+
+
+def inputs_of(model, nodes):
+    """The names of a model's inputs, in its own order."""
+    names = {id(node.output): node.name for node in nodes}
+    return [names[id(tensor)] for tensor in model.inputs]
+
+
+class _Walk:
+    def __init__(self):
+        self.nodes, self.names = [], {}  # id of a tensor -> the node that it comes from
+
+    def top(self, container):
+        """Keras has called the layers of the outermost model; its own tensors are recorded."""
+        for node, number in _calls(container, 0):
+            layer = node.outbound_layer
+            tensors, masks = list(node.input_tensors), list(node.input_masks)
+            if isinstance(layer, Container):
+                made = self.inside(layer, tensors, masks, f"{layer.name}/", number)
+                for own, (tensor, _) in zip(node.output_tensors, made, strict=True):
+                    self.names[id(own)] = self.names[id(tensor)]
+            else:
+                self.add(layer, layer.name, number, tensors, masks, node.output_tensors)
+
+    def inside(self, container, tensors, masks, prefix, number):
+        """A model within one: Keras calls its layers anew and keeps no trace of that, so they are
+        called here once more. Returns [(output, mask), ...].
+        """
+        container = getattr(container, "model", None) or container
+        known = {
+            id(own): (given, mask)
+            for own, given, mask in zip(container.inputs, tensors, masks, strict=True)
+        }
+        for own, given in zip(container.inputs, tensors, strict=True):
+            self.names[id(own)] = self.names[id(given)]
+        for node, at in _calls(container, number):
+            layer = node.outbound_layer
+            if all(id(tensor) in known for tensor in node.output_tensors):
+                continue  # an input
+            xs, ms = zip(*(known[id(tensor)] for tensor in node.input_tensors), strict=True)
+            if isinstance(layer, Container):
+                made = self.inside(layer, list(xs), list(ms), f"{prefix}{layer.name}/", at)
+            else:
+                made = self.call(layer, f"{prefix}{layer.name}", at, list(xs), list(ms))
+            for own, each in zip(node.output_tensors, made, strict=True):
+                known[id(own)] = each
+        return [known[id(tensor)] for tensor in container.outputs]
+
+    def call(self, layer, name, number, xs, masks):
+        if hasattr(layer, "called_with"):  # of a BatchNormalization, which refuses a second input
+            layer.called_with = None
+        x, mask = (xs[0], masks[0]) if len(xs) == 1 else (xs, masks)
+        outputs, out_masks = _listed(layer.call(x, mask)), _listed(layer.compute_mask(x, mask))
+        self.add(layer, name, number, xs, masks, outputs)
+        return list(zip(outputs, out_masks, strict=True))
+
+    def add(self, layer, name, number, tensors, masks, outputs):
+        if len(outputs) != 1:
+            raise Refused(f"layer {name} has {len(outputs)} outputs; layers have one here")
+        name = name if not number else f"{name}#{number + 1}"
+        is_input = type(layer).__name__ == "InputLayer"
+        inbound = [] if is_input else [self.names[id(tensor)] for tensor in tensors]
+        mask = masks[0] if _reads_mask(layer) and masks and masks[0] is not None else None
+        self.names[id(outputs[0])] = name
+        before = None
+        if type(layer).__name__ == "Dense":
+            before = _linear(layer, tensors[0])
+        self.nodes.append(Node(name, layer, inbound, outputs[0], mask, before))
+
+
+def _calls(container, outer):
+    """(node, number of the call) of a model, in Keras's order; outer: the number of the model's own
+    call.
+    """
+    inside = {id(node) for nodes in container.nodes_by_depth.values() for node in nodes}
+    for depth in sorted(container.nodes_by_depth, reverse=True):
+        for node in container.nodes_by_depth[depth]:
+            calls = [each for each in node.outbound_layer.inbound_nodes if id(each) in inside]
+            yield node, outer * len(calls) + calls.index(node)
+
+
+def _reads_mask(layer):
+    return hasattr(layer, "return_sequences") or type(layer).__name__ == "Bidirectional"
+
+
+def _linear(layer, x):
+    """What a Dense layer hands to its activation."""
+    own, layer.activation = layer.activation, lambda sums: sums
+    try:
+        return layer.call(x)
+    finally:
+        layer.activation = own
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def compiled(model, nodes):
+    """A function of the inputs' arrays that gives what a trace holds of each node; what the model
+    itself predicts has to come out bit for bit.
+    """
+    wanted = [node.output for node in nodes]
+    wanted += [node.mask for node in nodes if node.mask is not None]
+    wanted += [node.pre_activation for node in nodes if node.pre_activation is not None]
+    function = theano.function(
+        [*model.inputs, K.learning_phase()], wanted + list(model.outputs), on_unused_input="ignore"
+    )
+
+    def run(arrays):
+        _check(model, arrays)
+        given = [x.astype(tensor.dtype) for x, tensor in zip(arrays, model.inputs, strict=True)]
+        results = iter(function(*given, _TEST_PHASE))
+        outputs = [next(results) for _ in nodes]
+        masks = {node.name: next(results) for node in nodes if node.mask is not None}
+        before = {node.name: next(results) for node in nodes if node.pre_activation is not None}
+        _check_predicted(list(results), outputs)
+        return [
+            layer
+            for node, output in zip(nodes, outputs, strict=True)
+            for layer in _described(node, output, masks.get(node.name), before.get(node.name))
+        ]
+
+    return run
+
+
+def _check(model, arrays):
+    names = [tensor.name for tensor in model.inputs]
+    if len(arrays) != len(names):
+        raise Refused(f"{len(arrays)} inputs were given, the model has {len(names)}: {names}")
+    for name, x, tensor in zip(names, arrays, model.inputs, strict=True):
+        shape = K.int_shape(tensor) if hasattr(K, "int_shape") else tensor._keras_shape
+        fits = x.ndim == len(shape) and all(
+            want in (None, got) for want, got in zip(shape[1:], x.shape[1:], strict=True)
+        )
+        if not fits:
+            raise Refused(f"the input {name} is {x.shape}, the model takes {tuple(shape)}")
+
+
+def _check_predicted(predicted, outputs):
+    """Every output of the model is what one of its nodes gave."""
+    for each in predicted:
+        if not any(each.shape == out.shape and np.array_equal(each, out, equal_nan=True)
+                   for out in outputs):  # fmt: skip
+            raise Refused("what the model predicts is what none of its layers gives, bit for bit")
+
+
+def _described(node, output, mask, pre_activation):
+    inbound, found = list(node.inbound), []
+    if mask is not None:
+        inbound.append(f"mask of {node.name}")
+        found.append(Layer(inbound[-1], "Mask", {}, [], mask.astype(bool), None))
+    kind, config = type(node.layer).__name__, node.layer.get_config()
+    return [*found, Layer(node.name, kind, config, inbound, output, pre_activation)]
