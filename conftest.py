@@ -4,9 +4,6 @@ promised.
 
 import os
 import signal
-import socket
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,29 +24,6 @@ def real_data():
         pytest.skip("real weights and clips are not here; set PARITY_DATA (make test DATA=folder)")
     assert Path(folder).is_dir(), f"PARITY_DATA={folder} was promised and is not there"
     return Path(folder)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def ports_are_counted():
-    """Where coverage is measured, a port's process may end by itself and leave what it measured,
-    before it is killed.
-    """
-    if "COVERAGE_PROCESS_CONFIG" not in os.environ:
-        yield
-        return
-    from parity.ports import process
-
-    killed = process._end
-
-    def end(started, line, *memories):
-        with suppress(OSError, subprocess.TimeoutExpired):
-            line.shutdown(socket.SHUT_RDWR)
-            started.wait(2)
-        killed(started, line, *memories)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "_end", end)
-        yield
 
 
 def pytest_sessionfinish(session):
