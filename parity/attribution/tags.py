@@ -29,8 +29,8 @@ def tag_tables(
     """One table per clip; [] where the port gave no comparable scores.
 
     clips : clip names, length B. names : tag names, length N, or none. scores : {"expected":
-    (B, N), "actual": (B, N)}. rounding_only : whether every layer is EXACT or ROUNDING (EXCESS with its
-    sigma scaled), without which nothing is explained.
+    (B, N), "actual": (B, N)}. rounding_only : whether every layer is EXACT or ROUNDING (EXCESS with
+    its sigma scaled), without which nothing is explained.
     """
     if scores is None or scores["actual"].shape != scores["expected"].shape:
         return []

@@ -41,6 +41,6 @@ def test_a_planted_layer_answers(row):
         shape = LAYERS[row.model][LAYERS[row.model][name].inbound[0]].shape
         if prod(shape) > 1 << 18:
             continue
-        for clips in (1, 8):
+        for clips in (2, 8):
             found = answer(port, name, rng.standard_normal((clips, *shape)).astype(np.float32))
             assert found.fault is None and len(found.actual) == clips, (name, found.fault)
