@@ -54,9 +54,10 @@ def case_of(
         Where something is missing, or the model cannot be read.
     """
     source, paths = source_of(original), tuple(map(Path, inputs))
-    for path in filter(None, (source, custom and Path(custom))):
-        if not path.is_file():
-            raise CannotRun(f"{path}: no such file; {architecture.NOT_ONE}")
+    if custom and not Path(custom).is_file():
+        raise CannotRun(f"{custom}: no such file; give the Python file with the model's classes")
+    if not source.is_file():
+        raise CannotRun(f"{source}: no such file; {architecture.NOT_ONE}")
     is_code, is_json = source != Path(original), source.suffix.lower() == ".json"
     if weights is None and (is_code or is_json):
         raise CannotRun(f"{original} holds no weights; give them with --weights")
