@@ -17,7 +17,7 @@ from parity.kinds.leaky_relu import LEAKY_RELU
 from parity.kinds.moving import DROPOUT, FLATTEN, INPUT, PERMUTE, RESHAPE, ZERO_PADDING
 from parity.kinds.normalization import BATCH_NORMALIZATION
 from parity.kinds.pooling import MAX_POOLING
-from parity.kinds.recurrent import GRU
+from parity.kinds.recurrent import GRU, LSTM, SIMPLE_RNN
 from parity.numerics.rounding import Array
 from parity.numerics.witness import Witness
 
@@ -50,6 +50,8 @@ KINDS = {
         RESHAPE,
         FLATTEN,
         DROPOUT,
+        SIMPLE_RNN,
+        LSTM,
         GRU,
         DENSE,
     )

@@ -40,13 +40,10 @@ def single(one):
     return lambda rng: layer_case(made, one.weights, one.x, "1.1.0", one.more)
 
 
+OTHERS = "Activation Dense AveragePooling2D LeakyReLU SimpleRNN LSTM GRU".split()
 MORE = {
     "BatchNormalization of long channels": lambda rng: long(rng, "BatchNormalization batch 1.1.0"),
-    **{
-        one.name: single(one)
-        for one in LAYERS
-        if one.kind in ("Activation", "Dense", "AveragePooling2D", "LeakyReLU")
-    },
+    **{one.name: single(one) for one in LAYERS if one.kind in OTHERS},
 }
 
 
@@ -96,7 +93,10 @@ def test_the_list_holds_dialects_and_what_is_found_out():
 def test_a_name_says_where_it_is_asked():
     assert listed("bias left out") == (
         0,
-        "Convolution2D\tbias left out\nGRU\tbias left out\nDense\tbias left out\n",
+        "".join(
+            f"{kind}\tbias left out\n"
+            for kind in ("Convolution2D", "SimpleRNN", "LSTM", "GRU", "Dense")
+        ),
     )
 
 

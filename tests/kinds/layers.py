@@ -14,7 +14,7 @@ ACTIVATIONS = (
     "softplus",
     "softsign",
 )
-GATES = tuple(f"{matrix}_{gate}" for gate in "zrh" for matrix in "WUb")
+GATES = {"SimpleRNN": "h", "GRU": "zrh", "LSTM": "icfo"}  # as Keras orders their weights
 
 
 class Single(NamedTuple):
@@ -32,7 +32,8 @@ class Single(NamedTuple):
     @property
     def name(self):
         told = "-".join(f"{value}" for value in self.arguments.values())
-        return f"{self.kind}-{told}-{self.x.ndim - 1}d".replace(" ", "")
+        masked = "-masked" if any(each.dtype == bool for each in self.more) else ""
+        return f"{self.kind}-{told}-{self.x.ndim - 1}d{masked}".replace(" ", "")
 
 
 def _drawn(seed, **shapes):
@@ -58,12 +59,43 @@ def _dense(inputs, units):
     return {**drawn, "W": drawn["W"] / np.float32(20)}  # some sums saturate, most do not
 
 
-def _recurrent(inputs, units):
-    shapes = {"W": (inputs, units), "U": (units, units), "b": units}
-    return _drawn(5, **{name: shapes[name[0]] for name in GATES})
+def _recurrent(kind, inputs, units, **settings):
+    """A recurrent layer's weights, gate by gate or all in one matrix."""
+    gates, whole = GATES[kind], len(GATES[kind])
+    shapes = {"W": (inputs, units), "U": (units, units), "b": (units,)}
+    if whole > 1 and settings.get("consume_less") != "gpu":
+        names = {f"{matrix}_{gate}": shapes[matrix] for gate in gates for matrix in "WUb"}
+    else:
+        names = {matrix: (*shape[:-1], whole * shape[-1]) for matrix, shape in shapes.items()}
+    # of size 1/2: without an activation states grow from step to step
+    return {name: array / np.float32(2) for name, array in _drawn(5, **names).items()}
+
+
+def _recurrents():
+    """Every setting, and every activation, of each recurrent class at least once."""
+    sequences, backwards = {"return_sequences": True}, {"go_backwards": True}
+    settings = (
+        (sequences, "tanh", "hard_sigmoid", ()),
+        (backwards, "softsign", "relu", ()),
+        ({**sequences, **backwards, "consume_less": "mem"}, "relu", "sigmoid", ()),
+        ({**sequences, "unroll": True}, "linear", "tanh", ()),
+        ({**sequences, "consume_less": "gpu"}, "sigmoid", "linear", ()),
+        (sequences, "hard_sigmoid", "softsign", (MASK,)),
+        ({**backwards, "consume_less": "gpu"}, "tanh", "hard_sigmoid", (MASK,)),
+        ({**sequences, **backwards, "unroll": True}, "softplus", "softplus", (MASK,)),
+    )
+    for kind, gates in GATES.items():
+        for given, activation, inner, more in settings:
+            activations = {"activation": activation, "inner_activation": inner}
+            if len(gates) == 1:
+                del activations["inner_activation"]
+            weights = _recurrent(kind, 7, 5, **given)
+            arguments = {"output_dim": 5, **activations, **given}
+            yield Single(kind, arguments, SEQUENCE, weights, more)
 
 
 IMAGE, FLAT, SEQUENCE = _inputs(3, 4, 9, 11), _inputs(5, 40), _inputs(3, 6, 7, spread=1.0)
+MASK = np.array([[0, 0, 1, 1, 0, 1], [1, 1, 1, 1, 0, 0], [1, 0, 1, 0, 1, 1]], bool)
 
 LAYERS = (
     *(Single("Activation", {"activation": name}, FLAT, {}) for name in ACTIVATIONS),
@@ -99,6 +131,5 @@ LAYERS = (
         IMAGE,
         _drawn(2, W=(6, 4, 2, 3), b=6),
     ),
-    Single("GRU", {"output_dim": 5, "return_sequences": True}, SEQUENCE, _recurrent(7, 5)),
-    Single("GRU", {"output_dim": 5, "go_backwards": True}, SEQUENCE, _recurrent(7, 5)),
+    *_recurrents(),
 )

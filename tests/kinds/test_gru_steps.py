@@ -91,11 +91,23 @@ def test_saturation_counts_the_gates_that_are_shut_or_open(setting, bias, shut, 
     assert found.open_by_step == [opened] * STEPS
 
 
-def test_backwards_or_another_shape_is_refused(setting):
+@pytest.mark.parametrize(
+    ("said", "masks", "config"),
+    [
+        ("runs backwards", (), {"go_backwards": True}),
+        ("reads a mask", (np.ones((2, STEPS), bool),), {}),
+        ("has other activations", (), {"inner_activation": "sigmoid"}),
+    ],
+)
+def test_what_is_not_looked_into_is_said(setting, said, masks, config):
     params, x, clean = setting
-    backwards = layer_case(layer("GRU", go_backwards=True), params, x, "1.1.0")
-    with pytest.raises(CannotRun, match="backwards"):
-        gru.compare(backwards, clean.last(x), clean.unrolled(x))
+    case = layer_case(layer("GRU", **config), params, x, "1.1.0", masks)
+    with pytest.raises(CannotRun, match=f"layer it: a GRU that {said} is not looked into"):
+        gru.compare(case, clean.last(x), clean.unrolled(x))
+
+
+def test_another_shape_is_refused(setting):
+    params, x, clean = setting
     case = layer_case(layer("GRU", return_sequences=True), params, x, "1.1.0")
     with pytest.raises(CannotRun, match=r"\(2, 8, 4\) instead of \(2, 8, 5\)"):
         gru.compare(case, clean.sequence(x), {"state": clean.sequence(x)[..., :4]})

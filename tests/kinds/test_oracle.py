@@ -179,7 +179,7 @@ def test_gru_backwards_and_last_state(rng):
         ("BatchNormalization", "mode", 1),
         ("MaxPooling2D", "border_mode", "same"),
         ("Dense", "activation", "selu"),
-        ("GRU", "inner_activation", "sigmoid"),
+        ("GRU", "inner_activation", "softmax"),
         ("GRU", "stateful", True),
         ("ELU", "beta", 1),
     ],
@@ -193,8 +193,8 @@ def test_a_setting_it_does_not_compute_stops_the_run(kind, setting, given):
 
 def test_an_unknown_kind_and_unfitting_parameters_stop_the_run(rng):
     x = np.zeros((1, 5, 4, 4), "f4")
-    with pytest.raises(CannotRun, match="no formula for LSTM"):
-        value(f32.layer("LSTM"), {}, x, "1.1.0")
+    with pytest.raises(CannotRun, match="no formula for Highway"):
+        value(f32.layer("Highway"), {}, x, "1.1.0")
     with pytest.raises(CannotRun, match="hold no it_W"):
         value(f32.layer("Convolution2D", **f32.CONV), {}, x, "1.1.0")
     with pytest.raises(CannotRun, match="do not fit an input of shape"):

@@ -19,10 +19,7 @@ DEFAULTS = {
     },
     "Dense": {"activation": "linear", "bias": True},
     "Dropout": {"p": 0.5},
-    "GRU": {
-        "activation": "tanh", "inner_activation": "hard_sigmoid", "go_backwards": False,
-        "return_sequences": False, "stateful": False,
-    },
+    "GRU": {"go_backwards": False, "return_sequences": False, "stateful": False},
 }  # fmt: skip
 RELEASE = "1.1.0"
 

@@ -1,30 +1,52 @@
 """Recurrent layers."""
 
-from parity.kinds.api import ANY, TRAINING_ONLY, LayerKind
-from parity.kinds.recurrent.formula import COMBINED, PARAMETERS, VARIANTS, Gru
+from functools import partial
+from typing import Any
+
+from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Makers
+from parity.kinds.recurrent import variants
+from parity.kinds.recurrent.formula import ACTIVATIONS, CELLS, Recurrent
 from parity.kinds.recurrent.probes import probes
 from parity.kinds.recurrent.unrolled import examine, glance
 
-__all__ = ["GRU"]
+__all__ = ["GRU", "LSTM", "SIMPLE_RNN"]
 
-GRU = LayerKind(
+SETTINGS = {
+    **TRAINING_ONLY,
+    **dict.fromkeys(("output_dim", "input_dim", "input_length", "dropout_W", "dropout_U"), ANY),
+    "return_sequences": (True, False),
+    "go_backwards": (True, False),
+    "stateful": (False,),
+    "unroll": (True, False),
+    "consume_less": ("cpu", "mem", "gpu"),
+    "activation": ACTIVATIONS,
+}
+GATED = {**SETTINGS, "inner_activation": ACTIVATIONS}
+
+
+def _table(table: Makers, case: LayerCase) -> Makers:
+    return table
+
+
+def _kind(name: str, settings: dict[str, Any], table: Makers, **more: Any) -> LayerKind:
+    return LayerKind(
+        name,
+        settings,
+        reference=Recurrent,
+        parameters=CELLS[name].parameters,
+        variants=partial(_table, table),
+        input_ranks=(3,),
+        **more,
+    )
+
+
+SIMPLE_RNN = _kind("SimpleRNN", SETTINGS, variants.SIMPLE)
+LSTM = _kind("LSTM", {**GATED, "forget_bias_init": ANY}, variants.LSTM)
+GRU = _kind(
     "GRU",
-    {
-        **TRAINING_ONLY,
-        **dict.fromkeys(("output_dim", "input_dim", "input_length", "dropout_W", "dropout_U"), ANY),
-        "return_sequences": (True, False),
-        "go_backwards": (True, False),
-        "stateful": (False,),
-        "unroll": (True, False),
-        "consume_less": ("cpu", "mem", "gpu"),
-        "activation": ("tanh",),
-        "inner_activation": ("hard_sigmoid",),
-    },
-    reference=Gru,
-    parameters=PARAMETERS,
-    variants=lambda case: VARIANTS,
-    combined=lambda case: COMBINED,
-    input_ranks=(3,),
+    GATED,
+    variants.GRU,
+    combined=partial(_table, variants.COMBINED),
     part="gru",
     glance=glance,
     examine=examine,

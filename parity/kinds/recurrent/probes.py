@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.errors import CannotRun
 from parity.kinds.api import LayerCase
 from parity.kinds.probing import (
     Probe,
@@ -27,9 +28,18 @@ from parity.kinds.probing import (
     random_probe,
     right,
 )
-from parity.kinds.recurrent.formula import parameters, step_errors, steps
+from parity.kinds.recurrent.formula import (
+    CELLS,
+    Form,
+    form_of,
+    mask_of,
+    parameters,
+    step_errors,
+    steps,
+)
 from parity.numerics.rounding import FLUSHED, Array, tail_factor
 
+GRU = CELLS["GRU"]
 SIZES = 2.0 ** np.arange(-2, 10)  # of an input, where 1 makes its largest product 1
 RANDOM = 4096  # sequences that the recurrent matrices are fitted to
 STEPS = 2  # of which the errors are followed
@@ -39,10 +49,12 @@ HIDDEN = "their unit's gates are shut or saturated in every sequence that has th
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     """Unit vectors, random steps, an impulse long ago, and random sequences in several batches."""
+    if mask_of(case) is not None:
+        raise CannotRun("it reads a mask, and a question gives it its input alone")
     inputs = case.x.shape[2]
     states = rng.standard_normal((len(SIZES) * 2 * inputs, inputs))
     states *= rng.choice([0.5, 1, 2, 4], (len(states), 1)) / np.sqrt(inputs) * 4
-    largest = np.max([np.abs(case.parameter(f"W_{g}")).max(axis=1) for g in "zrh"], axis=0)
+    largest = np.max([np.abs(parameters(case)[f"W_{g}"]).max(axis=1) for g in "zrh"], axis=0)
     one = np.diag(1 / np.where(largest > FLUSHED, largest, 1))
     units = np.concatenate([sign * size * one for size in SIZES for sign in (1, -1)])
     yield _last_steps(case, "one input at a time", states, units, _read_inputs)
@@ -70,30 +82,31 @@ def _last_steps(case: LayerCase, name: str, before: Array, last: Array, read: An
     p, length = parameters(case), x.shape[1]
     quiet = np.zeros((1, max(0, length - STEPS), x.shape[2]))
     state, covariance = np.zeros((1, len(p["U_z"]))), np.zeros((1, len(p["U_z"])))
-    for s in steps(p, quiet):
-        state, covariance, _ = _followed(s, covariance)
+    form = form_of(case)
+    for s in steps(GRU, p, quiet, form=form):
+        state, covariance, _ = _followed(s, covariance, form)
     order = [ends[1] % length, ends[0] % length][-length:]
     start = np.repeat(state, len(x), axis=0)
     shared: Array = np.diag(np.sqrt(covariance[0]))  # what all sequences start from may be off by
-    for s in steps(p, x[:, order], start=start):
-        _, covariance, jacobian = _followed(s, covariance)
+    for s in steps(GRU, p, x[:, order], start=start, form=form):
+        _, covariance, jacobian = _followed(s, covariance, form)
         shared = jacobian @ shared
     sigma, expected = np.sqrt(covariance) + FLUSHED, s["after"]
     at: Any = ...
     if case.config.get("return_sequences"):
-        at = np.ix_(np.arange(len(x)), np.array([ends[0] % length]), np.arange(expected.shape[1]))
+        at = np.ix_(np.arange(len(x)), np.array([length - 1]), np.arange(expected.shape[1]))
         expected, sigma = expected[:, None], sigma[:, None]
     low, high = right(expected, tail_factor(expected.size) * sigma)
-    shown = partial(read, s, sigma.reshape(len(x), -1), shared, at)
+    shown = partial(read, {**s, "slopes": _slopes(s, form)}, sigma.reshape(len(x), -1), shared, at)
     # no q here: all sequences start from one state, and share what it is off by
     return Probe(name, x, low, high, at, expected=expected, read=shown)
 
 
-def _followed(s: dict[str, Any], covariance: Array) -> tuple[Array, Array, Array]:
+def _followed(s: dict[str, Any], covariance: Array, form: Form) -> tuple[Array, Array, Array]:
     """The state after a step, its variance by unit, errors of units taken as independent, and how
     it goes with the state before.
     """
-    jacobian, local = step_errors(s)
+    jacobian, local = step_errors(GRU, s, form)
     carried = np.einsum("bij,bj->bi", np.square(jacobian), np.repeat(
         covariance, len(local) // len(covariance), axis=0
     ))  # fmt: skip
@@ -107,7 +120,7 @@ def _read_inputs(
     p, x = s["params"], s["x"]
     inputs = len(p["W_z"])
     error = (answer[at].reshape(sigma.shape) - s["after"]) / sigma
-    slopes = _slopes(s)
+    slopes = s["slopes"]
     which = np.arange(len(x)) % inputs  # the input that is on
     size = x[np.arange(len(x)), which][:, None]
     to_c, to_z = (slopes[g] * size / sigma for g in "hz")
@@ -135,12 +148,13 @@ def _read_inputs(
         yield _fitted(name, p[name], change, error_of[name])
 
 
-def _slopes(s: dict[str, Any]) -> dict[str, Array]:
+def _slopes(s: dict[str, Any], form: Form) -> dict[str, Array]:
     """What an output moves by with its gates' sums: of z, of the candidate; of r, r h's part."""
-    inside = {g: 0.2 * (np.abs(s[f"a_{g}"]) < 2.5) for g in "zr"}
+    exactly = np.zeros(1)
+    inside = {g: form.inner.slope(s[f"a_{g}"], exactly) for g in "zr"}
     return {
         "z": (s["h"] - s["c"]) * inside["z"],
-        "h": (1 - s["z"]) * (1 - np.square(s["c"])),
+        "h": (1 - s["z"]) * form.outer.slope(s["a_h"], exactly),
         "r": s["h"] * inside["r"],
     }
 
@@ -172,7 +186,7 @@ def _read_recurrent(
     own = answer[at].reshape(sigma.shape) - s["after"]
     error = np.concatenate([own[..., None], shared], axis=-1)  # (B, units, 1 + units)
     error /= sigma[..., None]
-    slopes, count = _slopes(s), len(h)
+    slopes, count = s["slopes"], len(h)
     with_one = np.concatenate([h, np.ones((count, 1))], axis=1)
     reset = np.concatenate([s["r"] * h, np.ones((count, 1))], axis=1)
     units = h.shape[1]

@@ -14,7 +14,7 @@ import numpy as np
 
 from parity.errors import CannotRun
 from parity.kinds.api import LayerCase
-from parity.kinds.recurrent.formula import step_errors, steps_of
+from parity.kinds.recurrent.formula import cell_of, mask_of, step_errors, steps_of
 from parity.numerics.rounding import FLUSHED, Array, tail_factor
 from parity.port_api import Port, inside, output
 from parity.results import Distance, Figure, NotUnrolled, Saturation, TimeStep, Unrolled
@@ -23,6 +23,7 @@ Shown = Mapping[str, Array]
 
 RECORDED, LAST_ONLY = "recorded float32", "float64 oracle; only the last state is recorded"
 GATES_FROM = "float64 oracle, recomputed from the original's states"
+OWN = {"activation": "tanh", "inner_activation": "hard_sigmoid"}
 EDGE = 2.5  # hard_sigmoid is 0 below -EDGE and 1 above it
 GATES = {"z": "z", "r": "r", "candidate": "c"}  # the port's name -> the oracle's
 
@@ -61,8 +62,13 @@ def compare(
     shape.
     """
     name, is_recorded = case.layer.name, bool(case.config.get("return_sequences"))
-    if case.config.get("go_backwards"):
-        raise CannotRun(f"layer {name}: a GRU that runs backwards is not looked into step by step")
+    for what, found in (
+        ("runs backwards", case.config.get("go_backwards")),
+        ("reads a mask", mask_of(case) is not None),
+        ("has other activations", any(case.config.get(k, v) != v for k, v in OWN.items())),
+    ):
+        if found:
+            raise CannotRun(f"layer {name}: a GRU that {what} is not looked into step by step")
     case = case.but(config={"return_sequences": True})
     judge, count = case.witness, case.x.shape[1]
     block = judge.block((slice(None),) * 3)
@@ -82,7 +88,7 @@ def compare(
     known = [is_recorded or t == count - 1 for t in range(count)]
     free, forced = _rows(own, original, truth, bound, at_original, known), None
     if force:
-        variances = np.stack([step_errors(step)[1] for step in at_original], axis=1)
+        variances = np.stack([step_errors(cell_of(case), step)[1] for step in at_original], axis=1)
         local = np.stack([step["after"] for step in at_original], axis=1)
         bound = tail_factor(original.size) * np.sqrt(variances) + FLUSHED
         known = [is_recorded or count == 1] * count
