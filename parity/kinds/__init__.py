@@ -18,6 +18,8 @@ from parity.kinds.moving import DROPOUT, FLATTEN, INPUT, PERMUTE, RESHAPE, ZERO_
 from parity.kinds.normalization import BATCH_NORMALIZATION
 from parity.kinds.pooling import MAX_POOLING
 from parity.kinds.recurrent import GRU, LSTM, SIMPLE_RNN
+from parity.kinds.sequences import EMBEDDING, MASKING, REPEAT_VECTOR
+from parity.kinds.wrappers import Bidirectional, TimeDistributed
 from parity.numerics.rounding import Array
 from parity.numerics.witness import Witness
 
@@ -54,8 +56,13 @@ KINDS = {
         LSTM,
         GRU,
         DENSE,
+        EMBEDDING,
+        MASKING,
+        REPEAT_VECTOR,
     )
 }
+for _around in (TimeDistributed(KINDS), Bidirectional(KINDS)):
+    KINDS[_around.kind().keras_class] = _around.kind()
 
 
 def kind_of(layer: Any) -> LayerKind:

@@ -31,7 +31,10 @@ class Single(NamedTuple):
 
     @property
     def name(self):
-        told = "-".join(f"{value}" for value in self.arguments.values())
+        told = "-".join(
+            value["class_name"] if isinstance(value, dict) else f"{value}"
+            for value in self.arguments.values()
+        )
         masked = "-masked" if any(each.dtype == bool for each in self.more) else ""
         return f"{self.kind}-{told}-{self.x.ndim - 1}d{masked}".replace(" ", "")
 
@@ -94,7 +97,46 @@ def _recurrents():
             yield Single(kind, arguments, SEQUENCE, weights, more)
 
 
+def _wrapped():
+    """Layers at every step, and recurrent ones in both directions, whose weights Keras names after
+    the layer inside.
+    """
+    image = _inputs(2, 3, 4, 5, 6)
+    for kind, arguments, x, weights in (
+        ("Dense", {"output_dim": 4, "activation": "relu"}, SEQUENCE, _dense(7, 4)),
+        ("Flatten", {}, image, {}),
+        (
+            "Convolution2D",
+            {"nb_filter": 2, "nb_row": 3, "nb_col": 3, "border_mode": "same"},
+            image,
+            _drawn(2, W=(2, 4, 3, 3), b=2),
+        ),
+        ("GRU", {"output_dim": 5}, _inputs(2, 3, 4, 7, spread=1.0), _recurrent("GRU", 7, 5)),
+    ):
+        inner = {"class_name": kind, "config": {"name": "it", **arguments}}
+        named = {f"it_{suffix}": array for suffix, array in weights.items()}
+        yield Single("TimeDistributed", {"layer": inner}, x, named)
+    for mode, kind, arguments, more in (
+        ("concat", "LSTM", {"return_sequences": True}, ()),
+        ("sum", "GRU", {"return_sequences": True}, (MASK,)),
+        ("mul", "LSTM", {"consume_less": "gpu"}, (MASK,)),
+        ("ave", "SimpleRNN", {"return_sequences": True, "go_backwards": True}, ()),
+        ("concat", "SimpleRNN", {}, ()),
+    ):
+        inner = {"class_name": kind, "config": {"name": "it", "output_dim": 5, **arguments}}
+        drawn = {
+            f"{half}_it_{suffix}": array * np.float32(sign)
+            for half, sign in (("forward", 1), ("backward", -1))
+            for suffix, array in _recurrent(kind, 7, 5, **arguments).items()
+        }
+        arguments = {"layer": inner, "merge_mode": mode}
+        yield Single("Bidirectional", arguments, SEQUENCE, drawn, more, since="1.1.0")
+
+
 IMAGE, FLAT, SEQUENCE = _inputs(3, 4, 9, 11), _inputs(5, 40), _inputs(3, 6, 7, spread=1.0)
+IDS = np.array([[0, 3, 10, 3], [7, 0, 1, 10], [2, 2, 9, 0]], np.int32)
+STEPS = _inputs(3, 6, 4, spread=1.0)
+STEPS[:, ::3, 1:], STEPS[:, 3, 0], STEPS[:, 4] = -1.5, -1.5, 0
 MASK = np.array([[0, 0, 1, 1, 0, 1], [1, 1, 1, 1, 0, 0], [1, 0, 1, 0, 1, 1]], bool)
 
 LAYERS = (
@@ -132,4 +174,9 @@ LAYERS = (
         _drawn(2, W=(6, 4, 2, 3), b=6),
     ),
     *_recurrents(),
+    Single("Embedding", {"input_dim": 11, "output_dim": 4}, IDS, _drawn(6, W=(11, 4))),
+    Single("Masking", {"mask_value": 0.0}, STEPS, {}),
+    Single("Masking", {"mask_value": -1.5}, STEPS, {}),
+    Single("RepeatVector", {"n": 3}, FLAT, {}),
+    *_wrapped(),
 )

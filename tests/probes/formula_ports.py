@@ -27,6 +27,9 @@ RELEASE = "1.1.0"
 def settings(one):
     """A single layer's settings, as Keras says them."""
     found = {**DEFAULTS.get(one.kind, {}), **one.arguments}
+    if inner := found.get("layer"):
+        config = {**DEFAULTS.get(inner["class_name"], {}), **inner["config"]}
+        found["layer"] = {**inner, "config": config}
     if "pool_size" in found:
         found.setdefault("strides", found["pool_size"])
     return found

@@ -5,6 +5,7 @@ A cell's states are one array (B, S): the output first, and behind it what else 
 """
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -322,18 +323,48 @@ def step_errors(
     return jacobian, local
 
 
-class Recurrent(Witness):
-    """The first-order covariance of the rounding errors is carried from step to step; B = lam
-    sigma.
+class Followed(Witness):
+    """Values whose errors are found when a block is asked for; B = lam sigma.
 
-    No certain bound is worth the name: B stands in for it ("GRU" in docs/numerics.md). The channel
-    axis is time where the layer returns sequences. Errors are found when a block is asked for.
+    No certain bound is worth the name: B stands in for it ("GRU" in docs/numerics.md).
+    """
+
+    certain_share = None
+
+    def __init__(self, out: Array, axis_name: str) -> None:
+        super().__init__(out.shape, 1)
+        self.out, self.axis_name = out.reshape(self.view), axis_name
+
+    def values(self) -> Array:
+        """Of the layer's shape."""
+        return self.out.reshape(self.shape)
+
+    def variances(self) -> Array:
+        """Those of float32's errors, of the layer's shape."""
+        raise NotImplementedError
+
+    @cached_property
+    def sigma2(self) -> Array:
+        """The variances as a block has them."""
+        with np.errstate(over="ignore", invalid="ignore"):  # of states that grow without bound
+            return self.variances().reshape(self.view)
+
+    def value(self, where: Where) -> Array:
+        return self.out[where]
+
+    def block(self, where: Where) -> Block:
+        sigma2, lam2 = self.sigma2[where], tail_factor(self.out.size) ** 2
+        return Block(where, self.out[where], lam2 * sigma2 + FLUSHED**2, sigma2 + FLUSHED**2)
+
+
+class Recurrent(Followed):
+    """The first-order covariance of the rounding errors is carried from step to step.
+
+    The channel axis is time where the layer returns sequences.
 
     p: other parameters than the layer's; form: another formula; fault: "", or BACKWARDS, CARRIED,
     LAST, UNMASKED or ZEROED.
     """
-
-    certain_share = None
 
     def __init__(
         self, case: LayerCase, p: Params | None = None, form: Form | None = None, fault: str = ""
@@ -343,24 +374,14 @@ class Recurrent(Witness):
         self.mask = None if fault == UNMASKED else mask_of(case)
         self.sequences = bool(case.config.get("return_sequences"))
         self.backwards = bool(case.config.get("go_backwards")) != (fault == BACKWARDS)
-        self.axis_name = "time step" if self.sequences else "unit"
         self.units = len(self.p[f"U_{self.cell.gates[0]}"])
-        self.bound2: Any = None  # until the first block is asked for
-        with np.errstate(over="ignore", invalid="ignore"):  # of states that grow without bound
+        with np.errstate(over="ignore", invalid="ignore"):
             out = self._shaped(self._pass(errors=False)[0])
-        super().__init__(out.shape, 1)
-        self.out = out.reshape(self.view)
+        super().__init__(out, "time step" if self.sequences else "unit")
 
-    def value(self, where: Where) -> Array:
-        return self.out[where]
-
-    def block(self, where: Where) -> Block:
-        if self.bound2 is None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                sigma2 = self._shaped(self._pass(errors=True)[1]).reshape(self.view)
-            self.sigma2 = sigma2 + FLUSHED**2
-            self.bound2 = tail_factor(sigma2.size) ** 2 * sigma2 + FLUSHED**2
-        return Block(where, self.out[where], self.bound2[where], self.sigma2[where])
+    def variances(self) -> Array:
+        """As Followed.variances."""
+        return self._shaped(self._pass(errors=True)[1])
 
     def _pass(self, errors: bool) -> list[Array]:
         """(outputs, their variances), (B, T, units) each; the latter are empty without `errors`."""

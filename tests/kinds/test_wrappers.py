@@ -1,0 +1,45 @@
+"""Layers around others: what is inside is known, or said by name."""
+
+import numpy as np
+import pytest
+
+from parity.errors import CannotRun
+from parity.kinds import layer_case
+from parity.results import NOT_PROBED
+from tests.kinds.layers import SEQUENCE
+from tests.kinds.recorded_layers import layer
+from tests.probes.formula_ports import case_of, probed
+
+
+def around(kind, inner, **settings):
+    nested = {"class_name": inner, "config": {"name": "in_it", **settings}}
+    merged = {"merge_mode": "sum"} if kind == "Bidirectional" else {}
+    return layer_case(layer(kind, layer=nested, **merged), {}, SEQUENCE, "1.2.2")
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        (around("TimeDistributed", "Highway"), "layer it .* no formula for Highway; known are "),
+        (around("TimeDistributed", "Dense", activation="selu"), "layer in_it .* activation='selu'"),
+        (around("TimeDistributed", "Dense"), "layer in_it .* the weights hold no .*_W"),
+        (around("Bidirectional", "Dense"), "layer it .* does not compute it of Dense; it knows "),
+        (around("Bidirectional", "GRU", stateful=True), "layer in_it .* stateful=True"),
+    ],
+)
+def test_what_it_cannot_compute_inside_stops_the_run(case, said):
+    with pytest.raises(CannotRun, match=said):
+        case.value()
+
+
+def test_what_cannot_be_asked_is_not_probed_and_the_reason_said():
+    within = around("TimeDistributed", "SimpleRNN")
+    within = within.but(x=np.zeros((1, 2, 3, 4), np.float32))
+    found = probed(within).record
+    assert (found.verdict, found.message) == (
+        NOT_PROBED,
+        "no probes are known for SimpleRNN, which is inside",
+    )
+    masked = case_of("GRU").but(more=(np.ones((1, 6), bool),))
+    found = probed(masked).record
+    assert found.verdict == NOT_PROBED and found.message.startswith("it reads a mask")
