@@ -8,6 +8,7 @@ import chainer.functions as F
 import numpy as np
 
 from parity.port import Array
+from parity.port.links import recurrent, sequences, wrappers
 from parity.port.links.dense import sigmoid
 from parity.port.links.shapes import Apply, flatten, permute, reshape
 
@@ -73,8 +74,16 @@ def activation(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
 MAKERS: dict[str, Maker] = {
     "Activation": activation,
     "Dense": dense,
+    "Embedding": sequences.embedding,
+    "GRU": recurrent.recurrent("GRU", ACTIVATIONS),
+    "LSTM": recurrent.recurrent("LSTM", ACTIVATIONS),
+    "Masking": sequences.masking,
+    "RepeatVector": without_arrays(sequences.repeat_vector, "n"),
+    "SimpleRNN": recurrent.recurrent("SimpleRNN", ACTIVATIONS),
     "Dropout": without_arrays(chainer.as_variable),
     "Flatten": without_arrays(flatten),
     "Permute": without_arrays(permute, "dims"),
     "Reshape": without_arrays(reshape, "target_shape"),
 }
+MAKERS["TimeDistributed"] = wrappers.time_distributed(MAKERS)
+MAKERS["Bidirectional"] = wrappers.bidirectional(MAKERS)

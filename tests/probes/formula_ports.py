@@ -8,6 +8,10 @@ from parity.probes.asking import probe_layer
 from tests.kinds.layers import LAYERS
 from tests.kinds.recorded_layers import layer
 
+RECURRENT = {
+    "activation": "tanh", "consume_less": "cpu", "go_backwards": False, "return_sequences": False,
+    "stateful": False,
+}  # fmt: skip
 # what Keras says of a layer beside what it was made with
 DEFAULTS = {
     "AveragePooling2D": {"border_mode": "valid", "dim_ordering": "th"},
@@ -19,7 +23,9 @@ DEFAULTS = {
     },
     "Dense": {"activation": "linear", "bias": True},
     "Dropout": {"p": 0.5},
-    "GRU": {"go_backwards": False, "return_sequences": False, "stateful": False},
+    "Embedding": {"mask_zero": False},
+    "SimpleRNN": RECURRENT,
+    **{key: {**RECURRENT, "inner_activation": "hard_sigmoid"} for key in ("GRU", "LSTM")},
 }  # fmt: skip
 RELEASE = "1.1.0"
 
