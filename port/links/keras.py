@@ -8,8 +8,9 @@ import chainer.functions as F
 import numpy as np
 
 from parity.port import Array
-from parity.port.links import recurrent, sequences, wrappers
+from parity.port.links import elementwise, images, recurrent, sequences, wrappers
 from parity.port.links.dense import sigmoid
+from parity.port.links.elu import elu
 from parity.port.links.shapes import Apply, flatten, permute, reshape
 
 Config = Mapping[str, Any]
@@ -70,8 +71,42 @@ def activation(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
     return Apply(ACTIVATIONS[config["activation"]])
 
 
+def rectifier(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
+    return Apply(elu, keras=keras, alpha=config["alpha"])
+
+
+PASSED_ON = (  # at test time
+    *("GaussianNoise", "GaussianDropout", "SpatialDropout1D", "SpatialDropout2D"),
+    *("SpatialDropout3D", "ActivityRegularization"),
+)
+IMAGES: dict[str, Maker] = {
+    "AveragePooling1D": images.pooling(mean=True),
+    "AveragePooling2D": images.pooling(mean=True),
+    "BatchNormalization": elementwise.batch_normalization,
+    "Convolution1D": images.convolution(ACTIVATIONS),
+    "Convolution2D": images.convolution(ACTIVATIONS),
+    "Cropping1D": images.step_cropping,
+    "Cropping2D": images.cropping,
+    "ELU": rectifier,
+    "GlobalAveragePooling1D": images.global_pooling(mean=True, steps=True),
+    "GlobalAveragePooling2D": images.global_pooling(mean=True, steps=False),
+    "GlobalMaxPooling1D": images.global_pooling(mean=False, steps=True),
+    "GlobalMaxPooling2D": images.global_pooling(mean=False, steps=False),
+    "LeakyReLU": lambda config, arrays, keras: Apply(F.leaky_relu, slope=config["alpha"]),
+    "MaxPooling1D": images.pooling(mean=False),
+    "MaxPooling2D": images.pooling(mean=False),
+    "Merge": elementwise.merge,
+    "PReLU": elementwise.p_relu,
+    "ThresholdedReLU": without_arrays(elementwise.thresholded_relu, "theta"),
+    "UpSampling1D": images.step_up_sampling,
+    "UpSampling2D": images.up_sampling,
+    "ZeroPadding1D": images.step_padding,
+    "ZeroPadding2D": images.zero_padding,
+    **dict.fromkeys(PASSED_ON, without_arrays(chainer.as_variable)),
+}
 # Keras class name -> what makes its link
 MAKERS: dict[str, Maker] = {
+    **IMAGES,
     "Activation": activation,
     "Dense": dense,
     "Embedding": sequences.embedding,

@@ -1,0 +1,132 @@
+"""Rectifiers with slopes or thresholds, normalisation of every sample by itself, and what merges
+several inputs, as Keras 1 has them on Theano.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import chainer
+import chainer.functions as F
+import numpy as np
+
+from parity.port import Array
+from parity.port.links.batch_normalization import BatchNormalization
+
+Config = Mapping[str, Any]
+Arrays = Mapping[str, np.ndarray]
+EPSILON = 1e-7  # K.epsilon()
+
+
+class PReLU(chainer.Link):
+    """x above 0 and alphas x below; alphas for each place of a clip, of size 1 where shared."""
+
+    def __init__(self, alphas: np.ndarray) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.alphas = chainer.Parameter(alphas)
+
+    def keras_arrays(self) -> dict[str, np.ndarray]:
+        return {"alphas": self.alphas.array}
+
+    def forward(self, x: Array) -> chainer.Variable:
+        alphas = F.broadcast_to(self.alphas, x.shape)
+        return F.relu(x) - alphas * F.relu(-x)
+
+
+def p_relu(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
+    return PReLU(arrays["alphas"])
+
+
+def thresholded_relu(x: Array, *, theta: float) -> chainer.Variable:
+    """x above theta, else 0; exact."""
+    x = chainer.as_variable(x)
+    return F.where(x.array > x.dtype.type(theta), x, x.xp.zeros_like(x.array))
+
+
+class SampleNormalization(chainer.Link):
+    """Batch normalisation of mode 1: every row of the last axis by its own mean and variance, which
+    has eps added before the root and after it, in all releases.
+    """
+
+    def __init__(self, gamma: np.ndarray, beta: np.ndarray, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        with self.init_scope():
+            self.gamma = chainer.Parameter(gamma)
+            self.beta = chainer.Parameter(beta)
+
+    def keras_arrays(self) -> dict[str, np.ndarray]:
+        return {"gamma": self.gamma.array, "beta": self.beta.array}
+
+    def forward(self, x: Array) -> chainer.Variable:
+        mean = F.broadcast_to(F.mean(x, axis=-1, keepdims=True), x.shape)
+        variance = F.mean(F.square(x - mean), axis=-1, keepdims=True)
+        spread = F.broadcast_to(F.sqrt(variance + self.eps) + self.eps, x.shape)
+        gamma, beta = (F.broadcast_to(each, x.shape) for each in (self.gamma, self.beta))
+        return gamma * ((x - mean) / spread) + beta
+
+
+def batch_normalization(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
+    if config["mode"] == 1:
+        return SampleNormalization(arrays["gamma"], arrays["beta"], config["epsilon"])
+    size, axis = len(arrays["gamma"]), config["axis"]
+    link = BatchNormalization(size, axis, config["mode"], keras, config["epsilon"])
+    for suffix, values in link.keras_arrays().items():
+        values[...] = arrays[suffix]
+    return link
+
+
+class Merge(chainer.Link):
+    """Several inputs made one."""
+
+    def __init__(self, mode: str, function: Callable[..., chainer.Variable]) -> None:
+        super().__init__()
+        self.mode, self.function = mode, function
+
+    def forward(self, *inputs: Array) -> chainer.Variable:
+        return self.function(*map(chainer.as_variable, inputs))
+
+
+def _product(*inputs: chainer.Variable) -> chainer.Variable:
+    out = inputs[0]
+    for each in inputs[1:]:
+        out = out * each
+    return out
+
+
+def _maximum(*inputs: chainer.Variable) -> chainer.Variable:
+    out = inputs[0]
+    for each in inputs[1:]:
+        out = F.maximum(out, each)
+    return out
+
+
+def _dot(x: Array, y: Array, axes: tuple[int, int]) -> chainer.Variable:
+    # sums over an axis of each, clip by clip; one number a clip is (B,1)
+    x, y = (F.moveaxis(each, axis % each.ndim, -1) for each, axis in zip((x, y), axes, strict=True))
+    rows, columns = (F.reshape(each, (len(each), -1, each.shape[-1])) for each in (x, y))
+    shape = (len(x), *x.shape[1:-1], *y.shape[1:-1])
+    return F.reshape(F.matmul(rows, columns, transb=True), shape if len(shape) > 1 else (-1, 1))
+
+
+def _cosine(x: Array, y: Array, axes: tuple[int, int]) -> chainer.Variable:
+    length = F.sqrt(_dot(x, x, axes) * _dot(y, y, axes))
+    least = x.xp.full_like(length.array, EPSILON)
+    return F.expand_dims(_dot(x, y, axes) / F.maximum(length, least), 1)
+
+
+def merge(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
+    axis = config["concat_axis"]
+    of_x, of_y = map(int, np.broadcast_to(config["dot_axes"], 2))
+    return Merge(
+        config["mode"],
+        {
+            "sum": lambda *inputs: sum(inputs[1:], inputs[0]),
+            "ave": lambda *inputs: sum(inputs[1:], inputs[0]) / len(inputs),
+            "mul": _product,
+            "max": _maximum,
+            "concat": lambda *inputs: F.concat(inputs, axis=axis % inputs[0].ndim),
+            "dot": lambda x, y: _dot(x, y, (of_x, of_y)),
+            "cos": lambda x, y: _cosine(x, y, (of_x, of_y)),
+        }[config["mode"]],
+    )
