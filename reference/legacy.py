@@ -24,6 +24,7 @@ def apply():
     _alias_scipy()
     _without_compiled_scan()
     _import_ifelse()
+    _batched_dot_in_python()
 
 
 def _getargspec(function):
@@ -64,3 +65,13 @@ def _import_ifelse():
     Theano 1.0 on a CPU does not.
     """
     importlib.import_module("theano.ifelse")
+
+
+def _batched_dot_in_python():
+    """The C of BatchedDot calls Fortran's dgemm, which Theano's own stand-in for a BLAS does not
+    have; without a library it does not load. Without C, Theano takes the Op's own NumPy.
+    """
+    from theano.gof.op import CLinkerOp
+    from theano.tensor.blas import BatchedDot
+
+    BatchedDot.c_code = CLinkerOp.c_code

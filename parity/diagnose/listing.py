@@ -16,11 +16,11 @@ from parity.kinds.api import none
 from parity.program import say
 
 NEAREST = 10  # of several hundred names, one sentence holds no more
-# Keras of every dialect with its eps, in either mode: kinds that have no such settings ignore them.
+# Keras of every dialect with its eps, in every mode: kinds that have no such settings ignore them.
 LAYERS = [
     (keras, {"mode": mode, "epsilon": eps})
     for keras, eps in (("1.0.6", 1e-6), ("1.0.7", 1e-6), ("1.1.0", 1e-5), ("1.2.2", 1e-3))
-    for mode in (0, 2)
+    for mode in (0, 1, 2)
 ]
 LISTED = [name for name, kind in KINDS.items() if kind.variants is not none]
 

@@ -45,6 +45,7 @@ def _decided_by_few(case: LayerCase) -> frozenset[str]:
     channel by itself.
     """
     along = case.config.get("axis", 1) == 1 and case.x.ndim == 4 and case.x.shape[1] > 2 * FEW
+    along &= case.config.get("dim_ordering", "th") == "th"
     if not case.kind.channelwise or not along:
         return frozenset()
     few = case.channels(slice(0, FEW))

@@ -9,14 +9,29 @@ from typing import Any
 from parity.errors import CannotRun
 from parity.kinds.activation import ACTIVATION
 from parity.kinds.api import Formula, LayerCase, LayerKind, Params
-from parity.kinds.average_pooling import AVERAGE_POOLING
-from parity.kinds.convolution import CONVOLUTION
+from parity.kinds.average_pooling import AVERAGE_POOLING, AVERAGE_POOLING_1D, GLOBAL_AVERAGE
+from parity.kinds.convolution import CONVOLUTION, CONVOLUTION_1D
 from parity.kinds.dense import DENSE
 from parity.kinds.elu import ELU
 from parity.kinds.leaky_relu import LEAKY_RELU
-from parity.kinds.moving import DROPOUT, FLATTEN, INPUT, PERMUTE, RESHAPE, ZERO_PADDING
+from parity.kinds.merging import MERGE
+from parity.kinds.moving import (
+    CROPPING,
+    CROPPING_1D,
+    DROPOUT,
+    FLATTEN,
+    INPUT,
+    PASSED_ON,
+    PERMUTE,
+    RESHAPE,
+    UP_SAMPLING,
+    UP_SAMPLING_1D,
+    ZERO_PADDING,
+    ZERO_PADDING_1D,
+)
 from parity.kinds.normalization import BATCH_NORMALIZATION
-from parity.kinds.pooling import MAX_POOLING
+from parity.kinds.parametric import PRELU, THRESHOLDED
+from parity.kinds.pooling import GLOBAL_MAX, MAX_POOLING, MAX_POOLING_1D
 from parity.kinds.recurrent import GRU, LSTM, SIMPLE_RNN
 from parity.kinds.sequences import EMBEDDING, MASKING, REPEAT_VECTOR
 from parity.kinds.wrappers import Bidirectional, TimeDistributed
@@ -42,12 +57,26 @@ KINDS = {
         INPUT,
         BATCH_NORMALIZATION,
         CONVOLUTION,
+        CONVOLUTION_1D,
         ELU,
         ACTIVATION,
         LEAKY_RELU,
+        PRELU,
+        THRESHOLDED,
         MAX_POOLING,
+        MAX_POOLING_1D,
+        *GLOBAL_MAX,
         AVERAGE_POOLING,
+        AVERAGE_POOLING_1D,
+        *GLOBAL_AVERAGE,
         ZERO_PADDING,
+        ZERO_PADDING_1D,
+        CROPPING,
+        CROPPING_1D,
+        UP_SAMPLING,
+        UP_SAMPLING_1D,
+        MERGE,
+        *PASSED_ON,
         PERMUTE,
         RESHAPE,
         FLATTEN,

@@ -142,30 +142,27 @@ class Pointwise:
             return self.own2(s, y)
         return np.square(self.own(s, y) / WORST_TO_SIGMA)
 
+    def through(self, s: Array, bound2: Array, sigma2: Array) -> tuple[Array, Array, Array]:
+        """(y, B squared, sigma squared) of sums s, from those of the sums."""
+        y = self.value(s)
+        slope, own = self.slope(s, y), self.own(s, y)
+        with np.errstate(over="ignore", invalid="ignore"):  # of sums that are not finite
+            bound = self.reach(s, y, np.sqrt(bound2), slope) + own
+        variance = np.square(slope) * sigma2 + self.variance(s, y) + FLUSHED**2
+        return y, np.square(bound) + NOTHING, variance
+
     def of(self, sums: Whole) -> Whole:
         """The activation of a Whole witness of sums, with what it makes of their bound."""
         s, bound2, sigma2, certain2 = (
             a.reshape(sums.shape) for a in (sums.out, sums.bound2, sums.sigma2, sums.certain2)
         )
-        y = self.value(s)
-        slope, own = self.slope(s, y), self.own(s, y)
-        with np.errstate(over="ignore", invalid="ignore"):  # of sums that are not finite
-            bound, certain = (
-                self.reach(s, y, np.sqrt(d2), slope) + own for d2 in (bound2, certain2)
-            )
-        slope2 = np.square(slope)
+        y, of_bound2, variance = self.through(s, bound2, sigma2)
         operands2 = sums.operands2
         if operands2 is not None:
+            slope2 = np.square(self.slope(s, y))
             operands2 = slope2 * operands2.reshape(sums.shape) + FLUSHED**2
-        variance = slope2 * sigma2 + self.variance(s, y) + FLUSHED**2
-        return Whole(
-            sums.axis,
-            y,
-            np.square(bound) + NOTHING,
-            variance,
-            np.square(certain) + NOTHING,
-            operands2,
-        )
+        of_certain2 = self.through(s, certain2, sigma2)[1]
+        return Whole(sums.axis, y, of_bound2, variance, of_certain2, operands2)
 
 
 # Keras's name of an activation -> its formula. Slopes are those at s; where a slope changes within
@@ -241,7 +238,7 @@ def _other(apply: Callable[..., Any], activation: Pointwise, case: LayerCase) ->
     return apply(case, activation)
 
 
-def instead(own: str, apply: Callable[[LayerCase, Pointwise], Whole | Applied]) -> dict[str, Maker]:
+def instead(own: str, apply: Callable[[LayerCase, Pointwise], Witness]) -> dict[str, Maker]:
     """{name: maker} of every other activation in the place of `own`; apply(case, Pointwise)."""
     table: dict[str, Maker] = {}
     for name, activation in POINTWISE.items():

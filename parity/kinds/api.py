@@ -31,7 +31,7 @@ import numpy as np
 
 from parity.errors import CannotRun
 from parity.numerics.rounding import Array
-from parity.numerics.witness import Moves, Witness
+from parity.numerics.witness import Moves, Viewed, Witness
 from parity.port_api import Port
 from parity.results import Estimate, Form
 
@@ -162,7 +162,10 @@ class Formula:
         """Its values and bound for this layer; None where it does not apply or does not fit."""
         try:
             made = self.make(case)
-            return made.witness if isinstance(made, LayerCase) else made
+            found, own = made.witness if isinstance(made, LayerCase) else made, case.witness
+            if found and found.shape == own.shape and found.axis != own.axis:
+                return Viewed(found, own.axis)
+            return found
         except CannotRun:
             return None
 

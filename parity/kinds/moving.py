@@ -1,46 +1,81 @@
 """Layers that only move values, and round nothing: padding, reshaping, permuting, dropout."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from parity.kinds.api import ANY, BY_RANK, IMAGE, Config, LayerCase, LayerKind, Maker, Variant
 from parity.kinds.fitting import Proposal, Seen, estimate
+from parity.kinds.layouts import lifted
 from parity.kinds.probing import of_ranks
 from parity.kinds.spectrogram import fitted
 from parity.numerics.rounding import Array, Shape
 from parity.numerics.witness import Mapped, Moves
 
+SIDES = ("top_pad", "bottom_pad", "left_pad", "right_pad")
+
+
+def sides(config: Config) -> list[tuple[int, int]]:
+    """[(above, below), (left, right)] of a padding, whichever way Keras was told it."""
+    padding = config["padding"]
+    if isinstance(padding, Mapping):
+        padding = [padding.get(side, 0) for side in SIDES]
+    if len(padding) == 2:
+        padding = np.repeat(padding, 2)
+    above, below, left, right = map(int, padding)
+    return [(above, below), (left, right)]
+
+
+def _in_steps(config: Config) -> dict[str, Any]:
+    """The padding of a sequence as that of an image one column wide."""
+    padding = config["padding"]
+    if isinstance(padding, Mapping):
+        padding = [padding.get("left_pad", 0), padding.get("right_pad", 0)]
+    before, after = np.broadcast_to(padding, 2)
+    return {**config, "padding": [int(before), int(after), 0, 0]}
+
 
 def _zero_padding(config: Config, x: Array) -> Array:
-    rows, columns = config["padding"]
-    return np.pad(x, ((0, 0), (0, 0), (rows, rows), (columns, columns)))
+    return np.pad(x, ((0, 0), (0, 0), *sides(config)))
 
 
 def _same(config: Config, x: Array) -> Array:
     return x
 
 
-def _padding(values: dict[str, Any], before: int = 1, after: int = 1) -> Maker:
+Side = tuple[int, int]
+
+
+def _padding(values: dict[str, Any], change: Callable[[int, int], Side] | None = None) -> Maker:
     """The same amount, filled otherwise or distributed otherwise over the two sides."""
 
     def make(s: LayerCase) -> Variant:
-        sides = [(before * p, after * p) for p in s.config["padding"]]
-        return Moves(np.pad(s.x, ((0, 0), (0, 0), *sides), **values))
+        others = [change(*side) if change else side for side in sides(s.config)]
+        if change and others == sides(s.config):
+            return None
+        return Moves(np.pad(s.x, ((0, 0), (0, 0), *others), **values))
 
     return make
 
 
+# where an amount lies otherwise, of padding or of cropping
+ELSEWHERE: dict[str, Callable[[int, int], Side]] = {
+    "at the end only": lambda before, after: (0, before + after),
+    "at the start only": lambda before, after: (before + after, 0),
+    "with the amounts of start and end swapped": lambda before, after: (after, before),
+}
+
+
 PADDINGS = {
-    "padded at the end only": _padding({"mode": "constant"}, 0, 2),
-    "padded at the start only": _padding({"mode": "constant"}, 2, 0),
+    **{f"padded {where}": _padding({}, change) for where, change in ELSEWHERE.items()},
     "padded with the edge's values": _padding({"mode": "edge"}),
     "padded by reflection": _padding({"mode": "reflect"}),
     "padded with ones": _padding({"constant_values": 1.0}),
     "rows and columns of the padding swapped": lambda s: s.but(
-        config={"padding": s.config["padding"][::-1]}
+        config={"padding": [*sides(s.config)[1], *sides(s.config)[0]]}
     ),
 }
 
@@ -54,13 +89,13 @@ def padding_by_shape(seen: Seen) -> Iterator[Proposal]:
     if place is None:
         return
     lengths = zip(place, actual.shape[2:], x.shape[2:], strict=True)
-    sides = [(start, whole - start - size) for start, whole, size in lengths]
+    shown = [(start, whole - start - size) for start, whole, size in lengths]
     ring = np.ones(actual.shape, bool)
     ring[:, :, place[0] :, place[1] :][:, :, : x.shape[2], : x.shape[3]] = False
     value = actual[ring].flat[0] if ring.any() else actual.dtype.type(0)
-    own = sides == [(p, p) for p in seen.case.config["padding"]]
-    words = ("" if own else _amount(sides), f"padded with {value:g}" if value else "")
-    padded = Moves(np.pad(x, ((0, 0), (0, 0), *sides), constant_values=value))
+    own = shown == sides(seen.case.config)
+    words = ("" if own else _amount(shown), f"padded with {value:g}" if value else "")
+    padded = Moves(np.pad(x, ((0, 0), (0, 0), *shown), constant_values=value))
     yield Proposal(", ".join(filter(None, words)) or "padded", padded)
 
 
@@ -77,8 +112,8 @@ def _place(x: Array, actual: Array) -> tuple[int, int] | None:
     return None
 
 
-def _amount(sides: Any) -> str:
-    before, after = zip(*sides, strict=True)
+def _amount(shown: Any) -> str:
+    before, after = zip(*shown, strict=True)
     return f"padding {before}" if before == after else f"padding {before} before and {after} after"
 
 
@@ -147,11 +182,11 @@ def _permuted_axes(config: Config, rank: int) -> tuple[str, ...]:
 def _padding_affine(case: LayerCase) -> tuple[Array, ...]:
     """y = s x + 0, s being 1 where values are and 0 where zeros are filled in."""
     x, ones = case.x, np.ones_like(case.x)
-    return *(_zero_padding(case.config, a) for a in (x, ones)), np.zeros(1, x.dtype)
+    return *(case.kind.move(case.config, a) for a in (x, ones)), np.zeros(1, x.dtype)
 
 
 INPUT = LayerKind("InputLayer", {"sparse": (False,)}, move=_same, passes_on=True)
-ZERO_PADDING = LayerKind(
+_ZERO_PADDING = LayerKind(
     "ZeroPadding2D",
     {**IMAGE, "padding": ANY},
     move=_zero_padding,
@@ -160,6 +195,84 @@ ZERO_PADDING = LayerKind(
     by_shape=(padding_by_shape,),
     affine=_padding_affine,
     probes=of_ranks,
+)
+ZERO_PADDING = lifted(_ZERO_PADDING)
+ZERO_PADDING_1D = replace(
+    lifted(_ZERO_PADDING, "ZeroPadding1D", {"padding": ANY}, _in_steps), affine=None, fits=None
+)
+
+
+def _cropped(x: Array, amounts: Any) -> Array:
+    rows, columns = (
+        slice(before, n - after) for n, (before, after) in zip(x.shape[2:], amounts, strict=True)
+    )
+    return x[:, :, rows, columns]
+
+
+def _cropping(change: Callable[[int, int], Side]) -> Maker:
+    def make(s: LayerCase) -> Variant:
+        own = [tuple(side) for side in s.config["cropping"]]
+        others = [change(*side) for side in own]
+        return None if others == own else Moves(_cropped(s.x, others))
+
+    return make
+
+
+_CROPPING = LayerKind(
+    "Cropping2D",
+    {**IMAGE, "cropping": ANY},
+    move=lambda config, x: _cropped(x, config["cropping"]),
+    variants=lambda case: {
+        **{f"cropped {where}": _cropping(change) for where, change in ELSEWHERE.items()},
+        "rows and columns of the cropping swapped": lambda s: s.but(
+            config={"cropping": s.config["cropping"][::-1]}
+        ),
+    },
+    probes=of_ranks,
+)
+CROPPING = lifted(_CROPPING)
+CROPPING_1D = lifted(
+    _CROPPING,
+    "Cropping1D",
+    {"cropping": ANY},
+    lambda config: {**config, "cropping": [config["cropping"], (0, 0)]},
+)
+
+
+def _repeated(config: Config, x: Array) -> Array:
+    rows, columns = config["size"]
+    return x.repeat(rows, axis=2).repeat(columns, axis=3)
+
+
+def _spaced(s: LayerCase) -> Variant:
+    """Each value at the start of its patch, zeros elsewhere."""
+    rows, columns = s.config["size"]
+    out = np.zeros_like(_repeated(s.config, s.x))
+    out[:, :, ::rows, ::columns] = s.x
+    return Moves(out)
+
+
+_UP_SAMPLING = LayerKind(
+    "UpSampling2D",
+    {**IMAGE, "size": ANY},
+    move=_repeated,
+    variants=lambda case: {
+        "zeros between the values": _spaced,
+        "image repeated as a whole": lambda s: Moves(np.tile(s.x, (1, 1, *s.config["size"]))),
+        "rows and columns of the size swapped": lambda s: s.but(
+            config={"size": s.config["size"][::-1]}
+        ),
+    },
+    any_image=True,
+    channelwise=True,
+    probes=of_ranks,
+)
+UP_SAMPLING = lifted(_UP_SAMPLING)
+UP_SAMPLING_1D = lifted(
+    _UP_SAMPLING,
+    "UpSampling1D",
+    {"length": ANY},
+    lambda config: {**config, "size": (config["length"], 1)},
 )
 DROPOUT = LayerKind(
     "Dropout",
@@ -173,6 +286,17 @@ DROPOUT = LayerKind(
     passes_on=True,
     beside_activation=True,
     probes=of_ranks,
+)
+PASSED_ON = tuple(
+    LayerKind(name, dict.fromkeys(settings, ANY), move=_same, passes_on=True, probes=of_ranks)
+    for name, settings in (
+        ("GaussianNoise", ("sigma",)),
+        ("GaussianDropout", ("p",)),
+        ("SpatialDropout1D", ("p",)),
+        ("SpatialDropout2D", ("p", "dim_ordering")),
+        ("SpatialDropout3D", ("p", "dim_ordering")),
+        ("ActivityRegularization", ("l1", "l2")),
+    )
 )
 FLATTEN = LayerKind(
     "Flatten",

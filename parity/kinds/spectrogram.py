@@ -40,7 +40,8 @@ class Blurred(Witness):
 
 def reads_one(s: LayerCase) -> bool:
     """Whether the layer's input is a spectrogram, normalised, if at all, by stored statistics."""
-    return bool(s.kind.affine and s.x.ndim == 4 and s.x.shape[1] == 1 and s.config.get("mode") != 2)
+    image = s.kind.affine and s.x.ndim == 4 and s.x.shape[1] == 1
+    return bool(image and s.config.get("mode") not in (1, 2))
 
 
 def computed(change: Callable[[Array], tuple[Array, Array]]) -> Maker:

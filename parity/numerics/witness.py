@@ -183,6 +183,27 @@ class Whole(Witness):
         return self.certain2[block.where], operands2
 
 
+class Viewed(Witness):
+    """Another witness' values and bound around another axis, asked for once, all of them."""
+
+    def __init__(self, base: Witness, axis: int) -> None:
+        super().__init__(base.shape, axis)
+        self.moves, self.certain_share = base.moves, base.certain_share
+        found = [np.zeros(base.view) for _ in range(3)]
+        for where in base.blocks():
+            block = base.block(where)
+            bound2 = NOTHING if block.bound2 is None else block.bound2
+            sigma2 = np.square(base.sigma_share) * bound2 if block.sigma2 is None else block.sigma2
+            for whole, part in zip(found, (block.o, bound2, sigma2), strict=True):
+                whole[where] = part
+        self.found = [whole.reshape(self.view) for whole in found]
+
+    def block(self, where: Where) -> Block:
+        """The part of what was found."""
+        o, bound2, sigma2 = (whole[where] for whole in self.found)
+        return Block(where, o, *((None, None) if self.moves else (bound2, sigma2)))
+
+
 class Mapped(Witness):
     """An element-wise formula: formula(x) in float64, B = roundings u (|x| + |y|)."""
 

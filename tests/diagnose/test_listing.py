@@ -13,8 +13,9 @@ from parity.kinds import layer_case
 from tests.diagnose.planting import SUBJECTS
 from tests.diagnose.test_named import hidden
 from tests.diagnose.test_other_statistics import long
-from tests.kinds.layers import LAYERS
+from tests.kinds.layers import ACTIVATIONS, LAYERS
 from tests.numerics.float32_layers import layer
+from tests.probes.formula_ports import settings
 
 
 def listed(*arguments):
@@ -35,18 +36,25 @@ def test_every_hypothesis_that_is_asked_is_listed(kind):
 
 
 def single(one):
-    kept = {"strides": None, "border_mode": "valid"} if "pool_size" in one.arguments else {}
-    made = layer(one.kind, **{**kept, **one.arguments})
+    made = layer(one.kind, **settings(one))
     return lambda rng: layer_case(made, one.weights, one.x, "1.1.0", one.more)
 
 
-OTHERS = (
-    "Activation Dense AveragePooling2D LeakyReLU SimpleRNN LSTM GRU Embedding Masking RepeatVector "
-    "TimeDistributed Bidirectional"
-).split()
+def activated(kind):
+    """That convolution, with every activation that it may have."""
+    one = next(one for one in LAYERS if one.kind == kind and one.until > "1.1.0")
+    kept = {name: value for name, value in settings(one).items() if name != "activation"}
+    return {
+        f"{kind} {name}": single(one._replace(arguments={**kept, "activation": name}))
+        for name in ACTIVATIONS
+    }
+
+
 MORE = {
+    **activated("Convolution1D"),
+    **activated("Convolution2D"),
     "BatchNormalization of long channels": lambda rng: long(rng, "BatchNormalization batch 1.1.0"),
-    **{one.name: single(one) for one in LAYERS if one.kind in OTHERS},
+    **{one.name: single(one) for one in LAYERS},
 }
 
 
@@ -98,7 +106,7 @@ def test_a_name_says_where_it_is_asked():
         0,
         "".join(
             f"{kind}\tbias left out\n"
-            for kind in ("Convolution2D", "SimpleRNN", "LSTM", "GRU", "Dense")
+            for kind in ("Convolution2D", "Convolution1D", "SimpleRNN", "LSTM", "GRU", "Dense")
         ),
     )
 

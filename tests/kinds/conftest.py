@@ -27,7 +27,7 @@ def originals(request, tmp_path_factory):
     """
     stack = STACKS["keras" + request.param.replace(".", "")]
     python, folder = python_of(stack), tmp_path_factory.mktemp(stack.name)
-    had = [one for one in LAYERS if one.since <= request.param]
+    had = [one for one in LAYERS if one.since <= request.param <= one.until]
     (folder / "layers.json").write_text(json.dumps([[one.kind, one.arguments] for one in had]))
     for number, one in enumerate(had):
         weights = {f"w{at}": array for at, array in enumerate(one.weights.values())}

@@ -19,7 +19,7 @@ GATES = {"SimpleRNN": "h", "GRU": "zrh", "LSTM": "icfo"}  # as Keras orders thei
 
 class Single(NamedTuple):
     """weights : {suffix: array} in the order of Keras's set_weights, float32; more: further inputs,
-    a mask last; since: the first release that has it.
+    a mask last; since, until: the first and the last release that has it so.
     """
 
     kind: str
@@ -28,15 +28,17 @@ class Single(NamedTuple):
     weights: dict
     more: tuple = ()
     since: str = "1.0.6"
+    until: str = "1.2.2"
 
     @property
     def name(self):
         told = "-".join(
-            value["class_name"] if isinstance(value, dict) else f"{value}"
+            f"{value.get('class_name', value) if isinstance(value, dict) else value}"
             for value in self.arguments.values()
         )
         masked = "-masked" if any(each.dtype == bool for each in self.more) else ""
-        return f"{self.kind}-{told}-{self.x.ndim - 1}d{masked}".replace(" ", "")
+        kept = f"-to{self.until}" if self.until != "1.2.2" else ""
+        return f"{self.kind}-{told}-{self.x.ndim - 1}d{masked}{kept}".replace(" ", "")
 
 
 def _drawn(seed, **shapes):
@@ -139,7 +141,122 @@ STEPS = _inputs(3, 6, 4, spread=1.0)
 STEPS[:, ::3, 1:], STEPS[:, 3, 0], STEPS[:, 4] = -1.5, -1.5, 0
 MASK = np.array([[0, 0, 1, 1, 0, 1], [1, 1, 1, 1, 0, 0], [1, 0, 1, 0, 1, 1]], bool)
 
+
+def _image_kernels(rows, columns, tf=False, bias=True):
+    shape = (rows, columns, 4, 6) if tf else (6, 4, rows, columns)
+    drawn = _drawn(2, W=shape, b=6)
+    return drawn if bias else {"W": drawn["W"]}
+
+
+def _step_kernels(length, since):
+    shape = (4, 4, length, 1) if since == "1.0.6" else (length, 1, 4, 4)
+    return _drawn(2, W=shape, b=4)
+
+
+TF, TIMES = _inputs(3, 9, 11, 4), _inputs(3, 13, 4)
+OTHERS = tuple(_drawn(seed, x=(3, 4, 9, 11))["x"] for seed in (21, 22))
+ROWS = tuple(_drawn(seed, x=(5, 40))["x"] for seed in (23, 24))
+SEQUENCES = tuple(_drawn(25, x=(3, steps, 7))["x"] for steps in (5, 6))
+
+
+def _alphas(*shape):
+    return _drawn(6, alphas=shape)
+
+
+IMAGES = (
+    *(
+        Single("Convolution2D", {"nb_filter": 6, "nb_row": rows, "nb_col": columns, **more}, IMAGE,
+               _image_kernels(rows, columns, bias=more.get("bias", True)), (), since)
+        for rows, columns, more, since in (
+            (2, 4, {"border_mode": "same"}, "1.0.6"),
+            (4, 3, {"border_mode": "same", "subsample": [2, 3]}, "1.0.6"),
+            (3, 2, {"subsample": [3, 2], "activation": "relu"}, "1.0.6"),
+            (1, 1, {"activation": "tanh"}, "1.0.6"),
+            (5, 3, {"activation": "sigmoid", "bias": False}, "1.0.6"),
+            (3, 3, {"activation": "softplus", "border_mode": "same"}, "1.0.6"),
+            (2, 3, {"border_mode": "full"}, "1.2.2"),
+        )
+    ),
+    *(
+        Single("Convolution2D", {"nb_filter": 6, "nb_row": rows, "nb_col": columns,
+               "dim_ordering": "tf", **more}, TF, _image_kernels(rows, columns, tf=True))
+        for rows, columns, more in (
+            (3, 2, {"border_mode": "same", "activation": "relu"}),
+            (2, 3, {"subsample": [2, 1]}),
+        )
+    ),
+    *(
+        Single("Convolution1D", {"nb_filter": 4, "filter_length": length, **more}, TIMES,
+               _step_kernels(length, since), (), since, until)
+        for since, until in (("1.0.6", "1.0.6"), ("1.1.0", "1.2.2"))
+        for length, more in (
+            (3, {"border_mode": "same", "activation": "relu"}),
+            (4, {"border_mode": "same"}),
+            (2, {"subsample_length": 2, "activation": "softmax"}),
+        )
+    ),
+    Single("AveragePooling2D", {"pool_size": [3, 2], "border_mode": "same"}, IMAGE, {}),
+    Single("AveragePooling2D", {"pool_size": [5, 3], "strides": [2, 1], "border_mode": "same"},
+           IMAGE, {}),
+    Single("AveragePooling2D", {"pool_size": [2, 3], "dim_ordering": "tf"}, TF, {}),
+    Single("MaxPooling2D", {"pool_size": [3, 2], "border_mode": "same"}, IMAGE, {}),
+    Single("MaxPooling2D", {"pool_size": [5, 4], "strides": [2, 3], "border_mode": "same"},
+           IMAGE, {}),
+    Single("MaxPooling2D", {"pool_size": [2, 3], "dim_ordering": "tf"}, TF, {}),
+    *(
+        Single(f"{how}Pooling1D", {"pool_length": 4, **more}, TIMES, {}, (), since)
+        for how in ("Max", "Average")
+        for more, since in (
+            ({}, "1.0.6"), ({"stride": 2}, "1.0.6"), ({"border_mode": "same"}, "1.2.2"),
+        )
+    ),
+    *(
+        Single(f"Global{how}Pooling{dim}", more, x, {}, (), "1.1.0")
+        for how in ("Max", "Average")
+        for dim, more, x in (
+            ("1D", {}, TIMES), ("2D", {}, IMAGE), ("2D", {"dim_ordering": "tf"}, TF),
+        )
+    ),
+    Single("ZeroPadding1D", {"padding": 2}, TIMES, {}),
+    Single("ZeroPadding1D", {"padding": [1, 3]}, TIMES, {}, (), "1.2.2"),
+    Single("ZeroPadding2D", {"padding": [1, 2, 3, 0]}, IMAGE, {}, (), "1.2.2"),
+    Single("ZeroPadding2D", {"padding": {"top_pad": 1, "right_pad": 2}}, IMAGE, {}, (), "1.2.2"),
+    Single("Cropping1D", {"cropping": [1, 2]}, TIMES, {}, (), "1.1.0"),
+    Single("Cropping2D", {"cropping": [[1, 2], [3, 0]]}, IMAGE, {}, (), "1.1.0"),
+    Single("UpSampling1D", {"length": 3}, TIMES, {}),
+    Single("UpSampling2D", {"size": [2, 3]}, IMAGE, {}),
+    Single("BatchNormalization", {"axis": -1, "mode": 0}, FLAT, _normalised(40)),
+    Single("BatchNormalization", {"axis": 2, "mode": 2}, SEQUENCE, _normalised(7)),
+    Single("BatchNormalization", {"axis": 3, "mode": 0}, IMAGE, _normalised(11)),
+    Single("BatchNormalization", {"axis": -1, "mode": 1}, FLAT, _normalised(40)),
+    Single("BatchNormalization", {"axis": -1, "mode": 1, "epsilon": 0.01}, SEQUENCE,
+           _normalised(7)),
+    Single("PReLU", {}, IMAGE, _alphas(4, 9, 11)),
+    Single("PReLU", {}, FLAT, _alphas(40)),
+    Single("PReLU", {"shared_axes": [2, 3]}, IMAGE, _alphas(4, 1, 1), (), "1.2.2"),
+    Single("ThresholdedReLU", {"theta": 1.3}, IMAGE, {}),
+    *(
+        Single("Merge", {"mode": mode}, IMAGE, {}, OTHERS)
+        for mode in ("sum", "mul", "ave", "max")
+    ),
+    Single("Merge", {"mode": "sum"}, FLAT, {}, ROWS[:1]),
+    Single("Merge", {"mode": "concat", "concat_axis": 1}, IMAGE, {}, OTHERS),
+    Single("Merge", {"mode": "concat"}, FLAT, {}, ROWS),
+    Single("Merge", {"mode": "concat", "concat_axis": 1}, SEQUENCE, {}, SEQUENCES),
+    Single("Merge", {"mode": "concat"}, SEQUENCE, {}, SEQUENCES[1:]),
+    Single("Merge", {"mode": "dot", "dot_axes": 1}, FLAT, {}, ROWS[:1]),
+    Single("Merge", {"mode": "dot", "dot_axes": [2, 2]}, SEQUENCE, {}, SEQUENCES[1:]),
+    Single("Merge", {"mode": "cos", "dot_axes": [1, 1]}, FLAT, {}, ROWS[:1]),
+    Single("GaussianNoise", {"sigma": 0.5}, IMAGE, {}),
+    Single("GaussianDropout", {"p": 0.5}, IMAGE, {}),
+    Single("SpatialDropout1D", {"p": 0.5}, TIMES, {}, (), "1.2.2"),
+    Single("SpatialDropout2D", {"p": 0.5}, IMAGE, {}, (), "1.2.2"),
+    Single("SpatialDropout3D", {"p": 0.5}, _inputs(2, 2, 3, 4, 5), {}, (), "1.2.2"),
+    Single("ActivityRegularization", {"l1": 0.5}, FLAT, {}),
+)  # fmt: skip
+
 LAYERS = (
+    *IMAGES,
     *(Single("Activation", {"activation": name}, FLAT, {}) for name in ACTIVATIONS),
     *(Single("Activation", {"activation": name}, SEQUENCE, {}) for name in ("tanh", "softmax")),
     *(Single("Activation", {"activation": name}, IMAGE, {}) for name in ("relu", "softplus")),

@@ -172,12 +172,12 @@ def test_gru_backwards_and_last_state(rng):
 @pytest.mark.parametrize(
     ("kind", "setting", "given"),
     [
-        ("Convolution2D", "activation", "relu"),
-        ("Convolution2D", "dim_ordering", "tf"),
-        ("Convolution2D", "border_mode", "full"),
+        ("Convolution2D", "activation", "selu"),
+        ("Convolution2D", "dim_ordering", "nchw"),
+        ("Convolution2D", "border_mode", "half"),
         ("Convolution2D", "atrous_rate", [2, 2]),
-        ("BatchNormalization", "mode", 1),
-        ("MaxPooling2D", "border_mode", "same"),
+        ("BatchNormalization", "mode", 3),
+        ("MaxPooling2D", "border_mode", "full"),
         ("Dense", "activation", "selu"),
         ("GRU", "inner_activation", "softmax"),
         ("GRU", "stateful", True),

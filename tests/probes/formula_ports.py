@@ -21,6 +21,11 @@ DEFAULTS = {
         "activation": "linear", "bias": True, "border_mode": "valid", "dim_ordering": "th",
         "subsample": [1, 1],
     },
+    "Convolution1D": {
+        "activation": "linear", "bias": True, "border_mode": "valid", "subsample_length": 1,
+    },
+    **{f"{how}Pooling1D": {"border_mode": "valid"} for how in ("Max", "Average")},
+    "Merge": {"concat_axis": -1, "dot_axes": -1},
     "Dense": {"activation": "linear", "bias": True},
     "Dropout": {"p": 0.5},
     "Embedding": {"mask_zero": False},
@@ -38,6 +43,8 @@ def settings(one):
         found["layer"] = {**inner, "config": config}
     if "pool_size" in found:
         found.setdefault("strides", found["pool_size"])
+    if "pool_length" in found:
+        found.setdefault("stride", found["pool_length"])
     return found
 
 

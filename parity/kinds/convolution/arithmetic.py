@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -11,12 +11,17 @@ from parity.kinds.api import Change
 from parity.numerics.rounding import Array, Scratch, Shape, U, Where
 
 BLOCK = 2**16  # output elements per block; smaller ones waste the matrix product
+PADDING: dict[str, Callable[[int], int]] = {
+    "valid": lambda k: 0,
+    "same": lambda k: k // 2,
+    "full": lambda k: k - 1,
+}
 _SQUARES_FIT = (2.0**-30, 2.0**30)  # magnitudes whose squares and their sums are float32 numbers
 
 
 class Convolution:
     """Theano's convolution: kernels are flipped (tensor/nnet/abstract_conv.py, filter_flip=True);
-    'same' pads k//2 each side.
+    'same' pads k//2 each side, 'full' k - 1.
 
     kernels (K, C, kh, kw) and bias (K,) in float64; stride (rows, columns). Outputs are seen as
     (B, K, rows*columns).
@@ -26,7 +31,7 @@ class Convolution:
         self, kernels: Array, bias: Array, border_mode: str, stride: tuple[int, int]
     ) -> None:
         self.size = kernels.shape[2:]
-        self.pad = tuple(k // 2 for k in self.size) if border_mode == "same" else (0, 0)
+        self.pad = tuple(PADDING[border_mode](k) for k in self.size)
         self.same, self.stride, self.bias = border_mode == "same", stride, bias
         flipped = np.ascontiguousarray(kernels[:, :, ::-1, ::-1])
         self.matrix = flipped.reshape(len(kernels), -1)  # (K, C*kh*kw)
@@ -38,8 +43,8 @@ class Convolution:
     def output_shape(self, shape: Shape) -> tuple[int, ...]:
         """(B, K, rows, columns) for an input of this shape."""
         # Keras cuts what an even kernel leaves over: theano_backend.py, _postprocess_conv2d_output
-        sides = zip(shape[2:], self.size, self.stride, strict=True)
-        image = [-(-n // s) if self.same else (n - k) // s + 1 for n, k, s in sides]
+        sides = zip(shape[2:], self.size, self.stride, self.pad, strict=True)
+        image = [-(-n // s) if self.same else (n + 2 * pad - k) // s + 1 for n, k, s, pad in sides]
         return shape[0], len(self.matrix), *image
 
     def blocks(self, shape: Shape) -> Iterator[Where]:

@@ -196,11 +196,16 @@ def _by_transform(conv: Convolution, x: Array) -> Array:
     return room[:, :, None, None]
 
 
-def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
-    """Impulses, nothing, values of 2^-20 and of about 1 without repeats."""
+def probes(case: LayerCase, rng: np.random.Generator, both: bool = False) -> Iterator[Probe]:
+    """Impulses, nothing, values of 2^-20 and of about 1 without repeats.
+
+    both : ask every impulse with either sign, for layers that let one sign through.
+    """
     conv = convolution(case)
     shape = case.x.shape
     made = clips(conv, shape)
+    if both:
+        made += [clip._replace(size=-clip.size) for clip in made]
     for part in batches(len(made)):
         yield _impulses(conv, shape, made[part])
     if shape[1] > 1:  # every other channel is next to silent

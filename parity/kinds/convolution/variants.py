@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from parity.kinds.api import Change, LayerCase, Maker, Variant
+from parity.kinds.convolution.bound import Sums
 from parity.kinds.convolution.taps import Taps
 from parity.kinds.fitting import SUSPECTS_MOST, Proposal, Seen, channel_order, permutation_name
 from parity.kinds.general import bias_times, operands_rounded
@@ -46,6 +47,31 @@ def _border(mode: str) -> Maker:
     return lambda s: (
         s.but(config={"border_mode": mode}) if s.config.get("border_mode") != mode else None
     )
+
+
+def _even_kernels(s: LayerCase) -> Variant:
+    """Of an even kernel's "same", TensorFlow and PyTorch have the odd zero at the end; of a stride,
+    TensorFlow counts what is missing alone.
+    """
+    if s.config.get("border_mode") != "same":
+        return None
+    strides, edges = s.config.get("subsample", (1, 1)), []
+    for n, k, stride in zip(s.x.shape[2:], s.params["W"].shape[2:], strides, strict=True):
+        missing = max(0, (-(-n // stride) - 1) * stride + k - n)
+        edges.append((missing // 2, missing - missing // 2))
+    if all(before == k // 2 for (before, _), k in zip(edges, s.params["W"].shape[2:], strict=True)):
+        return None
+    return s.but(config={"border_mode": "valid"}, x=np.pad(s.x, [(0, 0), (0, 0), *edges]))
+
+
+def _starts(s: LayerCase) -> Variant:
+    """The strided windows begin one row and one column later."""
+    strides = s.config.get("subsample", (1, 1))
+    late = [int(stride > 1) for stride in strides]
+    if not any(late) or s.config.get("border_mode") == "same":
+        return None
+    edges = [(0, 0), (0, 0), *((0, off) for off in late)]
+    return s.but(x=np.pad(s.x[:, :, late[0] :, late[1] :], edges))
 
 
 def _left_out(s: LayerCase) -> Variant:
@@ -106,6 +132,8 @@ VARIANTS = {
     "no padding (border mode valid)": _border("valid"),
     "padded (border mode same)": _border("same"),
     **SHIFTED,
+    "padded as TensorFlow does": _even_kernels,
+    "strided windows start late": _starts,
     "padded with the edge's values": _padded("edge"),
     "padded by reflection": _padded("reflect"),
     "padded around the other side": _padded("wrap"),
@@ -120,6 +148,8 @@ COMBINED = {
 
 def kernels_permuted(seen: Seen) -> Iterator[Proposal]:
     """A convolution's kernels in another order, while every bias stays where it is."""
+    if not isinstance(seen.judge, Sums):
+        return
     order = channel_order(seen, without=seen.judge.conv.bias)
     if order is not None:
         name = f"{permutation_name(order, 'kernel')}, not their biases"
@@ -129,7 +159,11 @@ def kernels_permuted(seen: Seen) -> Iterator[Proposal]:
 def some_filters(seen: Seen) -> Iterator[Proposal]:
     """One filter, or a few, with kernels or bias as a hypothesis about all of them has it."""
     case, touched = seen.case, seen.touched
-    if not 0 < len(touched) <= SUSPECTS_MOST or len(touched) == seen.judge.view[1]:
+    if (
+        not isinstance(seen.judge, Sums)
+        or not 0 < len(touched) <= SUSPECTS_MOST
+        or len(touched) == seen.judge.view[1]
+    ):
         return
     which = f"of filter{'s' * (len(touched) > 1)} {', '.join(map(str, touched))} only"
     for name, make in {**VARIANTS, "left out": _left_out}.items():
@@ -143,7 +177,8 @@ def some_filters(seen: Seen) -> Iterator[Proposal]:
 
 def one_tap(seen: Seen) -> Iterator[Proposal]:
     """One weight of one kernel changed, by as much as the residual says."""
-    found = _locate(seen) if len(seen.touched) <= 1 else None
+    of_sums = isinstance(seen.judge, Sums) and len(seen.touched) <= 1
+    found = _locate(seen) if of_sums else None
     if found:
         kernels = seen.case.parameter("W").copy()
         kernels[tuple(found.at)] += found.value

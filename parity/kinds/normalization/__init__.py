@@ -10,7 +10,14 @@ from parity.kinds.fitting import adjusted
 from parity.kinds.normalization.batches import made_up
 from parity.kinds.normalization.channels import examine
 from parity.kinds.normalization.eps import other_eps, stated
-from parity.kinds.normalization.formula import PARAMETERS, Normalized, formula, propagate
+from parity.kinds.normalization.formula import (
+    PARAMETERS,
+    SAMPLE_MODE,
+    Normalized,
+    formula,
+    of_samples,
+    propagate,
+)
 from parity.kinds.normalization.probes import probes
 from parity.kinds.normalization.variants import combined, variants
 from parity.kinds.pooling import pooled_instead
@@ -22,6 +29,8 @@ __all__ = ["BATCH_NORMALIZATION"]
 
 
 def _reference(case: LayerCase) -> Witness:
+    if case.config["mode"] == SAMPLE_MODE:
+        return of_samples(case)
     return Normalized(case, formula(case))
 
 
@@ -38,6 +47,8 @@ def _refusals(case: LayerCase) -> Iterator[Refusal]:
     the input was folded.
     """
     features, shape = len(case.params["gamma"]), case.x.shape
+    if case.config["mode"] == SAMPLE_MODE:
+        return
     for axis in range(1, len(shape)):
         if shape[axis] != features:
             yield f"along axis {axis}", partial(_told, shape, axis, features)
@@ -54,7 +65,7 @@ def _told(shape: Shape, axis: int, features: int, clashes: Any, shapes: list[Sha
 
 BATCH_NORMALIZATION = LayerKind(
     "BatchNormalization",
-    {**TRAINING_ONLY, "epsilon": ANY, "mode": (0, 2), "axis": ANY},
+    {**TRAINING_ONLY, "epsilon": ANY, "mode": (0, 1, 2), "axis": ANY},
     reference=_reference,
     parameters=PARAMETERS,
     variants=variants,

@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.kinds.api import LayerCase
 from parity.kinds.fitting import Proposal, Seen, estimate
-from parity.kinds.normalization.formula import SPREADS
+from parity.kinds.normalization.formula import SPREADS, Normalized
 from parity.kinds.normalization.variants import (
     EPSILONS,
     eps_in,
@@ -101,6 +101,8 @@ def _misfit(left: Array, weights: Array) -> float:
 
 def fitted_eps(seen: Seen) -> dict[str, tuple[float, float]]:
     """{name in SPREADS: (eps, standard error)}, of the formulas that give the gains seen."""
+    if not isinstance(seen.judge, Normalized):
+        return {}
     scales, weights = _observed_scales(seen)
     found = {name: _fit(seen.case, scales, weights, name) for name in SPREADS}
     return {name: fit for name, fit in found.items() if fit}

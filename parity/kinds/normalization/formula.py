@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.kinds.api import LayerCase
+from parity.kinds.api import LayerCase, through_float64
 from parity.numerics.regression import per_channel
 from parity.numerics.rounding import (
     FLUSHED,
@@ -24,9 +24,10 @@ from parity.numerics.rounding import (
     blocks,
     tail_factor,
 )
-from parity.numerics.witness import Block, Limits, Witness
+from parity.numerics.witness import Block, Limits, Whole, Witness
 
 PARAMETERS = ("gamma", "beta", "running_mean", "running_std")
+SAMPLE_MODE = 1  # of Keras's setting `mode`: every sample's own statistics, of its last axis
 BATCH_MODE = 2  # of Keras's setting `mode`: the batch's own statistics, also when testing
 
 # 1/spread of a stored or measured value s: Keras's dialects, then what ports made of them.
@@ -134,6 +135,56 @@ def formula(case: LayerCase) -> Affine:
     return Affine(scale, mean, case.parameter("beta"), uses_batch(case))
 
 
+class Errors(NamedTuple):
+    """Of measured statistics: the worst error of a mean and, relative, of a spread; sigma of each.
+    Zeros where the statistics are given.
+    """
+
+    of_mean: Any = 0.0
+    of_spread: Any = 0.0
+    sigma_mean: Any = 0.0
+    sigma_spread: Any = 0.0
+
+
+def measured_errors(
+    mean: Array, variance: Array, size: Array, count: int, elements: Any, eps: float
+) -> Errors:
+    """Of a mean and a biased variance over `count` values of mean magnitude `size`, for an output
+    of so many elements.
+    """
+    additions = 2 * np.sqrt(count)  # in a row, in blocked and row-wise float32 sums
+    reduced = tail_factor(elements) * np.sqrt(additions)
+    of_mean = U * (reduced * size + np.abs(mean))
+    of_variance = U * variance * (reduced + 3) + of_mean**2
+    sigma = SPREAD * U * np.sqrt(additions / 3)  # a random walk over one-sign partial sums
+    twice = 2 * (variance + max(eps, 1e-12))  # d ln spread = d variance/twice
+    return Errors(of_mean, of_variance / twice, sigma * size, sigma * (variance / twice))
+
+
+class Rounded:
+    """What any order of operations makes of scale (x - mean) + beta: B = per_x |x| + per_y |y| +
+    constant, and sigma squared as coefficients of x^2, x and 1.
+    """
+
+    def __init__(self, scale: Array, mean: Array, beta: Array, errors: Errors) -> None:
+        self.scale: Array = scale
+        self.shift: Array = beta - scale * mean
+        self.per_x, self.per_y = 4 * U * np.abs(scale), U + errors.of_spread
+        self.product, self.moved = np.abs(scale * mean), np.abs(scale) * errors.of_mean
+        added = np.abs(beta)
+        self.constant = U * (4 * self.product + 2 * added) + self.moved
+        self.constant = self.constant + added * errors.of_spread + FLUSHED
+        rounding2, scale2 = (SPREAD * U) ** 2, np.square(scale)
+        centred = 5 * rounding2 + np.square(errors.sigma_spread)  # of (s(x - mu))^2
+        self.variance = (
+            scale2 * (centred + 2 * rounding2),
+            2 * rounding2 * scale * self.shift - 2 * scale2 * mean * centred,
+            scale2 * (np.square(mean) * (centred + 3 * rounding2) + np.square(errors.sigma_mean))
+            + rounding2 * (2 * np.square(beta) + np.square(self.shift))
+            + FLUSHED**2,
+        )
+
+
 class Normalized(Witness):
     """Any order of operations: B = u(4|s|(|x|+|mu|) + 2|beta| + |y|), s = gamma/spread.
 
@@ -149,43 +200,18 @@ class Normalized(Witness):
         self.axis_name = "channel" if self.axis == 1 else "time frame"
         self.x = view(case)
         scale, mean, beta = (row[:, None] for row in affine[:3])
-        self.scale, self.shift = scale, beta - scale * mean
-        errors = self._statistics_errors(case, mean) if affine.measured else 4 * (0 * mean,)
-        of_mean, of_spread, sigma_mean, sigma_spread = errors
-        self.per_x, self.per_y = 4 * U * np.abs(scale), U + of_spread
-        product, shift, moved = np.abs(scale * mean), np.abs(beta), np.abs(scale) * of_mean
-        self.constant = U * (4 * product + 2 * shift) + moved + shift * of_spread + FLUSHED
-        gain, offset = 6 * U + of_spread, 3 * U * (product + shift) + moved
+        errors = Errors(*4 * (0 * mean,))
+        if affine.measured:
+            variance, size = (row[:, None] for row in batch(case)[1:])
+            count = self.view[0] * self.view[2]
+            errors = measured_errors(
+                mean, variance, size, count, np.prod(self.shape), epsilon(case)
+            )
+        of = Rounded(scale, mean, beta, errors)
+        self.scale, self.shift, self.per_x, self.per_y = of.scale, of.shift, of.per_x, of.per_y
+        self.constant, self.variance = of.constant, of.variance
+        gain, offset = 6 * U + errors.of_spread, 3 * U * (of.product + np.abs(beta)) + of.moved
         self.limits = Limits(gain.ravel(), offset.ravel(), beta.ravel(), 1.0)
-        self.variance = self._variance(mean, beta, np.square(sigma_mean), np.square(sigma_spread))
-
-    def _variance(
-        self, mean: Array, beta: Array, of_mean: Array, of_spread: Array
-    ) -> tuple[Array, Array, Array]:
-        """sigma squared as the coefficients of x^2, x and 1, each (C, 1)."""
-        rounding2, scale2 = (SPREAD * U) ** 2, np.square(self.scale)
-        centred = 5 * rounding2 + of_spread  # of (s(x - mu))^2
-        return (
-            scale2 * (centred + 2 * rounding2),
-            2 * rounding2 * self.scale * self.shift - 2 * scale2 * mean * centred,
-            scale2 * (np.square(mean) * (centred + 3 * rounding2) + of_mean)
-            + rounding2 * (2 * np.square(beta) + np.square(self.shift))
-            + FLUSHED**2,
-        )
-
-    def _statistics_errors(self, case: LayerCase, mean: Array) -> tuple[Array, ...]:
-        """Errors of the batch mean and, relative, of the batch spread: worst of each, sigma of
-        each, (C, 1).
-        """
-        variance, size = (row[:, None] for row in batch(case)[1:])
-        count = self.view[0] * self.view[2]
-        additions = 2 * np.sqrt(count)  # in a row, in blocked and row-wise float32 sums
-        reduced = tail_factor(np.prod(self.shape)) * np.sqrt(additions)
-        of_mean = U * (reduced * size + np.abs(mean))
-        of_variance = U * variance * (reduced + 3) + of_mean**2
-        sigma = SPREAD * U * np.sqrt(additions / 3)  # a random walk over one-sign partial sums
-        twice = 2 * (variance + max(epsilon(case), 1e-12))  # d ln spread = d variance/twice
-        return of_mean, of_variance / twice, sigma * size, sigma * (variance / twice)
 
     def _with_input(self, where: Where) -> tuple[Array, Array]:
         x = self.x[where]
@@ -235,10 +261,39 @@ class Normalized(Witness):
         return float((of_scale + at_centre / np.maximum(left, FLUSHED / 2)).max())
 
 
+def of_samples(
+    case: LayerCase,
+    spread: str = "1/(sqrt(s + eps) + eps)",
+    gamma: bool = True,
+    beta: float = 1.0,
+    centred: float = 1.0,
+) -> Whole:
+    """Keras's mode 1: every row of the last axis by its own mean and biased variance, then gamma
+    and beta along that axis, in every release alike; with parts replaced.
+    """
+    x, n = case.x.astype(np.float64), case.x.shape[-1]
+    for suffix in PARAMETERS[:2]:
+        if case.parameter(suffix).shape != (n,):
+            raise ValueError(f"{suffix} of shape {case.params[suffix].shape} on rows of {n}")
+    mean = x.mean(axis=-1, keepdims=True)
+    variance = np.square(x - mean).mean(axis=-1, keepdims=True)
+    size, eps = np.abs(x).mean(axis=-1, keepdims=True), epsilon(case)
+    errors = measured_errors(mean, variance, size, n, x.size, eps)
+    scale = SPREADS[spread](variance, eps) * (case.parameter("gamma") if gamma else np.ones(n))
+    of = Rounded(scale, centred * mean, beta * case.parameter("beta"), errors)
+    out = scale * x + of.shift
+    bound = of.per_x * np.abs(x) + of.per_y * np.abs(out) + of.constant
+    quadratic, linear, constant = of.variance
+    sigma2 = (quadratic * x + linear) * x + constant
+    return Whole(x.ndim - 1, out, np.square(bound), sigma2, np.square(bound))
+
+
 def propagate(case: LayerCase, d: Array) -> Array:
     """s' (a + d - m') - s (a - m) = s' d + (s' - s) a + (s m - s' m'): statistics and scale of a +
     d, primed, and of a.
     """
+    if case.config["mode"] == SAMPLE_MODE:
+        return through_float64(case, d)
     axis = channel_axis(case)
     a, out = view(case), d.reshape(as_channels(d.shape, axis))
     scale, mean, *_ = formula(case)

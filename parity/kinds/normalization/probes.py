@@ -16,6 +16,7 @@ import numpy as np
 
 from parity.kinds.api import LayerCase
 from parity.kinds.normalization.formula import (
+    SAMPLE_MODE,
     Affine,
     channel_axis,
     formula,
@@ -32,6 +33,7 @@ from parity.kinds.probing import (
     enough_clips,
     like,
     noise,
+    of_witness,
     random_probe,
     right,
 )
@@ -48,6 +50,9 @@ HIDDEN = "beta is larger than what any spread makes of the scale"
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     """Exact questions about scale and shift, then values as music has them."""
+    if case.config["mode"] == SAMPLE_MODE:
+        yield from _of_samples(case, rng)
+        return
     yield from (_of_batch if uses_batch(case) else _stored)(case)
     x = noise(case, rng)
     if uses_batch(case) and REAL not in case.facts:
@@ -55,6 +60,16 @@ def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
         offsets = np.ldexp((-1.0) ** channels, channels * 5 % FAR)
         x += offsets.reshape(_along(case)).astype(np.float32)
     yield random_probe(case, x)
+
+
+def _of_samples(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
+    """Rows of every spread, about nothing and about a mean, then values as music has them."""
+    for clips, offset in ((1, 0.0), (2, 4.0)):
+        x = np.sign(rng.random(like(case, clips)) - 0.5) + offset
+        rows = np.arange(x[..., 0].size).reshape(x.shape[:-1])
+        x = np.ldexp(x, np.take(SPREADS, rows * 7 % len(SPREADS))[..., None]).astype(np.float32)
+        yield of_witness("rows of two values, each with another spread", case, x)
+    yield random_probe(case, noise(case, rng))
 
 
 def _along(case: LayerCase) -> list[int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from parity.kinds.api import LayerCase, Maker, Variant
 from parity.kinds.normalization.formula import (
+    SAMPLE_MODE,
     SPREADS,
     Affine,
     Normalized,
@@ -16,6 +17,7 @@ from parity.kinds.normalization.formula import (
     channel_axis,
     dialect,
     epsilon,
+    of_samples,
     uses_batch,
     view,
 )
@@ -220,8 +222,26 @@ FIXED = {
 }
 
 
+def _whole_batch(mode: int) -> Maker:
+    """The same along the last axis, by statistics that the samples share."""
+    return lambda case: case.but(config={"mode": mode, "axis": -1})
+
+
+OF_SAMPLES: dict[str, Maker] = {
+    "eps once: 1/sqrt(s + eps)": lambda case: of_samples(case, SUM),
+    "eps beside the root: 1/(sqrt(s) + eps)": lambda case: of_samples(case, ROOT),
+    "gamma left out": lambda case: of_samples(case, gamma=False),
+    "beta left out": lambda case: of_samples(case, beta=0.0),
+    "mean not subtracted": lambda case: of_samples(case, centred=0.0),
+    "stored statistics instead of each sample's": _whole_batch(0),
+    "batch statistics instead of each sample's": _whole_batch(2),
+}
+
+
 def variants(case: LayerCase) -> dict[str, Maker]:
     """{name: maker} for this layer: every dialect with every known eps, its own included."""
+    if case.config["mode"] == SAMPLE_MODE:
+        return OF_SAMPLES
     own, own_eps = own_spread(case), epsilon(case)
     spreads = {
         spread_name(case, name, eps): with_spread(name, eps)
