@@ -295,7 +295,8 @@ def _checked_bytes(dataset: Any, name: str, size: int) -> int:
         raise Damaged(f"cuts {name} into pieces of other dimensions")  # HDF5 would divide by 0
     kind = dataset.get_type()
     is_text = kind.get_class() == h5t.STRING and not kind.is_variable_str()
-    if not is_text and kind.get_class() not in (h5t.INTEGER, h5t.FLOAT):
+    is_mask = kind.get_class() == h5t.ENUM and kind.dtype == bool
+    if not (is_text or is_mask) and kind.get_class() not in (h5t.INTEGER, h5t.FLOAT):
         raise Damaged(f"holds {name}, which is neither numbers nor text of one length")
     wanted = math.prod(dataset.shape) * kind.get_size()
     held = dataset.get_storage_size()
