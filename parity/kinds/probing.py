@@ -76,6 +76,8 @@ class Probe:
     transform : np.ndarray or None
         How far an answer may lie outside where the layer is computed by way of a transform, against
         the output's shape; None where no layer of the kind is.
+    more : tuple of np.ndarray
+        What the layer reads beside x.
     of : "run" or "logits"
         What is asked of the port: the layer, or the last layer's sums before its activation.
     """
@@ -92,6 +94,7 @@ class Probe:
     says: Callable[[Array], str | None] | None = None
     of: Literal["run", "logits"] = "run"
     transform: Array | None = None
+    more: tuple[Array, ...] = ()
 
     @property
     def exact(self) -> bool:

@@ -13,8 +13,9 @@ import numpy as np
 
 from parity.errors import CannotRun
 from parity.kinds.api import ANY, LayerCase, LayerKind, Maker, Variant
-from parity.kinds.probing import Probe, noise, random_probe
-from parity.kinds.recurrent.formula import CELLS, Followed
+from parity.kinds.probing import Probe, like, noise, of_witness, random_probe
+from parity.kinds.recurrent.formula import CELLS, Followed, cell_of, parameters
+from parity.kinds.recurrent.probes import MOST, asked, of_sequences, one_at_a_time, units_of
 from parity.numerics.rounding import Array, Shape, U, Where
 from parity.numerics.witness import Block, Witness
 
@@ -261,6 +262,24 @@ class Bidirectional:
         made = [make(half) for half in self.halves(case)]
         return None if None in made else self.merged(case, made)
 
+    def probes(self, case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
+        """One input after another at one step, and what recurrent layers are asked as a whole."""
+        first, second = self.halves(case)
+        size = cell_of(first).states * units_of(first)
+        weights = [
+            parameters(half)[f"W_{gate}"]
+            for half in (first, second)
+            for gate in cell_of(half).gates
+        ]
+        units = one_at_a_time(weights).astype(np.float32)
+        x = np.zeros(like(case, len(units)), np.float32)
+        x[np.arange(len(x)), rng.integers(0, x.shape[1], len(x))] = units
+        x += (rng.random(x.shape[:2]) < 1 / 4)[..., None] * noise(case, rng, len(x))
+        each = max(1, int(MOST / (x.shape[1] * size**3)))
+        for at in range(0, min(len(x), 8 * each), each):
+            yield asked(of_witness, case, x[at : at + each], "one input at a time")
+        yield from of_sequences(case, rng, size)
+
     def left_turned(self, s: LayerCase) -> Variant:
         """As the backward half computed it."""
         return self.merged(s, self.halves(s), turned=False)
@@ -301,4 +320,5 @@ class Bidirectional:
             parameters=WRAPPED,
             variants=self.variants,
             input_ranks=(3,),
+            probes=self.probes,
         )

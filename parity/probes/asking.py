@@ -102,7 +102,7 @@ class _Asked:
     def ask(self, probe: Probe) -> None:
         if probe.of == "logits" and self.silent:
             return
-        said = self._answer(probe, probe.x)
+        said = self._answer(probe)
         if said.actual is None:
             self.silent |= said.fault is None  # it has no logits: nothing is wrong
             if said.fault:
@@ -124,20 +124,20 @@ class _Asked:
             return
         wrong = [(self.failure.probe, self.failure.answer)] if self.failure else []
         for probe, before in (*wrong, self.first):
-            said = self._answer(probe, probe.x)
+            said = self._answer(probe)
             if said.actual is None or not np.array_equal(said.actual, before, equal_nan=True):
                 self._blame(f"{BEHAVIOUR}it {HABITS['other-answer'].text}")
         if not self.fault and not wrong:
             with threads(self.port) as count:
-                said = self._answer(probe, probe.x)
+                said = self._answer(probe)
             if said.actual is None or not judged(probe, said.actual).holds:
                 self._blame(f"{BEHAVIOUR}a wrong answer with {count} BLAS threads")
 
-    def _answer(self, probe: Probe, x: np.ndarray) -> Answer:
+    def _answer(self, probe: Probe) -> Answer:
         if probe.of == "logits":
             asked = f"the port's logits of {self.name}"
-            return ask(asked, self.port.logits, x.copy(), optional=True)
-        return answer(self.port, self.name, x)
+            return ask(asked, self.port.logits, probe.x.copy(), optional=True)
+        return answer(self.port, self.name, probe.x, *probe.more)
 
     def _blame(self, fault: str) -> None:
         self.fault = self.fault or fault

@@ -191,15 +191,16 @@ def _by_hypothesis(case: LayerCase, layer: Layer) -> str | None:
     failure = layer.failure
     if failure is None or failure.probe.of != "run":
         return None
-    x, answer = failure.probe.x, failure.answer
+    x, more, answer = failure.probe.x, failure.probe.more, failure.answer
     if len(x) > CLIPS:  # those that are wrong, where clips do not depend on each other
         worst = (failure.judged.worst or (0,))[0]
         some = sorted({worst, (worst + 1) % len(x)})
         with suppress(CannotRun, ValueError):
-            part = case.but(x=x[some]).value()
-            if np.allclose(part, case.but(x=x).value()[some], rtol=1e-9, atol=0):
-                x, answer = x[some], answer[some]
-    asked = case.but(x=x)
+            fewer = tuple(each[some] for each in more)
+            part = case.but(x=x[some], more=fewer).value()
+            if np.allclose(part, case.but(x=x, more=more).value()[some], rtol=1e-9, atol=0):
+                x, more, answer = x[some], fewer, answer[some]
+    asked = case.but(x=x, more=more)
     try:
         expected = asked.value().astype(np.float32)
         found = diagnose.cause(asked, expected, answer)

@@ -20,6 +20,7 @@ from parity.recording.stacks import STACKS
 from parity.recording.trace import Layer
 from parity.untrusted import read_json
 
+MASK = "Mask"  # what the recorder calls a mask that a layer reads
 FOLDER = room("fixtures") / "networks"
 
 
@@ -59,11 +60,12 @@ def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
     """The layer with one clip of zeros, as a kind's `probes` take it. Raises CannotRun."""
     layer = layers[name]
     source, *others = layer.inbound
-    if others:
+    if any(layers[other].kind != MASK for other in others):
         raise CannotRun(f"it reads {len(others) + 1} inputs; probes ask layers that read one")
+    masks = [np.ones((1, *layers[other].shape), bool) for other in others]
     x = np.broadcast_to(np.float32(0), (1, *layers[source].shape))
     params = case.weights.params.get(name, {})
-    return layer_case(layer, params, x, STACKS[case.model.stack].keras)
+    return layer_case(layer, params, x, STACKS[case.model.stack].keras, masks)
 
 
 def _layer(row: dict[str, Any]) -> Layer:

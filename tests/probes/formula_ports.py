@@ -50,8 +50,8 @@ def settings(one):
 
 def blank(one):
     """A single layer as it is asked: one clip of zeros."""
-    x = np.zeros((1, *one.x.shape[1:]), np.float32)
-    return layer_case(layer(one.kind, **settings(one)), one.weights, x, RELEASE)
+    x, more = np.zeros((1, *one.x.shape[1:]), np.float32), [each[:1] | True for each in one.more]
+    return layer_case(layer(one.kind, **settings(one)), one.weights, x, RELEASE, more)
 
 
 def case_of(kind, **arguments):
@@ -63,9 +63,9 @@ def case_of(kind, **arguments):
     )
 
 
-def computed(case, x):
+def computed(case, x, *more):
     """The formula's float64 answer, rounded once."""
-    return case.but(x=x).value().astype(np.float32)
+    return case.but(x=x, more=more).value().astype(np.float32)
 
 
 class Last:
@@ -74,8 +74,8 @@ class Last:
     def __init__(self, case, run):
         self.case, self.run = case, run
 
-    def __call__(self, x):
-        return self.run(x)
+    def __call__(self, *inputs):
+        return self.run(*inputs)
 
     def logits(self, x):
         return computed(self.case.but(config={"activation": "linear"}), x)
@@ -83,7 +83,7 @@ class Last:
 
 def port_of(case, run=None, logits=False):
     """A port whose only layer is the case's, computed by its formula or by `run`."""
-    run = run or (lambda x: computed(case, x))
+    run = run or (lambda *inputs: computed(case, *inputs))
     return Callables({case.layer.name: Last(case, run) if logits else run})
 
 

@@ -36,6 +36,7 @@ def _kind(name: str, settings: dict[str, Any], table: Makers, **more: Any) -> La
         parameters=CELLS[name].parameters,
         variants=partial(_table, table),
         input_ranks=(3,),
+        probes=probes,
         **more,
     )
 
@@ -50,5 +51,4 @@ GRU = _kind(
     part="gru",
     glance=glance,
     examine=examine,
-    probes=probes,
 )

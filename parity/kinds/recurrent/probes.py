@@ -1,8 +1,10 @@
-"""What a GRU is asked: one input at a time in every size, random steps, long and short sequences.
+"""What recurrent layers are asked: one input at a time in every size, random steps, long and short
+sequences.
 
 Only the last step of a sequence tells a parameter by itself, so the state before it is set by one
 step of random values, and all steps before that are zero. An output y_j is then known but for the
-rounding of two steps, sigma from `step_errors`. What a parameter is off by is fitted to y - o by
+rounding of two steps, sigma from `step_errors`. What a
+parameter of a GRU is off by is fitted to y - o by
 its derivative at the last step, weighted by 1/sigma^2:
 
     dh_j/dW_z[i,j] = (h_j - c_j) z'_j x_i      dh_j/dW_h[i,j] = (1 - z_j) c'_j x_i
@@ -12,12 +14,12 @@ and the same of U with h_k (of U_h with r_k h_k) for x_i, and of b with 1.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from parity.errors import CannotRun
 from parity.kinds.api import LayerCase
 from parity.kinds.probing import (
     Probe,
@@ -29,8 +31,9 @@ from parity.kinds.probing import (
     right,
 )
 from parity.kinds.recurrent.formula import (
-    CELLS,
+    Cell,
     Form,
+    cell_of,
     form_of,
     mask_of,
     parameters,
@@ -39,9 +42,12 @@ from parity.kinds.recurrent.formula import (
 )
 from parity.numerics.rounding import FLUSHED, Array, tail_factor
 
-GRU = CELLS["GRU"]
 SIZES = 2.0 ** np.arange(-2, 10)  # of an input, where 1 makes its largest product 1
 RANDOM = 4096  # sequences that the recurrent matrices are fitted to
+SOME = 17  # random sequences
+MOST = 2e10  # multiply-adds of the bounds of one probe
+LARGE = 2.0**60  # a state
+AT_ONCE = 2**23  # elements of the Jacobians of one probe
 STEPS = 2  # of which the errors are followed
 CLOSE = 2.0**6  # u: 2^-18 of a weight
 HIDDEN = "their unit's gates are shut or saturated in every sequence that has this input"
@@ -49,64 +55,113 @@ HIDDEN = "their unit's gates are shut or saturated in every sequence that has th
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
     """Unit vectors, random steps, an impulse long ago, and random sequences in several batches."""
-    if mask_of(case) is not None:
-        raise CannotRun("it reads a mask, and a question gives it its input alone")
-    inputs = case.x.shape[2]
+    inputs, is_gru = case.x.shape[2], case.layer.kind == "GRU"
     states = rng.standard_normal((len(SIZES) * 2 * inputs, inputs))
     states *= rng.choice([0.5, 1, 2, 4], (len(states), 1)) / np.sqrt(inputs) * 4
-    largest = np.max([np.abs(parameters(case)[f"W_{g}"]).max(axis=1) for g in "zrh"], axis=0)
-    one = np.diag(1 / np.where(largest > FLUSHED, largest, 1))
-    units = np.concatenate([sign * size * one for size in SIZES for sign in (1, -1)])
-    yield _last_steps(case, "one input at a time", states, units, _read_inputs)
+    units = one_at_a_time([parameters(case)[f"W_{g}"] for g in cell_of(case).gates])
+    read = _read_inputs if is_gru else None
+    yield from _last_steps(case, "one input at a time", states, units, read)
     before = rng.standard_normal((RANDOM, inputs)) * rng.choice([1, 2, 4], (RANDOM, 1))
     last = rng.standard_normal((RANDOM, inputs)) * rng.choice([0, 0.25, 1], (RANDOM, 1))
-    yield _last_steps(case, "random steps", before, last, _read_recurrent)
-    nothing = np.zeros(like(case, 1), np.float32)
-    yield of_witness("nothing", case, nothing)
+    read = _read_recurrent if is_gru else None
+    yield from _last_steps(case, "random steps", before, last, read)
+    yield from of_sequences(case, rng)
+
+
+def units_of(case: LayerCase) -> int:
+    """How many outputs a cell has."""
+    return len(parameters(case)[f"U_{cell_of(case).gates[0]}"])
+
+
+def one_at_a_time(weights: list[Array]) -> Array:
+    """Every input in every size, relative to its largest weight, with both signs."""
+    largest = np.max([np.abs(each).max(axis=1) for each in weights], axis=0)
+    one = np.diag(1 / np.where(largest > FLUSHED, largest, 1))
+    return np.concatenate([sign * size * one for size in SIZES for sign in (1, -1)])
+
+
+def of_sequences(case: LayerCase, rng: np.random.Generator, size: int = 0) -> Iterator[Probe]:
+    """Nothing, an impulse at the first step, and random sequences, with random masks where the
+    layer reads one. size: of the states that its bound follows, by default the cell's.
+    """
+    clips, length, inputs = SOME, *case.x.shape[1:]
+    size = size or cell_of(case).states * units_of(case)
     early = np.zeros(like(case, inputs), np.float32)
     early[np.arange(inputs), 0, np.arange(inputs)] = 4
-    yield of_witness("an impulse at the first step", case, early)
-    x = rng.standard_normal(like(case, 17), np.float32)
-    x *= np.exp2(rng.integers(-3, 3, (17, 1, 1))).astype(np.float32)
-    for part in batches(17):
-        yield random_probe(case, x[part], "random sequences", slices=True)
+    early = early[: max(1, int(MOST / (length * size**3)))]
+    x = rng.standard_normal(like(case, clips), np.float32)
+    x *= np.exp2(rng.integers(-3, 3, (clips, 1, 1))).astype(np.float32)
+    masks = rng.random((clips, length)) < 0.7
+    states = case.but(x=x, more=_masks(case, x, masks)).value()
+    x[~(np.abs(states) < LARGE).reshape(clips, -1).all(axis=1)] = 0  # some gates have no bound
+    yield asked(of_witness, case, np.zeros(like(case, 1), np.float32), "nothing")
+    yield asked(of_witness, case, early, "an impulse at the first step")
+    for part in batches(clips):
+        yield asked(random_probe, case, x[part], "random sequences", masks[part], slices=True)
 
 
-def _last_steps(case: LayerCase, name: str, before: Array, last: Array, read: Any) -> Probe:
+def _last_steps(
+    case: LayerCase, name: str, before: Array, last: Array, read: Any
+) -> Iterator[Probe]:
+    """Sequences of nothing but two last steps, in parts that fit in memory unless they are read."""
+    cell, p, form = cell_of(case), parameters(case), form_of(case)
     x = np.zeros(like(case, len(last)), np.float32)
     backwards = bool(case.config.get("go_backwards"))
     ends = (0, 1) if backwards else (-1, -2)
     x[:, ends[0]] = last
     if x.shape[1] > 1:
         x[:, ends[1]] = before
-    p, length = parameters(case), x.shape[1]
+    length, units = x.shape[1], units_of(case)
     quiet = np.zeros((1, max(0, length - STEPS), x.shape[2]))
-    state, covariance = np.zeros((1, len(p["U_z"]))), np.zeros((1, len(p["U_z"])))
-    form = form_of(case)
-    for s in steps(GRU, p, quiet, form=form):
-        state, covariance, _ = _followed(s, covariance, form)
+    state, covariance = np.zeros((2, 1, cell.states * units))
+    for s in steps(cell, p, quiet, form=form):
+        state, covariance, _ = _followed(cell, s, covariance, form)
     order = [ends[1] % length, ends[0] % length][-length:]
-    start = np.repeat(state, len(x), axis=0)
-    shared: Array = np.diag(np.sqrt(covariance[0]))  # what all sequences start from may be off by
-    for s in steps(GRU, p, x[:, order], start=start, form=form):
-        _, covariance, jacobian = _followed(s, covariance, form)
-        shared = jacobian @ shared
-    sigma, expected = np.sqrt(covariance) + FLUSHED, s["after"]
-    at: Any = ...
-    if case.config.get("return_sequences"):
-        at = np.ix_(np.arange(len(x)), np.array([length - 1]), np.arange(expected.shape[1]))
-        expected, sigma = expected[:, None], sigma[:, None]
-    low, high = right(expected, tail_factor(expected.size) * sigma)
-    shown = partial(read, {**s, "slopes": _slopes(s, form)}, sigma.reshape(len(x), -1), shared, at)
-    # no q here: all sequences start from one state, and share what it is off by
-    return Probe(name, x, low, high, at, expected=expected, read=shown)
+    each = len(x) if read else max(1, AT_ONCE // state.size**2)
+    for part in (x[at : at + each] for at in range(0, len(x), each)):
+        variance, start = covariance, np.repeat(state, len(part), axis=0)
+        shared: Array = np.diag(np.sqrt(covariance[0]))  # of what all sequences start from
+        for s in steps(cell, p, part[:, order], start=start, form=form):
+            _, variance, jacobian = _followed(cell, s, variance, form)
+            shared = jacobian @ shared if read else shared
+        sigma, expected = np.sqrt(variance[:, :units]) + FLUSHED, s["after"][:, :units]
+        at: Any = ...
+        if case.config.get("return_sequences"):
+            at = np.ix_(np.arange(len(part)), np.array([length - 1]), np.arange(units))
+            expected, sigma = expected[:, None], sigma[:, None]
+        low, high = right(expected, tail_factor(expected.size) * sigma)
+        shown = read and partial(
+            read, {**s, "slopes": _slopes(s, form)}, sigma.reshape(len(part), -1), shared, at
+        )
+        # no q here: all sequences start from one state, and share what it is off by
+        probe = Probe(name, part, low, high, at, expected=expected, read=shown)
+        yield replace(probe, more=_masks(case, part))
 
 
-def _followed(s: dict[str, Any], covariance: Array, form: Form) -> tuple[Array, Array, Array]:
-    """The state after a step, its variance by unit, errors of units taken as independent, and how
-    it goes with the state before.
+def _masks(case: LayerCase, x: Array, mask: Array | None = None) -> tuple[Array, ...]:
+    """What the layer reads beside x: no step is masked by default."""
+    if mask_of(case) is None:
+        return ()
+    return (np.ones(x.shape[:2], bool) if mask is None else mask,)
+
+
+def asked(
+    of: Any, case: LayerCase, x: Array, name: str, mask: Array | None = None, **more: Any
+) -> Probe:
+    """A probe `of` a witness, or of random values, with the mask that the layer reads."""
+    masks = _masks(case, x, mask)
+    given = (name, case.but(more=masks), x) if of is of_witness else (case.but(more=masks), x, name)
+    return replace(of(*given, **more), more=masks)
+
+
+def _followed(
+    cell: Cell, s: dict[str, Any], covariance: Array, form: Form
+) -> tuple[Array, Array, Array]:
+    """The states after a step, their variance by unit, errors of units taken as independent, and
+    how they go with those before.
     """
-    jacobian, local = step_errors(GRU, s, form)
+    jacobian, local = step_errors(cell, s, form)
+    local = local if local.ndim == 2 else np.einsum("bii->bi", local)
     carried = np.einsum("bij,bj->bi", np.square(jacobian), np.repeat(
         covariance, len(local) // len(covariance), axis=0
     ))  # fmt: skip
