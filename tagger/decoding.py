@@ -124,18 +124,23 @@ class Recording:
 
     def _by_frames(self, mpeg, heard_s):
         """How long an MP3 is. Raises Fault where it is cut short or no audio."""
-        stray = mpeg.stray_bytes()
+        stray, promises = mpeg.stray_bytes(), [*mpeg.promises()]
         if stray >= mpeg.whole_bytes:
             raise Fault(NO_AUDIO)
-        # Some tables count the frame that they stand in.
-        if mpeg.torn or (mpeg.promised > mpeg.whole + 1 and not stray):
-            held = mpeg.torn or f"{mpeg.whole:,} of {mpeg.promised:,} frames are there"
-            raise Fault(f"is cut short: {held}; copy it again")
-        if not stray:
-            return heard_s
-        self._why.append(f"{stray:,} bytes inside are no frames of an mp3")
-        most = mpeg.promised / mpeg.whole if mpeg.promised > mpeg.whole else 0
-        return heard_s * (most or 1 + stray / mpeg.whole_bytes)
+        cut = [
+            f"{held:,} of {promised:,} frames are there"
+            for held, promised, lack in promises
+            if lack
+        ]
+        if mpeg.torn or (cut and not stray):
+            raise Fault(f"is cut short: {mpeg.torn or cut[0]}; copy it again")
+        if stray:
+            self._why.append(f"{stray:,} bytes inside are no frames of an mp3")
+        for held, promised, lack in promises:
+            if lack is None:
+                self._why.append(f"its table promises {promised:,} frames and {held:,} are there")
+        more = sum(promised - held for held, promised, lack in promises if lack is not False)
+        return heard_s * (1 + (more / mpeg.whole if more else stray / mpeg.whole_bytes))
 
 
 def _by_clock(end_s, said_s, is_torn):

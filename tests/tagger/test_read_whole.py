@@ -25,6 +25,7 @@ RATES_HZ = {"opus": 48000}
 ID3V1 = b"TAG" + bytes(125)
 PICTURE = np.random.default_rng(3).bytes(60000)
 ID3V2 = b"ID3\x03\0\0" + bytes(len(PICTURE) >> shift & 127 for shift in (21, 14, 7, 0)) + PICTURE
+ID3V2_SMALL = b"ID3\x04\0\0\0\0\0\x0bTXXX\0\0\0\x01\0\0\0"
 LYRICS = b"LYRICSBEGINLYR00020" + b"la la la\r\n" * 2
 LYRICS3 = LYRICS + b"%06dLYRICS200" % len(LYRICS)
 APE = b"APETAGEX" + struct.pack("<4I8x", 2000, 532, 0, 1 << 31)
@@ -86,6 +87,19 @@ def with_vbri(data, frames):
     table = b"VBRI" + struct.pack(">3H2I", 1, 0, 75, len(data), frames)
     head = data[:4] + bytes(32) + table
     return head + bytes(mpeg.frame_bytes(data) - len(head)) + data
+
+
+def without_last_frame(data):
+    at = [0]
+    while at[-1] < len(data):
+        at.append(at[-1] + mpeg.frame_bytes(data, at[-1]))
+    return data[: at[-2]]
+
+
+def without_bytes(data):
+    """An mp3 whose table says how many frames there are, and not how many bytes."""
+    at = max(data.find(b"Xing", 0, 64), data.find(b"Info", 0, 64)) + 4
+    return data[:at] + b"\0\0\0\1" + data[at + 4 : at + 8] + bytes(4) + data[at + 12 :]
 
 
 def with_length(data, length):
@@ -180,6 +194,7 @@ PART = {
     "mp3 with noise in it": ("mp3", lambda of: within(of("mp3"), noise(3000)), (9.9, 10.1), 10.2),
     "mp3 with much noise in it": ("mp3", lambda of: within(of("mp3"), noise(60000)), (9.9, 10.1), 10),
     "mp3 without a table, with noise in it": ("mp3", lambda of: within(without_table(of("mp3")), noise(20000)), (9.9, 10.1), 12.2),
+    "mp3 whose table may count itself": ("mp3", lambda of: without_bytes(without_last_frame(of("mp3"))), (9.9, 10.1), 10),
     "mp3 with zeros over it": ("mp3", lambda of: over(of("mp3"), bytes(20000)), (7, 9.9), 10),
     "ogg without a page": ("ogg", lambda of: without_page(of("ogg")), (8, 9.99), 10),
     "ogg with a hole in a page": ("ogg", lambda of: over(of("ogg"), bytes(500)), (8, 9.99), 10),
@@ -229,6 +244,9 @@ CUT = {
     "mp3 with a table": ("mp3", lambda of: of("mp3")),
     "mp3 without one": ("mp3", lambda of: without_table(of("mp3"))[:-50]),
     "mp3 with Fraunhofer's table, between two frames": ("mp3", lambda of: with_vbri(first_half(without_table(of("mp3"))), frames_of(of("mp3")))),
+    "mp3 with a table, between its last frames": ("mp3", lambda of: without_last_frame(of("mp3"))),
+    "mp3 after mp3, between its last frames": ("mp3", lambda of: of("mp3", "b") + without_last_frame(of("mp3"))),
+    "mp3 after mp3, tagged, between its last frames": ("mp3", lambda of: of("mp3", "b") + ID3V1 + ID3V2_SMALL + without_last_frame(of("mp3"))),
     "ogg": ("ogg", lambda of: of("ogg")),
     "the first of two ogg": ("ogg", lambda of: of("ogg")[: pages(of("ogg"))[-1]] + of("ogg", "b") * 2),
     "flac": ("flac", lambda of: of("flac")),
