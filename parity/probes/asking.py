@@ -29,6 +29,7 @@ from parity.results import (
 
 RIGHT = frozenset({EXACT, ROUNDING})
 BITS_LEAST = 8.0  # as in parity.compare.verdict: fewer right bits than bfloat16 has
+SIGNIFICAND = 24  # bits, of float32
 BEHAVIOUR = "behaviour: "
 OF_ASKED = ("wrong", "answers")
 EVERYWHERE = 0.1  # of the answers are wrong at least, where a transform spreads its rounding
@@ -45,7 +46,9 @@ class Failure(NamedTuple):
 class Layer(NamedTuple):
     """A probed layer: its record, the arrays read, one answer that is wrong, or None, and of each
     question its name, the clips it had, and whether the answer was right. transform: whether
-    all that is wrong may come of a convolution by way of a transform.
+    all that is wrong may come of a convolution by way of a transform. odd: an answer that is right
+    and shows a parameter as another. bits: of a significand, as many as the answers with something
+    wrong use.
     """
 
     record: Probed
@@ -53,6 +56,8 @@ class Layer(NamedTuple):
     failure: Failure | None
     history: Sequence[tuple[str, int, bool]] = ()
     transform: bool = False
+    odd: Failure | None = None
+    bits: int = SIGNIFICAND
 
 
 def probe_layer(port: Port, case: LayerCase, rng: np.random.Generator) -> Layer:
@@ -92,6 +97,8 @@ class _Asked:
         self.groups: dict[str, Asked] = {}
         self.parameters: dict[str, _Parameter] = {}
         self.failure: Failure | None = None
+        self.odd: Failure | None = None
+        self.used = 0  # bits of wrong answers
         self.fault: str | None = None
         self.first: tuple[Probe, np.ndarray] | None = None
         self.history: list[tuple[str, int, bool]] = []
@@ -166,10 +173,12 @@ class _Asked:
             self.record.form = self.record.form or probe.says(actual)
         for reading in probe.read(actual) if probe.read else ():
             whole = self.parameters.setdefault(reading.name, _Parameter(reading.name))
-            whole.add(reading)
+            if not whole.add(reading) and right and self.odd is None:
+                self.odd = Failure(probe, actual.copy(), found)
 
     def _note(self, probe: Probe, actual: np.ndarray, found: Judged) -> None:
         if found.wrong:
+            self.used |= int(np.bitwise_or.reduce(actual.view(np.uint32), axis=None))
             with np.errstate(all="ignore"):
                 right = (probe.low.astype(np.float64) + probe.high) / 2
                 off = actual[probe.at] - right
@@ -185,11 +194,13 @@ class _Asked:
         record.asked = list(self.groups.values())
         record.read = [each.record() for each in self.parameters.values()]
         record.verdict, record.message = self._verdict(moves)
+        fraction = self.used & (1 << SIGNIFICAND - 1) - 1
+        bits = SIGNIFICAND + 1 - (fraction & -fraction).bit_length()
         arrays = {name: each.values for name, each in self.parameters.items()}
         wrong, answers = (sum(getattr(each, of) for each in record.asked) for of in OF_ASKED)
         spread = wrong > EVERYWHERE * answers
         transform = self.failure is not None and spread and not self.beyond and not self.fault
-        return Layer(record, arrays, self.failure, self.history, transform)
+        return Layer(record, arrays, self.failure, self.history, transform, self.odd, bits)
 
     def _verdict(self, moves: bool) -> tuple[str, str | None]:
         """The first of these that applies."""
@@ -230,7 +241,8 @@ class _Parameter:
         self.name = name
         self.values: Any = None
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: Reading) -> bool:
+        """Take it in; whether all of it is what it should be."""
         value = np.asarray(reading.value, np.float64)
         size = np.abs(reading.expected) if reading.size is None else reading.size
         expected, allowed, seen, size = (
@@ -257,6 +269,7 @@ class _Parameter:
         self.shows[at] = np.where(seen, np.fmin(self.shows[at], shows), self.shows[at])
         self.exact[at] |= seen & (allowed == 0)
         self.values[at] = np.where(seen, value, self.values[at])
+        return bool(right.all())
 
     def record(self) -> Read:
         read = ~np.isnan(self.values)

@@ -26,8 +26,8 @@ ALIKE = 3 * U  # what two factors that are read off float32 numbers may differ b
 class Judged:
     """What an answer amounts to. share: the largest |answer - formula| of what is allowed; q and
     q_where: the largest over its limit, and the slice it is of; touched: of each axis, the places
-    with wrong answers; factor: what all of them are too large by, if that is one; shape: of the
-    answer.
+    with wrong answers; looked_at: at how many places of it an answer was compared; factor: what all
+    of them are too large by, if that is one.
     """
 
     answers: int
@@ -40,7 +40,7 @@ class Judged:
     fault: str = ""
     touched: list[Array] = field(default_factory=list)
     factor: float | None = None
-    shape: tuple[int, ...] = ()
+    looked_at: tuple[int, ...] = ()
 
     def narrow(self, case: LayerCase) -> bool:
         """Whether all that is wrong, and enough is, is in one place of an axis that has others and
@@ -48,9 +48,9 @@ class Judged:
         """
         if not self.wrong:
             return self.q_where not in ("", WHOLE)
-        rank = len(self.shape)
+        rank = len(self.looked_at)
         own = case.config.get("axis", 1 if rank > 3 else -1) % rank
-        axes = enumerate(zip(self.touched, self.shape, strict=True))
+        axes = enumerate(zip(self.touched, self.looked_at, strict=True))
         one = any(len(some) == 1 < n for axis, (some, n) in axes if axis != own)
         return one and self.wrong >= ENOUGH
 
@@ -71,7 +71,7 @@ def judged(probe: Probe, answer: Array) -> Judged:
         found = answer[probe.at]
     except IndexError:
         return Judged(0, fault=f"answers in shape {answer.shape}, which is not the original's")
-    verdict = Judged(found.size, shape=answer.shape)
+    verdict = Judged(found.size)
     with np.errstate(all="ignore"):  # NaN and inf are findings, and no comparison passes them
         if probe.high is probe.low:
             _judge_single(verdict, probe, found)
@@ -127,8 +127,11 @@ def _note_places(verdict: Judged, probe: Probe, found: Array, wrong: Array) -> N
         mask.ravel()[wrong] = True
         others = [tuple(b for b in range(found.ndim) if b != a) for a in range(found.ndim)]
         verdict.touched = [np.flatnonzero(mask.any(axis=axes)) for axes in others]
+        verdict.looked_at = found.shape
     else:
-        verdict.touched = [np.unique(axis.flat[wrong]) for axis in np.broadcast_arrays(*probe.at)]
+        axes = np.broadcast_arrays(*probe.at)
+        verdict.touched = [np.unique(axis.flat[wrong]) for axis in axes]
+        verdict.looked_at = tuple(len(np.unique(axis)) for axis in probe.at)
     some = wrong[:: 1 + len(wrong) // SOME]
     right = (probe.low.ravel()[some].astype(np.float64) + probe.high.ravel()[some]) / 2
     ratio = found.ravel()[some] / right

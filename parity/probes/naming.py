@@ -33,9 +33,9 @@ def cause_of(case: LayerCase, layer: Layer) -> str | None:
     if message.startswith(BEHAVIOUR):
         return message.removeprefix(BEHAVIOUR)
     failure = layer.failure
-    if failure and failure.judged.narrow(case):
+    if (failure and failure.judged.narrow(case)) or (not failure and place_of(case, layer)):
         return None  # the place says it
-    for name in (*_by_batch(layer), *_by_reading(case, layer)):
+    for name in (*_by_batch(layer), *_by_format(case, layer), *_by_reading(case, layer)):
         return name
     if failure is None:
         return layer.record.form
@@ -63,8 +63,8 @@ def place_of(case: LayerCase, layer: Layer) -> str | None:
     they are off, if that is one: "time frame 5, times 1.00000024".
     """
     if layer.failure is None:
-        return None
-    found, shape = layer.failure.judged, layer.failure.answer.shape
+        return _of_a_gain(case, layer)
+    found, shape = layer.failure.judged, layer.failure.judged.looked_at
     if not found.wrong:
         return found.q_where if found.q_where != WHOLE else None
     names = case.kind.axes(case.config, len(shape)) or range(len(shape))
@@ -77,6 +77,38 @@ def place_of(case: LayerCase, layer: Layer) -> str | None:
     return ", ".join(parts + factor) if parts else None
 
 
+def _of_a_gain(case: LayerCase, layer: Layer) -> str | None:
+    """The slice of the answer whose gain explains what was fitted, better than the parameters do
+    that it was ascribed to: "unit 3, times 1.00000072".
+    """
+    off = [each for each in layer.record.read if each.within < each.read]
+    if layer.odd is None or any(each.sha256 or each.name not in case.params for each in off):
+        return None
+    probe, answer, _ = layer.odd
+    params = {each.name: np.array(case.params[each.name], np.float64) for each in off}
+    for each in off:
+        at = tuple(each.at or ())
+        params[each.name][at] = layer.read[each.name][at]
+    room = (probe.high.astype(np.float64) - probe.low) / 2
+    weight = np.divide(1, room, out=np.zeros_like(room), where=room > 0)
+    size, error = (a * weight for a in (probe.expected, answer[probe.at] - probe.expected))
+    fitted = case.but(params=params, x=probe.x).value()[probe.at] - probe.expected
+    best = float(np.square(error).sum() - np.square(error - fitted * weight).sum())
+    said, names = None, case.kind.axes(case.config, answer.ndim) or range(answer.ndim)
+    places = np.indices(answer.shape) if probe.at is ... else np.broadcast_arrays(*probe.at)
+    for name, place in zip(names, places, strict=True):
+        at = place.ravel()
+        squares, products = (np.bincount(at, (size * a).ravel()) for a in (size, error))
+        shown = np.divide(
+            np.square(products), squares, out=np.zeros_like(squares), where=squares > 0
+        )
+        most = int(np.argmax(shown))
+        if shown[most] > best and len(np.unique(at)) > 1:
+            best = float(shown[most])
+            said = f"{name} {most}, times {1 + products[most] / squares[most]:.9g}"
+    return said
+
+
 def _by_batch(layer: Layer) -> Iterator[str]:
     """Where large batches alone are answered wrongly, to questions that small ones answer."""
     wrong = {(name, clips) for name, clips, right in layer.history if not right}
@@ -85,6 +117,14 @@ def _by_batch(layer: Layer) -> Iterator[str]:
     least = min((clips for _, clips in wrong), default=0)
     if len({*right}) > 1 and max(right) < least:
         yield f"only in batches of {least} or more"
+
+
+def _by_format(case: LayerCase, layer: Layer) -> Iterator[str]:
+    """Where no answer with something wrong has more bits than another format."""
+    if layer.failure and layer.failure.judged.wrong and not case.kind.move:
+        yield from (
+            f"answers stored in {name}" for bits, name in FORMATS.items() if bits == layer.bits
+        )
 
 
 def _by_reading(case: LayerCase, layer: Layer) -> Iterator[str]:
