@@ -49,14 +49,18 @@ def walk(
     port: Port,
     modes: Collection[str] = MODES,
     known: Mapping[tuple[str, str], str] | None = None,
+    alike: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Step]:
     """Yield a Step per layer of the trace, in its order, following the names of `inbound`.
 
     An array is held as long as a layer still reads it. A layer that the port lacks, runs out of
     order or fails at becomes a fault of that Step; what reads its output in the chain stays broken.
     Without the isolated mode nothing but the network's input is read from the trace. known : sha256
-    of answers whose judgement is known, by (mode, layer).
+    of answers whose judgement is known, by (mode, layer). alike : layers that compute what those of
+    the port with the known answers do, and its outputs in the chain; they are not asked again.
     """
+    alike = alike or {}
+    followed: set[str] = set()  # of the chain: where it is the known port's
     names = network_order(trace)
     readers = Counter(source for name in names for source in trace.layers[name].inbound)
     recorded: dict[str, Any] = {}
@@ -66,15 +70,27 @@ def walk(
         for source in layer.inbound:
             if source not in own:  # an input of the network
                 own[source] = recorded[source] = trace.read(source)
+                followed.add(source)
         inputs: tuple[np.ndarray, ...] = ()
         expected, isolated, chained = None, NOT_ASKED, NOT_ASKED
         if ISOLATED in modes:
             inputs, expected = tuple(recorded[source] for source in layer.inbound), trace.read(name)
-            isolated = answer(port, name, *inputs)
+            isolated = NOT_ASKED if name in alike else answer(port, name, *inputs)
         if CHAINED in modes:
-            chained = _in_the_chain(trace, port, name, [own[at] for at in layer.inbound], isolated)
-        answers = {ISOLATED: isolated, CHAINED: chained}
-        same = [mode for mode in answers if known and _is(answers[mode], known.get((mode, name)))]
+            read = [own[at] for at in layer.inbound]
+            if name in alike and followed.issuperset(layer.inbound):
+                chained = Answer(tuple(read), alike[name])
+            else:
+                chained = _in_the_chain(trace, port, name, read, isolated)
+        if name in alike:
+            same = {ISOLATED} | ({CHAINED} if same_bits(chained.actual, alike[name]) else set())
+        else:
+            answers = {ISOLATED: isolated, CHAINED: chained}
+            same = {
+                mode for mode in answers if known and _is(answers[mode], known.get((mode, name)))
+            }
+        if CHAINED in same:
+            followed.add(name)
         yield Step(layer, inputs, expected, isolated, chained, frozenset(same))
         for source in layer.inbound:
             readers[source] -= 1

@@ -15,6 +15,7 @@ from parity.port.links.batch_normalization import DIALECTS, BatchNormalization
 from parity.port.proof import ChainerPort, in_test_phase
 from parity.port.stock import DRIFTS
 from parity.port.weights import keras_arrays
+from parity.port_api import same_bits
 from parity.ports.callables import Replaced
 
 Plant = Callable
@@ -184,6 +185,27 @@ def planted(tagger, mutant) -> Replaced | ChainerPort:
         return replaced
     steps = {name: in_test_phase(step) for name, step in replaced.items()}
     return Replaced(ChainerPort(tagger), steps)
+
+
+def left_alone(port, sound: ChainerPort) -> set[str]:
+    """Layers of a mutant that are the sound port's: not replaced, and in the same state."""
+    own = port.port if isinstance(port, Replaced) else port
+    if type(own).run is not ChainerPort.run:
+        return set()
+    names = set(port.layers) - set(getattr(port, "steps", ()))
+    return {name for name in names if _same_state(own.network[name], sound.network[name])}
+
+
+def _same_state(one, other):
+    one, other = vars(one), vars(other)
+    return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+
+
+def _equal(one, other):
+    one, other = (
+        map(chainer.as_array, (one, other)) if isinstance(one, chainer.Parameter) else (one, other)
+    )
+    return same_bits(one, other) if isinstance(one, np.ndarray) else one == other
 
 
 def widened(tagger):

@@ -100,7 +100,7 @@ def run(
     keys = {
         mutant.id: key_of(mutant.id, code, digests[name])
         for name in models
-        for mutant in chosen
+        for mutant in sorted(chosen, key=lambda mutant: mutant.layer)  # they share questions
         if mutant.model == name
     }
     kept = Store(folder, ".json", name="kept faults", advice="choose another --out")

@@ -5,7 +5,8 @@ Every layer runs. One whose output is bit for bit the sound port's has the sound
 every other one is judged anew: the harness is not told where the mutation is.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast, get_args
@@ -20,9 +21,9 @@ from parity.compare.walk import CHAINED, ISOLATED, MODES, Step, network_order, w
 from parity.diagnose import cause
 from parity.errors import CannotRun
 from parity.faults.drift import Attribution, Broken, Chain, NotNegative, SoundEnd
-from parity.faults.plant import planted, widened
+from parity.faults.plant import left_alone, planted, widened
 from parity.faults.table_row import Fault
-from parity.kinds import layer_case, witness
+from parity.kinds import LayerCase, layer_case, witness
 from parity.kinds.activation import ROUGH
 from parity.numerics.structure import Regression
 from parity.port.proof import ChainerPort
@@ -94,12 +95,33 @@ class Original(NamedTuple):
 
 @dataclass
 class Sound:
-    """The sound port on one original: verdicts and digests of its answers, and its end."""
+    """The sound port on one original: verdicts and digests of its answers, its outputs in the
+    chain, and its end. asked: of the layer that was probed last, what it was asked.
+    """
 
     original: Original
+    port: Port
     verdicts: dict[str, str]
     known: dict[tuple[str, str], str]
+    chained: dict[str, np.ndarray]
     end: SoundEnd
+    asked: dict[str, LayerCase] = field(default_factory=dict)
+
+    def walk(self, port: Port, modes: Collection[str] = MODES) -> Iterator[Step]:
+        """A mutant along the original; what is the sound port's is not run again."""
+        same = left_alone(port, self.port)
+        alike = {name: output for name, output in self.chained.items() if name in same}
+        return walk(self.original, port, modes, self.known, alike)
+
+    def blank(self, name: str) -> LayerCase:
+        """As Original.blank, with probes that are made once: they depend on the layer alone."""
+        if name not in self.asked:
+            self.asked.clear()  # they are large
+            case = self.original.blank(name)
+            made = [*case.kind.probes(case, np.random.default_rng(SEED))]
+            kind = replace(case.kind, probes=lambda case, rng: iter(made))
+            self.asked[name] = replace(case, kind=kind)
+        return self.asked[name]
 
 
 WORDS = [word for word in verdict.VERDICTS if word != verdict.INHERITED]
@@ -258,7 +280,7 @@ def sound_of(case, path) -> Sound:
 
 def prove(there: Original, port: Port) -> Sound:
     """A port without a mutation. Raises CannotRun where it does not hold."""
-    known, verdicts = {}, {}
+    known, verdicts, chained = {}, {}, {}
     chain = Chain(port, list(there.layers)[-1])
     for step in walk(there, port):
         name = step.layer.name
@@ -271,8 +293,9 @@ def prove(there: Original, port: Port) -> Sound:
         for mode, said in ((ISOLATED, step.isolated), (CHAINED, step.chained)):
             if said.actual is not None:
                 known[mode, name] = array_sha256(said.actual)
+        chained[name] = said.actual
         chain.follow(step)
-    return Sound(there, verdicts, known, SoundEnd(there, chain))
+    return Sound(there, port, verdicts, known, chained, SoundEnd(there, chain))
 
 
 def tried(mutant: Fault, sound: Sound) -> Trial:
@@ -287,7 +310,7 @@ def tried(mutant: Fault, sound: Sound) -> Trial:
     )
     for_probes = mutant.kind in PROBES_ONLY
     chain = _watch(found, mutant, sound, (ISOLATED,) if for_probes else MODES)
-    _probe(found, mutant, sound.original)
+    _probe(found, mutant, sound)
     ways = {each.way for each in found.probed} | {"whole call" if found.call else None}
     ways |= {"isolated" if found.located_layer else None}
     found.caught = ways != {None}
@@ -329,7 +352,7 @@ def heard(reordering: Fault, sound: Sound) -> Reordering:
     found = Reordering(reordering.id, reordering.model, reordering.layer)
     _watch(found, reordering, sound, (ISOLATED,))
     if reordering.kind == "reordering":
-        _probe(found, reordering, sound.original)
+        _probe(found, reordering, sound)
     found.quiet = found.located_layer is None and not any(each.way for each in found.probed)
     return found
 
@@ -338,7 +361,7 @@ def measured(mutant: Fault, sound: Sound) -> Published:
     """The record of the published port's formulas in one model."""
     there, port = sound.original, planted(sound.original.tagger(), mutant)
     chain, layers = Chain(port, sound.end.last), []
-    for step in walk(there, port, MODES, sound.known):
+    for step in sound.walk(port):
         chain.follow(step)
         if step.layer.name in getattr(port, "steps", ()):
             word, _ = judged(there, step)
@@ -377,7 +400,7 @@ def _watch(seen, mutant, sound, modes):
         )
     port = planted(there.tagger(), mutant)
     chain = Chain(port, sound.end.last)
-    for step in walk(there, port, modes, sound.known):
+    for step in sound.walk(port, modes):
         name, same = step.layer.name, ISOLATED in step.unchanged
         seen.changed_layers += [] if same else [name]
         if seen.located_layer is None:
@@ -392,11 +415,12 @@ def _watch(seen, mutant, sound, modes):
     return chain
 
 
-def _probe(found: Trial | Reordering, mutant: Fault, there: Original) -> None:
+def _probe(found: Trial | Reordering, mutant: Fault, sound: Sound) -> None:
     """Ask a fresh mutant's layer, those that answered the clips otherwise, and its whole call."""
+    there = sound.original
     port = planted(there.tagger(), mutant)
     for name in dict.fromkeys([mutant.layer, *found.changed_layers]):
-        blank = there.blank(name)
+        blank = sound.blank(name)
         layer = probe_layer(port, blank, np.random.default_rng(SEED))
         said = settle(blank, layer)
         found.probed.append(
