@@ -5,6 +5,7 @@ but the port and the recorder use this module.
 """
 
 import fcntl
+import functools
 import hashlib
 import os
 import re
@@ -33,6 +34,8 @@ OURS = {
     ".npy": rb"\x93NUMPY.{4}\{'descr': '<f4', 'fortran_order': False, 'shape': \(1, 1, 96, 1366\)",
     ".npz": rb"(?s)PK\x03\x04.*provenance\.npy",
 }
+
+PART = re.compile(r".+\.[0-9a-f]{8}\.part")  # an output while it is written
 
 
 def publish(
@@ -184,21 +187,46 @@ def _is_ours(path: Path, kind: str) -> bool:
 
 
 def _beside(path: Path, data: bytes | str, leave: ExitStack) -> str:
-    """Write `data` into a new file beside `path`, with its mode; returns the file's name."""
-    name = str(path.with_name(f"{path.name[:80]}.{secrets.token_hex(4)}.part"))
+    """Write `data` into a new file beside `path`, with its mode; returns the file's name. It is
+    held until `leave` ends, so that others see that its writer lives.
+    """
+    _sweep(path.parent.absolute())
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(name, flags, 0o666)  # less the user's umask
-    leave.callback(Path(name).unlink, missing_ok=True)
-    with os.fdopen(descriptor, "wb") as stream:
-        with suppress(FileNotFoundError):
-            before = os.stat(path)
-            with suppress(PermissionError):
-                os.fchown(descriptor, before.st_uid, before.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
-        stream.write(_bytes(data))
-        stream.flush()
-        os.fsync(descriptor)  # a full disk may not say so before
+    linked = 0
+    while not linked:  # else it was swept away before it was held
+        name = str(path.with_name(f"{path.name[:80]}.{secrets.token_hex(4)}.part"))
+        stream = leave.enter_context(os.fdopen(os.open(name, flags, 0o666), "wb"))  # less the umask
+        leave.callback(Path(name).unlink, missing_ok=True)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        linked = os.fstat(stream.fileno()).st_nlink
+    with suppress(FileNotFoundError):
+        before = os.stat(path)
+        with suppress(PermissionError):
+            os.fchown(stream.fileno(), before.st_uid, before.st_gid)
+        os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
+    stream.write(_bytes(data))
+    stream.flush()
+    os.fsync(stream.fileno())  # a full disk may not say so before
     return name
+
+
+@functools.cache
+def _sweep(folder: Path) -> None:
+    """Remove, once, what dead processes of this program left of outputs: files by the name of a
+    part, that nobody holds, and that begin as this program's files do.
+    """
+    flags, found = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, []
+    with suppress(OSError):
+        found = [path for path in folder.iterdir() if PART.fullmatch(path.name)]
+    for path in found:
+        kind = Path(path.stem).with_suffix("").suffix.lower()
+        with suppress(OSError), os.fdopen(os.open(path, flags), "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_file = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+            own = os.fstat(stream.fileno()).st_uid == os.geteuid()
+            if is_file and own and kind in OURS and _is_ours(path, kind):
+                path.unlink()
 
 
 def _bytes(data: bytes | str) -> bytes:

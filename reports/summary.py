@@ -111,6 +111,13 @@ def counts(document: Record) -> dict[str, int]:
     return {word: words.count(word) for word in CELLS if word in words}
 
 
+def remarks_of(model: Record) -> list[str]:
+    """What changes the worth of a model's figures: of its clips, then of itself."""
+    clips = model.get("clips", ())
+    said = [f"{clip['name']} {why}" for clip in clips for why in clip.get("remarks", ())]
+    return [*said, *model.get("remarks", ())]
+
+
 def data_sentence(document: Record) -> str:
     """The first line of every output: real data or stand-ins, who read audio, and what is to be
     known of the clips.

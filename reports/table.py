@@ -3,7 +3,7 @@
 import json
 
 from parity.reports import Record, probes
-from parity.reports.summary import Cell, cells
+from parity.reports.summary import Cell, cells, remarks_of
 from parity.reports.verdicts import cause_name
 
 COLUMNS = tuple(
@@ -14,7 +14,7 @@ COLUMNS = tuple(
     bitwise_equal bitwise_share beyond beyond_share effective_bits structure support
     rho_local inherited local amplification share energy noise_max_abs noise_rms
     hypothesis closer closeness_bits message
-    probed read_back probed_cause
+    probed read_back probed_cause remarks
     """.split()
 )
 
@@ -34,6 +34,7 @@ def _row(cell: Cell) -> list[object]:
         **{key: layer[key] for key in ("kind", "shape", "dtype", "closer", "closeness_bits")},
         **cell.figures,
         "model": model["name"],
+        "remarks": remarks_of(model) or None,
         "data": model["data"],
         "keras": model["stack"]["keras"],
         "layer": layer["name"],

@@ -47,6 +47,37 @@ def test_a_set_is_published_whole_or_not_at_all(tmp_path, monkeypatch, function,
     assert left == {"parity.csv": "old", "parity.html": "old"}
 
 
+def test_the_next_write_clears_what_a_killed_one_left_and_nothing_else(tmp_path):
+    here = {
+        "x.csv.0123abcd.part": CSV,  # of a killed process
+        "x.html.0123abcd.part": "",
+        "notes.csv.0123abcd.part": "mine",
+        "x.bin.0123abcd.part": CSV,
+        "x.csv.part": CSV,
+        "held.csv.0123abcd.part": CSV,
+    }
+    for name, text in here.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "link.csv.0123abcd.part").symlink_to(tmp_path / "held.csv.0123abcd.part")
+    os.mkfifo(tmp_path / "pipe.csv.0123abcd.part")
+    with lock(tmp_path / "held.csv.0123abcd.part"):
+        publish({tmp_path / "new.csv": CSV})
+    kept = {*here, "link.csv.0123abcd.part", "pipe.csv.0123abcd.part", "new.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == kept - {*list(here)[:2]}
+
+
+def test_what_is_being_written_is_held(tmp_path, monkeypatch):
+    seen = []
+
+    def replace(temporary, target):
+        with lock(temporary) as alone:
+            seen.append(alone)
+
+    monkeypatch.setattr(os, "replace", replace)
+    atomic_write(tmp_path / "x.csv", CSV)
+    assert seen == [False]
+
+
 def test_a_folder_is_made_unless_it_cannot_be(tmp_path):
     atomic_write(tmp_path / "a" / "b.txt", "naïve")
     assert (tmp_path / "a" / "b.txt").read_bytes() == "naïve".encode()

@@ -4,6 +4,7 @@ not compared.
 
 import csv as csv_reader
 import io
+import json
 from xml.etree import ElementTree
 
 import pytest
@@ -52,6 +53,16 @@ def test_csv_keeps_every_digit_and_its_columns():
         "",
     )
     assert rows[7]["rho_local"] == "208.1" and rows[7]["hypothesis"].startswith("reset gate")
+
+
+def test_csv_has_what_a_clip_is_remarked_for():
+    document = factory.failing()
+    document["models"][0]["clips"][0]["remarks"] = ["is mono"]
+    document["models"][0]["remarks"] = ["its weights are assumed"]
+    rows = list(csv_reader.DictReader(io.StringIO(table.csv(document))))
+    name = document["models"][0]["clips"][0]["name"]
+    assert json.loads(rows[0]["remarks"]) == [f"{name} is mono", "its weights are assumed"]
+    assert not rows[-1]["remarks"]
 
 
 @EVERY
