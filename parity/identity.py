@@ -33,18 +33,26 @@ def identity(case: Case, trace: Trace | None = None, port: Port | None = None) -
     port : asked now what its settings are; where it does not say, only its layers' names are
     known. Raises CannotRun for unreadable weights, or a port that cannot describe itself.
     """
-    return {
+    found = {
         "weights": {"sha256": case.weights.sha256, "tensors": _tensors(case.weights.params)},
         "batch": [sha256_of(clip) for clip in case.clips],
         "declared": list(case.model.layers),
         "original": trace and _original(trace),
         "definition": _definition(case),
-        "port": port and _described(port),
+        "port": None,
         "stack": {
             "original": _stack(STACKS[case.model.stack]),
-            "harness": {"numpy": version("numpy"), **(port.versions if port else {})},
+            "harness": {"numpy": version("numpy")},
         },
     }
+    return asked(found, port) if port else found
+
+
+def asked(found: dict[str, Any], port: Port) -> dict[str, Any]:
+    """An identity with what the port says of itself."""
+    stack = found["stack"]
+    harness = {**stack["harness"], **port.versions}
+    return {**found, "port": _described(port), "stack": {**stack, "harness": harness}}
 
 
 def _definition(case: Case) -> str:

@@ -77,7 +77,7 @@ def walk(
             inputs, expected = tuple(recorded[source] for source in layer.inbound), trace.read(name)
             isolated = NOT_ASKED if name in alike else answer(port, name, *inputs)
         if CHAINED in modes:
-            read = [own[at] for at in layer.inbound]
+            read: list[Any] = [own[at] for at in layer.inbound]
             if name in alike and followed.issuperset(layer.inbound):
                 chained = Answer(tuple(read), alike[name])
             else:

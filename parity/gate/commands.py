@@ -1,6 +1,7 @@
 """`parity gate`: judge a run, or its identity alone, against the baselines; `accept` approves."""
 
 import getpass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from parity.gate import baseline, outputs, recorded
 from parity.gate import golden as golden_traces
 from parity.gate.judge import judge, judge_identity
 from parity.gate.outcome import Json, Outcome
+from parity.identity import asked
 from parity.model import Case, cases
 from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, option, port, takes
 from parity.ports import load, opened
@@ -105,10 +107,13 @@ def gate(
 
 
 def _by_identity(chosen: list[Case], port: str, folder: Path) -> Outcome:
-    process = opened(port)  # one for all of them, since no layer is run
-    identities = {
-        case.model.name: recorded.identity_of(case, load(port, case, process)) for case in chosen
-    }
+    with ThreadPoolExecutor(1) as aside:
+        opening = aside.submit(opened, port)  # one process for all: no layer is run
+        identities = {case.model.name: recorded.identity_of(case) for case in chosen}
+        process = opening.result()
+    for case in chosen:
+        of = load(port, case, process)
+        identities[case.model.name] = asked(identities[case.model.name], of)
     return judge_identity(identities, folder, {case.model.name: case.data for case in chosen})
 
 

@@ -33,7 +33,7 @@ def can_run(case: Case) -> bool:
     return all(cached(case, lane) for lane in LANES) or is_built(STACKS[case.model.stack])
 
 
-def identity_of(case: Case, port: Port) -> Json:
+def identity_of(case: Case, port: Port | None = None) -> Json:
     """The case's identity, by its recorded trace where there is one; no layer is run."""
     path = cached(case, "reference")
     if path is None:
