@@ -13,6 +13,7 @@ BENCHES = (
     "recording",
     "whole_run",
     "probing",
+    "smallest",
     "gate",
     "faults",
     "microscope",

@@ -48,8 +48,7 @@ class Judged:
         """
         if not self.wrong:
             return self.q_where not in ("", WHOLE)
-        rank = len(self.looked_at)
-        own = case.config.get("axis", 1 if rank > 3 else -1) % rank
+        own = own_axis(case, len(self.looked_at))
         axes = enumerate(zip(self.touched, self.looked_at, strict=True))
         one = any(len(some) == 1 < n for axis, (some, n) in axes if axis != own)
         return one and self.wrong >= ENOUGH
@@ -57,6 +56,11 @@ class Judged:
     @property
     def holds(self) -> bool:
         return not self.wrong and not self.fault
+
+
+def own_axis(case: LayerCase, rank: int) -> int:
+    """The axis of an answer that has parameters of its own: channels, units."""
+    return int(case.config.get("axis", 1 if rank > 3 else -1)) % rank
 
 
 def judged(probe: Probe, answer: Array) -> Judged:

@@ -13,9 +13,9 @@ import numpy as np
 from parity import diagnose
 from parity.errors import CannotRun
 from parity.kinds import LayerCase
-from parity.numerics.rounding import U
+from parity.numerics.rounding import U, tail_factor
 from parity.probes.asking import BEHAVIOUR, RIGHT, Layer
-from parity.probes.judging import WHOLE
+from parity.probes.judging import WHOLE, own_axis
 from parity.results import FORMULA, NOT_PROBED, TRANSFORM, Probed, Read
 
 FEW = 4  # values that are named one by one
@@ -33,7 +33,7 @@ def cause_of(case: LayerCase, layer: Layer) -> str | None:
     if message.startswith(BEHAVIOUR):
         return message.removeprefix(BEHAVIOUR)
     failure = layer.failure
-    if (failure and failure.judged.narrow(case)) or (not failure and place_of(case, layer)):
+    if (failure and failure.judged.narrow(case)) or _of_a_gain(case, layer):
         return None  # the place says it
     for name in (*_by_batch(layer), *_by_format(case, layer), *_by_reading(case, layer)):
         return name
@@ -62,8 +62,10 @@ def place_of(case: LayerCase, layer: Layer) -> str | None:
     """Where all wrong answers to one probe are, if that is less than everywhere, and by what factor
     they are off, if that is one: "time frame 5, times 1.00000024".
     """
+    if gain := _of_a_gain(case, layer):
+        return gain
     if layer.failure is None:
-        return _of_a_gain(case, layer)
+        return None
     found, shape = layer.failure.judged, layer.failure.judged.looked_at
     if not found.wrong:
         return found.q_where if found.q_where != WHOLE else None
@@ -78,11 +80,13 @@ def place_of(case: LayerCase, layer: Layer) -> str | None:
 
 
 def _of_a_gain(case: LayerCase, layer: Layer) -> str | None:
-    """The slice of the answer whose gain explains what was fitted, better than the parameters do
-    that it was ascribed to: "unit 3, times 1.00000072".
+    """The channel or unit whose gain explains what was fitted better than the parameters do that it
+    was ascribed to: "unit 3, times 1.00000072".
     """
+    if layer.odd is None or (layer.failure and layer.failure.judged.wrong):
+        return None
     off = [each for each in layer.record.read if each.within < each.read]
-    if layer.odd is None or any(each.sha256 or each.name not in case.params for each in off):
+    if any(each.sha256 or each.name not in case.params for each in off):
         return None
     probe, answer, _ = layer.odd
     params = {each.name: np.array(case.params[each.name], np.float64) for each in off}
@@ -92,21 +96,19 @@ def _of_a_gain(case: LayerCase, layer: Layer) -> str | None:
     room = (probe.high.astype(np.float64) - probe.low) / 2
     weight = np.divide(1, room, out=np.zeros_like(room), where=room > 0)
     size, error = (a * weight for a in (probe.expected, answer[probe.at] - probe.expected))
-    fitted = case.but(params=params, x=probe.x).value()[probe.at] - probe.expected
-    best = float(np.square(error).sum() - np.square(error - fitted * weight).sum())
-    said, names = None, case.kind.axes(case.config, answer.ndim) or range(answer.ndim)
+    fitted = (case.but(params=params, x=probe.x).value()[probe.at] - probe.expected) * weight
+    axis = own_axis(case, answer.ndim)
     places = np.indices(answer.shape) if probe.at is ... else np.broadcast_arrays(*probe.at)
-    for name, place in zip(names, places, strict=True):
-        at = place.ravel()
-        squares, products = (np.bincount(at, (size * a).ravel()) for a in (size, error))
-        shown = np.divide(
-            np.square(products), squares, out=np.zeros_like(squares), where=squares > 0
-        )
-        most = int(np.argmax(shown))
-        if shown[most] > best and len(np.unique(at)) > 1:
-            best = float(shown[most])
-            said = f"{name} {most}, times {1 + products[most] / squares[most]:.9g}"
-    return said
+    sums = [np.bincount(places[axis].ravel(), (size * a).ravel()) for a in (size, error)]
+    squares, products = np.maximum(sums[0], TINY), sums[1]
+    shown = np.square(products) / squares
+    most = int(np.argmax(shown))
+    by_parameters = np.square(error).sum() - np.square(error - fitted).sum()
+    chance = tail_factor(len(shown)) / tail_factor(error.size)  # room is so many sigma
+    if shown[most] <= max(by_parameters, chance**2):
+        return None
+    names = case.kind.axes(case.config, answer.ndim) or range(answer.ndim)
+    return f"{names[axis]} {most}, times {1 + products[most] / squares[most]:.9g}"
 
 
 def _by_batch(layer: Layer) -> Iterator[str]:

@@ -171,3 +171,27 @@ def test_answers_that_are_known_are_said_to_be_unchanged_in_their_mode():
     steps = {step.layer.name: step.unchanged for step in walk(Recorded(), wrong, MODES, known)}
     assert steps == {"double": {*MODES}, "add": set(), "square": {"isolated"}}
     assert not any(step.unchanged for step in taken(STEPS).values()), "nothing was known"
+
+
+def test_layers_that_are_alike_are_not_asked_until_the_chain_leaves_the_known_one():
+    sound = taken(STEPS)
+    known = {
+        (mode, name): array_sha256(getattr(step, mode).actual)
+        for name, step in sound.items()
+        for mode in MODES
+    }
+    asked = []
+
+    def heard(name, step):
+        return lambda *inputs: asked.append(name) or step(*inputs)
+
+    wrong = {**STEPS, "add": lambda x: x + np.float32(2)}
+    port = Callables({name: heard(name, step) for name, step in wrong.items()})
+    alike = {name: step.chained.actual for name, step in sound.items() if name != "add"}
+    steps = {step.layer.name: step for step in walk(Recorded(), port, MODES, known, alike)}
+    assert asked == ["add", "add", "square"] or asked == ["add", "square"]
+    unchanged = {name: step.unchanged for name, step in steps.items()}
+    assert unchanged == {"double": {*MODES}, "add": set(), "square": {"isolated"}}
+    whole = {step.layer.name: step for step in walk(Recorded(), Callables(wrong), MODES, known)}
+    for name, step in steps.items():
+        assert np.array_equal(step.chained.actual, whole[name].chained.actual)

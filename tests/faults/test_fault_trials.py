@@ -9,7 +9,8 @@ from small_original import recorded
 
 from parity.errors import CannotRun
 from parity.faults import arrays, formulas, table, trial
-from parity.faults.plant import attribute, formula, own_weights, planted, weight
+from parity.faults.behaviours import ScalesWithLogits
+from parity.faults.plant import attribute, formula, left_alone, own_weights, planted, weight
 from parity.faults.table import Fault
 
 
@@ -173,3 +174,16 @@ def test_a_fault_is_named_by_its_cause_or_among_the_survivors(
 ):
     assert trial.named(expected, trial.Named(hypothesis, survivors, None)) is named
     assert not trial.named(expected, None)
+
+
+def test_what_a_plant_leaves_alone_is_known_by_its_state(sound):
+    def touched(fault):
+        port = planted(sound.original.tagger(), fault)
+        return set(port.layers) - left_alone(port, sound.port)
+
+    assert touched(made("gru1", weight("U_h", arrays.scaled(1.01)))) == {"gru1"}
+    assert touched(made("gru2", formulas.gru(kept=float))) == {"gru2"}
+    assert touched(made("gru1", attribute(return_sequences=False))) == {"gru1"}
+    assert touched(made("gru1", lambda tagger, layer: ScalesWithLogits(tagger))) == set(
+        sound.port.layers
+    )

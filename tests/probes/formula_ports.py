@@ -55,12 +55,10 @@ def blank(one):
 
 
 def case_of(kind, **arguments):
-    """The first single layer of a kind that was made with these arguments, blank."""
-    return next(
-        blank(one)
-        for one in LAYERS
-        if one.kind == kind and arguments.items() <= one.arguments.items()
-    )
+    """The single layer of a kind with these arguments and the fewest others, blank."""
+    some = (one for one in LAYERS if one.kind == kind)
+    rows = [one for one in some if arguments.items() <= one.arguments.items()]
+    return blank(min(rows, key=lambda one: len(one.arguments)))
 
 
 def computed(case, x, *more):

@@ -11,7 +11,7 @@ from parity.probes.proof import Proof
 from parity.results import TRANSFORM
 from tests.probes.formula_ports import case_of, computed, probed, without
 
-CONVOLUTION = case_of("Convolution2D", border_mode="same")
+CONVOLUTION = case_of("Convolution2D", nb_row=3, border_mode="same")
 DENSE = case_of("Dense", activation="linear")
 
 
@@ -103,3 +103,39 @@ def test_a_convolution_by_a_transform_is_told_from_other_weights_and_holds_where
     other = without(CONVOLUTION, "W", lambda W: W.astype(np.float16).astype(W.dtype))
     stored = settle(CONVOLUTION, probed(CONVOLUTION, lambda x: computed(other, x)))
     assert stored.verdict == "FORMULA(W stored in float16 or TF32)"
+
+
+def test_what_a_fit_ascribes_to_a_weight_is_told_from_a_gain_of_a_unit():
+    gru = case_of("GRU", output_dim=5)
+
+    def run(x):
+        y = computed(gru, x)
+        y[..., 3] *= np.float32(1 + 2**-20)
+        return y
+
+    found = probed(gru, run)
+    assert found.odd is not None and "is off by" in found.record.message
+    said = settle(gru, found)
+    assert (said.verdict, said.cause) == ("FORMULA(unnamed)", None)
+    assert re.match(r"unit 3, times 1\.00000[0-9]+$", said.place)
+
+
+def test_a_weight_that_is_fitted_is_named_and_no_gain():
+    gru = case_of("GRU", output_dim=5)
+
+    def change(U):
+        U[1, 1] *= 1 + 2**-19
+
+    other = without(gru, "U_h", change)
+    said = settle(gru, probed(gru, lambda x: computed(other, x)))
+    assert said.cause.startswith("U_h (1, 1) is off by")
+
+
+def test_answers_stored_in_fewer_bits_are_told_from_weights_that_are():
+    said = settle(CONVOLUTION, probed(CONVOLUTION, lambda x: _rounded(computed(CONVOLUTION, x))))
+    assert said.verdict == "FORMULA(answers stored in bfloat16)"
+
+
+def _rounded(y):
+    """As bfloat16 stores it."""
+    return ((y.view(np.uint32) + 0x8000) & 0xFFFF0000).view(np.float32)
