@@ -11,7 +11,7 @@ from parity.kinds.activation import ACTIVATION
 from parity.kinds.api import Formula, LayerCase, LayerKind, Params
 from parity.kinds.average_pooling import AVERAGE_POOLING, AVERAGE_POOLING_1D, GLOBAL_AVERAGE
 from parity.kinds.convolution import CONVOLUTION, CONVOLUTION_1D
-from parity.kinds.dense import DENSE
+from parity.kinds.dense import DENSE, TIME_DISTRIBUTED_DENSE
 from parity.kinds.elu import ELU
 from parity.kinds.leaky_relu import LEAKY_RELU
 from parity.kinds.merging import MERGE
@@ -85,6 +85,7 @@ KINDS = {
         LSTM,
         GRU,
         DENSE,
+        TIME_DISTRIBUTED_DENSE,
         EMBEDDING,
         MASKING,
         REPEAT_VECTOR,

@@ -6,10 +6,19 @@ from functools import partial
 
 import numpy as np
 
+from parity.errors import CannotRun
 from parity.kinds.activation import IDEMPOTENT, POINTWISE, form_of_sigmoid, instead
 from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Maker, Refusal, Variant
 from parity.kinds.general import bias_times, operands_rounded
-from parity.kinds.probing import Probe, Reading, batches, noise, of_witness, random_probe
+from parity.kinds.probing import (
+    Probe,
+    Reading,
+    at_every_step,
+    batches,
+    noise,
+    of_witness,
+    random_probe,
+)
 from parity.numerics.rounding import FLUSHED, SPREAD, Array, U, tail_factor
 from parity.numerics.witness import Whole
 
@@ -24,7 +33,7 @@ def sums(case: LayerCase) -> Whole:
     certain = n * (U * (np.abs(wide) @ np.abs(weights) + np.abs(bias)) + FLUSHED)
     deviation = U * np.sqrt((n / 3 + 1) * np.square(out) + (n / 6 + 1) * terms2)
     return Whole(
-        1,
+        out.ndim - 1,
         out,
         np.square(lam * deviation + n * FLUSHED),
         np.square(SPREAD * deviation) + FLUSHED**2,
@@ -63,8 +72,8 @@ SUMS: dict[str, Maker] = {
     "bias added twice": bias_times(2),
 }
 INPUTS: dict[str, Maker] = {
-    "inputs in reversed order": lambda s: s.but(x=s.x[:, ::-1]),
-    "inputs one off": lambda s: s.but(x=np.roll(s.x, 1, axis=1)),
+    "inputs in reversed order": lambda s: s.but(x=s.x[..., ::-1]),
+    "inputs one off": lambda s: s.but(x=np.roll(s.x, 1, axis=-1)),
     **operands_rounded(),
 }
 
@@ -92,7 +101,17 @@ NOISE = 256  # rows of random values: more than PER_SLICE for each unit
 
 
 def probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
-    """Unit vectors and nothing through the sums, unit vectors of many sizes through the scores."""
+    """Unit vectors and nothing through the sums, unit vectors of many sizes through the scores; the
+    same at every step of a sequence.
+    """
+    if case.x.ndim > 3:
+        raise CannotRun(f"it reads {case.x.ndim} axes, and is asked of 2 or 3")
+    if case.x.ndim == 3:
+        yield random_probe(case, noise(case, rng), "random steps")
+        for probe in probes(case.but(x=case.x[:, 0]), rng):
+            if probe.of == "run":
+                yield at_every_step(probe, case.params["W"].shape[1:], case.x.shape[1])
+        return
     weights = case.parameter("W")
     linear = _activation(case) == "linear"
     x = noise(case, rng, NOISE, centred=True)
@@ -185,4 +204,11 @@ DENSE = LayerKind(
     refusals=_refusals,
     input_ranks=(2,),
     probes=probes,
+)
+# the same in each 1.x release; from 1.2.0 on Keras's Dense takes sequences itself
+TIME_DISTRIBUTED_DENSE = replace(
+    DENSE,
+    keras_class="TimeDistributedDense",
+    settings={**DENSE.settings, "input_length": ANY},
+    input_ranks=(3,),
 )

@@ -8,14 +8,14 @@ layer's own input, with one clip.
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from parity.kinds.api import LayerCase
-from parity.numerics.rounding import Array, Where
+from parity.numerics.rounding import Array, Shape, Where
 from parity.numerics.witness import Witness
 
 BATCHES = (1, 2, 5, 9)  # clips a layer is asked with at a time
@@ -257,6 +257,29 @@ def stratified(judge: Witness) -> Iterator[Where]:
                     slice(None),
                     slice(line * columns + first, line * columns + last),
                 )
+
+
+def at_every_step(probe: Probe, shape: Shape, length: int) -> Probe:
+    """A probe of the layer inside, whose answer is looked at at every step, or, where only some
+    places of it are known, at the last.
+    """
+
+    def repeated(a: Any) -> Any:
+        return a if a is None else np.repeat(a[:, None], length, axis=1)
+
+    read = probe.read
+    told = None if read is None else lambda answer: read(answer[:, -1])
+    says = probe.says and (lambda answer: probe.says(answer[:, -1]))  # type: ignore[misc]
+    made = replace(probe, x=repeated(probe.x), read=told, says=says, transform=None)
+    if probe.at is not ...:
+        whole = (len(probe.x), *shape)
+        places = np.unravel_index(np.arange(np.prod(whole)).reshape(whole)[probe.at], whole)
+        return replace(made, at=(places[0], length - 1, *places[1:]))
+    high = repeated(probe.high)
+    low = high if probe.low is probe.high else repeated(probe.low)
+    return replace(
+        made, low=low, high=high, expected=repeated(probe.expected), sigma=repeated(probe.sigma)
+    )
 
 
 def of_table(

@@ -13,7 +13,7 @@ import numpy as np
 
 from parity.errors import CannotRun
 from parity.kinds.api import ANY, LayerCase, LayerKind, Maker, Variant
-from parity.kinds.probing import Probe, like, noise, of_witness, random_probe
+from parity.kinds.probing import Probe, at_every_step, like, noise, of_witness, random_probe
 from parity.kinds.recurrent.formula import CELLS, Followed, cell_of, parameters
 from parity.kinds.recurrent.probes import MOST, asked, of_sequences, one_at_a_time, units_of
 from parity.numerics.rounding import Array, Shape, U, Where
@@ -137,7 +137,7 @@ class TimeDistributed:
         yield random_probe(case, noise(case, rng), "random steps")
         for probe in inner.kind.probes(inner, rng):
             if probe.of == "run":
-                yield _at_every_step(probe, shape, length)
+                yield at_every_step(probe, shape, length)
 
     def kind(self) -> LayerKind:
         """Its entry of the registry."""
@@ -150,29 +150,6 @@ class TimeDistributed:
             input_ranks=(3,),
             probes=self.probes,
         )
-
-
-def _at_every_step(probe: Probe, shape: Shape, length: int) -> Probe:
-    """A probe of the layer inside, whose answer is looked at at every step, or, where only some
-    places of it are known, at the last.
-    """
-
-    def repeated(a: Any) -> Any:
-        return a if a is None else np.repeat(a[:, None], length, axis=1)
-
-    read = probe.read
-    told = None if read is None else lambda answer: read(answer[:, -1])
-    says = probe.says and (lambda answer: probe.says(answer[:, -1]))  # type: ignore[misc]
-    made = replace(probe, x=repeated(probe.x), read=told, says=says, transform=None)
-    if probe.at is not ...:
-        whole = (len(probe.x), *shape)
-        places = np.unravel_index(np.arange(np.prod(whole)).reshape(whole)[probe.at], whole)
-        return replace(made, at=(places[0], length - 1, *places[1:]))
-    high = repeated(probe.high)
-    low = high if probe.low is probe.high else repeated(probe.low)
-    return replace(
-        made, low=low, high=high, expected=repeated(probe.expected), sigma=repeated(probe.sigma)
-    )
 
 
 MERGED: dict[str, Callable[[Array, Array], Array]] = {

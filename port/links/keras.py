@@ -109,6 +109,7 @@ MAKERS: dict[str, Maker] = {
     **IMAGES,
     "Activation": activation,
     "Dense": dense,
+    "TimeDistributedDense": dense,
     "Embedding": sequences.embedding,
     "GRU": recurrent.recurrent("GRU", ACTIVATIONS),
     "LSTM": recurrent.recurrent("LSTM", ACTIVATIONS),

@@ -53,6 +53,7 @@ def activated(kind):
 MORE = {
     **activated("Convolution1D"),
     **activated("Convolution2D"),
+    **activated("TimeDistributedDense"),
     "BatchNormalization of long channels": lambda rng: long(rng, "BatchNormalization batch 1.1.0"),
     **{one.name: single(one) for one in LAYERS},
 }
@@ -106,7 +107,9 @@ def test_a_name_says_where_it_is_asked():
         0,
         "".join(
             f"{kind}\tbias left out\n"
-            for kind in ("Convolution2D", "Convolution1D", "SimpleRNN", "LSTM", "GRU", "Dense")
+            for kind in (
+                "Convolution2D Convolution1D SimpleRNN LSTM GRU Dense TimeDistributedDense"
+            ).split()
         ),
     )
 

@@ -61,7 +61,7 @@ def _normalised(channels):
 
 def _dense(inputs, units):
     drawn = _drawn(1, W=(inputs, units), b=units)
-    return {**drawn, "W": drawn["W"] / np.float32(20)}  # some sums saturate, most do not
+    return {**drawn, "W": drawn["W"] / np.float32(inputs / 2)}  # some sums saturate, most do not
 
 
 def _recurrent(kind, inputs, units, **settings):
@@ -85,7 +85,7 @@ def _recurrents():
         ({**sequences, **backwards, "consume_less": "mem"}, "relu", "sigmoid", ()),
         ({**sequences, "unroll": True}, "linear", "tanh", ()),
         ({**sequences, "consume_less": "gpu"}, "sigmoid", "linear", ()),
-        (sequences, "hard_sigmoid", "softsign", (MASK,)),
+        ({**sequences, "dropout_W": 0.3, "dropout_U": 0.2}, "hard_sigmoid", "softsign", (MASK,)),
         ({**backwards, "consume_less": "gpu"}, "tanh", "hard_sigmoid", (MASK,)),
         ({**sequences, **backwards, "unroll": True}, "softplus", "softplus", (MASK,)),
     )
@@ -296,4 +296,8 @@ LAYERS = (
     Single("Masking", {"mask_value": -1.5}, STEPS, {}),
     Single("RepeatVector", {"n": 3}, FLAT, {}),
     *_wrapped(),
+    Single(
+        "TimeDistributedDense", {"output_dim": 4, "activation": "softmax"}, SEQUENCE, _dense(7, 4)
+    ),
+    Single("Dense", {"output_dim": 4, "activation": "tanh"}, SEQUENCE, _dense(7, 4), since="1.2.0"),
 )

@@ -27,6 +27,7 @@ DEFAULTS = {
     **{f"{how}Pooling1D": {"border_mode": "valid"} for how in ("Max", "Average")},
     "Merge": {"concat_axis": -1, "dot_axes": -1},
     "Dense": {"activation": "linear", "bias": True},
+    "TimeDistributedDense": {"bias": True},
     "Dropout": {"p": 0.5},
     "Embedding": {"mask_zero": False},
     "SimpleRNN": RECURRENT,

@@ -20,7 +20,7 @@ RECTIFIED = {"W"}  # a bias below 0 never gets through by itself
 def bit_for_bit(one):
     """The parameters that a layer's probes read back as the file has them."""
     activation = one.arguments.get("activation", "linear")
-    if one.kind not in BIT_FOR_BIT:
+    if one.kind not in BIT_FOR_BIT or (one.kind == "Dense" and one.x.ndim > 2):
         return set()
     if one.kind == "Dense" or activation == "linear":
         return {"W", "b"}
