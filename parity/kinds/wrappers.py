@@ -161,16 +161,20 @@ MERGED: dict[str, Callable[[Array, Array], Array]] = {
 
 
 class Both(Followed):
-    """Two directions merged. turned: whether the second one's steps are put back in order."""
+    """Two directions merged. turned: whether the second one's steps are put back in order;
+    swapped: whether it then comes first.
+    """
 
-    def __init__(self, halves: tuple[Witness, Witness], mode: str, turned: bool) -> None:
+    def __init__(self, halves: Any, mode: str, turned: bool, swapped: bool) -> None:
         self.mode, self.turned = mode, turned and len(halves[0].shape) == 3
+        self.swapped = swapped
         self.halves: Any = halves
         super().__init__(MERGED[mode](*self._parts("values")), halves[0].axis_name)
 
     def _parts(self, of: str) -> tuple[Array, Array]:
         first, second = (getattr(half, of)() for half in self.halves)
-        return first, second[:, ::-1] if self.turned else second
+        second = second[:, ::-1] if self.turned else second
+        return (second, first) if self.swapped else (first, second)
 
     def variances(self) -> Array:
         """Those of both, and what merging them rounds."""
@@ -208,10 +212,12 @@ class Bidirectional:
         )
         return first, second
 
-    def merged(self, case: LayerCase, halves: Any, turned: bool = True) -> Witness:
+    def merged(
+        self, case: LayerCase, halves: Any, turned: bool = True, swapped: bool = False
+    ) -> Witness:
         """Two layers' witnesses, merged as Keras was told."""
-        first, second = (each.witness if isinstance(each, LayerCase) else each for each in halves)
-        return Both((first, second), case.config["merge_mode"], turned)
+        both = [each.witness if isinstance(each, LayerCase) else each for each in halves]
+        return Both(both, case.config["merge_mode"], turned, swapped)
 
     def reference(self, case: LayerCase) -> Witness:
         """Both directions, merged."""
@@ -221,7 +227,9 @@ class Bidirectional:
         """The inner layer's in both directions, and directions that are mistaken."""
         own: dict[str, Maker] = {
             "backward half left in its own order": self.left_turned,
-            "halves in the place of each other": lambda s: self.merged(s, self.halves(s)[::-1]),
+            "halves in the place of each other": lambda s: self.merged(
+                s, self.halves(s), swapped=True
+            ),
             "forward half's weights in both": self.same_weights,
             "both halves forwards": self.one_way,
             "backward half's first state for its last": self.first_state,

@@ -326,7 +326,7 @@ def step_errors(
 class Followed(Witness):
     """Values whose errors are found when a block is asked for; B = lam sigma.
 
-    No certain bound is worth the name: B stands in for it ("GRU" in docs/numerics.md).
+    No certain bound is worth the name: B stands in for it ("Recurrent layers" in docs/numerics.md).
     """
 
     certain_share = None
