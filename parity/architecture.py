@@ -227,7 +227,9 @@ def placed(names: Mapping[str, Iterable[str]], layers: Iterable[str]) -> dict[Pl
     found: dict[Place, Place] = {}
     known = [(layer, layer.split("/")) for layer in dict.fromkeys(map(layer_of, layers))]
     for group, datasets in names.items():
-        inside = [(layer, parts[-1]) for layer, parts in known if group in (parts[0], parts[-1])]
+        inside = [(layer, parts[-1]) for layer, parts in known if parts[0] == group]
+        # a Sequential within a Merge has no group of its own
+        inside = inside or [(layer, parts[-1]) for layer, parts in known if parts[-1] == group]
         for dataset in datasets:
             said = dataset.rsplit("/", 1)[-1]
             fits = [(len(last), layer) for layer, last in inside if said.startswith(f"{last}_")]

@@ -30,7 +30,8 @@ def build(definition, custom):
         said = " ".join(str(error).split())
         raise Refused(
             f"{definition}: Keras cannot build it ({type(error).__name__}: {said[:500]}); give "
-            "what model.to_json() of this release returned, and classes of its own by --custom"
+            "what model.to_json() of this release returned, classes of its own by --custom, or "
+            "FILE.py:FUNCTION"
         ) from error
     if hasattr(model, "build") and hasattr(model, "flattened_layers"):  # a Sequential
         model.build()

@@ -1,0 +1,146 @@
+"""What model.to_json() says is read as Keras means it, or refused in one sentence."""
+
+import json
+
+import h5py
+import pytest
+
+from parity.architecture import INPUT, parse, placed, read
+from parity.errors import CannotRun
+from parity.fixtures.gallery import FOLDER, NAMES, made
+
+
+def dense(name, *calls, **config):
+    calls = [[[*source, 0][:3] for source in call] for call in calls]
+    return {
+        "name": name,
+        "class_name": "Dense",
+        "config": {"name": name, **config},
+        "inbound_nodes": calls,
+    }
+
+
+def entry(name):
+    return {"name": name, "class_name": INPUT, "config": {"name": name}, "inbound_nodes": []}
+
+
+def graph(*layers, ends=(), starts=("x",), name="net"):
+    return {
+        "class_name": "Model",
+        "config": {
+            "name": name,
+            "layers": list(layers),
+            "input_layers": [[start, 0, 0] for start in starts],
+            "output_layers": [[*end, 0][:3] for end in ends],
+        },
+    }
+
+
+def rows(found):
+    return [(node.name, node.inbound) for node in found.nodes]
+
+
+def test_a_shared_layer_is_a_node_for_each_call():
+    found = parse(
+        graph(
+            entry("x"), entry("y"), dense("d", [("x", 0)], [("y", 0)]),
+            starts=("y", "x"), ends=[("d", 1), ("d", 0)],
+        )
+    )  # fmt: skip
+    assert rows(found) == [("x", ()), ("y", ()), ("d", ("x",)), ("d#2", ("y",))]
+    assert (found.inputs, found.outputs) == (("y", "x"), ("d#2", "d"))
+
+
+def test_a_nested_model_is_flattened_and_keras_counts_its_own_graph_as_its_first_call():
+    inner = graph(entry("i"), dense("d", [("i", 0)]), starts=("i",), ends=[("d", 0)], name="m")
+    nested = {**inner, "name": "m", "inbound_nodes": [[["x", 0, 0]], [["m", 1, 0]]]}
+    found = parse(graph(entry("x"), nested, dense("o", [("m", 2)]), ends=[("o", 0)]))
+    assert rows(found) == [("x", ()), ("m/d", ("x",)), ("m/d#2", ("m/d",)), ("o", ("m/d#2",))]
+
+
+def test_the_first_model_in_a_sequential_is_its_own_beginning():
+    first = {
+        "class_name": "Sequential",
+        "config": [{"class_name": "Dense", "config": {"name": "a"}}],
+    }
+    second = {"class_name": "Dense", "config": {"name": "b"}}
+    found = parse({"class_name": "Sequential", "config": [first, second]})
+    assert rows(found) == [("a_input", ()), ("a", ("a_input",)), ("b", ("a",))]
+
+
+def test_a_sequential_may_begin_with_a_merge_of_others():
+    branches = [
+        {"class_name": "Sequential", "config": [{"class_name": "Dense", "config": {"name": name}}]}
+        for name in "ab"
+    ]
+    merge = {"class_name": "Merge", "config": {"name": "m", "mode": "sum", "layers": branches}}
+    found = parse({"class_name": "Sequential", "config": [merge]})
+    assert found.nodes[-1].inbound == ("a", "b")
+    assert found.inputs == ("a_input", "b_input")
+
+
+DAMAGED = {
+    "a circle": graph(
+        entry("x"), dense("a", [("b", 0)]), dense("b", [("a", 0)]), ends=[("b", 0)]
+    ),
+    "a layer that is not there": graph(entry("x"), dense("a", [("z", 0)]), ends=[("a", 0)]),
+    "no layers": {"class_name": "Sequential", "config": []},
+    "an input alone": graph(entry("x"), ends=[("x", 0)]),
+    "no model": {"class_name": "Dense", "config": {}},
+    "a list": [1, 2],
+    "an output that is not there": graph(entry("x"), dense("a", [("x", 0)]), ends=[("a", 4)]),
+    "text": "model",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_what_is_no_whole_model_is_refused_in_one_sentence(what):
+    with pytest.raises(CannotRun, match=r"model\.to_json\(\)") as refused:
+        parse(DAMAGED[what], "net.json")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_description_is_read_from_json_a_string_of_it_and_a_saved_model(tmp_path):
+    said = graph(entry("x"), dense("d", [("x", 0)]), ends=[("d", 0)])
+    plain, quoted, whole = (tmp_path / name for name in ("a.json", "b.json", "c.h5"))
+    plain.write_text(json.dumps(said))
+    quoted.write_text(json.dumps(json.dumps(said)))
+    with h5py.File(whole, "w") as file:
+        file.attrs["model_config"] = json.dumps(said).encode()
+    assert read(plain) == read(quoted) == read(whole) == said
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x89HDF\r\n\x1a\n", b"[1"])
+def test_a_file_that_holds_no_description_is_refused(content, tmp_path):
+    path = tmp_path / "net.json"
+    path.write_bytes(content)
+    with pytest.raises(CannotRun, match="no model can be read"):
+        read(path)
+
+
+def test_weights_alone_are_no_model(tmp_path):
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["layer_names"] = []
+    with pytest.raises(CannotRun, match="holds weights and no model"):
+        read(tmp_path / "w.h5")
+
+
+def test_weights_are_placed_by_the_longest_name_that_fits():
+    layers = ["enc/dense", "enc/dense_1", "dense", "wrapper"]
+    names = {"enc": ["dense_W", "dense_1_W"], "dense": ["dense_b"], "wrapper": ["gru_W_z"]}
+    assert placed(names, layers) == {
+        ("enc", "dense_W"): ("enc/dense", "W"),
+        ("enc", "dense_1_W"): ("enc/dense_1", "W"),
+        ("dense", "dense_b"): ("dense", "b"),
+        ("wrapper", "gru_W_z"): ("wrapper", "gru_W_z"),
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_gallery_is_read_and_every_array_has_its_layer(name, tmp_path):
+    found = parse(read(FOLDER / f"{name}.json"))
+    files, layers = made(name, tmp_path), {node.name for node in found.nodes}
+    with h5py.File(files.weights) as file:
+        places = placed({layer: list(file[layer]) for layer in file}, layers).values()
+    assert places and {layer for layer, _ in places} <= layers
+    assert len(files.inputs) == len(found.inputs)

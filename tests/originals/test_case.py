@@ -1,0 +1,110 @@
+"""An original from outside becomes a case, or one sentence says what it lacks."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from parity import originals
+from parity.architecture import parse, read
+from parity.errors import CannotRun
+from parity.fixtures.gallery import made
+from parity.recording.clips import clips_of
+from parity.recording.job import Job
+
+
+@pytest.fixture
+def files(tmp_path):
+    return made("siamese", tmp_path)
+
+
+def case(files, **changes):
+    given = {
+        "original": str(files.definition),
+        "weights": files.weights,
+        "inputs": files.inputs,
+        "keras": files.keras,
+        **changes,
+    }
+    return originals.case_of(given.pop("original"), given.pop("weights"), given.pop("inputs"), **given)
+
+
+def test_a_case_has_every_layer_and_every_call_its_arrays(files):
+    found = case(files)
+    assert found.model.layers == (
+        "branch/hidden", "branch/code", "branch/hidden#2", "branch/code#2", "both", "same",
+    )  # fmt: skip
+    params = found.weights.params
+    assert params["branch/hidden"]["W"].shape == (20, 12)
+    assert params["branch/hidden#2"]["W"] is params["branch/hidden"]["W"]
+    assert found.keras_from == "asked" and found.model.stack == "keras122"
+
+
+def test_the_release_is_taken_from_the_description_where_none_is_asked_for(files):
+    assert case(files, keras=None).keras_from == "file"
+
+
+def test_whole_models_need_no_weights_beside_them(files, tmp_path):
+    whole = tmp_path / "whole.h5"
+    with h5py.File(whole, "w") as file, h5py.File(files.weights) as weights:
+        file.attrs["model_config"] = files.definition.read_text()
+        file.attrs["keras_version"] = files.keras
+        weights.copy(weights, file, "model_weights")
+    found = case(files, original=str(whole), weights=None, keras=None)
+    assert set(found.weights.params) == {*case(files).weights.params}
+
+
+def test_inputs_are_one_array_each_and_part_of_the_key(files):
+    found = case(files)
+    heard = clips_of([found])[found]
+    assert [heard.batch.shape, heard.others[0].shape] == [(3, 20), (3, 20)]
+    job, other = (
+        Job.of_case(found, "reference", heard.batch, others)
+        for others in (heard.others, (heard.others[0] + 1,))
+    )
+    assert job.key != other.key
+
+
+def wrong(tmp_path, files):
+    """{what: (changes, what is said)}"""
+    bare, nan, short, text = (tmp_path / name for name in ("b.json", "n.npy", "s.npy", "t.npy"))
+    said = json.loads(files.definition.read_text())
+    bare.write_text(json.dumps({key: said[key] for key in ("class_name", "config")}))
+    np.save(nan, np.full((3, 20), np.nan, np.float32))
+    np.save(short, np.zeros((2, 20), np.float32))
+    np.save(text, np.full((3, 20), "a"))
+    first = files.inputs[0]
+    return {
+        "no description": ({"original": "none.json"}, "none.json: no such file"),
+        "no classes": ({"custom": "none.py"}, "none.py: no such file"),
+        "no weights": ({"weights": None}, "holds no weights; give them with --weights"),
+        "no release": ({"original": str(bare), "keras": None}, "give the release with --keras"),
+        "an input too few": ({"inputs": [first]}, "has 2 inputs (left, right), and 1 were given"),
+        "no input": ({"inputs": [first, "none.npy"]}, "none.npy: no such file"),
+        "NaN": ({"inputs": [first, nan]}, "holds NaN or infinity"),
+        "another count": ({"inputs": [first, short]}, "hold 3, 2 samples; give as many in each"),
+        "text": ({"inputs": [first, text]}, "expected numbers of shape (samples, ...)"),
+    }
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["no description", "no classes", "no weights", "no release", "an input too few", "no input",
+     "NaN", "another count", "text"],
+)  # fmt: skip
+def test_what_is_lacking_is_said_in_one_sentence(what, files, tmp_path):
+    changes, words = wrong(tmp_path, files)[what]
+    with pytest.raises(CannotRun) as refused:
+        clips_of([case(files, **changes)])
+    assert words in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_layer_that_is_asked_for_has_to_be_there(files):
+    with pytest.raises(CannotRun, match="did you mean same"):
+        originals.chosen(case(files), ["sane"])
+
+
+def test_the_description_and_the_case_name_the_same_layers(files):
+    nodes = parse(read(files.definition)).nodes
+    assert case(files).model.layers == tuple(node.name for node in nodes if node.inbound)
