@@ -13,7 +13,7 @@ import click
 
 from parity.errors import CannotRun
 from parity.model import KERAS_VERSIONS, Case, cases, select
-from parity.ports import OURS
+from parity.ports import OURS, PREFIX
 from parity.processes import variables
 from parity.program import Name, say
 
@@ -101,9 +101,21 @@ def _wait(context: click.Context, _: click.Parameter, seconds: float | None) -> 
         context.with_resource(variables({TIMEOUT: str(seconds)}))
 
 
+def _command(context: click.Context, _: click.Parameter, command: str | None) -> None:
+    if command is not None:
+        context.params["port"] = PREFIX + command
+
+
 def port(help: str) -> Decorator:
     return takes(
         option("--port", default=OURS, metavar="MODULE:FUNCTION", help=help),
+        option(
+            "--port-command",
+            metavar="COMMAND",
+            expose_value=False,
+            callback=_command,
+            help="A port in any language: called as COMMAND FOLDER (see docs/ports.md).",
+        ),
         option(
             "--port-timeout",
             type=float,

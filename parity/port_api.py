@@ -4,7 +4,7 @@ Arrays go in and arrays come out, so that a port may as well live in another pro
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,6 +14,7 @@ from parity.errors import CannotRun
 __all__ = ["HABITS", "Answer", "Habit", "Port", "answer", "ask", "inside", "output", "watch"]
 
 
+Question = tuple[str, Sequence[np.ndarray]]  # a layer and its inputs
 NUMBERS = "?biufc"  # NumPy's kinds of them
 
 
@@ -126,6 +127,15 @@ def answer(port: Port, layer: str, *inputs: np.ndarray) -> Answer:
         return actual if watched or not is_array(actual) else actual.copy()
 
     return ask(f"the port's {layer}", run, *inputs)._replace(habits=frozenset(found))
+
+
+def prepare(port: Port, questions: Iterable[Question]) -> None:
+    """Tell a port what it will be asked next, each once: a port whose every call is dear has a
+    method `prepare` and answers all at one go.
+    """
+    ready = getattr(port, "prepare", None)
+    if ready:
+        ready((layer, inputs) for layer, inputs in questions if layer in port.layers)
 
 
 def watch(call: Callable[..., Any], layer: str, *inputs: np.ndarray) -> tuple[Any, list[str]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.port_api import Port, answer, same_bits, unsteady
+from parity.port_api import Port, answer, prepare, same_bits, unsteady
 from parity.recording.trace import Layer
 
 VALUES = 1 << 16  # of noise, repeated over an input
@@ -29,9 +29,11 @@ def meet(port: Port, layers: Mapping[str, Layer]) -> dict[str, set[str]]:
     """
     noise = np.random.default_rng(0).standard_normal(VALUES, np.float32)
     found = {}
-    for name, layer in layers.items():
-        if not layer.inbound or name not in port.layers:
-            continue
+    asked = [name for name, layer in layers.items() if layer.inbound and name in port.layers]
+    one = ((name, [_like(layers[at], noise, 1) for at in layers[name].inbound]) for name in asked)
+    prepare(port, (each for each in one for _ in range(2)))
+    for name in asked:
+        layer = layers[name]
         for clips in (1, layer.shape[0]):
             inputs = [_like(layers[at], noise, clips) for at in layer.inbound]
             first, shape = answer(port, name, *inputs), (clips, *layer.shape[1:])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from parity.port_api import Answer, Port, answer, same_bits
+from parity.port_api import Answer, Port, answer, prepare, same_bits
 from parity.recording.trace import Layer, array_sha256
 
 ISOLATED, CHAINED = MODES = ("isolated", "chained")
@@ -65,6 +65,11 @@ def walk(
     readers = Counter(source for name in names for source in trace.layers[name].inbound)
     recorded: dict[str, Any] = {}
     own: dict[str, np.ndarray | str] = {}  # the port's outputs, or why it has none
+    if ISOLATED in modes:
+        inputs_of = (
+            (name, [trace.read(at) for at in trace.layers[name].inbound]) for name in names
+        )
+        prepare(port, inputs_of)
     for name in names:
         layer = trace.layers[name]
         for source in layer.inbound:

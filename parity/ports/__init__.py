@@ -3,23 +3,30 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+from parity.architecture import layer_of
 from parity.errors import CannotRun
 from parity.port_api import Raised
 
 if TYPE_CHECKING:
     from parity.model import Case
+    from parity.ports.command import Command
     from parity.ports.process import Elsewhere, Process
 
 OURS = "parity.port.proof:steps"  # of the taggers
+PREFIX = "command: "  # of a port that is a command
 BUILT = "parity.port.from_keras:steps"  # of any other model
 
 
-def opened(port: str) -> "Process":
+def opened(port: str) -> "Process | Command":
     """The process of the port "module:function", with its module imported; CannotRun where that
     cannot be.
     """
     from parity.ports.process import Process  # here: the port's own process imports this package
 
+    if port.startswith(PREFIX):
+        from parity.ports.command import Command
+
+        return Command(port.removeprefix(PREFIX), ())
     who = f"--port {port}"
     process = Process(who)
     try:
@@ -32,16 +39,17 @@ def opened(port: str) -> "Process":
     return process
 
 
-def load(port: str, case: "Case", process: "Process | None" = None) -> "Elsewhere":
+def load(port: str, case: "Case", process: "Process | Command | None" = None) -> "Elsewhere":
     """The port of a case, running in a process of its own until nobody holds it any more.
 
     Parameters
     ----------
     port : str
-        "module:function". It is called as function(model, path of the weights, keras release), the
-        release being that of the case's stack. It returns a Port, or an ordered mapping of layer
-        names to callables; then its module may offer `describe(model, keras)`, {layer: {setting:
-        value}}, and `versions`.
+        "module:function", or PREFIX and a command (see ports.command). A function is called as
+        function(model, path of the weights, keras release), the release being that of the case's
+        stack. It returns a Port, or an ordered mapping of layer names to callables; then its module
+        may offer `describe(model, keras)`, {layer: {setting: value}}, and `versions`. For an
+        original from outside, `model` is the path of its architecture.
     case : Case
         What it is to compute.
     process : Process, optional
@@ -66,6 +74,11 @@ def load(port: str, case: "Case", process: "Process | None" = None) -> "Elsewher
     from parity.recording.stacks import STACKS
 
     model = case.model.name
+    if port.startswith(PREFIX):
+        from parity.ports.command import Command
+
+        layers = dict.fromkeys(map(layer_of, case.model.layers))
+        process = Command(port.removeprefix(PREFIX), [*layers])
     process = process or opened(port)
     asked = {
         "model": case.model.asked,

@@ -16,16 +16,19 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from parity import processes
 from parity.architecture import layer_of
 from parity.errors import CannotRun, visible
-from parity.port_api import HABITS, Ended, Raised
+from parity.port_api import HABITS, Ended, Question, Raised
 from parity.ports.wire import Channel, Damaged, new_memory
 from parity.settings import setting
+
+if TYPE_CHECKING:
+    from parity.ports.command import Command
 
 TIMEOUT = "PARITY_PORT_TIMEOUT_S"
 LOOK_S = 0.2  # between two looks at a process that does not answer
@@ -156,7 +159,7 @@ class Elsewhere:
 
     def __init__(
         self,
-        process: Process,
+        process: "Process | Command",
         said: Mapping[str, Any],
         anew: "Callable[[], Elsewhere] | None" = None,
     ) -> None:
@@ -172,6 +175,11 @@ class Elsewhere:
         nodes, own = [*nodes], set(self.layers)
         strange = [name for name in self.layers if name not in set(map(layer_of, nodes))]
         self.layers = (*(node for node in nodes if layer_of(node) in own), *strange)
+
+    def prepare(self, questions: Iterable[Question]) -> None:
+        """See port_api.prepare."""
+        if hasattr(self.process, "prepare"):
+            self.process.prepare([(layer_of(layer), inputs) for layer, inputs in questions])
 
     def __del__(self) -> None:
         self.process.forgotten.append(self.number)

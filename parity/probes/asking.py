@@ -1,5 +1,6 @@
 """Asks one layer of a port its kind's probes, and reads back what it has inside."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from parity.errors import CannotRun
 from parity.kinds import LayerCase
 from parity.kinds.probing import Probe, Reading
 from parity.numerics.rounding import U
-from parity.port_api import HABITS, Answer, Port, answer, ask
+from parity.port_api import HABITS, Answer, Port, answer, ask, prepare
 from parity.probes.judging import Judged, judged
 from parity.recording.trace import array_sha256
 from parity.results import (
@@ -80,6 +81,8 @@ def probe_layer(port: Port, case: LayerCase, rng: np.random.Generator) -> Layer:
     try:
         case.kind.check_settings(case.layer)
         asked = _Asked(port, name)
+        same = case.kind.probes(case, copy.deepcopy(rng))
+        prepare(port, ((name, [probe.x]) for probe in same if probe.of == "run"))
         for probe in case.kind.probes(case, rng):
             asked.ask(probe)
     except CannotRun as error:

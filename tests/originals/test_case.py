@@ -27,7 +27,9 @@ def case(files, **changes):
         "keras": files.keras,
         **changes,
     }
-    return originals.case_of(given.pop("original"), given.pop("weights"), given.pop("inputs"), **given)
+    return originals.case_of(
+        given.pop("original"), given.pop("weights"), given.pop("inputs"), **given
+    )
 
 
 def test_a_case_has_every_layer_and_every_call_its_arrays(files):

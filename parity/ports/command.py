@@ -1,0 +1,130 @@
+"""A port in any language: a command that is given a folder of arrays and writes arrays beside them.
+
+It is called as `COMMAND FOLDER`. FOLDER/questions.json lists what is asked:
+
+    {"model": ..., "weights": ..., "keras": ..., "questions":
+        [{"layer": "conv1", "inputs": ["0/input0.npy"], "output": "0/output.npy"}, ...]}
+
+Every output is to be written as numpy.save does, or left away for a layer that the port lacks.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from parity import processes, untrusted
+from parity.errors import CannotRun, visible
+from parity.port_api import Ended, Question, Raised
+from parity.recording.trace import array_sha256
+from parity.settings import setting
+
+LINES = 20  # of what it prints: the last ones
+LACKING = "wrote no output for it"
+
+
+class Command:
+    """Answers as a port's Process does, by calling the command anew for each set of questions."""
+
+    def __init__(self, command: str, layers: Sequence[str]) -> None:
+        self.words, self.layers = shlex.split(command), list(layers)
+        self.who, self.timeout_s = f"--port-command {command}", setting("PARITY_PORT_TIMEOUT_S")
+        self.forgotten: list[int] = []
+        self.job: dict[str, Any] = {}
+        self.answers: dict[tuple[str, ...], list[Any]] = {}  # each for one question
+        self._printed = ""
+        if not self.words or not shutil.which(self.words[0]):
+            raise CannotRun(f"{self.who}: there is no such program; give one that can be started")
+
+    def ask(self, doing: str, asked: str, **given: Any) -> Any:
+        """As Process.ask; what a command cannot show is None."""
+        if asked == "start":
+            self.job = given
+            own = {"number": 0, "name": self.words[0], "versions": {}, "layers": self.layers}
+            return own
+        if asked == "with_weights":
+            raise Raised("takes its weights from its own file", True, self.who)
+        if asked != "run":
+            return None
+        key = _key(given["layer"], given["inputs"])
+        if not self.answers.get(key):
+            self.prepare([(given["layer"], given["inputs"])])
+        actual = self.answers[key].pop(0)
+        if actual is None:
+            raise Raised(LACKING, True, f"{self.who}: while {doing}, it")
+        return [actual, []]
+
+    def prepare(self, questions: Iterable[Question]) -> None:
+        """Call the command once for all of these; each answer is given out once."""
+        asked = list(questions)
+        with tempfile.TemporaryDirectory(prefix="parity-port-") as name:
+            folder = Path(name)
+            rows = [_written(folder, number, *each) for number, each in enumerate(asked)]
+            (folder / "questions.json").write_text(json.dumps({**self.job, "questions": rows}))
+            self._call(folder)
+            for each, row in zip(asked, rows, strict=True):
+                self.answers.setdefault(_key(*each), []).append(self._read(folder / row["output"]))
+
+    def _call(self, folder: Path) -> None:
+        process = processes.start(
+            [*self.words, str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={key: text for key, text in os.environ.items() if not key.startswith("PARITY_")},
+        )
+        try:
+            out, _ = process.communicate(timeout=self.timeout_s)
+        except subprocess.TimeoutExpired:
+            longer = "give it longer with --port-timeout SECONDS"
+            self._ends(f"did not end within {self.timeout_s:g} s", longer)
+        finally:
+            processes.stop(process)
+        self._printed = out.decode(errors="replace")
+        if process.returncode:
+            code = process.returncode
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            self._ends(how, "a port that answered ends with 0")
+
+    def _read(self, path: Path) -> np.ndarray | None:
+        if not path.exists():
+            return None
+        try:
+            return untrusted.npy(path)
+        except OSError as error:
+            self._ends(
+                f"wrote a file that is no array ({error.strerror})", "write it by numpy.save"
+            )
+
+    def _ends(self, what: str, advice: str) -> NoReturn:
+        raise Ended(f"{self.who}: it {what}, so nothing is proved; {advice}{self.said()}")
+
+    def damaged(self, doing: str) -> NoReturn:
+        """As of Process."""
+        self._ends("gave a damaged answer", "write arrays of numbers")
+
+    def said(self) -> str:
+        """The last lines of what it printed, as the end of a message."""
+        lines = [line for line in self._printed.splitlines() if line.strip()][-LINES:]
+        text = "\n".join(f"  {visible(line)}" for line in lines)
+        return f"\nthe port printed:\n{text}" if text else ""
+
+
+def _key(layer: str, inputs: Iterable[np.ndarray]) -> tuple[str, ...]:
+    return layer, *map(array_sha256, inputs)
+
+
+def _written(folder: Path, number: int, layer: str, inputs: Sequence[np.ndarray]) -> dict[str, Any]:
+    own = folder / str(number)
+    own.mkdir()
+    for at, array in enumerate(inputs):
+        np.save(own / f"input{at}.npy", array)
+    names = [f"{number}/input{at}.npy" for at in range(len(inputs))]
+    return {"layer": layer, "inputs": names, "output": f"{number}/output.npy"}

@@ -1,0 +1,91 @@
+"""A port that is a command: it answers by files, or the run cannot be made."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.errors import CannotRun
+from parity.model import Case, Model, Weights
+from parity.port_api import answer, prepare
+from parity.ports import PREFIX, load
+
+DOUBLES = """
+import json, pathlib, sys
+import numpy as np
+folder = pathlib.Path(sys.argv[1])
+job = json.loads((folder / "questions.json").read_text())
+print("asked", len(job["questions"]), "for", job["model"])
+for row in job["questions"]:
+    if row["layer"] == "a":
+        np.save(folder / row["output"], 2 * np.load(folder / row["inputs"][0]))
+"""
+NO_ARRAY = DOUBLES.replace(
+    'np.save(folder / row["output"], 2 *', '(folder / row["output"]).write_text('
+).replace('np.load(folder / row["inputs"][0])', '"2"')
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+@pytest.fixture
+def port_of(tmp_path):
+    """The port of a script, on a case with the layers a and b."""
+
+    def make(script, suffix=""):
+        path = tmp_path / "port.py"
+        path.write_text(script)
+        model = Model("net", "keras110", "", ("a", "b"), ())
+        case = Case(model, Weights(tmp_path / "w.h5"), (), "real")
+        return load(f"{PREFIX}{sys.executable} {path}{suffix}", case)
+
+    return make
+
+
+def test_it_answers_layer_by_layer_and_may_lack_one(port_of):
+    port = port_of(DOUBLES)
+    assert port.layers == ("a", "b")
+    assert np.array_equal(answer(port, "a", X).actual, 2 * X)
+    assert "wrote no output" in answer(port, "b", X).fault
+    assert port(X) is None and port.logits(X) is None and port.describe() is None
+
+
+def test_what_is_known_beforehand_is_asked_in_one_call_and_given_out_once(port_of):
+    port = port_of(DOUBLES)
+    prepare(port, [("a", [X]), ("a", [X]), ("a", [X + 1]), ("c", [X])])
+    assert "asked 3 for" in port.process.said()
+    for x in (X, X, X + 1):
+        assert np.array_equal(port.run("a", x), 2 * x)
+    assert "asked 3 for" in port.process.said()
+    port.run("a", X)
+    assert "asked 1 for" in port.process.said()
+
+
+@pytest.mark.parametrize(
+    "script, words",
+    [
+        ("import sys; print('no weights'); sys.exit(3)", "ended with exit code 3"),
+        ("import os; os.kill(os.getpid(), 9)", "was killed by signal 9"),
+        ("import nothing_of_the_kind", "ended with exit code 1"),
+        (NO_ARRAY, "wrote a file that is no array"),
+    ],
+    ids=["fails", "killed", "broken", "no array"],
+)  # fmt: skip
+def test_a_command_that_does_not_answer_ends_the_run(port_of, script, words):
+    with pytest.raises(CannotRun, match=words):
+        answer(port_of(script), "a", X)
+
+
+def test_a_command_that_hangs_is_stopped(port_of, monkeypatch):
+    monkeypatch.setenv("PARITY_PORT_TIMEOUT_S", "1")
+    port, start = port_of("import time; time.sleep(60)"), time.monotonic()
+    with pytest.raises(CannotRun, match="did not end within 1 s"):
+        answer(port, "a", X)
+    assert time.monotonic() - start < 20
+
+
+def test_a_program_has_to_be_there():
+    model = Model("net", "keras110", "", ("a",), ())
+    case = Case(model, Weights(Path("w.h5")), (), "real")
+    with pytest.raises(CannotRun, match="there is no such program"):
+        load(f"{PREFIX}no-such-program --now", case)
