@@ -77,6 +77,8 @@ def run(
                 if record.printed:
                     progress.note(f"{case.model.name}: {record.printed}")
     models = [model_record(case, heard[case], traces[case], found[case]) for case in cases]
+    for case, model in zip(cases, models, strict=True):
+        model.asked_by = command if case.model.outside else None
     versions = models[0].identity["stack"]["harness"]
     return document(
         models,
@@ -127,7 +129,8 @@ def _worthless(found: Found) -> list[str]:
     if found.scores is None:
         return []
     scores = np.asarray(found.scores["expected"])
-    if np.isfinite(scores).all() and np.ptp(scores, axis=1).all():
+    single = scores.ndim < 2 or scores.shape[-1] == 1
+    if np.isfinite(scores).all() and (single or np.ptp(scores, axis=-1).all()):
         return []
     return [
         "the original gives every tag of a clip the same score, or NaN, so these weights are not "

@@ -53,6 +53,9 @@ class InMemory:
     def read(self, name: str) -> np.ndarray:
         return self.outputs[name]
 
+    def has_pre_activation(self, name: str) -> bool:
+        return self.sums is not None
+
     def read_pre_activation(self, name: str) -> np.ndarray | None:
         return self.sums
 

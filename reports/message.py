@@ -179,6 +179,10 @@ def _effect(structure: Record, effect: str) -> str:
 
 def reproduce(model: Record, layer: Record) -> str:
     """The command that compares one layer again."""
+    if model.get("asked_by"):
+        layers = f"--layer {shlex.quote(layer['name'])}"
+        seeded = f" --seed {model['probes']['seed']}" if model.get("probes") else ""
+        return f"{model['asked_by']} {layers}{seeded}"
     names = f"MODEL={shlex.quote(model['name'])} LAYER={shlex.quote(layer['name'])}"
     seed = f' ARGS="--seed {model["probes"]["seed"]}"' if model.get("probes") else ""
     return f"make parity {names}{seed}"

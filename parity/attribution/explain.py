@@ -140,7 +140,8 @@ class Explanation:
 
     def _at_logits(self, step: Step, carrier: Carrier) -> Carrier:
         """The last layer's carrier before its activation; the given one where it has none."""
-        if step.layer.config.get("activation", "linear") == "linear":
+        linear = step.layer.config.get("activation", "linear") == "linear"
+        if linear or not self.reference.has_pre_activation(step.layer.name):
             return carrier
         layer = step.layer._replace(config={**step.layer.config, "activation": "linear"})
         sums = self.reference.read_pre_activation(layer.name)

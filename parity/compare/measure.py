@@ -7,6 +7,8 @@ was fed its own output from the start, and is held to the oracle on that same in
 it adds itself is told from what it was handed.
 """
 
+import itertools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -72,12 +74,14 @@ def compare_layer(
     isolated, own, fault = Comparison(case.witness, actual, expected), None, ""
     chained = chained if chained and chained.actual is not None else None
     if chained:
-        fault = mismatch(np.asarray(chained.x), np.asarray(case.x))
-        same = not fault and _same(chained.x, case.x)
+        pairs = list(zip(chained.inputs, (case.x, *case.more), strict=True))
+        faults = (mismatch(np.asarray(own), np.asarray(original)) for own, original in pairs)
+        fault = next(filter(None, faults), "")
+        same = not fault and all(itertools.starmap(_same, pairs))
         if not (same and isolated.usable and _same(chained.actual, actual)):
             judge = case.witness
             if not same and not fault:
-                beside = case.but(x=chained.x)
+                beside = case.but(x=chained.x, more=chained.inputs[1:])
                 judge = judge.near(beside) or beside.witness
             own = Comparison(judge, chained.actual, expected)
             own.usable &= not fault
@@ -92,7 +96,7 @@ def compare_layer(
             in_chain = Chained(**vars(cell))
             in_chain.local = isolated.pair.norm
         if in_chain and chained:
-            _hand(in_chain, chained.x, case.x, fault)
+            _hand(in_chain, pairs, fault)
     if reference and isolated.usable and not cell.fault:
         closer = closeness(isolated.port.channels2, reference.channels2)
     return Compared(cell, in_chain, closer, watch.record() if watch else None)
@@ -219,16 +223,15 @@ def _certainty(comparison: Comparison) -> tuple[float, float | None, bool]:
     return INF if largest > 1 / NOTHING**0.5 else float(np.sqrt(largest)), u_in, True
 
 
-def _hand(cell: Chained, own: Any, original: np.ndarray, fault: str) -> None:
-    """Put into the cell what came in with the chain: how far its input is from the original's, how
-    much of that came out, and why the input is unusable, if it is.
+def _hand(cell: Chained, inputs: list[tuple[Any, np.ndarray]], fault: str) -> None:
+    """Put into the cell what came in with the chain: how far its inputs are from the original's,
+    how much of that came out, and why the input is unusable, if it is.
     """
     cell.rho_local, cell.input_fault, cell.input_drift = cell.rho_port, fault, NAN
     if fault:
         return
-    pair = pair_of(own, original)
-    cell.input_drift = pair.norm
-    if not np.isfinite(pair.norm):
+    drift = cell.input_drift = math.hypot(*(pair_of(own, theirs).norm for own, theirs in inputs))
+    if not np.isfinite(drift):
         cell.input_fault = "its input holds NaN or infinite values"
-    elif pair.norm and cell.inherited is not None:
-        cell.amplification = cell.inherited / pair.norm
+    elif drift and cell.inherited is not None:
+        cell.amplification = cell.inherited / drift

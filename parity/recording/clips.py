@@ -5,6 +5,7 @@ every output says so.
 """
 
 import glob
+import hashlib
 import importlib
 import os
 from collections import Counter
@@ -105,7 +106,10 @@ def read_inputs(paths: Iterable[str | PathLike[str]]) -> Clips:
         held = ", ".join(map(str, map(len, arrays)))
         raise CannotRun(f"the inputs hold {held} samples; give as many in each")
     count = counts.pop()
-    digests = ["+".join(array_sha256(array[at]) for array in arrays) for at in range(count)]
+    digests = [
+        hashlib.sha256("".join(array_sha256(array[at]) for array in arrays).encode()).hexdigest()
+        for at in range(count)
+    ]
     names = tuple(f"sample {at + 1}" for at in range(count))
     return Clips(arrays[0], names, tuple(digests), ((),) * count, None, tuple(arrays[1:]))
 

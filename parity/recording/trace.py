@@ -80,6 +80,10 @@ class Trace:
         """The output of a layer; TraceError for an unknown layer or an edited array."""
         return self._verified(name, "output", self._layer(name).sha256)
 
+    def has_pre_activation(self, name: str) -> bool:
+        """Whether the trace holds what a layer handed to its activation."""
+        return name in self._pre_sha256
+
     def read_pre_activation(self, name: str) -> np.ndarray:
         """What a Dense layer handed to its activation; TraceError as `read`."""
         self._layer(name)
