@@ -94,7 +94,7 @@ class KerasPort:
         self.model, self.layers = model, tuple(model.steps)
 
     def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
-        return in_test_phase(self.model.steps[layer])(*inputs)
+        return in_test_phase(self.model.steps[layer_of(layer)])(*inputs)
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray | None:
         if len(self.model.described.outputs) > 1:

@@ -37,6 +37,7 @@ PLACES = {
             "parity/files.py",
             "parity/store.py",
             "parity/schema.py",
+            "parity/ports/command.py",  # into a folder that is gone afterwards
             "parity/recording/recorder.py",  # into its own scratch folder
         },
     ),
