@@ -2,6 +2,8 @@
 PYTHON   ?= python3
 WORKERS  ?= 2
 MINUTES  ?= 30
+LAYERS   ?= 600
+SEED     ?= 1
 DATA     ?= $(PARITY_DATA)
 HARNESS  := .tox/harness/bin/python
 TESTS    := .tox/tests/bin/python
@@ -16,7 +18,7 @@ selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER)
 export PARITY_MODEL := $(MODEL)
 export PARITY_LAYER := $(LAYER)
 
-.PHONY: parity test fuzz gate probe faults microscope investigate fixtures bench lint help clean
+.PHONY: parity test sweep fuzz gate probe faults microscope investigate fixtures bench lint help clean
 .DELETE_ON_ERROR:
 
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
@@ -25,6 +27,9 @@ parity: $(READY)  ## prove the port against the originals, layer by layer, and w
 test: export NUMBA_CACHE_DIR := $(CURDIR)/.tox/numba
 test: .tox/tests.ready $(AXE)  ## every test; FAST=1: those of every folder that take no time (90 s)
 	@$(TESTS) -m pytest -n $(WORKERS) $(if $(FAST),-m "not slow") $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
+
+sweep: .tox/tests.ready  ## drawn layers of every kind against real Keras, three releases: LAYERS=600 SEED=1
+	@$(TESTS) -m tests.kinds.sweep --layers $(LAYERS) --seed $(SEED) --workers $(WORKERS)
 
 fuzz: .tox/tests.ready  ## other hostile files, documents, options, settings and ports each time, for MINUTES=30
 	@$(TESTS) -m tests.fuzz --minutes $(MINUTES)

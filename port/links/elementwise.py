@@ -77,31 +77,42 @@ def batch_normalization(config: Config, arrays: Arrays, keras: str) -> chainer.L
 
 
 class Merge(chainer.Link):
-    """Several inputs made one."""
+    """Several inputs made one; axes: which "concat" joins along, or "dot" and "cos" sum over."""
 
-    def __init__(self, mode: str, function: Callable[..., chainer.Variable]) -> None:
+    def __init__(self, mode: str, axes: tuple[int, ...] = ()) -> None:
         super().__init__()
-        self.mode, self.function = mode, function
+        self.mode, self.axes = mode, axes
 
     def forward(self, *inputs: Array) -> chainer.Variable:
-        return self.function(*map(chainer.as_variable, inputs))
+        return MODES[self.mode](*map(chainer.as_variable, inputs), axes=self.axes)
 
 
-def _product(*inputs: chainer.Variable) -> chainer.Variable:
+Axes = tuple[int, ...]
+
+
+def _sum(*inputs: chainer.Variable, axes: Axes) -> chainer.Variable:
+    return sum(inputs[1:], inputs[0])
+
+
+def _mean(*inputs: chainer.Variable, axes: Axes) -> chainer.Variable:
+    return sum(inputs[1:], inputs[0]) / len(inputs)
+
+
+def _product(*inputs: chainer.Variable, axes: Axes) -> chainer.Variable:
     out = inputs[0]
     for each in inputs[1:]:
         out = out * each
     return out
 
 
-def _maximum(*inputs: chainer.Variable) -> chainer.Variable:
+def _maximum(*inputs: chainer.Variable, axes: Axes) -> chainer.Variable:
     out = inputs[0]
     for each in inputs[1:]:
         out = F.maximum(out, each)
     return out
 
 
-def _dot(x: Array, y: Array, axes: tuple[int, int]) -> chainer.Variable:
+def _dot(x: Array, y: Array, axes: Axes) -> chainer.Variable:
     # sums over an axis of each, clip by clip; one number a clip is (B,1)
     x, y = (F.moveaxis(each, axis % each.ndim, -1) for each, axis in zip((x, y), axes, strict=True))
     rows, columns = (F.reshape(each, (len(each), -1, each.shape[-1])) for each in (x, y))
@@ -109,24 +120,28 @@ def _dot(x: Array, y: Array, axes: tuple[int, int]) -> chainer.Variable:
     return F.reshape(F.matmul(rows, columns, transb=True), shape if len(shape) > 1 else (-1, 1))
 
 
-def _cosine(x: Array, y: Array, axes: tuple[int, int]) -> chainer.Variable:
-    length = F.sqrt(_dot(x, x, axes) * _dot(y, y, axes))
+def _cosine(x: Array, y: Array, axes: Axes) -> chainer.Variable:
+    length = F.sqrt(_dot(x, x, axes) * _dot(y, y, axes))  # Keras's axes, also where they differ
     least = x.xp.full_like(length.array, EPSILON)
     return F.expand_dims(_dot(x, y, axes) / F.maximum(length, least), 1)
 
 
+def _concatenated(*inputs: chainer.Variable, axes: Axes) -> chainer.Variable:
+    return F.concat(inputs, axis=axes[0] % inputs[0].ndim)
+
+
+MODES: dict[str, Callable[..., chainer.Variable]] = {
+    "sum": _sum,
+    "ave": _mean,
+    "mul": _product,
+    "max": _maximum,
+    "concat": _concatenated,
+    "dot": _dot,
+    "cos": _cosine,
+}
+
+
 def merge(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
-    axis = config["concat_axis"]
-    of_x, of_y = map(int, np.broadcast_to(config["dot_axes"], 2))
-    return Merge(
-        config["mode"],
-        {
-            "sum": lambda *inputs: sum(inputs[1:], inputs[0]),
-            "ave": lambda *inputs: sum(inputs[1:], inputs[0]) / len(inputs),
-            "mul": _product,
-            "max": _maximum,
-            "concat": lambda *inputs: F.concat(inputs, axis=axis % inputs[0].ndim),
-            "dot": lambda x, y: _dot(x, y, (of_x, of_y)),
-            "cos": lambda x, y: _cosine(x, y, (of_x, of_y)),
-        }[config["mode"]],
-    )
+    mode, axes = config["mode"], tuple(np.broadcast_to(config["dot_axes"], 2).tolist())
+    own: dict[str, Axes] = {"concat": (config["concat_axis"],), "dot": axes, "cos": axes}
+    return Merge(mode, own.get(mode, ()))

@@ -71,12 +71,14 @@ class Convolution(OfImages):
         b: np.ndarray | None,
         stride: Pair,
         border_mode: str,
-        activation: Callable[[Array], chainer.Variable],
+        activation: str,
+        activate: Callable[[Array], chainer.Variable],
         turned: bool,
         theano_kernels: bool,
     ) -> None:
         super().__init__(turned)
-        self.stride, self.border_mode, self.activation = tuple(stride), border_mode, activation
+        self.stride, self.border_mode = tuple(stride), border_mode
+        self.activation, self._activate = activation, activate
         self.theano_kernels = theano_kernels
         with self.init_scope():
             self.W = chainer.Parameter(W)
@@ -103,7 +105,7 @@ class Convolution(OfImages):
         return self.image(x)
 
     def forward(self, x: Array) -> chainer.Variable:
-        return self.activation(self.image(x))
+        return self._activate(self.image(x))
 
 
 def _strided(y: Array, x: Array, stride: Pair) -> chainer.Variable:
@@ -193,9 +195,17 @@ def convolution(
                 W.shape[::3] == (config["nb_filter"], 1) and W.shape[2] == config["filter_length"]
             )
         stride = (config["subsample_length"], 1) if steps else config["subsample"]
-        activation = activations[config["activation"]]
-        turned = steps or _turned(config)
-        return Convolution(W, b, stride, config["border_mode"], activation, turned, theano)
+        own = config["activation"]
+        return Convolution(
+            W,
+            b,
+            stride,
+            config["border_mode"],
+            own,
+            activations[own],
+            steps or _turned(config),
+            theano,
+        )
 
     return make
 

@@ -4,7 +4,7 @@ JOB is a folder with layers.json, [[class name, arguments], …], and <number>.n
 input `x`, further inputs `i1`, `i2`, … and its weights `w0`, `w1`, …; an input of whole numbers
 goes in as int32, one of truth values as the mask of `x`. A layer inside another is its argument
 `layer`, {"class_name", "config"}. OUT gets <number>.npy, the outputs, and configs.json, what Keras
-says of its layers. The caller sets HOME and THEANO_FLAGS as for a recorder.
+says of its layers, {"refused": why} where it does not build one. The caller sets HOME and THEANO_FLAGS as for a recorder.
 """
 
 import json
@@ -40,11 +40,10 @@ def main(job, out):
         nested = {"layer": made(inner["class_name"], inner["config"])} if inner else {}
         return getattr(layers, kind)(**{**arguments, **nested})
 
-    configs = []
-    for number, (kind, arguments) in enumerate(json.loads((job / "layers.json").read_text())):
+    def computed(kind, arguments, stored):
+        """(settings, output) of one layer on its inputs."""
         layer = made(kind, arguments)
-        with np.load(job / f"{number}.npz") as stored:
-            arrays = {name: _typed(stored[name], theano.config.floatX) for name in stored}
+        arrays = {name: _typed(stored[name], theano.config.floatX) for name in stored}
         weights, inputs = (
             [arrays[name] for name in sorted(set(arrays), key=_rank) if name[0] in letters]
             for letters in ("w", "xi")
@@ -60,8 +59,18 @@ def main(job, out):
         run = theano.function(
             [*model.inputs, *given, K.learning_phase()], layer.output, on_unused_input="ignore"
         )
-        np.save(out / f"{number}.npy", run(*inputs, *(mask.astype("int8") for mask in masks), 0))
-        configs.append(layer.get_config())
+        return layer.get_config(), run(*inputs, *(mask.astype("int8") for mask in masks), 0)
+
+    configs = []
+    for number, (kind, arguments) in enumerate(json.loads((job / "layers.json").read_text())):
+        try:
+            with np.load(job / f"{number}.npz") as stored:
+                config, output = computed(kind, arguments, stored)
+        except Exception as error:  # the others are computed all the same
+            configs.append({"refused": f"{type(error).__name__}: {error}"})
+            continue
+        np.save(out / f"{number}.npy", output)
+        configs.append(config)
     (out / "configs.json").write_text(
         json.dumps(configs, default=lambda value: np.asarray(value).tolist())
     )

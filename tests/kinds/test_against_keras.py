@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from parity.compare.tally import Tally
-from parity.compare.verdict import Q_MOST, RHO_MOST
 from parity.kinds import KINDS, layer_case
 from parity.probes.asking import RIGHT
+from tests.kinds.draws import DRAWS
+from tests.kinds.judging import AGREEMENT, gap, holds, used
 from tests.kinds.layers import LAYERS
 from tests.probes.formula_ports import probed
 
 pytestmark = pytest.mark.slow
-AGREEMENT = 1e-12  # of the tensor's largest magnitude: float64 against float64
 
 
 def cases(originals, floatx):
@@ -25,22 +24,20 @@ def test_every_kind_is_held_against_keras():
     assert {one.kind for one in LAYERS} | {"InputLayer", "Dropout"} == set(KINDS)
 
 
+def test_every_kind_is_drawn():
+    assert set(DRAWS) | {"InputLayer"} == set(KINDS)
+
+
 def test_in_float64_the_oracle_is_what_keras_computes(originals):
     for one, case, expected in cases(originals, "float64"):
-        gap = np.abs(case.value() - expected).max() / np.abs(expected).max()
-        assert gap <= AGREEMENT, (one.name, gap)
+        off = gap(case, expected)
+        assert off <= AGREEMENT, (one.name, off)
 
 
 def test_in_float32_keras_stays_within_the_bound(originals):
     for one, case, output in cases(originals, "float32"):
-        tally = Tally(case.witness, output)
-        for where in case.witness.blocks():
-            tally.add(case.witness.block(where))
-        assert tally.finite and tally.rho <= RHO_MOST and tally.q <= Q_MOST, (
-            one.name,
-            tally.rho,
-            tally.q,
-        )
+        rho, q = used(case, output)
+        assert holds(rho, q), (one.name, rho, q)
 
 
 def test_the_formula_passes_its_probes_with_the_settings_that_keras_gives(originals):

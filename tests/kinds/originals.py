@@ -1,0 +1,50 @@
+"""Real Keras on single layers: every layer of a list in one process for each float."""
+
+import json
+import os
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+
+from parity import room
+from parity.recording.environments import WORK, python_of
+from parity.recording.stacks import STACKS
+
+RELEASES = ("1.0.6", "1.1.0", "1.2.2")
+FLOATS = ("float64", "float32")
+ROOT = room("reference").parent
+
+
+def write(rows, folder):
+    """What a process of a release is asked: the layers, their inputs and their weights."""
+    (folder / "layers.json").write_text(json.dumps([[one.kind, one.arguments] for one in rows]))
+    for number, one in enumerate(rows):
+        weights = {f"w{at}": array for at, array in enumerate(one.weights.values())}
+        inputs = {f"i{at}": array for at, array in enumerate(one.more, 1)}
+        np.savez(folder / f"{number}.npz", x=one.x, **inputs, **weights)
+
+
+def run(rows, release, floatx, folder):
+    """[(layer as Keras described it, its output, or why Keras refused it)] of the rows that `write`
+    wrote there.
+    """
+    stack = STACKS["keras" + release.replace(".", "")]
+    out = folder / floatx
+    (out / ".keras").mkdir(parents=True)
+    settings = json.loads((room("reference") / "keras.json").read_text())
+    (out / ".keras" / "keras.json").write_text(json.dumps({**settings, "floatx": floatx}))
+    compiled = WORK / "theano" / f"{stack.theano}-layers-{floatx}"
+    flags = f"floatX={floatx},optimizer=None,device=cpu,blas.ldflags=,base_compiledir={compiled}"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(out), "THEANO_FLAGS": flags}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [python_of(stack), "-W", "ignore", "-m", "tests.kinds.single_layers", folder, out]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    configs = json.loads((out / "configs.json").read_text())
+    found = []
+    for number, (one, config) in enumerate(zip(rows, configs, strict=True)):
+        described = SimpleNamespace(name=f"{one.kind}_{number}", kind=one.kind, config=config)
+        refused = config.get("refused")
+        found.append((described, refused or np.load(out / f"{number}.npy")))
+    return found

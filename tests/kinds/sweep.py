@@ -1,0 +1,100 @@
+"""Many drawn layers of every kind against real Keras: `python -m tests.kinds.sweep --layers 600`.
+
+Each layer is built in its own release, in one process for each release and float. The oracle has to
+be what Keras computes in float64; Keras's float32 output, and that of the Chainer link made of what
+Keras says of the layer, have to stay within the bound. Exit code 1 where one does not.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from parity.kinds import layer_case
+from parity.port.links.keras import MAKERS
+from parity.port.proof import in_test_phase
+from tests.kinds.draws import drawn
+from tests.kinds.judging import AGREEMENT, gap, holds, used
+from tests.kinds.originals import FLOATS, RELEASES, run, write
+
+
+def judged(one, lanes, release):
+    """({what was measured: figure}, what is wrong) of one layer; lanes: {float: (layer, output)}."""
+    refused = [output for _, output in lanes.values() if isinstance(output, str)]
+    if refused:
+        return None, [f"Keras refuses it: {refused[0]}"]
+    figures, wrong = {}, []
+    wide, narrow = (
+        layer_case(lanes[floatx][0], one.weights, one.x, release, one.more) for floatx in FLOATS
+    )
+    figures["gap"] = gap(wide, lanes["float64"][1])
+    if not figures["gap"] <= AGREEMENT:
+        wrong.append(f"the oracle is off by {figures['gap']:.2g} in float64")
+    link = MAKERS[one.kind](narrow.config, one.weights, release)
+    outputs = {"Keras": lanes["float32"][1], "the link": in_test_phase(link)(one.x, *one.more)}
+    for name, output in outputs.items():
+        rho, q = used(narrow, output)
+        figures |= {f"rho of {name}": rho, f"q of {name}": q}
+        if not holds(rho, q):
+            wrong.append(f"{name} uses rho {rho:.3g}, q {q:.3g}")
+    return figures, wrong
+
+
+def sweep(layers, seed, workers):
+    """Draw, run and judge; (figures of every layer, [what is wrong], kinds)."""
+    figures, wrong, kinds = [], [], Counter()
+    counts = [layers // len(RELEASES) + (at < layers % len(RELEASES)) for at in range(3)]
+    rows = {
+        release: drawn(release, count, seed)
+        for release, count in zip(RELEASES, counts, strict=True)
+    }
+    with tempfile.TemporaryDirectory() as root, ThreadPoolExecutor(workers) as pool:
+        folders = {release: Path(root) / release for release in RELEASES}
+        for release, folder in folders.items():
+            folder.mkdir()
+            write(rows[release], folder)
+        lanes = {
+            (release, floatx): pool.submit(run, rows[release], release, floatx, folder)
+            for release, folder in folders.items()
+            for floatx in FLOATS
+        }
+        for release, some in rows.items():
+            found = {floatx: lanes[release, floatx].result() for floatx in FLOATS}
+            for number, one in enumerate(some):
+                kinds[one.kind] += 1
+                try:
+                    measured, said = judged(
+                        one, {floatx: lane[number] for floatx, lane in found.items()}, release
+                    )
+                    figures += [measured] if measured else []
+                except Exception:
+                    said = [traceback.format_exc(limit=-2)]
+                place = f"{release} {number} {one.name} of {list(one.x.shape)}"
+                wrong += [f"{place}: {each}" for each in said]
+    return figures, wrong, kinds
+
+
+def main():
+    """Sweep, print what came of it, and exit."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--layers", type=int, default=600)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--workers", type=int, default=2)
+    given = options.parse_args()
+    started = time.perf_counter()
+    figures, wrong, kinds = sweep(given.layers, given.seed, given.workers)
+    for each in wrong:
+        print(each)
+    worst = {name: max(one[name] for one in figures) for name in figures[0]} if figures else {}
+    print(f"{sum(kinds.values())} layers of {len(kinds)} kinds, {len(RELEASES)} releases, ", end="")
+    print(f"seed {given.seed}, {time.perf_counter() - started:.0f} s: {len(wrong)} wrong; ", end="")
+    print("worst " + ", ".join(f"{name} {value:.2g}" for name, value in worst.items()))
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
