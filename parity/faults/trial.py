@@ -422,7 +422,7 @@ def _probe(found: Trial | Reordering, mutant: Fault, sound: Sound) -> None:
     for name in dict.fromkeys([mutant.layer, *found.changed_layers]):
         blank = sound.blank(name)
         layer = probe_layer(port, blank, np.random.default_rng(SEED))
-        said = settle(blank, layer)
+        said = settle(blank, layer, guess=not (found.cause and found.cause.hypothesis))
         found.probed.append(
             Found(name, said.verdict, said.message, said.cause, said.form, said.place)
         )

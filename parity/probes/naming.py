@@ -27,8 +27,10 @@ FORMATS = {8: "bfloat16", 11: "float16 or TF32"}
 LEVELS_MOST = 2**17  # distinct values of what is stored as whole numbers
 
 
-def cause_of(case: LayerCase, layer: Layer) -> str | None:
-    """The cause of a layer that was not found to be the original's, or None."""
+def cause_of(case: LayerCase, layer: Layer, guess: bool = True) -> str | None:
+    """The cause of a layer that was not found to be the original's, or None. guess: whether to
+    test hypotheses where reading says nothing.
+    """
     message = layer.record.message or ""
     if message.startswith(BEHAVIOUR):
         return message.removeprefix(BEHAVIOUR)
@@ -39,11 +41,12 @@ def cause_of(case: LayerCase, layer: Layer) -> str | None:
         return name
     if failure is None:
         return layer.record.form
-    return _by_hypothesis(case, layer) or next(_others(case, layer), None)
+    found = _by_hypothesis(case, layer) if guess else None
+    return found or next(_others(case, layer), None)
 
 
-def settle(case: LayerCase, layer: Layer) -> Probed:
-    """The layer's record with its cause and place, and its verdict by them."""
+def settle(case: LayerCase, layer: Layer, guess: bool = True) -> Probed:
+    """The layer's record with its cause, as of `cause_of`, and place, and its verdict by them."""
     record = layer.record
     if record.verdict in {*RIGHT, NOT_PROBED}:
         return record
@@ -52,7 +55,7 @@ def settle(case: LayerCase, layer: Layer) -> Probed:
     if layer.transform and not narrow and not [*_by_batch(layer), *_by_reading(case, layer)]:
         record.verdict, record.message = TRANSFORM, "weights are not read back bit for bit"
         return record
-    record.cause = cause_of(case, layer)
+    record.cause = cause_of(case, layer, guess)
     if record.cause and record.verdict == FORMULA:
         record.verdict = f"FORMULA({record.cause})"
     return record
