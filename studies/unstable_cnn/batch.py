@@ -192,9 +192,10 @@ def dependence(measured):
 def independence(controls):
     """The outcome on the models that should not care."""
     rows = {side: [row for each in controls for row in moved(each, side)] for side in runs.SIDES}
+    depends = judge_dependence({side: [row[3] for row in of] for side, of in rows.items()})
     return Outcome(
         "controls",
-        judge_dependence({side: [row[3] for row in of] for side, of in rows.items()}),
+        None if depends is None else not depends,
         max(row[3] for row in rows["original"]),
         {
             "models": [measured.model for measured in controls],

@@ -25,8 +25,9 @@ def test_batch_statistics_are_seen_and_stored_ones_are_not(play):
 def test_a_control_that_moves_is_told(play):
     both = subject("CNN0", "CNN")
     sound = asked(play, {"CNN0": SmallNetwork(2), "CNN": SmallNetwork(0)}, about=both)
-    assert sound["batch-controls"].verdict == REFUTED and sound["batch-CNN0"].verdict == PROVED
-    assert asked(play, SmallNetwork(2), about=both)["batch-controls"].verdict == PROVED
+    assert sound["batch-controls"].verdict == PROVED and sound["batch-CNN0"].verdict == PROVED
+    moved = asked(play, SmallNetwork(2), about=both)["batch-controls"]
+    assert moved.verdict == REFUTED and moved.advice.startswith("Always give")
 
 
 def test_a_fault_of_the_port_is_told_from_one_of_the_original(play):
