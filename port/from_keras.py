@@ -76,12 +76,16 @@ class KerasModel(chainer.Chain):
 def _link(name: str, kind: str, config: Any, arrays: Arrays, keras: str) -> chainer.Link:
     if kind not in MAKERS:
         raise CannotRun(
-            f"layer {name}: no Chainer link is known for {kind}; there are {', '.join(MAKERS)}"
+            f"layer {name}: no Chainer link is known for {kind}, so no port of this model can be "
+            f"built; known are {', '.join(sorted(MAKERS))}"
         )
     try:
         return MAKERS[kind](config, arrays.get(name, {}), keras)
     except KeyError as error:
-        raise CannotRun(f"layer {name} ({kind}): there is no {error} for it") from error
+        raise CannotRun(
+            f"layer {name} ({kind}): the weights hold no {error} for it; give those that were "
+            "saved with this model"
+        ) from error
 
 
 class KerasPort:

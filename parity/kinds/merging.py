@@ -2,12 +2,13 @@
 products.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from parity.errors import CannotRun
 from parity.kinds.api import ANY, LayerCase, LayerKind, Maker, Makers, Variant
+from parity.kinds.probing import BATCHES, Probe, of_witness
 from parity.numerics.rounding import FLUSHED, SPREAD, Array, U, Where, tail_factor
 from parity.numerics.witness import Adjusted, Block, Moves, Whole, Witness
 
@@ -250,6 +251,24 @@ def _variants(case: LayerCase) -> Makers:
     return VARIANTS
 
 
+def _probes(case: LayerCase, rng: np.random.Generator) -> Iterator[Probe]:
+    """Random values of all inputs, of like sizes and not, and of one after the other alone."""
+    given = inputs(case)
+    alone = np.eye(len(given))
+    sizes = 2.0 ** rng.integers(-8, 9, len(given))
+    for name, scales in (
+        ("random values", np.ones(len(given))),
+        ("random values of several sizes", sizes),
+        *(("one input alone", row) for row in alone),
+    ):
+        for clips in BATCHES:
+            x, *more = (
+                (scale * rng.standard_normal((clips, *each.shape[1:]))).astype(np.float32)
+                for each, scale in zip(given, scales, strict=True)
+            )
+            yield of_witness(name, case.but(more=tuple(more)), x, more=tuple(more))
+
+
 MERGE = LayerKind(
     "Merge",
     {
@@ -265,4 +284,5 @@ MERGE = LayerKind(
     reference=_in_mode,
     variants=_variants,
     input_ranks=(2, 3, 4),
+    probes=_probes,
 )

@@ -82,7 +82,7 @@ def probe_layer(port: Port, case: LayerCase, rng: np.random.Generator) -> Layer:
         case.kind.check_settings(case.layer)
         asked = _Asked(port, name)
         same = case.kind.probes(case, copy.deepcopy(rng))
-        prepare(port, ((name, [probe.x]) for probe in same if probe.of == "run"))
+        prepare(port, ((name, [probe.x, *probe.more]) for probe in same if probe.of == "run"))
         for probe in case.kind.probes(case, rng):
             asked.ask(probe)
     except CannotRun as error:

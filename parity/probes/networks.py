@@ -60,12 +60,13 @@ def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
     """The layer with one clip of zeros, as a kind's `probes` take it. Raises CannotRun."""
     layer = layers[name]
     source, *others = layer.inbound
-    if any(layers[other].kind != MASK for other in others):
-        raise CannotRun(f"it reads {len(others) + 1} inputs; probes ask layers that read one")
-    masks = [np.ones((1, *layers[other].shape), bool) for other in others]
+    more = [
+        np.ones((1, *layers[other].shape), bool if layers[other].kind == MASK else np.float32)
+        for other in others
+    ]
     x = np.broadcast_to(np.float32(0), (1, *layers[source].shape))
     params = case.weights.params.get(name, {})
-    return layer_case(layer, params, x, STACKS[case.model.stack].keras, masks)
+    return layer_case(layer, params, x, STACKS[case.model.stack].keras, more)
 
 
 def _layer(row: dict[str, Any]) -> Layer:

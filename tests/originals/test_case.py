@@ -10,6 +10,7 @@ from parity import originals
 from parity.architecture import parse, read
 from parity.errors import CannotRun
 from parity.fixtures.gallery import made
+from parity.port.from_keras import steps
 from parity.recording.clips import clips_of
 from parity.recording.job import Job
 
@@ -110,3 +111,27 @@ def test_a_layer_that_is_asked_for_has_to_be_there(files):
 def test_the_description_and_the_case_name_the_same_layers(files):
     nodes = parse(read(files.definition)).nodes
     assert case(files).model.layers == tuple(node.name for node in nodes if node.inbound)
+
+
+def test_a_port_is_not_built_of_unknown_layers_or_without_their_arrays(files, tmp_path):
+    said = json.loads(files.definition.read_text())
+    strange, empty = tmp_path / "strange.json", tmp_path / "empty.h5"
+    strange.write_text(json.dumps(said).replace('"Dense"', '"Highway"'))
+    with pytest.raises(CannotRun, match="branch/hidden: no Chainer link is known for Highway"):
+        steps(str(strange), str(files.weights), "1.2.2")
+    with h5py.File(empty, "w") as file:
+        file.attrs["layer_names"] = np.array([], "S1")
+    with pytest.raises(CannotRun, match="the weights hold no 'b' for it"):
+        steps(str(files.definition), str(empty), "1.2.2")
+
+
+def test_the_built_port_is_called_as_a_whole_and_takes_other_weights(files):
+    port = steps(str(files.definition), str(files.weights), "1.2.2")
+    inputs = [np.load(path) for path in files.inputs]
+    code = [port.run("branch/code", port.run("branch/hidden", x)) for x in inputs]
+    scores = port.run("same", port.run("both", *code))
+    assert np.array_equal(port(*inputs), scores)
+    other = port.with_weights("same", {"b": np.full(1, 9, np.float32)})
+    assert (other(*inputs) > scores).all() and np.array_equal(port(*inputs), scores)
+    assert port.describe()["same"]["activation"] == "sigmoid"
+    assert port.logits(port.run("both", *code)).shape == (3, 1)

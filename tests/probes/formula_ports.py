@@ -51,7 +51,10 @@ def settings(one):
 
 def blank(one):
     """A single layer as it is asked: one clip of zeros."""
-    x, more = np.zeros((1, *one.x.shape[1:]), np.float32), [each[:1] | True for each in one.more]
+    x, more = (
+        np.zeros((1, *one.x.shape[1:]), np.float32),
+        [np.ones_like(each[:1]) for each in one.more],
+    )
     return layer_case(layer(one.kind, **settings(one)), one.weights, x, RELEASE, more)
 
 

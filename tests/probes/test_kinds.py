@@ -9,9 +9,7 @@ from parity.results import NOT_PROBED
 from tests.kinds.layers import LAYERS
 from tests.probes.formula_ports import blank, computed, probed
 
-ASKED = [
-    one for one in LAYERS if KINDS[one.kind].probes and all(each.dtype == bool for each in one.more)
-]
+ASKED = [one for one in LAYERS if KINDS[one.kind].probes]
 EVERY = pytest.mark.parametrize("one", ASKED, ids=[one.name for one in ASKED])
 BIT_FOR_BIT = ("Convolution1D", "Convolution2D", "Dense")
 RECTIFIED = {"W"}  # a bias below 0 never gets through by itself
