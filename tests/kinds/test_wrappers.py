@@ -8,7 +8,7 @@ from parity.kinds import layer_case
 from parity.results import NOT_PROBED
 from tests.kinds.layers import SEQUENCE
 from tests.kinds.recorded_layers import layer
-from tests.probes.formula_ports import probed
+from tests.probes.formula_ports import case_of, probed
 
 
 def around(kind, inner, **settings):
@@ -40,3 +40,5 @@ def test_what_cannot_be_asked_is_not_probed_and_the_reason_said():
         NOT_PROBED,
         "no probes are known for InputLayer, which is inside",
     )
+    dense = case_of("Dense").but(x=np.zeros((1, 2, 3, 40), np.float32))
+    assert probed(dense).record.message == "it reads 4 axes, and is asked of 2 or 3"
