@@ -6,6 +6,7 @@ steps it replaces, {layer name: callable(Variable or array)}, or a port in its s
 
 from collections.abc import Callable, Iterable
 from functools import partial, wraps
+from typing import Any
 
 import chainer
 import numpy as np
@@ -187,9 +188,9 @@ def planted(tagger, mutant) -> Replaced | ChainerPort:
     return Replaced(ChainerPort(tagger), steps)
 
 
-def left_alone(port, sound: ChainerPort) -> set[str]:
+def left_alone(port, sound) -> set[str]:
     """Layers of a mutant that are the sound port's: not replaced, and in the same state."""
-    own = port.port if isinstance(port, Replaced) else port
+    own: Any = port.port if isinstance(port, Replaced) else port
     if type(own).run is not ChainerPort.run:
         return set()
     names = set(port.layers) - set(getattr(port, "steps", ()))

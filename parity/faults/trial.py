@@ -103,7 +103,7 @@ class Sound:
     port: Port
     verdicts: dict[str, str]
     known: dict[tuple[str, str], str]
-    chained: dict[str, np.ndarray]
+    chained: dict[str, Any]
     end: SoundEnd
     asked: dict[str, LayerCase] = field(default_factory=dict)
 
