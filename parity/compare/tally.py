@@ -9,12 +9,21 @@ from typing import Any
 import numpy as np
 
 from parity.compare.support import Support
+from parity.compare.verdict import Q_MOST
 from parity.numerics.regression import per_channel
-from parity.numerics.rounding import BLOCK, NOTHING, Scratch, squares
+from parity.numerics.rounding import BLOCK, FALSE_ALARM, NOTHING, Scratch, squares
 from parity.numerics.structure import Regression
 from parity.numerics.witness import Block, Witness
 
 Where = tuple[slice, ...]  # a block's place in the (before, C, after) view
+
+
+def by_chance(elements: int) -> float:
+    """How far q may exceed its limit where so few elements have sigma 1: M sub-Gaussian squares
+    have a mean above 1 + 2 sqrt(t/M) + 2 t/M with probability e^-t (Laurent and Massart 2000).
+    """
+    t = math.log(1 / FALSE_ALARM) / elements
+    return max(1.0, math.sqrt(1 + 2 * math.sqrt(t) + 2 * t) / Q_MOST)
 
 
 @dataclass
@@ -112,11 +121,12 @@ class Tally:
     @property
     def q(self) -> float:
         """Root mean square of (value - o)/sigma over the elements that may round; 0 when none
-        may.
+        may. What lies beyond its limit is taken for chance as far as so few elements allow.
         """
         if self.rho == float("inf"):
             return float("inf")
-        return float(np.sqrt(self.scaled2 / self.bounded)) if self.bounded else 0.0
+        q = float(np.sqrt(self.scaled2 / self.bounded)) if self.bounded else 0.0
+        return max(Q_MOST, q / by_chance(self.bounded)) if q > Q_MOST else q
 
     @property
     def beyond_share(self) -> float:

@@ -66,14 +66,14 @@ def sweep(layers, seed, workers):
             found = {floatx: lanes[release, floatx].result() for floatx in FLOATS}
             for number, one in enumerate(some):
                 kinds[one.kind] += 1
+                place = f"{release} {number} {one.name} of {list(one.x.shape)}"
                 try:
                     measured, said = judged(
                         one, {floatx: lane[number] for floatx, lane in found.items()}, release
                     )
-                    figures += [measured] if measured else []
+                    figures += [(place, measured)] if measured else []
                 except Exception:
                     said = [traceback.format_exc(limit=-2)]
-                place = f"{release} {number} {one.name} of {list(one.x.shape)}"
                 wrong += [f"{place}: {each}" for each in said]
     return figures, wrong, kinds
 
@@ -89,10 +89,11 @@ def main():
     figures, wrong, kinds = sweep(given.layers, given.seed, given.workers)
     for each in wrong:
         print(each)
-    worst = {name: max(one[name] for one in figures) for name in figures[0]} if figures else {}
     print(f"{sum(kinds.values())} layers of {len(kinds)} kinds, {len(RELEASES)} releases, ", end="")
-    print(f"seed {given.seed}, {time.perf_counter() - started:.0f} s: {len(wrong)} wrong; ", end="")
-    print("worst " + ", ".join(f"{name} {value:.2g}" for name, value in worst.items()))
+    print(f"seed {given.seed}, {time.perf_counter() - started:.0f} s: {len(wrong)} wrong; worst")
+    for name in figures[0][1] if figures else ():
+        place, measured = max(figures, key=lambda one: one[1][name])
+        print(f"  {name} {measured[name]:.3g}: {place}")
     sys.exit(bool(wrong))
 
 
