@@ -50,6 +50,11 @@ def _dense(d):
     return config, d.input(inputs), weights
 
 
+def _dense_steps(d):
+    config, x, weights = _dense(d)
+    return config, np.stack([x, -x, x[::-1]], axis=1), weights
+
+
 def _convolved(d, kernel, tf, activations):
     """Settings that both kinds of convolution have, and weights: (filters, config, weights)."""
     filters, channels, bias = d.size(1, 8), d.size(1, 5), d.of(True, True, False)
@@ -292,6 +297,7 @@ DRAWS = {
     "SpatialDropout3D": (_rate_on(4), LAST, 1),
     "ThresholdedReLU": (_slope("theta", 1.0, 0.1, 0.0, 2.3), ALL, 1),
     "TimeDistributed": (_distributed, ALL, 2),
+    "TimeDistributedDense": (_dense_steps, ALL, 1),
     "UpSampling1D": (lambda d: ({"length": d.size(1, 4)}, d.input(*d.shape(2)), {}), ALL, 1),
     "UpSampling2D": (
         lambda d: ({"size": list(d.shape(2, 1, 3))}, d.input(*d.shape(3, 1, 6)), {}), ALL, 1

@@ -5,7 +5,6 @@ import pytest
 
 from parity.kinds import KINDS, layer_case
 from parity.probes.asking import RIGHT
-from tests.kinds.draws import DRAWS
 from tests.kinds.judging import AGREEMENT, gap, holds, used
 from tests.kinds.layers import LAYERS
 from tests.probes.formula_ports import probed
@@ -22,10 +21,6 @@ def cases(originals, floatx):
 
 def test_every_kind_is_held_against_keras():
     assert {one.kind for one in LAYERS} | {"InputLayer", "Dropout"} == set(KINDS)
-
-
-def test_every_kind_is_drawn():
-    assert set(DRAWS) | {"InputLayer"} == set(KINDS)
 
 
 def test_in_float64_the_oracle_is_what_keras_computes(originals):
