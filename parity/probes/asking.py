@@ -46,7 +46,7 @@ class Failure(NamedTuple):
 
 class Layer(NamedTuple):
     """A probed layer: its record, the arrays read, one answer that is wrong, or None, and of each
-    question its name, the clips it had, and whether the answer was right. transform: whether
+    question its name, the clips it had, and what its answer amounts to. transform: whether
     all that is wrong may come of a convolution by way of a transform. odd: an answer that is right
     and shows a parameter as another. bits: of a significand, as many as the answers with something
     wrong use.
@@ -55,7 +55,7 @@ class Layer(NamedTuple):
     record: Probed
     read: dict[str, np.ndarray]
     failure: Failure | None
-    history: Sequence[tuple[str, int, bool]] = ()
+    history: Sequence[tuple[str, int, Judged]] = ()
     transform: bool = False
     odd: Failure | None = None
     bits: int = SIGNIFICAND
@@ -104,7 +104,7 @@ class _Asked:
         self.used = 0  # bits of wrong answers
         self.fault: str | None = None
         self.first: tuple[Probe, np.ndarray] | None = None
-        self.history: list[tuple[str, int, bool]] = []
+        self.history: list[tuple[str, int, Judged]] = []
         self.beyond = False
         self.bits = np.inf
         self.silent = name != port.layers[-1]  # whether the port shows no sums, as the last may
@@ -168,7 +168,7 @@ class _Asked:
             self.record.verdict = INCOMPARABLE
             return
         right = not found.wrong and found.q_share <= 1
-        self.history.append((probe.name, len(probe.x), not found.wrong))
+        self.history.append((probe.name, len(probe.x), found))
         if not right:
             self.beyond |= not by_transform(probe, actual)
             self._note(probe, actual, found)

@@ -21,6 +21,7 @@ from parity.results import FORMULA, NOT_PROBED, TRANSFORM, Probed, Read
 FEW = 4  # values that are named one by one
 LISTED = 3
 TINY = 2.0**-50
+BY_CHANCE = 14  # wrong answers to expect, where none has a probability of e^-14, 1e-6
 CLIPS = 2  # that hypotheses are tested on
 BITS = (8, 11, 16, 19, 20, 21, 22, 23)  # of a significand: bfloat16 8, float16 and TF32 11
 FORMATS = {8: "bfloat16", 11: "float16 or TF32"}
@@ -115,12 +116,22 @@ def _of_a_gain(case: LayerCase, layer: Layer) -> str | None:
 
 
 def _by_batch(layer: Layer) -> Iterator[str]:
-    """Where large batches alone are answered wrongly, to questions that small ones answer."""
-    wrong = {(name, clips) for name, clips, right in layer.history if not right}
-    asked = {name for name, _ in wrong}
-    right = [clips for name, clips, well in layer.history if well and name in asked]
-    least = min((clips for _, clips in wrong), default=0)
-    if len({*right}) > 1 and max(right) < least:
+    """Where large batches alone are answered wrongly, though small ones were asked the same, often
+    enough to show as large a share of wrong answers.
+    """
+    wrong = [(name, clips, found) for name, clips, found in layer.history if found.wrong]
+    asked = {name for name, _, _ in wrong}
+    right = [
+        (clips, found) for name, clips, found in layer.history if name in asked and not found.wrong
+    ]
+    least = min((clips for _, clips, _ in wrong), default=0)
+    sizes = {clips for clips, _ in right}
+    share = min((found.wrong / found.answers for _, _, found in wrong), default=0.0)
+    if (
+        len(sizes) > 1
+        and max(sizes) < least
+        and share * sum(found.answers for _, found in right) > BY_CHANCE
+    ):
         yield f"only in batches of {least} or more"
 
 
