@@ -228,8 +228,9 @@ def placed(names: Mapping[str, Iterable[str]], layers: Iterable[str]) -> dict[Pl
     known = [(layer, layer.split("/")) for layer in dict.fromkeys(map(layer_of, layers))]
     for group, datasets in names.items():
         inside = [(layer, parts[-1]) for layer, parts in known if parts[0] == group]
-        # a Sequential within a Merge has no group of its own
+        # a Sequential that a model begins with leaves no name of its own on its layers
         inside = inside or [(layer, parts[-1]) for layer, parts in known if parts[-1] == group]
+        inside = inside or [(layer, layer) for layer, parts in known if len(parts) == 1]
         for dataset in datasets:
             said = dataset.rsplit("/", 1)[-1]
             fits = [(len(last), layer) for layer, last in inside if said.startswith(f"{last}_")]

@@ -80,17 +80,37 @@ def load_weights(model, path):
             root = file.get("model_weights", file)
             names = {layer: _names(root[layer], "weight_names") for layer in
                      _names(root, "layer_names")}  # fmt: skip
+            renamed = _renamed(names, wanted)
+            names = {renamed.get(layer, layer): held for layer, held in names.items()}
             _check(path, "layers", [name for name, held in names.items() if held], list(wanted))
+            old = {new: layer for layer, new in renamed.items()}
             for layer, held in wanted.items():
                 own = [str(weight.name) for weight in held]
                 _check(path, f"weights in {layer}", names[layer], own)
                 for weight, name in zip(held, own, strict=True):
-                    K.set_value(weight, _array(path, root[layer][name], weight, name))
+                    K.set_value(
+                        weight, _array(path, root[old.get(layer, layer)][name], weight, name)
+                    )
     except (OSError, RuntimeError, KeyError) as error:
         raise Refused(
             f"{path}: no readable Keras weight file ({' '.join(str(error).split())}); fetch it "
             "again"
         ) from error
+
+
+def _renamed(names, wanted):
+    """{a group of the file: the layer that has its very weights}, where a nested Sequential got
+    another number, since Keras does not keep its name.
+    """
+    strange = [layer for layer in wanted if layer not in names]
+    own = {layer: [str(weight.name) for weight in wanted[layer]] for layer in strange}
+    return {
+        group: layer
+        for group, held in names.items()
+        if held and group not in wanted
+        for layer in strange
+        if own[layer] == held
+    }
 
 
 def _saved_layers(model):

@@ -22,7 +22,7 @@ Node = namedtuple("Node", "name layer inbound output mask pre_activation")
 def nodes_of(model):
     """The Nodes of a model, each after what it reads."""
     walk = _Walk()
-    walk.top(getattr(model, "model", None) or model)
+    walk.top(_graph_of(model))
     return walk.nodes
 
 
@@ -41,7 +41,9 @@ class _Walk:
         for node, number in _calls(container, 0):
             layer = node.outbound_layer
             tensors, masks = list(node.input_tensors), list(node.input_masks)
-            if isinstance(layer, Container):
+            if isinstance(layer, Container) and not node.inbound_layers:
+                self.top(_graph_of(layer))  # its own graph is the beginning
+            elif isinstance(layer, Container):
                 made = self.inside(layer, tensors, masks, f"{layer.name}/", number)
                 for own, (tensor, _) in zip(node.output_tensors, made, strict=True):
                     self.names[id(own)] = self.names[id(tensor)]
@@ -52,7 +54,7 @@ class _Walk:
         """A model within one: Keras calls its layers anew and keeps no trace of that, so they are
         called here once more. Returns [(output, mask), ...].
         """
-        container = getattr(container, "model", None) or container
+        container = _graph_of(container)
         known = {
             id(own): (given, mask)
             for own, given, mask in zip(container.inputs, tensors, masks, strict=True)
@@ -92,6 +94,15 @@ class _Walk:
         if type(layer).__name__ == "Dense":
             before = _linear(layer, tensors[0])
         self.nodes.append(Node(name, layer, inbound, outputs[0], mask, before))
+
+
+def _graph_of(model):
+    """The Model that a Sequential keeps, or the model itself."""
+    if not hasattr(model, "flattened_layers"):
+        return model
+    if getattr(model, "model", None) is None:
+        model.build()
+    return model.model
 
 
 def _calls(container, outer):
