@@ -52,6 +52,8 @@ def _dense(d):
 
 def _dense_steps(d):
     config, x, weights = _dense(d)
+    if not config["bias"]:  # Keras 1.0.6 then forgets that it has weights
+        config["bias"], weights["b"] = True, d.array(config["output_dim"])
     return config, np.stack([x, -x, x[::-1]], axis=1), weights
 
 
