@@ -27,6 +27,7 @@ from keras.layers import (  # noqa: E402
     Flatten,
     Input,
     MaxPooling2D,
+    Merge,
     UpSampling2D,
     ZeroPadding2D,
     merge,
@@ -153,8 +154,26 @@ def siamese():
     return Model([left, right], Dense(1, activation="sigmoid", name="same")(both))
 
 
+def two_sources():
+    """As Keras 1 was taught: a Sequential that begins with a Merge of others, one of which begins
+    with a Sequential.
+    """
+    features = Sequential(
+        [
+            Convolution2D(3, 3, 3, activation="relu", input_shape=(1, 10, 10), name="features"),
+            MaxPooling2D((2, 2), name="half"),
+        ]
+    )
+    image = Sequential([features, Flatten(name="flat"), Dense(6, activation="relu", name="seen")])
+    words = Sequential(
+        [Dense(6, activation="tanh", input_dim=7, name="read"), Dropout(0.2, name="drop")]
+    )
+    both = Merge([image, words], mode="concat", name="both")
+    return Sequential([both, Dense(3, activation="softmax", name="output")])
+
+
 OF_RELEASE = {
-    "1.0.6": (lenet, vgg, resnet, inception, text),
+    "1.0.6": (lenet, vgg, resnet, inception, text, two_sources),
     "1.2.2": (bidirectional, autoencoder, siamese),
 }
 

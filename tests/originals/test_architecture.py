@@ -136,6 +136,11 @@ def test_weights_are_placed_by_the_longest_name_that_fits():
     }
 
 
+def test_a_sequential_at_the_beginning_is_a_group_that_no_layer_is_named_after():
+    found = placed({"sequential_4": ["conv_W"]}, ["conv", "m/conv"])
+    assert found == {("sequential_4", "conv_W"): ("conv", "W")}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gallery_is_read_and_every_array_has_its_layer(name, tmp_path):
     found = parse(read(FOLDER / f"{name}.json"))
