@@ -12,6 +12,7 @@ import parity
 from parity.diagnose.listing import hypotheses
 from parity.faults.command import faults
 from parity.gate.commands import gate
+from parity.model import KERAS_VERSIONS
 from parity.options import (
     FILE,
     INPUT,
@@ -28,7 +29,6 @@ from parity.options import (
     port,
     takes,
 )
-from parity.ports import BUILT, OURS
 from parity.probes.command import command as probe
 from parity.program import FORCE, Group, end, say
 from parity.studies.microscope.command import microscope
@@ -70,7 +70,6 @@ def run(asked: Asked, workers: int, port: str, seed: int | None, out: Path, expl
 
     publish.check(out)
     chosen, layers = asked.chosen()
-    port = BUILT if asked.original and port == OURS else port
     with progress.shown() as shown:
         document = job.run(
             chosen,
@@ -96,6 +95,29 @@ def exit_code(document: dict[str, Any]) -> int:
         for mode in ("isolated", "chained")
     )
     return EXIT[document["verdict"]] if compared else NOTHING_COMPARED
+
+
+@main.command()
+@click.argument("original")
+@click.argument("weights", required=False)
+@option("--keras", type=click.Choice(KERAS_VERSIONS), help="The release that it runs on.")
+@option("--custom", metavar="FILE.py", help="The classes and functions that it needs.")
+@option("--input", "inputs", multiple=True, metavar="X.npy", help="One for each of its inputs.")
+@FORCE
+def init(
+    original: str,
+    weights: str | None,
+    keras: str | None,
+    custom: str | None,
+    inputs: tuple[str, ...],
+) -> None:
+    """Write a parity.toml for the model ORIGINAL (what model.to_json() returned, a file of
+    model.save, or FILE.py:FUNCTION) with WEIGHTS.
+    """
+    from parity.project import written
+
+    for sentence in written(original, weights, inputs, keras=keras, custom=custom):
+        say(sentence)
 
 
 @main.command()

@@ -160,7 +160,8 @@ class Weights:
 
 class Case(NamedTuple):
     """A model with the weights and clips it is run on. `data` is "real" (published or given files)
-    or "seeded"; `keras_from` says who named the release of its stack, "assumed": nobody.
+    or "seeded"; `keras_from` says who named the release of its stack, "assumed": nobody;
+    port: the one that its project names.
     """
 
     model: Model
@@ -168,6 +169,7 @@ class Case(NamedTuple):
     clips: tuple[Path, ...]
     data: Literal["real", "seeded"]
     keras_from: Literal["asked", "file", "assumed"] = "assumed"
+    port: str | None = None
 
     @property
     def remarks(self) -> list[str]:

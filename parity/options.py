@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
+from parity import project
 from parity.errors import CannotRun
-from parity.model import KERAS_VERSIONS, Case, cases, select
+from parity.model import KERAS_VERSIONS, Case, select
 from parity.ports import OURS, PREFIX
 from parity.processes import variables
 from parity.program import Name, say
@@ -59,18 +60,20 @@ class Asked:
     def chosen(self) -> tuple[list[Case], tuple[str, ...] | None]:
         """(cases, names of layers or None for all). Raises CannotRun for what is not known."""
         if self.original:
-            from parity import originals
+            from parity import originals  # late: it brings the recorders
 
             if self.models or self.clips:
                 raise CannotRun("--original is a model of its own; leave --model and clips away")
             case = originals.case_of(
                 self.original, self.weights, self.inputs, keras=self.keras, custom=self.custom
             )
-            return [case], originals.chosen(case, self.layers)
+            return [case], project.layers_of([case], self.layers)
         if self.inputs or self.custom:
             raise CannotRun("--input and --custom belong to an --original; give that too")
-        _, layers = select(self.models, self.layers)
-        return cases(self.models, self.weights, self.clips, self.keras), layers
+        chosen = project.cases(self.models, self.weights, self.clips, self.keras)
+        if chosen[0].model.outside:
+            return chosen, project.layers_of(chosen, self.layers)
+        return chosen, select(self.models, self.layers)[1]
 
 
 def _gathered(command: Any) -> Any:

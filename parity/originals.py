@@ -11,14 +11,14 @@ import numpy as np
 from parity import architecture
 from parity.errors import CannotRun
 from parity.files import sha256_of
-from parity.model import KERAS_VERSIONS, Case, Model, Outside, Weights, nearest, stack_of
+from parity.model import KERAS_VERSIONS, Case, Model, Outside, Weights, stack_of
 from parity.recording import recorder, scheduler
 from parity.recording.cache import default_folder, key_of
 from parity.recording.job import OUTSIDE, Job, source_of, sources_sha256
 from parity.recording.stacks import LANES, SETTINGS, STACKS
 from parity.store import Store
 
-__all__ = ["case_of", "chosen"]
+__all__ = ["case_of"]
 
 
 def case_of(
@@ -75,11 +75,6 @@ def case_of(
     outside = Outside(definition, custom and str(Path(custom).absolute()), path)
     model = Model(name or source.stem, stack_of(release), "", layers, (), outside)
     return Case(model, Weights(read.path, layers), paths, "real", told)  # type: ignore[arg-type]
-
-
-def chosen(case: Case, layers: Iterable[str]) -> tuple[str, ...] | None:
-    """The layers that were asked for, None for all. Raises CannotRun with the nearest name."""
-    return tuple(nearest("layer", name, case.model.layers) for name in layers) or None
 
 
 def _said_by(original: str, weights: Weights) -> str:

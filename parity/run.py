@@ -17,7 +17,7 @@ from parity.compare.whole import whole_call
 from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
 from parity.model import Case
-from parity.ports import OURS, load, opened
+from parity.ports import OURS, load, of_case
 from parity.probes.networks import without_clips
 from parity.probes.originals import ask_originals
 from parity.probes.proof import fresh_seed, probe
@@ -84,7 +84,7 @@ def run(
         models,
         environment=environment(threads_per_worker(min(workers, len(cases))), versions),
         command=command,
-        port=port,
+        port=", ".join(dict.fromkeys(of_case(port, case) for case in cases)),
         selection=list(layers) if layers else None,
         audio_read_by=next((given.read_by for given in heard.values() if given.read_by), None),
     )
@@ -140,9 +140,9 @@ def _worthless(found: Found) -> list[str]:
 
 def _meet(port: str, cases: Sequence[Case]) -> None:
     """Raise CannotRun for a port that cannot be had, before minutes are spent on the originals."""
-    process = opened(port)
+    process = None
     for case in cases:
-        load(port, case, process)
+        process = load(port, case, process).process
 
 
 def _compare_one(

@@ -18,10 +18,11 @@ from parity.gate import golden as golden_traces
 from parity.gate.judge import judge, judge_identity
 from parity.gate.outcome import Json, Outcome
 from parity.identity import asked
-from parity.model import Case, cases
+from parity.model import Case
 from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, option, port, takes
-from parity.ports import load, opened
+from parity.ports import load, of_case, opened
 from parity.program import FORCE, Name, end, say
+from parity.project import cases
 from parity.reports.document import read
 from parity.settings import setting
 
@@ -108,7 +109,8 @@ def gate(
 
 def _by_identity(chosen: list[Case], port: str, folder: Path) -> Outcome:
     with ThreadPoolExecutor(1) as aside:
-        opening = aside.submit(opened, port)  # one process for all: no layer is run
+        first = of_case(port, chosen[0])
+        opening = aside.submit(opened, first)  # one process for all: no layer is run
         identities = {case.model.name: recorded.identity_of(case) for case in chosen}
         process = opening.result()
     for case in chosen:

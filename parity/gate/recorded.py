@@ -8,7 +8,7 @@ from parity.identity import identity
 from parity.model import Case
 from parity.port_api import Port
 from parity.recording.cache import trace_cache
-from parity.recording.clips import batch
+from parity.recording.clips import clips_of
 from parity.recording.environments import is_built
 from parity.recording.job import Job
 from parity.recording.recordings import recall
@@ -20,7 +20,7 @@ def cached(case: Case, lane: str) -> Path | None:
     """The path of a recorded trace, or None; a cache that cannot be opened holds none. Raises
     CannotRun for another trace in its place.
     """
-    wanted = Job.of(case.model.name, case.model.stack, lane, case.weights, batch(case.clips))
+    wanted = Job.of_case(case, lane, *clips_of([case])[case].inputs)
     try:
         cache = trace_cache()
     except CannotRun:

@@ -39,6 +39,13 @@ def opened(port: str) -> "Process | Command":
     return process
 
 
+def of_case(port: str, case: "Case") -> str:
+    """The port that is meant: one that was asked for, the project's, or the one that is built."""
+    if port != OURS:
+        return port
+    return case.port or (BUILT if case.model.outside else OURS)
+
+
 def load(port: str, case: "Case", process: "Process | Command | None" = None) -> "Elsewhere":
     """The port of a case, running in a process of its own until nobody holds it any more.
 
@@ -73,13 +80,14 @@ def load(port: str, case: "Case", process: "Process | Command | None" = None) ->
     from parity.ports.process import Elsewhere
     from parity.recording.stacks import STACKS
 
-    model = case.model.name
+    model, port = case.model.name, of_case(port, case)
     if port.startswith(PREFIX):
         from parity.ports.command import Command
 
         layers = dict.fromkeys(map(layer_of, case.model.layers))
         process = Command(port.removeprefix(PREFIX), [*layers])
-    process = process or opened(port)
+    elif process is None or process.who != f"--port {port}":
+        process = opened(port)
     asked = {
         "model": case.model.asked,
         "weights": str(case.weights),

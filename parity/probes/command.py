@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from parity.model import Case, cases, select
+from parity.model import Case, select
 from parity.options import (
     FILE,
     LAYERS,
@@ -21,6 +21,7 @@ from parity.ports import load
 from parity.probes.proof import Proof, fresh_seed, probe
 from parity.processes import side_by_side
 from parity.program import FORCE, end, say
+from parity.project import cases, layers_of
 from parity.results import HELD, NOT_PROBED
 
 NOTHING_ASKED = 3
@@ -64,9 +65,10 @@ def command(
 
     path, inputs = out / PROBES.file, [path for path in (against, weights) if path]
     check_writable(path, inputs=inputs, make=True)
-    _, only = select(models, layers)
     before = PROBES.read(against) if against else None
     chosen = cases(models, weights)
+    outside = chosen[0].model.outside
+    only = layers_of(chosen, layers) if outside else select(models, layers)[1]
     seed = fresh_seed() if seed is None else seed
     jobs = {case: (case, port, seed, only) for case in chosen}
     found = dict(side_by_side(_probe, jobs, min(workers, len(jobs))))

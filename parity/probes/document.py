@@ -60,7 +60,7 @@ def _model(case: Case, proof: Proof) -> ProbedModel:
         case.model.name,
         proof.verdict,
         # clips, which a case is named by too, were not needed
-        "seeded" if path.name == seeded.WEIGHTS[case.model.name] else "real",
+        "seeded" if path.name == seeded.WEIGHTS.get(case.model.name) else "real",
         Weights(path.name, case.weights.sha256),
         proof.summary(),
         [ProbedLayer(name, found) for name, found in proof.layers.items()],

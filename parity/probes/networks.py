@@ -17,7 +17,7 @@ from parity.files import atomic_write
 from parity.kinds import LayerCase, layer_case
 from parity.model import Case
 from parity.recording.stacks import STACKS
-from parity.recording.trace import Layer
+from parity.recording.trace import Layer, open_trace
 from parity.untrusted import read_json
 
 MASK = "Mask"  # what the recorder calls a mask that a layer reads
@@ -25,7 +25,11 @@ FOLDER = room("fixtures") / "networks"
 
 
 def layers_of(case: Case) -> dict[str, Layer]:
-    """{name: layer} in network order, shapes without the clips. Raises CannotRun."""
+    """{name: layer} in network order, shapes without the clips. Of an original from outside they
+    are what was recorded, now if need be. Raises CannotRun.
+    """
+    if case.model.outside:
+        return _recorded(case)
     path = FOLDER / f"{case.model.name}.json"
     try:
         rows = read_json(path)
@@ -34,6 +38,16 @@ def layers_of(case: Case) -> dict[str, Layer]:
             f"{path}: the layers of {case.model.name} cannot be read ({error})"
         ) from error
     return {row["name"]: _layer(row) for row in rows}
+
+
+def _recorded(case: Case) -> dict[str, Layer]:
+    from parity.recording import recordings
+    from parity.recording.clips import clips_of
+
+    inputs = clips_of([case])[case].inputs
+    path = recordings.traces({case: inputs}, lanes=["reference"])[case]["reference"]
+    with open_trace(path) as trace:
+        return without_clips(trace.layers)
 
 
 def described(layers: Mapping[str, Layer]) -> str:
@@ -78,7 +92,6 @@ def _write() -> None:
     from parity.model import MODELS, case_for
     from parity.recording import recordings
     from parity.recording.clips import read_clips
-    from parity.recording.trace import open_trace
 
     for name in MODELS:
         case = case_for(name)

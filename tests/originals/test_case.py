@@ -103,11 +103,6 @@ def test_what_is_lacking_is_said_in_one_sentence(what, files, tmp_path):
     assert words in str(refused.value) and "\n" not in str(refused.value)
 
 
-def test_a_layer_that_is_asked_for_has_to_be_there(files):
-    with pytest.raises(CannotRun, match="did you mean same"):
-        originals.chosen(case(files), ["sane"])
-
-
 def test_the_description_and_the_case_name_the_same_layers(files):
     nodes = parse(read(files.definition)).nodes
     assert case(files).model.layers == tuple(node.name for node in nodes if node.inbound)
