@@ -217,7 +217,9 @@ def original(model: Record) -> str:
 
 UNTOLD = "the model does not; see oracle_truth, final and attribution in parity.json"
 NO_DRIFT = "There is no final drift to attribute: the port's end is the original's, bit for bit."
-NOT_ASKED = "this run was not asked to attribute it, or not all of its layers were judged"
+NOT_ASKED = (
+    "this run was not asked to attribute it, not all layers were judged, or the network is no chain"
+)
 
 
 def final_fault(model: Record) -> str | None:
