@@ -9,14 +9,12 @@ import pytest
 from parity.faults import table
 from parity.faults.plant import planted
 from parity.faults.table import ELSEWHERE
-from parity.model import DEFAULT_MODELS
+from parity.model import DEFAULT_MODELS, MODELS
 from parity.port.network import Network
 from parity.port_api import answer
 from parity.probes.networks import layers_of
 
-LAYERS = {
-    model: layers_of(SimpleNamespace(model=SimpleNamespace(name=model))) for model in DEFAULT_MODELS
-}
+LAYERS = {model: layers_of(SimpleNamespace(model=MODELS[model])) for model in DEFAULT_MODELS}
 
 
 def input_shape(row):
