@@ -4,8 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from parity import project
+from parity.cli import main
 from parity.errors import CannotRun
 from parity.fixtures.gallery import made
 from parity.ports import BUILT, OURS, PREFIX, of_case
@@ -111,3 +113,19 @@ def test_nothing_is_written_of_a_model_that_lacks_something(folder):
     with pytest.raises(CannotRun, match="holds no weights"):
         project.written("siamese.json", None, [], folder=folder)
     assert sorted(folder.iterdir()) == before
+
+
+def test_the_command_begins_a_project_and_originals_stand_alone(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+    def ended(*words):
+        done = CliRunner().invoke(main, [*words])
+        return done.exit_code, done.output
+
+    code, said = ended("init", "siamese.json", "siamese.h5", "--keras", "1.2.2")
+    assert code == 0 and "now run: parity run" in said
+    assert ended("run", "--layer", "sane")[0] == 2
+    assert ended("probe", "--layer", "sane")[0] == 2
+    assert ended("run", "--input", "x.npy")[0] == 2
+    assert ended("run", "--original", "siamese.json", "--model", "CNN")[0] == 2
+    assert ended("run", "--original", "siamese.json", "--weights", "siamese.h5")[0] == 2
