@@ -194,11 +194,7 @@ def _calls(layers: Any, given: Mapping[tuple[str, int], Any]) -> Iterator[tuple[
 
 
 def _input_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    shape = config.get("batch_input_shape")
-    if shape is None and "input_dim" in config:  # an Embedding or a recurrent layer
-        shape = [None, config.get("input_length")]
-        shape = shape if "output_dim" in config and "input_length" in config else shape[:1]
-    return {"batch_input_shape": shape, "input_dtype": config.get("input_dtype")}
+    return {key: config.get(key) for key in ("batch_input_shape", "input_dtype")}
 
 
 def _name_of(layer: Mapping[str, Any], number: int) -> str:

@@ -29,9 +29,9 @@ def said(file: h5py.File) -> Said:
     return Said(text("keras_version"), text("backend"))
 
 
-def what_else(file: h5py.File) -> str | None:
+def what_else(file: h5py.File, root: h5py.Group | None = None) -> str | None:
     """What an open file is and what to do with it; None where it can hold weights of Keras 1 on
-    Theano.
+    Theano. root : the group that is to hold them; by default the file itself.
 
     Examples
     --------
@@ -43,18 +43,20 @@ def what_else(file: h5py.File) -> str | None:
     names: list[str] = []
     file.visit(names.append)
     by = f" of Keras {keras}" if keras else ""
-    if "model_weights" in file or "model_config" in file.attrs:
+    if root is None:
+        root = file
+    if root == file and ("model_weights" in file or "model_config" in file.attrs):
         return (
             f"holds a whole model (model.save{by}), not its weights alone; load it with "
             "keras.models.load_model and save it with model.save_weights"
         )
-    if "nb_layers" in file.attrs:
+    if "nb_layers" in root.attrs:
         return (
             "holds weights as Keras saved them before 1.0 (nb_layers, param_0), which name no "
             "parameter; load them with model.load_weights of Keras 1 and save them again with "
             "model.save_weights"
         )
-    if "layer_names" not in file.attrs:
+    if "layer_names" not in root.attrs:
         return (
             "is HDF5 but names no layers (no layer_names), so no model.save_weights wrote it; "
             "give a file that one did"

@@ -45,12 +45,14 @@ _CRNN = ("zeropadding2d_1", "bn_0_freq", *_blocks(4), "permute_1", "reshape_1", 
 class Outside(NamedTuple):
     """An original that somebody gave. definition : what the recorder builds: the path of
     model.to_json()'s text or of a file of model.save, or "file.py:function"; custom : a Python file
-    with its own classes; architecture : the path of what Keras says of it.
+    with its own classes; architecture : the path of what Keras says of it; asked_by : the options
+    that choose it.
     """
 
     definition: str
     custom: str | None
     architecture: Path
+    asked_by: str
 
 
 class Model(NamedTuple):
@@ -298,10 +300,8 @@ def _read(path: Path, whole_names: bool = False) -> dict[str, dict[str, np.ndarr
         raise CannotRun(f"{path}: the weight file is empty; fetch it again")
     try:
         with untrusted.hdf5(path) as file:
-            root = file
-            if whole_names and "model_weights" in file:
-                root = file["model_weights"]
-            elif words := what_else(file):
+            root = file.get("model_weights", file) if whole_names else file
+            if words := what_else(file, root):
                 raise CannotRun(f"{path} {words}")
             names = _names(path, root, "layer_names")
             return {layer: _layer(path, root, layer, whole_names) for layer in names}

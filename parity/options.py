@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from parity import project
 from parity.errors import CannotRun
-from parity.model import KERAS_VERSIONS, Case, select
+from parity.model import KERAS_VERSIONS, Case
 from parity.ports import OURS, PREFIX
 from parity.processes import variables
 from parity.program import Name, say
@@ -71,9 +72,7 @@ class Asked:
         if self.inputs or self.custom:
             raise CannotRun("--input and --custom belong to an --original; give that too")
         chosen = project.cases(self.models, self.weights, self.clips, self.keras)
-        if chosen[0].model.outside:
-            return chosen, project.layers_of(chosen, self.layers)
-        return chosen, select(self.models, self.layers)[1]
+        return chosen, project.layers_of(chosen, self.layers)
 
 
 def _gathered(command: Any) -> Any:
@@ -105,19 +104,27 @@ def _wait(context: click.Context, _: click.Parameter, seconds: float | None) -> 
 
 
 def _command(context: click.Context, _: click.Parameter, command: str | None) -> None:
-    if command is not None:
-        context.params["port"] = PREFIX + command
+    context.meta[PREFIX] = command
+
+
+def _named(context: click.Context, parameter: click.Parameter, port: str) -> str:
+    command: str | None = context.meta.get(PREFIX)
+    given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    if command is not None and given:
+        raise click.UsageError("--port and --port-command are two ports; give one")
+    return port if command is None else PREFIX + command
 
 
 def port(help: str) -> Decorator:
     return takes(
-        option("--port", default=OURS, metavar="MODULE:FUNCTION", help=help),
+        option("--port", default=OURS, metavar="MODULE:FUNCTION", callback=_named, help=help),
         option(
             "--port-command",
             metavar="COMMAND",
             expose_value=False,
+            is_eager=True,
             callback=_command,
-            help="A port in any language: called as COMMAND FOLDER (see docs/ports.md).",
+            help="A port in any language, called as COMMAND FOLDER: docs/any-keras-1-model.md.",
         ),
         option(
             "--port-timeout",

@@ -1,10 +1,12 @@
 """Originals from outside: any Keras 1 model that somebody gives, with its weights and inputs."""
 
+import shlex
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,9 +64,10 @@ def case_of(
     if weights is None and (is_code or is_json):
         raise CannotRun(f"{original} holds no weights; give them with --weights")
     read = Weights(Path(weights or source))
-    release, told = keras or _said_by(original, read), "asked" if keras else "file"
+    said = {} if is_code else architecture.read(source)
+    release, told = keras or _said_by(original, read, said), "asked" if keras else "file"
     path = _described(original, custom, release) if is_code else source.absolute()
-    found = architecture.parse(architecture.read(path), original)
+    found = architecture.parse(said or architecture.read(path), original)
     if len(paths) != len(found.inputs):
         raise CannotRun(
             f"{original} has {len(found.inputs)} inputs ({', '.join(found.inputs)}), and "
@@ -72,16 +75,28 @@ def case_of(
         )
     layers = tuple(node.name for node in found.nodes if node.kind != architecture.INPUT)
     definition = f"{source.absolute()}{original[len(str(source)) :]}"
-    outside = Outside(definition, custom and str(Path(custom).absolute()), path)
+    outside = Outside(
+        definition,
+        custom and str(Path(custom).absolute()),
+        path,
+        _asked_by(original=original, weights=weights, keras=keras, custom=custom, input=paths),
+    )
     model = Model(name or source.stem, stack_of(release), "", layers, (), outside)
     return Case(model, Weights(read.path, layers), paths, "real", told)  # type: ignore[arg-type]
 
 
-def _said_by(original: str, weights: Weights) -> str:
+def _asked_by(**options: Any) -> str:
+    """The options as they are typed."""
+    words = []
+    for name, value in options.items():
+        for each in value if isinstance(value, tuple) else [value]:
+            words += [f"--{name}", str(each)] if each else []
+    return shlex.join(words)
+
+
+def _said_by(original: str, weights: Weights, description: Mapping[str, Any]) -> str:
     """The release that the files name."""
-    said: str | None = weights.said.keras
-    if not said and source_of(original) == Path(original):
-        said = str(architecture.read(Path(original)).get("keras_version") or "") or None
+    said = str(weights.said.keras or description.get("keras_version") or "")
     known = ", ".join(KERAS_VERSIONS)
     if not said:
         raise CannotRun(

@@ -16,6 +16,7 @@ import difflib
 import io
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator
 from os import PathLike
@@ -122,8 +123,10 @@ def _case(path: Path, name: str, entry: dict[str, Any]) -> Case:
         name=name,
     )
     command = entry.get("port-command")
+    assert case.model.outside
+    outside = case.model.outside._replace(asked_by=f"--model {shlex.quote(name)}")
     return case._replace(
-        model=case.model._replace(tags=tuple(entry.get("tags", ()))),
+        model=case.model._replace(tags=tuple(entry.get("tags", ())), outside=outside),
         port=PREFIX + command if command else entry.get("port"),
     )
 
@@ -141,7 +144,7 @@ def written(
     what was written, a sentence each. Raises CannotRun where there is a file already.
     """
     path, given = folder / FILE, [*inputs]
-    name = name_of(original)
+    name = _name_of(original)
     if path.exists():
         raise CannotRun(f"{path} is there already; add a table [models.{name}] to it by hand")
     drawn = {} if given else dict(_drawn(folder / original, name))
@@ -164,7 +167,7 @@ def written(
     return [*said, f"{path}: {name}; now run: parity run"]
 
 
-def name_of(original: str) -> str:
+def _name_of(original: str) -> str:
     """What a model is called after: its file."""
     stem = Path(original.rpartition(".py:")[0] or original).stem
     return re.sub(r"[^A-Za-z0-9_-]", "-", stem) or "model"

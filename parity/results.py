@@ -756,7 +756,7 @@ class Model:
     seconds: Later[Annotated[float | None, Says(minimum=0)]] = None
     probes: Later[Probes | None] = None
     remarks: Later[list[Text]] = field(default_factory=list)
-    asked_by: Later[str | None] = None  # the command, for an original from outside
+    asked_by: Later[str | None] = None  # the options that choose an original from outside
 
 
 # --- the run ---

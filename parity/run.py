@@ -77,8 +77,6 @@ def run(
                 if record.printed:
                     progress.note(f"{case.model.name}: {record.printed}")
     models = [model_record(case, heard[case], traces[case], found[case]) for case in cases]
-    for case, model in zip(cases, models, strict=True):
-        model.asked_by = command if case.model.outside else None
     versions = models[0].identity["stack"]["harness"]
     return document(
         models,
@@ -93,6 +91,7 @@ def run(
 def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
     """One model's part of the document; found: of compare_case."""
     holds = {*verdict.HOLDS, verdict.EXCESS}  # rounding alone may be the reason for a swap
+    outside = case.model.outside
     rounding_only = all(cell.verdict in holds for layer in found.layers for cell in layer.cells())
     model = Model(
         name=case.model.name,
@@ -117,6 +116,7 @@ def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
         layers=found.layers,
         attribution=found.attribution,
         microscope=found.microscope,
+        asked_by=outside and outside.asked_by,
         tags=tag_tables(clips.names, case.model.tags, found.scores, found.logits, rounding_only),
     )
     model.remarks = [*case.remarks, *_worthless(found)]

@@ -4,7 +4,9 @@ Needs Chainer 7.8.1, numpy and h5py.
 """
 
 import sys
+from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -17,3 +19,6 @@ sys.modules.setdefault(_unchecked.__name__, _unchecked)
 import chainer  # noqa: E402
 
 Array = np.ndarray | chainer.Variable
+Config = Mapping[str, Any]  # a layer's settings, as Keras says them
+Arrays = Mapping[str, np.ndarray]  # Keras's suffix -> array
+Maker = Callable[[Config, Arrays, str], chainer.Link]  # and the Keras release

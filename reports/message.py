@@ -182,7 +182,7 @@ def reproduce(model: Record, layer: Record) -> str:
     if model.get("asked_by"):
         layers = f"--layer {shlex.quote(layer['name'])}"
         seeded = f" --seed {model['probes']['seed']}" if model.get("probes") else ""
-        return f"{model['asked_by']} {layers}{seeded}"
+        return f"parity run {model['asked_by']} {layers}{seeded}"
     names = f"MODEL={shlex.quote(model['name'])} LAYER={shlex.quote(layer['name'])}"
     seed = f' ARGS="--seed {model["probes"]["seed"]}"' if model.get("probes") else ""
     return f"make parity {names}{seed}"

@@ -22,7 +22,7 @@ def whole_call(
     did not explain the end, and so has none.
     """
     entries = [name for name, layer in trace.layers.items() if not layer.inbound]
-    inputs = [trace.read(name) for name in getattr(trace, "provenance", {}).get("inputs", entries)]
+    inputs = [trace.read(name) for name in trace.provenance.get("inputs", entries)]
     said = ask("the port, called as a whole,", port, *inputs, optional=True)
     actual: Any = said.actual
     if said.fault is None and actual is None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from parity.model import Case, select
+from parity.model import Case
 from parity.options import (
     FILE,
     LAYERS,
@@ -67,8 +67,7 @@ def command(
     check_writable(path, inputs=inputs, make=True)
     before = PROBES.read(against) if against else None
     chosen = cases(models, weights)
-    outside = chosen[0].model.outside
-    only = layers_of(chosen, layers) if outside else select(models, layers)[1]
+    only = layers_of(chosen, layers)
     seed = fresh_seed() if seed is None else seed
     jobs = {case: (case, port, seed, only) for case in chosen}
     found = dict(side_by_side(_probe, jobs, min(workers, len(jobs))))

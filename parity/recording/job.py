@@ -60,7 +60,7 @@ class Job(NamedTuple):
         model = case.model
         if not model.outside:
             return cls.of(model.name, model.stack, lane, case.weights, batch)
-        definition, custom, _ = model.outside
+        definition, custom = model.outside.definition, model.outside.custom
         given = [batch, *others]
         expect = {
             **STACKS[model.stack].expect(LANES[lane]),

@@ -2,18 +2,15 @@
 several inputs, as Keras 1 has them on Theano.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array
+from parity.port import Array, Arrays, Config
 from parity.port.links.batch_normalization import BatchNormalization
 
-Config = Mapping[str, Any]
-Arrays = Mapping[str, np.ndarray]
 EPSILON = 1e-7  # K.epsilon()
 
 

@@ -6,17 +6,14 @@ are turned before and after.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array
+from parity.port import Array, Arrays, Config
 from parity.port.links.convolution_2d import same_convolution_2d
 
-Config = Mapping[str, Any]
-Arrays = Mapping[str, np.ndarray]
 Pair = Sequence[int]
 
 

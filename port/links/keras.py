@@ -1,21 +1,17 @@
 """A link of what Keras says of a layer: its configuration, and its arrays in Keras's own layout."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array
+from parity.port import Array, Arrays, Config, Maker
 from parity.port.links import elementwise, images, recurrent, sequences, wrappers
 from parity.port.links.dense import sigmoid
 from parity.port.links.elu import elu
 from parity.port.links.shapes import Apply, flatten, permute, reshape
-
-Config = Mapping[str, Any]
-Arrays = Mapping[str, np.ndarray]  # Keras's suffix -> array
-Maker = Callable[[Config, Arrays, str], chainer.Link]  # and the Keras release
 
 
 def softsign(x: Array) -> chainer.Variable:

@@ -9,10 +9,8 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array
+from parity.port import Array, Arrays, Config
 
-Config = Mapping[str, Any]
-Arrays = Mapping[str, np.ndarray]
 Activation = Callable[[Array], chainer.Variable]
 States = tuple[chainer.Variable, ...]
 Cell = Callable[[Any, States, Any, Activation, Activation], States]

@@ -1,16 +1,10 @@
 """What begins a sequence: rows of a table, masked steps, one vector repeated."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array
-
-Config = Mapping[str, Any]
-Arrays = Mapping[str, np.ndarray]
+from parity.port import Array, Arrays, Config
 
 
 class Embedding(chainer.Link):

@@ -9,10 +9,8 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array
+from parity.port import Array, Arrays, Config
 
-Config = Mapping[str, Any]
-Arrays = Mapping[str, np.ndarray]
 Makers = Mapping[str, Callable[[Config, Arrays, str], chainer.Link]]
 
 

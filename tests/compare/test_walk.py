@@ -25,7 +25,7 @@ class Recorded:
         x = np.array([[1.5, -2.0]], np.float32)
         outputs = {"input_1": x, "double": 2 * x, "add": 2 * x + 1, "square": (2 * x + 1) ** 2}
         names = list(outputs)
-        self.outputs = outputs
+        self.outputs, self.provenance = outputs, {}
         self.layers = {
             name: Layer(name, "Lambda" if at else "InputLayer", names[at - 1 : at] if at else [])
             for at, name in enumerate(names)

@@ -130,3 +130,20 @@ def test_the_built_port_is_called_as_a_whole_and_takes_other_weights(files):
     assert (other(*inputs) > scores).all() and np.array_equal(port(*inputs), scores)
     assert port.describe()["same"]["activation"] == "sigmoid"
     assert port.logits(port.run("both", *code)).shape == (3, 1)
+
+
+def test_a_whole_model_of_another_backend_is_refused(files, tmp_path):
+    whole = tmp_path / "whole.h5"
+    with h5py.File(whole, "w") as file, h5py.File(files.weights) as weights:
+        file.attrs["model_config"] = files.definition.read_text()
+        file.attrs["keras_version"], file.attrs["backend"] = files.keras, "tensorflow"
+        weights.copy(weights, file, "model_weights")
+    with pytest.raises(CannotRun, match="was written on tensorflow"):
+        _ = case(files, original=str(whole), weights=None).weights.params
+
+
+def test_what_was_typed_chooses_it_again(files):
+    assert case(files).model.outside.asked_by == (
+        f"--original {files.definition} --weights {files.weights} --keras 1.2.2 "
+        f"--input {files.inputs[0]} --input {files.inputs[1]}"
+    )

@@ -7,6 +7,7 @@ import pytest
 
 from parity import originals, run
 from parity.architecture import layer_of
+from parity.errors import CannotRun
 from parity.fixtures.gallery import NAMES, made
 from parity.port.from_keras import KerasModel, KerasPort, steps
 from parity.ports import BUILT
@@ -135,3 +136,32 @@ def test_planted_faults_are_caught_and_located(name, case_of):
             layer.cause and layer.cause.hypothesis for layer in found.layers if layer.name == first
         ]
     assert all(located.values()), (located, causes)
+
+
+CODE = """
+from keras.layers import Dense
+from keras.models import Sequential
+
+
+def build():
+    return Sequential([Dense(3, input_dim=4, name="first"), Dense(2, name="last")])
+
+
+def nothing():
+    return None
+"""
+
+
+def test_a_function_in_a_file_gives_the_model(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
+    path = tmp_path / "mine.py"
+    path.write_text(CODE)
+    made("lenet", tmp_path)  # any weights: they are not read yet
+    given = (tmp_path / "lenet.h5", [tmp_path / "lenet-0.npy"])
+    first, again = (originals.case_of(f"{path}:build", *given, keras="1.1.0") for _ in range(2))
+    assert first.model.layers == again.model.layers == ("first", "last")
+    assert first.model.outside.architecture.is_file()
+    with pytest.raises(CannotRun, match="gives no Keras model with inputs"):
+        originals.case_of(f"{path}:nothing", *given, keras="1.1.0")
+    with pytest.raises(CannotRun, match="Keras cannot build it"):
+        originals.case_of(f"{path}:absent", *given, keras="1.1.0")

@@ -127,5 +127,7 @@ def test_the_command_begins_a_project_and_originals_stand_alone(folder, monkeypa
     assert ended("run", "--layer", "sane")[0] == 2
     assert ended("probe", "--layer", "sane")[0] == 2
     assert ended("run", "--input", "x.npy")[0] == 2
+    code, said = ended("probe", "--port", "a:b", "--port-command", "true")
+    assert code == 2 and "are two ports" in said
     assert ended("run", "--original", "siamese.json", "--model", "CNN")[0] == 2
     assert ended("run", "--original", "siamese.json", "--weights", "siamese.h5")[0] == 2
