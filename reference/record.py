@@ -58,8 +58,8 @@ def check(observed, expected):
     ]
     if wrong:
         raise Refused(
-            f"what runs is not what was asked for: {'; '.join(wrong)}; rebuild its "
-            "environment (tox run -r -e ENV)"
+            f"what runs is not what was asked for: {'; '.join(wrong)}; delete its environment, "
+            f"{sys.prefix}, and the next run builds it again"
         )
 
 

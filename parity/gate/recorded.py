@@ -12,7 +12,7 @@ from parity.recording.clips import clips_of
 from parity.recording.environments import is_built
 from parity.recording.job import Job
 from parity.recording.recordings import recall
-from parity.recording.stacks import LANES, STACKS
+from parity.recording.stacks import LANES
 from parity.recording.trace import open_trace
 
 
@@ -30,7 +30,7 @@ def cached(case: Case, lane: str) -> Path | None:
 
 def can_run(case: Case) -> bool:
     """Whether every lane's trace is cached or its environment is already built."""
-    return all(cached(case, lane) for lane in LANES) or is_built(STACKS[case.model.stack])
+    return all(cached(case, lane) for lane in LANES) or is_built(case.model.stack)
 
 
 def identity_of(case: Case, port: Port | None = None) -> Json:

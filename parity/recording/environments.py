@@ -1,44 +1,53 @@
-"""The recorders' environments: built by tox where missing, checked for what Theano needs."""
+"""Environments of old packages: built by uv from a lock where missing or stale, and checked for
+what Theano needs.
+"""
 
-import importlib.metadata
 import os
-import re
 import shutil
+from importlib import util
 from pathlib import Path
 
+import platformdirs
 from filelock import FileLock, Timeout
 
 from parity import processes
 from parity.errors import CannotRun
+from parity.files import publish, sha256_of
+from parity.program import say
 from parity.recording.stacks import Stack
 
+PYTHON = "3.11"  # the last that Theano and Chainer run on
 ROOT = Path(__file__).resolve().parents[2]
-WORK = Path(os.environ.get("TOX_WORK_DIR") or ROOT / ".tox")
-TOX = ROOT / ".tools" / "bin" / "tox"
-_NO_PYTHON = (
-    "could not find python interpreter",
-    "No interpreter found",
-    "Failed to inspect Python interpreter",
-)
+IS_CLONE = (ROOT / "tox.ini").exists()
+LOCKS = (ROOT if IS_CLONE else ROOT / "parity") / "requirements"
+WORK = ROOT / ".tox" if IS_CLONE else platformdirs.user_cache_path("music-tagger-parity") / "envs"
+UV = ROOT / ".tools" / "bin" / "uv"
 
 
 def python_of(stack: Stack) -> Path:
-    """The Python of `stack`'s environment, built first where it is missing or stale."""
+    """The Python of `stack`'s environment, for a recorder."""
     if not shutil.which("g++"):
         raise CannotRun(
             "g++ is not on the PATH, and Theano compiles with it; install it (Debian: "
             "apt-get install g++)"
         )
-    lock = lock_in_work(WORK / f"{stack.name}.lock")  # two runs at once build it once
+    python = built(stack.name)
+    check_headers(python)
+    return python
+
+
+def built(name: str) -> Path:
+    """The Python of the environment that the lock `name` describes, built first where it is missing
+    or stale.
+    """
+    lock = lock_in_work(WORK / f"{name}.lock")  # two runs at once build it once
     try:
-        if not is_built(stack):
-            _build(stack.name)
+        if not is_built(name):
+            _build(name)
     finally:
         if lock:
             lock.release()
-    python = WORK / stack.name / "bin" / "python"
-    check_headers(python)
-    return python
+    return WORK / name / "bin" / "python"
 
 
 def lock_in_work(path: Path, blocking: bool = True) -> FileLock | None:
@@ -57,42 +66,78 @@ def lock_in_work(path: Path, blocking: bool = True) -> FileLock | None:
         ) from error
 
 
-def is_built(stack: Stack) -> bool:
-    """Whether the environment holds the stack's packages in the stack's versions."""
-    home = WORK / stack.name
-    site = home / "lib" / f"python{stack.python}" / "site-packages"
-    found = importlib.metadata.distributions(path=[str(site)])
-    held = {each.name.lower(): each.version for each in found}
-    return (home / "bin" / "python").exists() and stack.packages.items() <= held.items()
+def is_built(name: str) -> bool:
+    """Whether the environment is there, and of this very lock."""
+    try:
+        return _stamp(name).read_text() == sha256_of(LOCKS / f"{name}.txt")
+    except OSError:
+        return False
+
+
+def _stamp(name: str) -> Path:
+    """What a whole environment has: the digest of its lock, written last."""
+    return WORK / name / "lock.sha256"
 
 
 def _build(name: str) -> None:
-    if not TOX.exists():
-        raise CannotRun(
-            f"{TOX}: not there, and {name} has to be built with it; run `make parity` "
-            "once, which makes it"
-        )
-    outer = {key for key in os.environ if key.startswith("TOX_")} | {"PYTHONPATH"}
-    inherited = {key: value for key, value in os.environ.items() if key not in outer}
-    built = processes.run(
-        [TOX, "run", "-q", "--notest", "--workdir", WORK, "-e", name],
-        cwd=ROOT,
-        env={"UV_PYTHON_DOWNLOADS": "never", **inherited},
+    home, lock = WORK / name, LOCKS / f"{name}.txt"
+    say(f"{name}: building its environment, about 230 MB in {home}", err=True)
+    python = str(home / "bin" / "python")
+    _uv(name, "venv", "--quiet", "--clear", "--python", _python(), home)
+    build = ("--build-constraint", LOCKS / "build.txt", "--require-hashes")
+    _uv(name, "pip", "sync", "--quiet", "--python", python, *build, lock)
+    publish({_stamp(name): sha256_of(lock)})
+
+
+def _python() -> str:
+    """A Python that the old packages run on, fetched by uv where there is none."""
+    if not _said_by_uv("python", "find", "--no-python-downloads", PYTHON).returncode:
+        return PYTHON
+    say(
+        f"no Python {PYTHON} here: uv fetches one, about 30 MB "
+        "(UV_PYTHON_DOWNLOADS=never forbids it)",
+        err=True,
     )
-    if built.returncode == 0:
-        return
-    said = re.sub(r"\x1b\[[0-9;]*m", "", built.stdout + built.stderr)
-    if any(words in said for words in _NO_PYTHON):
+    fetched = _said_by_uv("python", "install", PYTHON)
+    if fetched.returncode:
         raise CannotRun(
-            f"{name}: no Python 3.11 here, and Keras 1 with Theano runs on no later one; "
-            "install it (Debian: apt-get install python3.11 python3.11-venv python3.11-dev)"
+            f"no Python {PYTHON} here, Keras 1, Theano and Chainer run on no later one, and uv "
+            f"could not fetch it ({_last(fetched.stderr, 1).strip()}); install it, or "
+            "let uv: `uv python install 3.11`"
         )
-    lines = [line for line in said.splitlines() if line.strip()] or ["no output"]
-    tail = "\n".join(f"  {line}" for line in lines[-12:])
-    raise CannotRun(
-        f"{name}: its environment could not be built; `.tools/bin/tox run --notest -e "
-        f"{name}` ends with:\n{tail}"
-    )
+    return PYTHON
+
+
+def _uv(name: str, *words: str | Path) -> None:
+    done = _said_by_uv(*words)
+    if done.returncode:
+        raise CannotRun(
+            f"{name}: its environment could not be built; `uv {words[0]}` ends with:\n"
+            + _last(done.stdout + done.stderr, 12)
+        )
+
+
+def _said_by_uv(*words: str | Path) -> "processes.subprocess.CompletedProcess[str]":
+    inherited = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    return processes.run([_uv_path(), "--color", "never", *words], env=inherited)
+
+
+def _uv_path() -> Path:
+    """The Makefile's, the one installed beside this package, or the user's."""
+    if UV.exists():
+        return UV
+    if util.find_spec("uv"):
+        from uv import find_uv_bin
+
+        return Path(find_uv_bin())
+    if found := shutil.which("uv"):
+        return Path(found)
+    raise CannotRun("uv is not here, and environments are built with it; run: pip install uv")
+
+
+def _last(said: str, lines: int) -> str:
+    kept = [line for line in said.splitlines() if line.strip()] or ["no output"]
+    return "\n".join(f"  {line}" for line in kept[-lines:])
 
 
 def check_headers(python: Path) -> None:
@@ -101,8 +146,8 @@ def check_headers(python: Path) -> None:
     asked = processes.run(command)
     if asked.returncode:
         raise CannotRun(
-            f"{python}: does not run; build it again (.tools/bin/tox run -r --notest -e "
-            f"{python.parent.parent.name})"
+            f"{python}: does not run; delete {python.parent.parent}, and the next run builds it "
+            "again"
         )
     header = Path(asked.stdout.strip()) / "Python.h"
     if not header.exists():

@@ -11,6 +11,7 @@ from parity.progress import Lines, Live
 from parity.recording import recorder as recorders
 from parity.recording import scheduler
 from parity.recording.cache import trace_cache
+from parity.recording.environments import WORK
 from parity.recording.job import Job
 from parity.recording.stacks import LANES
 from parity.recording.trace import open_trace
@@ -102,9 +103,7 @@ def recall(job: Job, cache: Store) -> Path | None:
 
 def _check(job: Job, path: Path, remedy: str = "") -> None:
     """Raise CannotRun unless the trace is whole and says that what was asked for is what ran."""
-    remedy = remedy or (
-        f"rebuild the environment with `.tools/bin/tox run -r --notest -e {job.stack.name}`"
-    )
+    remedy = remedy or f"delete {WORK / job.stack.name}, and the next run builds it again"
     with open_trace(path) as trace:
         found = trace.provenance
     asked = {"model": job.model, "lane": job.lane.name, **job.expect}

@@ -1,4 +1,4 @@
-"""The originals' stacks, one tox environment each, and the lanes in which an original is run."""
+"""The originals' stacks, one environment each, and the lanes in which an original is run."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ class Lane(NamedTuple):
 
 
 class Stack(NamedTuple):
-    """What an original runs on, one tox environment."""
+    """What an original runs on, one environment, built from requirements/<name>.txt."""
 
     name: str
     keras: str

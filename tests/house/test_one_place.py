@@ -26,7 +26,7 @@ PLACES = {
         {
             "parity/settings.py",
             "parity/processes.py",
-            "parity/recording/environments.py",  # for tox, as it stands
+            "parity/recording/environments.py",  # for uv, as it stands
             "parity/recording/recorder.py",  # for a recorder, as it stands
             "parity/faults/reorderings.py",  # for BLAS, as it stands
         },

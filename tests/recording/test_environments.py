@@ -1,8 +1,7 @@
-"""The recorders' environments: built once when missing or stale, and every missing tool told with
+"""Environments of old packages: built once when missing or stale, and every missing tool told with
 the package that has it.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,33 +18,41 @@ STACK = STACKS["keras106"]
 
 @pytest.fixture
 def bare(tmp_path, monkeypatch):
-    """A checkout with nothing built, and a stand-in for tox that `install_tox` writes."""
+    """A checkout with nothing built, and a stand-in for uv that `install_uv` writes."""
     monkeypatch.setattr(environments, "WORK", tmp_path / ".tox")
-    monkeypatch.setattr(environments, "TOX", tmp_path / "tox")
+    monkeypatch.setattr(environments, "UV", tmp_path / "uv")
     return tmp_path
 
 
-def install_tox(folder, lines):
-    (folder / "tox").write_text("#!/bin/sh\n" + lines)
-    (folder / "tox").chmod(0o755)
+def install_uv(folder, lines):
+    """A uv that does `lines`; before, `$1` is told from `--color never`."""
+    (folder / "uv").write_text(f"#!/bin/sh\nshift 2; echo $1 >> {folder}/called\n{lines}")
+    (folder / "uv").chmod(0o755)
 
 
-def pretend_built(folder, **versions):
-    """An environment as its metadata shows it; its python is this one."""
-    site = folder / ".tox" / STACK.name / "lib" / "python3.11" / "site-packages"
-    for name, version in {**STACK.packages, **versions}.items():
-        (site / f"{name}-{version}.dist-info").mkdir(parents=True)
-        metadata = f"Metadata-Version: 2.1\nName: {name.title()}\nVersion: {version}\n"
-        (site / f"{name}-{version}.dist-info" / "METADATA").write_text(metadata)
-    (folder / ".tox" / STACK.name / "bin").mkdir()
-    (folder / ".tox" / STACK.name / "bin" / "python").symlink_to(sys.executable)
+def called(folder):
+    return (folder / "called").read_text().split()
 
 
-def test_every_stack_is_one_that_tox_builds_from_a_lock():
-    tox_ini = (ROOT / "tox.ini").read_text()
+BUILDS = """[ $1 = venv ] && mkdir -p {bare}/.tox/keras106/bin && \
+printf '#!/bin/sh\\necho {bare}/include\\n' > {bare}/.tox/keras106/bin/python && \
+chmod +x {bare}/.tox/keras106/bin/python
+exit 0
+"""
+
+
+@pytest.fixture
+def building(bare):
+    """A stand-in for uv that builds."""
+    (bare / "include").mkdir()
+    (bare / "include" / "Python.h").touch()
+    install_uv(bare, BUILDS.format(bare=bare))
+    return bare
+
+
+def test_every_stack_has_a_lock_of_its_packages():
     for stack in STACKS.values():
-        assert stack.name.removeprefix("keras") in tox_ini
-        pins = (ROOT / "requirements" / f"{stack.name}.txt").read_text().lower()
+        pins = (environments.LOCKS / f"{stack.name}.txt").read_text().lower()
         for name, version in stack.packages.items():
             assert f"{name}=={version}" in pins, stack.name
 
@@ -65,7 +72,7 @@ def test_no_compiler_is_told_with_its_package(monkeypatch, tmp_path):
             "#!/bin/sh\necho /nowhere/include\n",
             r"/nowhere/include/Python\.h: not there, .*apt-get install python3\.11-dev",
         ),
-        ("#!/bin/sh\nexit 1\n", r"python: does not run; build it again"),
+        ("#!/bin/sh\nexit 1\n", r"python: does not run; delete .*builds it again"),
     ],
 )
 def test_a_python_without_headers_is_told_with_its_package(tmp_path, script, sentence):
@@ -80,91 +87,82 @@ def test_the_headers_of_this_python_are_found():
     environments.check_headers(Path(sys.executable))
 
 
-def test_a_built_environment_is_used_as_it_is(bare):
-    pretend_built(bare)
-    install_tox(bare, f"touch {bare}/called\n")
-    assert environments.python_of(STACK) == bare / ".tox" / "keras106" / "bin" / "python"
-    assert not (bare / "called").exists()
-
-
-@pytest.mark.parametrize("stale", [{"keras": "1.0.7"}, {"numpy": "1.24.0"}, {"theano": "1.0.4"}])
-def test_an_environment_with_another_version_is_built_again(bare, stale):
-    pretend_built(bare, **stale)
-    assert not environments.is_built(STACK)
-
-
-def test_a_missing_environment_is_built_without_the_outer_toxs_settings(bare, monkeypatch):
-    monkeypatch.setenv("TOX_ENV_NAME", "harness")
-    (bare / "include").mkdir()
-    (bare / "include" / "Python.h").touch()
-    install_tox(
-        bare,
-        f'echo "$@" > {bare}/called; env > {bare}/environ; mkdir -p {bare}/.tox/keras106/bin\n'
-        f'printf "#!/bin/sh\\necho {bare}/include\\n" > {bare}/.tox/keras106/bin/python\n'
-        f"chmod +x {bare}/.tox/keras106/bin/python\n",
-    )
+def test_a_missing_environment_is_built_once_and_told_before(building, capsys):
+    python = environments.python_of(STACK)
+    assert python == building / ".tox" / "keras106" / "bin" / "python"
+    assert called(building) == ["python", "venv", "pip"]
+    assert "keras106: building its environment, about" in capsys.readouterr().err
     environments.python_of(STACK)
-    assert (
-        bare / "called"
-    ).read_text().strip() == f"run -q --notest --workdir {bare}/.tox -e keras106"
-    told = (bare / "environ").read_text()
-    assert "TOX_ENV_NAME" not in told
-    assert "UV_PYTHON_DOWNLOADS=never" in told
+    assert called(building) == ["python", "venv", "pip"]
+
+
+def test_an_environment_of_another_lock_or_half_built_is_built_again(building):
+    environments.python_of(STACK)
+    assert environments.is_built(STACK.name)
+    stamp = building / ".tox" / "keras106" / "lock.sha256"
+    stamp.write_text("of another lock")
+    assert not environments.is_built(STACK.name)
+    stamp.unlink()
+    assert not environments.is_built(STACK.name)
+
+
+NO_PYTHON = '[ "$2" = find ] && exit 2\n'
+
+
+def test_a_missing_python_is_fetched_after_saying_so(building, capsys):
+    install_uv(building, NO_PYTHON + BUILDS.format(bare=building))
+    environments.python_of(STACK)
+    assert called(building) == ["python", "python", "venv", "pip"]
+    assert "no Python 3.11 here: uv fetches one, about 30 MB" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        (None, r"tox: not there, and keras106 has to be built with it; run `make parity`"),
         (
-            "echo 'error: No interpreter found for CPython 3.11 in search path' >&2; exit 2\n",
-            (
-                r"keras106: no Python 3\.11 here, .*apt-get install python3\.11 "
-                r"python3\.11-venv python3\.11-dev"
-            ),
+            NO_PYTHON + "echo 'error: downloads are disabled' >&2; exit 2\n",
+            r"no Python 3\.11 here, .*\(error: downloads are disabled\); install it",
         ),
         (
-            "echo resolving; printf '\\033[31mno network\\033[0m\\n' >&2; exit 1\n",
-            (
-                r"keras106: its environment could not be built; .* ends with:\n  resolving\n  "
-                r"no network$"
-            ),
+            "[ $1 = python ] && exit 0\necho resolving; echo no network >&2; exit 1\n",
+            r"keras106: its environment could not be built; .* ends with:\n  resolving\n  no network$",
         ),
-        ("exit 1\n", r"ends with:\n  no output$"),
+        ("[ $1 = python ] && exit 0\nexit 1\n", r"ends with:\n  no output$"),
     ],
 )
 def test_an_environment_that_cannot_be_built_is_told_in_a_sentence(bare, lines, sentence):
-    if lines:
-        install_tox(bare, lines)
+    install_uv(bare, lines)
     with pytest.raises(CannotRun, match=sentence):
         environments.python_of(STACK)
 
 
-def test_two_runs_at_once_build_it_once(bare):
-    pretend_built(bare)
-    os.rename(bare / ".tox" / "keras106", bare / "ready")
-    install_tox(
-        bare, f"echo built >> {bare}/called; sleep 0.5; mv {bare}/ready {bare}/.tox/keras106\n"
-    )
+def test_uv_is_the_makefiles_else_the_installed_one_else_the_users(bare, monkeypatch):
+    monkeypatch.setattr(environments.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(environments.shutil, "which", {"g++": "g++"}.get)
+    with pytest.raises(CannotRun, match=r"uv is not here, .* run: pip install uv"):
+        environments.python_of(STACK)
+    monkeypatch.setattr(environments.shutil, "which", {"g++": "g++", "uv": "/users/uv"}.get)
+    assert environments._uv_path() == Path("/users/uv")
+
+
+def test_two_runs_at_once_build_it_once(building):
+    install_uv(building, "sleep 0.2\n" + BUILDS.format(bare=building))
     script = f"""
 from pathlib import Path
 from parity.recording import environments
 from parity.recording.stacks import STACKS
-environments.WORK, environments.TOX = Path({str(bare)!r}) / ".tox", Path({str(bare)!r}) / "tox"
+environments.WORK, environments.UV = Path({str(building)!r}) / ".tox", Path({str(building)!r}) / "uv"
 environments.python_of(STACKS["keras106"])
 """
     runs = [subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) for _ in range(2)]
     assert [run.wait(timeout=30) for run in runs] == [0, 0]
-    assert (bare / "called").read_text() == "built\n"
+    assert called(building) == ["python", "venv", "pip"]
 
 
 def test_a_work_folder_that_cannot_be_written_is_told(bare):
     (bare / ".tox").write_text("in the way")
     with pytest.raises(
         CannotRun,
-        match=(
-            r"keras106\.lock: cannot be written \((File exists|Not a directory)\); the "
-            r"recorders'"
-        ),
+        match=r"keras106\.lock: cannot be written \((File exists|Not a directory)\); the recorders'",
     ):
         environments.python_of(STACK)
