@@ -4,6 +4,7 @@ what Theano needs.
 
 import os
 import shutil
+import subprocess
 from importlib import util
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def _uv(name: str, *words: str | Path) -> None:
         )
 
 
-def _said_by_uv(*words: str | Path) -> "processes.subprocess.CompletedProcess[str]":
+def _said_by_uv(*words: str | Path) -> "subprocess.CompletedProcess[str]":
     inherited = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     return processes.run([_uv_path(), "--color", "never", *words], env=inherited)
 
