@@ -3,12 +3,12 @@ nothing compared.
 """
 
 import datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import click
 
-import parity
 from parity.diagnose.listing import hypotheses
 from parity.faults.command import faults
 from parity.gate.commands import gate
@@ -30,11 +30,11 @@ from parity.options import (
     takes,
 )
 from parity.probes.command import command as probe
-from parity.program import FORCE, Group, end, say
+from parity.program import FORCE, JSON, Group, end, say, wants_json, wrote
 from parity.studies.microscope.command import microscope
 from parity.studies.unstable_cnn.command import investigate
 
-JSON = "parity.json"
+DOCUMENT = "parity.json"
 EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
 NOTHING_COMPARED = 3
 
@@ -43,9 +43,8 @@ NOTHING_COMPARED = 3
     cls=Group,
     name="parity",
     stopped="stopped; what was recorded so far is kept, and running it again goes on from there",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    example="parity run --model CNN0",
 )
-@click.version_option(parity.__version__, prog_name="parity")
 def main() -> None:
     """Prove a port of the music taggers against the original Keras models, layer by layer.
 
@@ -53,9 +52,21 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(
+    example="parity run --model CNN0 --port mypackage.port:steps\n"
+    "parity run --original net.json --keras 1.1.0 --weights net.h5 --input x.npy"
+)
 @takes(
-    MODELS, LAYERS, ORIGINAL, INPUT, WORKERS, port("The port to prove."), SEED, OUT_FOLDER, FORCE
+    MODELS,
+    LAYERS,
+    ORIGINAL,
+    INPUT,
+    WORKERS,
+    port("The port to prove."),
+    SEED,
+    OUT_FOLDER,
+    JSON,
+    FORCE,
 )
 @option("--explain/--no-explain", default=True, help="Attribute the final drift to the layers.")
 def run(asked: Asked, workers: int, port: str, seed: int | None, out: Path, explain: bool) -> None:
@@ -81,8 +92,12 @@ def run(asked: Asked, workers: int, port: str, seed: int | None, out: Path, expl
             explain=explain,
             seed=seed,
         )
+    text = to_json(document)
     # All that is drawn is drawn from the JSON alone.
-    publish.everything(out / JSON, out, text=to_json(document))
+    publish.everything(out / DOCUMENT, out, StringIO() if wants_json() else None, text)
+    if wants_json():
+        say(text, lines=True)
+    wrote(*(out / name for name in (publish.PAGE, DOCUMENT, *publish.FILES)))
     end(exit_code(document))
 
 
@@ -97,7 +112,7 @@ def exit_code(document: dict[str, Any]) -> int:
     return EXIT[document["verdict"]] if compared else NOTHING_COMPARED
 
 
-@main.command()
+@main.command(example="parity init net.json net.h5 --keras 1.1.0\nparity run")
 @click.argument("original")
 @click.argument("weights", required=False)
 @option("--keras", type=click.Choice(KERAS_VERSIONS), help="The release that it runs on.")
@@ -120,7 +135,7 @@ def init(
         say(sentence)
 
 
-@main.command()
+@main.command(example="parity record --model CNN0")
 @takes(MODELS, LAYERS, INPUT, WORKERS)
 def record(asked: Asked, workers: int) -> None:
     """Record the originals' traces into the cache, without comparing."""
@@ -137,14 +152,14 @@ def record(asked: Asked, workers: int) -> None:
             say(f"{case.model.name}\t{lane}\t{path}")
 
 
-@main.command()
+@main.command(example="parity report reports/out/parity.json\nparity report before.json after.json")
 @click.argument("jsons", nargs=-1, metavar="[JSON] [LATER_JSON]", type=FILE)
 @FORCE
 @option(
-    "-o", "--output", type=FILE,
+    "-o", "--out", type=FILE,
     help="The page; default: parity.html, or compared.html, beside the last JSON.",
 )  # fmt: skip
-def report(jsons: tuple[Path, ...], output: Path | None) -> None:
+def report(jsons: tuple[Path, ...], out: Path | None) -> None:
     """Draw the HTML report anew from a parity.json alone, and from what lies beside it.
 
     Of two it shows what changed from the first to the second: verdicts, drift of each layer,
@@ -155,20 +170,31 @@ def report(jsons: tuple[Path, ...], output: Path | None) -> None:
     if len(jsons) > 2:
         raise click.UsageError("one JSON is drawn, two are compared; more cannot be")
     if len(jsons) == 2:
-        publish.comparison(*jsons, output or jsons[1].with_name("compared.html"))
+        target = out or jsons[1].with_name("compared.html")
+        publish.comparison(*jsons, target)
     else:
-        json = jsons[0] if jsons else OUT / JSON
-        publish.page(json, output or json.with_name("parity.html"))
+        json = jsons[0] if jsons else OUT / DOCUMENT
+        target = out or json.with_name(publish.PAGE)
+        publish.page(json, target)
+    wrote(target)
 
 
-@main.group()
-def data() -> None:
-    """The recorded traces this machine keeps."""
+@main.group(invoke_without_command=True, example="parity data\nparity data prune --to 5")
+@click.pass_context
+def data(context: click.Context) -> None:
+    """The recorded traces and the environments that this machine keeps."""
+    if context.invoked_subcommand is None:
+        _list()
 
 
-@data.command("list")
+@data.command("list", example="parity data list")
 def list_traces() -> None:
-    """Show every recorded trace, most recently used first."""
+    """Show every recorded trace, most recently used first, and every environment."""
+    _list()
+
+
+def _list() -> None:
+    from parity.recording import environments
     from parity.recording.cache import label_of, limit_bytes, trace_cache
 
     cache = trace_cache()
@@ -184,9 +210,30 @@ def list_traces() -> None:
         f"{len(entries)} traces, {total / 1e9:.2f} GB of {limit_bytes() / 1e9:.0f} GB, in "
         f"{cache.folder}"
     )
+    sizes = environments.sizes()
+    for name, size_bytes in sizes.items():
+        say(f"{size_bytes / 1e6:25.0f} MB  {name}")
+    say(
+        f"{len(sizes)} environments, {sum(sizes.values()) / 1e9:.2f} GB, in {environments.WORK}; "
+        "remove any, the next run builds it again"
+    )
 
 
-@data.command()
+@data.command(example="parity data prune --to 5")
+@option("--to", "gigabytes", type=click.FloatRange(0), required=True, help="How much may stay, GB.")
+def prune(gigabytes: float) -> None:
+    """Remove the traces that were used least recently, none in use, until so many are left."""
+    from parity.recording.cache import trace_cache
+
+    cache = trace_cache(limit_bytes=lambda: int(gigabytes * 1e9))
+    before = cache.entries()
+    cache.make_room()
+    left = cache.entries()
+    freed = sum(each.size_bytes for each in before) - sum(each.size_bytes for each in left)
+    say(f"removed {len(before) - len(left)} traces, {freed / 1e9:.2f} GB; {len(left)} are left")
+
+
+@data.command(example="parity data clear")
 def clear() -> None:
     """Remove every recorded trace that no run is using."""
     from parity.recording.cache import trace_cache

@@ -16,8 +16,8 @@ from parity import project
 from parity.errors import CannotRun
 from parity.model import KERAS_VERSIONS, Case
 from parity.ports import OURS, PREFIX
-from parity.processes import variables
 from parity.program import Name, say
+from parity.settings import variables
 
 Decorator = Callable[[Any], Any]
 FILE = Name(dir_okay=False, path_type=Path)
@@ -143,10 +143,12 @@ def command_line() -> str:
 
 
 MODELS = option(
-    "--model", "models", multiple=True,
+    "-m", "--model", "models", multiple=True,
     help="CRNN, CRNN50, CNN0 or CNN (repeatable); default: CRNN, CNN0, CNN.",
 )  # fmt: skip
-LAYERS = option("--layer", "layers", multiple=True, help="Judge only this layer (repeatable).")
+LAYERS = option(
+    "-l", "--layer", "layers", multiple=True, help="Judge only this layer (repeatable)."
+)
 
 
 def _clip_files(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -198,4 +200,18 @@ SEED = option(
     help="Of the random probes; by default another one each time, which is printed.",
 )  # fmt: skip
 WORKERS = option("--workers", default=2, type=click.IntRange(1), help="Processes side by side.")
-OUT_FOLDER = option("--out", default=str(OUT), type=FOLDER, help="Where the outputs go.")
+OUT_FOLDER = option("-o", "--out", default=str(OUT), type=FOLDER, help="Where the outputs go.")
+
+
+def out_of(name: str) -> Decorator:
+    """The option --out of a command that writes one document, `name`: the folder, or a file of
+    another name. The command gets the document's path as `output`.
+    """
+
+    def path(_: click.Context, __: click.Parameter, out: Path) -> Path:
+        return out if out.suffix == Path(name).suffix else out / name
+
+    return option(
+        "-o", "--out", "output", default=str(OUT), type=Name(path_type=Path), callback=path,
+        help=f"Where {name} goes: a folder, or a file.",
+    )  # fmt: skip

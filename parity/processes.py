@@ -9,17 +9,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from functools import cache
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from parity.errors import CannotRun
 from parity.provenance import threads_per_worker
+from parity.settings import variables
 
-__all__ = ["run", "side_by_side", "start", "stop", "variables"]
+__all__ = ["run", "side_by_side", "start", "stop"]
 
 UNGUARDED = 77  # the exit code that tells it
 
@@ -105,11 +108,11 @@ def side_by_side(
         os._exit(UNGUARDED)  # a worker that imports the program, which calls this meanwhile
     workers = min(workers, len(jobs)) or 1
     environment = {"OPENBLAS_NUM_THREADS": str(threads_per_worker(workers)), **environment}
-    others = set(multiprocessing.active_children())
-    with _pool(workers) as pool, ExitStack() as leave:
+    spawn = _Spawn()
+    with _pool(workers, spawn) as pool, ExitStack() as leave:
         with variables(environment):
             keys = {pool.submit(work, *arguments): key for key, arguments in jobs.items()}
-        children = set(multiprocessing.active_children()) - others  # all are started by now
+        children = spawn.started  # all are by now
         for child in children:
             _tell(f"+{child.pid}")
             leave.callback(_tell, f"-{child.pid}")
@@ -134,22 +137,21 @@ def side_by_side(
             raise
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+class _Spawn(SpawnContext):
+    """Starts processes anew, and remembers them: also one that has ended before anybody asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[BaseProcess] = []
+
+    def Process(self, *args: Any, **settings: Any) -> BaseProcess:  # type: ignore[override]
+        self.started.append(SpawnProcess(*args, **settings))
+        return self.started[-1]
+
+
+def _pool(workers: int, spawn: _Spawn) -> ProcessPoolExecutor:
     """Spawned, as they read the environment when they load NumPy; Ctrl-C is their parent's."""
-    spawn = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, spawn, signal.signal, (signal.SIGINT, signal.SIG_IGN))
-
-
-@contextmanager
-def variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for as long as it lasts."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _tell(line: str) -> None:

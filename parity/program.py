@@ -17,10 +17,14 @@ from typing import Any, NoReturn
 
 import click
 
+import parity
 from parity import files, room, settings
 from parity.errors import CannotRun, visible
 
-__all__ = ["FORCE", "Group", "Name", "end", "on_terminal", "say"]
+__all__ = [
+    "FORCE", "JSON", "Command", "Commands", "Group", "Name", "end", "on_terminal", "result", "say",
+    "wants_json", "wrote",
+]  # fmt: skip
 
 CANNOT = 2
 ROOMS = ("port", "fixtures", "reports", "studies")
@@ -80,7 +84,124 @@ class Name(click.Path):
         return super().convert(value, param, ctx)
 
 
-class Group(click.Group):
+def _set(name: str, context: click.Context, value: Any) -> None:
+    if value:  # in the environment, where other processes find it
+        context.with_resource(settings.variables({name: "1" if value is True else str(value)}))
+
+
+def _version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        say(f"{context.find_root().command.name}, version {parity.__version__}")
+        context.exit()
+
+
+def _shared(*names: str, variable: str, help: str, **more: Any) -> click.Option:
+    return click.Option(
+        names,
+        expose_value=False,
+        help=f"{help}  [env: {variable}]",
+        callback=lambda context, _, value: _set(variable, context, value),
+        **more,
+    )
+
+
+# fmt: off
+VERSION = click.Option(
+    ("--version",), is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the version and exit.",
+)
+SHARED = (  # of every command
+    _shared("--data", variable="PARITY_DATA", metavar="FOLDER",
+            help="Where weights and clips are looked for first."),
+    _shared("--cache", variable="PARITY_CACHE", metavar="FOLDER",
+            help="Where recorded traces are kept."),
+    _shared("-q", "--quiet", variable="PARITY_QUIET", is_flag=True, help="Show no progress."),
+    _shared("--no-color", variable="NO_COLOR", is_flag=True, help="Print without colours."),
+    VERSION,
+)
+# fmt: on
+
+
+def _as_json(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.meta["json"] = value
+
+
+JSON = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_as_json,
+    help="Print the result as JSON instead of text.",
+)
+
+
+def wants_json() -> bool:
+    """Whether the command is to print its document, and nothing else, on standard output."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get("json"))
+
+
+def result(text: str, document: str) -> None:
+    """Print what a command found: its text, several lines, or with --json its document."""
+    say(document if wants_json() else text, lines=True)
+
+
+def wrote(*paths: Path) -> None:
+    """Say where a command's outputs are, those of one folder together."""
+    folders: dict[Path, list[str]] = {}
+    for path in paths:
+        folders.setdefault(path.parent, []).append(path.name)
+    for folder, names in folders.items():
+        say(f"written to {folder}: {', '.join(names)}", err=True)
+
+
+class _WithExample(click.Command):
+    """Help ends with an example, as it is typed.
+
+    Parameters
+    ----------
+    example : str
+        Lines are kept.
+    """
+
+    def __init__(self, *args: Any, example: str = "", **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.example = example
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.example:
+            with formatter.section("Example"):
+                formatter.write("".join(f"  {line}\n" for line in self.example.splitlines()))
+
+
+class Command(_WithExample):
+    """A command with the options that all have, and an example in its help."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params += SHARED
+
+
+class Commands(_WithExample, click.Group):
+    """Commands below another one, which may be one itself."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params += SHARED if self.invoke_without_command else ()
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each with its first sentence, whole."""
+        rows = sorted((name, each.get_short_help_str(999)) for name, each in self.commands.items())
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+Commands.group_class = Commands
+
+
+class Group(Commands):
     """The commands of one program.
 
     Parameters
@@ -96,10 +217,17 @@ class Group(click.Group):
         *args: Any,
         stopped: str = "stopped",
         sentences: tuple[type[BaseException], ...] = (),
-        **settings: Any,
+        **more: Any,
     ) -> None:
-        super().__init__(*args, **settings)
+        names = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+        super().__init__(*args, context_settings=names, **more)
         self.stopped, self.sentences = stopped, sentences
+        self.params.append(VERSION)
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_epilog(context, formatter)
+        with formatter.section("Environment variables"):
+            formatter.write_dl([(name, each.means) for name, each in settings.VARIABLES.items()])
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -111,10 +239,10 @@ class Group(click.Group):
         except BaseException as error:
             raise _Refusal(self._sentence(error)) from error
 
-    def main(self, *args: Any, standalone_mode: bool = True, **settings: Any) -> Any:
+    def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
         """Run a command; exits with its code, or returns it where not `standalone_mode`."""
         try:
-            code = super().main(*args, standalone_mode=False, **settings)  # type: ignore[call-overload]
+            code = super().main(*args, standalone_mode=False, **more)  # type: ignore[call-overload]
             _flush()
         except BaseException as error:
             code = CANNOT
@@ -124,9 +252,9 @@ class Group(click.Group):
             sys.exit(code)
         return code
 
-    def _main_shell_completion(self, *args: Any, **settings: Any) -> None:
+    def _main_shell_completion(self, *args: Any, **more: Any) -> None:
         try:
-            super()._main_shell_completion(*args, **settings)
+            super()._main_shell_completion(*args, **more)
         except SystemExit as done:
             raise click.exceptions.Exit(int(done.code or 0)) from done
 

@@ -1,30 +1,86 @@
 """Progress of long work, on stderr: a live row per job on a terminal, a line per ended job
-elsewhere.
+elsewhere, and there a line at least every half minute.
 """
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from parity.program import on_terminal, say
+from parity.settings import setting
+
+__all__ = ["Lines", "Live", "shown"]
+
+SILENT_S = 25.0  # at most so long a log says nothing
+LABEL = 32  # letters of a job's name on a terminal
 
 
 class Lines:
-    """Off a terminal: a job's last word, once."""
+    """Off a terminal: a job's last word, once, and what is being done where that takes long.
+
+    A context: its lines end with it.
+    """
+
+    def __init__(self, silent_s: float = SILENT_S) -> None:
+        self._silent_s = silent_s
+        self._doing: dict[str, tuple[str, float]] = {}  # job -> what, since when
+        self._said_s = time.monotonic()
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> "Lines":
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._watch.join()
 
     def update(self, job: str, stage: str, share: float | None = None) -> None:
-        """Nothing: a log is not a screen."""
+        """What `job` is at; `share` in [0, 1] where it is known."""
+        with self._lock:
+            told = stage if share is None else f"{stage}, {share:.0%}"
+            since_s = self._doing.get(job, ("", time.monotonic()))[1]
+            self._doing[job] = told, since_s
 
     def done(self, job: str, text: str) -> None:
+        with self._lock:
+            self._doing.pop(job, None)
         self.note(f"{job}: {text}")
 
     def note(self, text: str) -> None:
         """Lines that stay."""
+        self._said_s = time.monotonic()
         say(text, err=True)
+
+    def _look(self) -> None:
+        while not self._ended.wait(self._silent_s / 5):
+            now_s = time.monotonic()
+            if now_s - self._said_s < self._silent_s:
+                continue
+            with self._lock:
+                doing = [
+                    f"{job}: {what}, for {now_s - since_s:.0f} s"
+                    for job, (what, since_s) in self._doing.items()
+                ]
+            if doing:
+                self.note("; ".join(doing))
+
+
+class Silent(Lines):
+    """Nothing, where that was asked for."""
+
+    def note(self, text: str) -> None:
+        """Not shown."""
 
 
 class Live:
-    """On a terminal: a row per job with its stage, how far it is and how long it has taken."""
+    """On a terminal: a row per job with its stage, how far it is, how long it has taken and how
+    long it may take.
+    """
 
     def __init__(self, progress: Any):
         self._progress = progress
@@ -34,7 +90,8 @@ class Live:
         """Show that `job` is at `stage`; `share` in [0, 1] where it is known."""
         total = None if share is None else 1.0
         if job not in self._rows:
-            self._rows[job] = self._progress.add_task(job, total=total, stage=stage)
+            label = job if len(job) <= LABEL else f"{job[: LABEL - 1]}…"
+            self._rows[job] = self._progress.add_task(label, total=total, stage=stage)
         self._progress.update(self._rows[job], stage=stage, total=total, completed=share or 0.0)
 
     def done(self, job: str, text: str) -> None:
@@ -48,16 +105,24 @@ class Live:
 @contextmanager
 def shown() -> Iterator[Lines | Live]:
     """The progress display that fits where stderr goes."""
-    if not on_terminal():
-        yield Lines()
+    if setting("PARITY_QUIET") or not on_terminal():
+        with Silent() if setting("PARITY_QUIET") else Lines() as lines:
+            yield lines
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=12),
         TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[stage]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:

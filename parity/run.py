@@ -66,6 +66,8 @@ def run(
     seed = fresh_seed() if seed is None else seed
     jobs = {case: (case, traces[case], port, layers, explain, seed) for case in cases}
     found = {}
+    for case in cases if progress else ():
+        progress.update(case.model.name, "asking and comparing")
     with closing(side_by_side(_compare_one, jobs, workers, **KEEP_PAGES)) as done:
         for case, record in done:
             found[case] = record

@@ -18,6 +18,10 @@ ROW_FINAL = FINAL[:4]
 RHO = {"isolated": "rho_port", "chained": "rho_local"}  # the share of rounding's allowance
 MODEL_HEADINGS = ("model", "verdict", "worst layer", "allowance used", *dict(ROW_FINAL).values())
 PROBED = "probed"
+STAND_INS = (
+    " Stand-ins were proved, not the published weights: fetch those with `make fixtures`, or name "
+    "their folder with --data (make: DATA=)."
+)
 WORD_COLUMNS = 3  # of MODEL_HEADINGS; figures follow
 
 
@@ -137,10 +141,13 @@ def verdict_sentence(document: Record) -> str:
     first = next(iter(first_offenders(document)), None)
     where = f"; first offender {first.name}" if first else ""
     selected = document.get("selection")
-    scope = f" for the selected {', '.join(selected)}" if selected else ""
+    is_seeded = document["data"] == "seeded"
+    scope = " for seeded stand-ins" if is_seeded else ""
+    scope += f"{' and' if scope else ' for'} the selected {', '.join(selected)}" if selected else ""
     holding = sum(model["verdict"] == "HOLDS" for model in models)
     proved = f"{holding} of {figures.counted(len(models), 'model')} proved"
-    return f"{document['verdict']}{scope}: {proved}, {_compared(counts(document))}{where}."
+    said = f"{document['verdict']}{scope}: {proved}, {_compared(counts(document))}{where}."
+    return said + (STAND_INS if is_seeded else "")
 
 
 def probes_sentence(document: Record) -> str:

@@ -10,6 +10,11 @@ from parity.reports.message import cell_message
 from parity.reports.verdicts import describe
 
 COLOURS = {"good": "green", "bad": "red", "missing": "yellow"}
+HEADINGS = ("model", "verdict", "worst layer", "used", "drift", "noise", "error", "own error")
+LEGEND = (
+    "used: of what rounding allows there; at the end: drift: port to original, noise: original\n"
+    "to itself, rewritten; error and own error: port and original to the same in float64"
+)
 
 
 def show(document: Record, stream: TextIO | None = None, blocks: int = 3) -> None:
@@ -31,12 +36,13 @@ def say(lines: str, stream: TextIO | None = None) -> None:
 def text(document: Record, blocks: int = 3) -> str:
     """The same as plain text: data, table, messages, verdict."""
     table = aligned(
-        summary.MODEL_HEADINGS,
+        HEADINGS,
         [summary.model_row(model) for model in document["models"]],
         summary.WORD_COLUMNS,
     )
     verdict = visible(summary.verdict_sentence(document))
-    shown = [*filter(None, [table]), *_probes(document), *_blocks(document, blocks)]
+    rows = [table, LEGEND] if table else []
+    shown = [*rows, *_probes(document), *_blocks(document, blocks)]
     parts = [*_heading(document), *shown, verdict, ""]
     return "\n".join(parts)
 
@@ -59,7 +65,7 @@ def _show_coloured(document: Record, stream: TextIO, blocks: int) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for at, heading in enumerate(summary.MODEL_HEADINGS):
+    for at, heading in enumerate(HEADINGS):
         figures = at >= summary.WORD_COLUMNS
         table.add_column(heading, justify="right" if figures else "left", overflow="fold")
     for model in document["models"]:
@@ -67,9 +73,12 @@ def _show_coloured(document: Record, stream: TextIO, blocks: int) -> None:
         colour = COLOURS[describe(model["verdict"]).tone]
         table.add_row(name, Text(verdict, colour), *map(Text, rest))
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
-    for line in [*_heading(document), table, *_probes(document), *_blocks(document, blocks)]:
+    shown = [table, Text(LEGEND, "dim"), *_probes(document), *_blocks(document, blocks)]
+    for line in [*_heading(document), *shown]:
         console.print(line, soft_wrap=isinstance(line, str))
     colour = COLOURS[describe(document["verdict"]).tone]
+    if colour == "green" and document["data"] == "seeded":
+        colour = COLOURS["missing"]
     told = Text(visible(summary.verdict_sentence(document)), f"bold {colour}")
     console.print(told, soft_wrap=True)
 

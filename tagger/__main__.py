@@ -18,7 +18,7 @@ MODELS = "CRNN, CRNN50, CNN0, CNN"
     cls=Group,
     name="tagger",
     sentences=(ValueError,),
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    example="tagger tag song.mp3",
 )
 def commands():
     """Tag music with the Chainer port of the 2016 taggers CRNN (10 genres), CRNN50, CNN0 and CNN
@@ -108,7 +108,7 @@ def _tagger_and_cut(frames, front_end, batch_size, **network):
     return opened(**network), cut
 
 
-@commands.command()
+@commands.command(example="tagger tag song.mp3 --model CRNN50 --top 5")
 @click.argument("audio", nargs=-1, required=True, metavar="AUDIO...")
 @_options(_model("CRNN"), *TAGGING)
 @_option("--top", type=click.IntRange(1), default=10, help="How many tags per track.")
@@ -126,7 +126,7 @@ def tag(audio, top, percent, format, plot, **options):
     return steps.tag(tagger, audio, cut, top, "percent" if percent else "score", format, plot)
 
 
-@commands.command()
+@commands.command(example="tagger calibrate songs -o frozen.npz")
 @click.argument("clips", nargs=-1, required=True, metavar="CLIPS...")
 @_options(_model("CNN0"), *NETWORK, FRAMES, FRONT_END)
 @_file("-o", "--out", required=True, metavar="FROZEN.npz", help="Where to write the statistics.")
@@ -140,7 +140,7 @@ def calibrate(clips, out, frames, front_end, **network):
     return steps.calibrate(steps.opened(**network), clips, out, frames, front_end)
 
 
-@commands.command()
+@commands.command(example="tagger melgram song.mp3 song.npy")
 @click.argument("audio", type=FILE)
 @click.argument("out", type=FILE, metavar="OUT.npy")
 @FRONT_END
@@ -152,7 +152,7 @@ def melgram(audio, out, front_end):
     return steps.melgram(audio, out, front_end)
 
 
-@commands.command()
+@commands.command(example="tagger convert weights.h5 weights.npz")
 @click.argument("source", type=FILE, metavar="IN.h5")
 @click.argument("target", type=FILE, metavar="OUT.npz")
 @click.option("-m", "--model", metavar="NAME", help=f"{MODELS}; by default told from the file.")
@@ -167,7 +167,7 @@ def convert(source, target, model, keras):
     return steps.convert(source, target, model, keras)
 
 
-@commands.command()
+@commands.command(example="tagger inspect weights.h5")
 @click.argument("file", type=FILE)
 def inspect(file):
     """Print what is in a weight file: parameters and their shapes, what running_std holds, the
@@ -178,7 +178,7 @@ def inspect(file):
     return steps.inspect(file)
 
 
-@commands.command()
+@commands.command(example="tagger compare fixtures/published.json")
 @click.argument("table", type=FILE, metavar="TABLE.json")
 @_choice("--front-end", ["2016", "today"], "Resampler.")
 @_option("--limit", type=float, default=0.005, help="Percentage points a figure may be off.")
@@ -191,7 +191,7 @@ def compare(table, front_end, limit):
     return run(table, front_end, limit)
 
 
-@commands.command()
+@commands.command(example="tagger evaluate genres --results results.csv")
 @click.argument("folder", type=FILE, metavar="FOLDER_OF_GENRES")
 @_options(_model("CRNN"), *TAGGING)
 @_file(

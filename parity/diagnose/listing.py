@@ -13,7 +13,7 @@ from parity.diagnose.formulas import groups
 from parity.errors import CannotRun
 from parity.kinds import KINDS, general, layer_case, spectrogram
 from parity.kinds.api import none
-from parity.program import say
+from parity.program import Command, say
 
 NEAREST = 10  # of several hundred names, one sentence holds no more
 # Keras of every dialect with its eps, in every mode: kinds that have no such settings ignore them.
@@ -46,7 +46,7 @@ def found_out(keras_class: str) -> list[str]:
     return list(dict.fromkeys(each.partition(":")[0].partition(".")[0] for each in sentences))
 
 
-@click.command()
+@click.command(cls=Command, example="parity hypotheses --layer-kind GRU")
 @click.option(
     "--layer-kind",
     "kinds",

@@ -2,24 +2,25 @@
 fail.
 """
 
-from pathlib import Path
+import sys
 
 import click
 
-from parity.options import FOLDER, command_line
-from parity.program import FORCE, end, say
-
-OUT = Path("reports/out")
-WORKERS = click.IntRange(1)
+from parity.options import OUT_FOLDER, WORKERS, command_line, takes
+from parity.program import FORCE, JSON, Command, end, result, say, wants_json, wrote
 
 
-@click.command()
+@click.command(cls=Command, example="parity faults --model CRNN --layer gru1")
 @click.option("--only", "ids", multiple=True, metavar="ID", help="Only this fault (repeatable).")
-@click.option("--model", "models", multiple=True, help="Only faults in this model (repeatable).")
-@click.option("--layer", "layers", multiple=True, help="Only faults at this layer (repeatable).")
+@click.option(
+    "-m", "--model", "models", multiple=True, help="Only faults in this model (repeatable)."
+)
+@click.option(
+    "-l", "--layer", "layers", multiple=True, help="Only faults at this layer (repeatable)."
+)
 @click.option("--list", "listed", is_flag=True, help="Name the faults and stop.")
-@click.option("--workers", default=2, show_default=True, type=WORKERS, help="Processes to use.")
-@click.option("--out", default=str(OUT), show_default=True, type=FOLDER, help="For faults.json.")
+@WORKERS
+@takes(OUT_FOLDER, JSON)
 @FORCE
 def faults(ids, models, layers, listed, workers, out):
     """Break the port in every known way and see whether each fault is caught, located and named.
@@ -59,6 +60,7 @@ def faults(ids, models, layers, listed, workers, out):
     text = to_json(found)
     document = drawn.read(json, text)
     write({json: text, out / "faults.md": drawn.markdown(document)})
-    say(drawn.text(document), lines=True)
-    publish.redraw(json)
+    result(drawn.text(document), text)
+    publish.redraw(json, sys.stderr if wants_json() else None)
+    wrote(json, out / "faults.md")
     end(0 if job.holds(found) else 1)

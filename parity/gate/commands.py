@@ -21,7 +21,7 @@ from parity.identity import asked
 from parity.model import Case
 from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, option, port, takes
 from parity.ports import load, of_case, opened
-from parity.program import FORCE, Name, end, say
+from parity.program import FORCE, Commands, Name, end, result, say, wants_json, wrote
 from parity.project import cases
 from parity.reports.document import read
 from parity.settings import setting
@@ -30,7 +30,8 @@ NOTHING_COMPARED = 3
 _FILE = Name(path_type=Path)
 _JSON = "parity.json"
 RECEIVED = "baseline.received.json"
-OUTPUTS = ("gate.json", "gate-junit.xml", RECEIVED)
+RUN = "gate-run.json"  # what was judged, where the gate made it: another run's page stays true
+OUTPUTS = ("gate.json", "gate-junit.xml", RECEIVED, RUN)
 
 
 _BASELINES = option(
@@ -40,13 +41,21 @@ _BASELINES = option(
     type=FOLDER,
     help="Where the baselines are.",
 )
-_MODELS = option("--model", "models", multiple=True, help="Only this model (repeatable).")
+_MODELS = option("-m", "--model", "models", multiple=True, help="Only this model (repeatable).")
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    example='parity gate --model CNN0\nparity gate accept --reason "first"',
+)
 @_MODELS
 @_BASELINES
-@option("--json", "given", type=_FILE, help="Judge this parity.json instead of running.")
+@option("--run", "given", type=_FILE, help="Judge this parity.json instead of running.")
+@option(
+    "--json", "as_json", is_flag=False, flag_value="", metavar="[FILE]",
+    help="Print gate.json instead of text; with a FILE, judge that, as --run does.",
+)  # fmt: skip
 @option(
     "--identity-only",
     is_flag=True,
@@ -64,6 +73,7 @@ def gate(
     models: tuple[str, ...],
     folder: Path,
     given: Path | None,
+    as_json: str | None,
     identity_only: bool,
     golden: bool,
     port: str,
@@ -81,9 +91,11 @@ def gate(
     """
     if context.invoked_subcommand:
         return
+    given = Path(as_json) if as_json else given
+    context.meta["json"] = as_json == ""
     if sum(map(bool, (given, identity_only, golden))) > 1:
-        raise CannotRun("--json, --identity-only and --golden are three ways to judge; choose one")
-    for name in (_JSON, *OUTPUTS):
+        raise CannotRun("--run, --identity-only and --golden are three ways to judge; choose one")
+    for name in OUTPUTS:
         check_writable(out / name, make=True)
     if given:
         outcome, data = _by_figures(read(given), folder, models, out)
@@ -136,8 +148,8 @@ def _run(chosen: list[Case], port: str, workers: int, out: Path) -> Json:
         document = runs.run(
             chosen, port=port, workers=workers, command="parity gate", progress=shown, explain=False
         )
-    publish({out / _JSON: to_json(document)})
-    return read(out / _JSON)
+    publish({out / RUN: to_json(document)})
+    return read(out / RUN)
 
 
 def _by_figures(
@@ -152,25 +164,32 @@ def _by_figures(
 
 def _publish(outcome: Outcome, data: str, folder: Path, out: Path) -> None:
     texts = (outputs.as_json(outcome, data), outputs.junit(outcome, now()))
-    publish({out / name: text for name, text in zip(OUTPUTS, texts, strict=False)})
-    say(outputs.terminal(outcome, data) + "\n", lines=True)
+    written = [out / name for name in OUTPUTS[: len(texts)]]
+    publish(dict(zip(written, texts, strict=True)))
+    result(outputs.terminal(outcome, data) + "\n", texts[0])
+    wrote(*written)
     if setting("GITHUB_ACTIONS"):
         for line in outputs.annotations(outcome, folder, data):
-            say(line)
+            say(line, err=wants_json())
         if summary := setting("GITHUB_STEP_SUMMARY"):
             append(summary, outputs.summary(outcome, data))
 
 
-@gate.command()
+@gate.command(example='parity gate accept --reason "trained anew" --model CRNN')
 @option("--reason", default="", help="Why this run is what it should be; required.")
 @_MODELS
-@option("--layer", help="Approve the entry of this layer alone, or `final`; needs one --model.")
+@option(
+    "-l", "--layer", help="Approve the entry of this layer alone, or `final`; needs one --model."
+)
 @option(
     "--accept-worse",
     is_flag=True,
     help="Let figures rise, or a difference beyond the budget be known.",
 )
-@option("--json", "given", default=str(OUT / _JSON), type=_FILE, help="The run to approve.")
+@option(
+    "--run", "--json", "given", type=_FILE,
+    help="The run to approve; default: the last one of `parity run` or `parity gate`.",
+)  # fmt: skip
 @option("--by", help="Who approves; default: git's user.name, else the login.")
 @takes(_BASELINES, FORCE)
 def accept(
@@ -178,7 +197,7 @@ def accept(
     models: tuple[str, ...],
     layer: str | None,
     accept_worse: bool,
-    given: Path,
+    given: Path | None,
     by: str | None,
     folder: Path,
 ) -> None:
@@ -189,8 +208,9 @@ def accept(
     approval.check_allowed(reason)
     if layer and len(models) != 1:
         raise CannotRun("--layer belongs to one model; say which with --model")
+    document = read(given) if given else _last_run()
     bases = approval.approve(
-        read(given),
+        document,
         folder,
         approved={"at": now(), "by": by or _person(), "reason": reason.strip()},
         models=models or None,
@@ -202,7 +222,7 @@ def accept(
         say(f"approved: {path}")
 
 
-@gate.command()
+@gate.command(example="parity gate golden --model CRNN")
 @_MODELS
 @option(
     "--to",
@@ -215,6 +235,13 @@ def golden(models: tuple[str, ...], to: Path | None, folder: Path) -> None:
     for case in cases(models):
         path, size_bytes = golden_traces.write(case, folder, to)
         say(f"{case.model.name}\t{size_bytes / 1e3:.0f} kB\t{path}")
+
+
+def _last_run() -> Json:
+    """The newer of what `parity run` and `parity gate` left."""
+    there = [OUT / name for name in (_JSON, RUN) if (OUT / name).exists()]
+    found: list[Json] = [read(path) for path in there or [OUT / _JSON]]
+    return max(found, key=lambda document: str(document["created"]))
 
 
 def _person() -> str:

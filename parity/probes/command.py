@@ -20,7 +20,7 @@ from parity.options import (
 from parity.ports import load
 from parity.probes.proof import Proof, fresh_seed, probe
 from parity.processes import side_by_side
-from parity.program import FORCE, end, say
+from parity.program import FORCE, JSON, Command, end, result, say, wants_json, wrote
 from parity.project import cases, layers_of
 from parity.results import HELD, NOT_PROBED
 
@@ -28,8 +28,8 @@ NOTHING_ASKED = 3
 Names = tuple[str, ...]
 
 
-@click.command("probe")
-@takes(MODELS, LAYERS, WORKERS, port("The port to ask."), OUT_FOLDER)
+@click.command("probe", cls=Command, example="parity probe --model CNN0 --layer conv1")
+@takes(MODELS, LAYERS, WORKERS, port("The port to ask."), OUT_FOLDER, JSON)
 @option("--weights", help="A Keras weight file of the chosen model; default: the published one.")
 @SEED
 @option(
@@ -58,6 +58,7 @@ def command(
     original's function, and with --against every weight read back is the same; 1 not so, or a
     layer could not be asked; 2 the port cannot be run; 3 nothing was asked.
     """
+    from parity import progress
     from parity.document import to_json
     from parity.files import check_writable, publish
     from parity.probes.document import document
@@ -70,7 +71,13 @@ def command(
     only = layers_of(chosen, layers)
     seed = fresh_seed() if seed is None else seed
     jobs = {case: (case, port, seed, only) for case in chosen}
-    found = dict(side_by_side(_probe, jobs, min(workers, len(jobs))))
+    found: dict[Case, Proof] = {}
+    with progress.shown() as shown:
+        for case in chosen:
+            shown.update(case.model.name, "asking")
+        for case, proof in side_by_side(_probe, jobs, min(workers, len(jobs))):
+            found[case] = proof
+            shown.done(case.model.name, "asked")
     proofs: list[Proof] = [found[case] for case in chosen]
     for proof in proofs:
         proof.transforms = frozenset(transforms)
@@ -78,13 +85,14 @@ def command(
     written = to_json(made)
     made = PROBES.read(path, written)
     publish({path: written}, inputs=inputs)
-    say(text(made), lines=True)
+    result(text(made), written)
     for proof in proofs:
         if proof.printed:
             say(f"{proof.model}: {proof.printed}\n", err=True, lines=True)
     others = changes(before, made, str(against)) if before else []
     for line in others or ([f"every weight read back is as in {against}"] if before else []):
-        say(line)
+        say(line, err=wants_json())
+    wrote(path)
     asked = any(each.verdict != NOT_PROBED for proof in proofs for each in proof.layers.values())
     end(NOTHING_ASKED if not asked else int(made["verdict"] != HELD or bool(others)))
 

@@ -1,5 +1,6 @@
 """The recorded traces as a store, and the keys by which they are found."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ def default_folder() -> Path:
     return store.own_folder("PARITY_CACHE") / "traces"
 
 
-def trace_cache(folder: Path | None = None) -> Store:
+def limit_bytes() -> int:
+    """PARITY_CACHE_LIMIT_GB (10^9 bytes)."""
+    return int(setting("PARITY_CACHE_LIMIT_GB") * 1e9)
+
+
+def trace_cache(folder: Path | None = None, limit_bytes: Callable[[], int] = limit_bytes) -> Store:
     """The store of traces, by default in `default_folder`."""
     return Store(
         folder or default_folder(),
@@ -24,11 +30,6 @@ def trace_cache(folder: Path | None = None) -> Store:
         "PARITY_CACHE_LIMIT_GB",
         limit_bytes=limit_bytes,
     )
-
-
-def limit_bytes() -> int:
-    """PARITY_CACHE_LIMIT_GB (10^9 bytes)."""
-    return int(setting("PARITY_CACHE_LIMIT_GB") * 1e9)
 
 
 def key_of(ingredients: Any) -> str:

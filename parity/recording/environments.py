@@ -5,6 +5,7 @@ what Theano needs.
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from importlib import util
 from pathlib import Path
 
@@ -49,6 +50,20 @@ def built(name: str) -> Path:
         if lock:
             lock.release()
     return WORK / name / "bin" / "python"
+
+
+def sizes() -> dict[str, int]:
+    """{environment: bytes of its files}, those linked to uv's cache or to another one counted in
+    each; what Theano compiled is one of them.
+    """
+    found = {}
+    for home in sorted(WORK.glob("*/")):
+        found[home.name] = 0
+        for folder, _, names in os.walk(home):
+            for name in names:
+                with suppress(OSError):  # gone since: Theano is at work
+                    found[home.name] += os.lstat(os.path.join(folder, name)).st_size
+    return found
 
 
 def lock_in_work(path: Path, blocking: bool = True) -> FileLock | None:

@@ -3,19 +3,18 @@ Chainer would have cost.
 """
 
 import json
+import sys
 
 import click
 
-from parity.options import FILE, INPUT, MODELS, WORKERS, command_line, option, port, takes
-from parity.program import FORCE, say
+from parity.options import INPUT, MODELS, WORKERS, command_line, out_of, port, takes
+from parity.program import FORCE, JSON, Command, result, wants_json, wrote
 
-OUTPUT = "reports/out/microscope.json"
+OUTPUT = "microscope.json"
 
 
-@click.command()
-@takes(MODELS, INPUT, WORKERS, port("The port to look into."))
-@option("-o", "--output", default=OUTPUT, type=FILE, help="The JSON to write.")
-@FORCE
+@click.command(cls=Command, example="parity microscope --model CRNN")
+@takes(MODELS, INPUT, WORKERS, port("The port to look into."), out_of(OUTPUT), JSON, FORCE)
 def microscope(asked, workers, port, output):
     """Look into GRU, batch normalisation and convolution, and measure what each of the port's
     fixes is worth.
@@ -40,10 +39,10 @@ def microscope(asked, workers, port, output):
     text = to_json(found)
     drawn.validate(json.loads(text), output)
     write({output: text}, kind=".json")
-    for model in found.models:
-        for trial in model.worth:
-            say(line(model.name, trial))
-    publish.redraw(output)
+    lines = [line(model.name, trial) for model in found.models for trial in model.worth]
+    result("".join(f"{each}\n" for each in lines), text)
+    publish.redraw(output, sys.stderr if wants_json() else None)
+    wrote(output)
 
 
 def line(model, trial):

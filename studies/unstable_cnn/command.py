@@ -3,20 +3,22 @@ original and on the port.
 """
 
 import json
+import sys
 import time
 from pathlib import Path
 
 import click
 
-from parity.options import CLIPS, FILE, command_line
-from parity.program import FORCE, end, say
+from parity.options import CLIPS, command_line, out_of, takes
+from parity.program import FORCE, JSON, Command, end, result, say, wants_json, wrote
 
-OUT = Path("reports/out/investigation.json")
+OUTPUT = "investigation.json"
 ANSWERED, NOTHING_ANSWERED = 0, 2
 
 
-@click.command()
+@click.command(cls=Command, example="parity investigate --model CNN0 --question batch")
 @click.option(
+    "-m",
     "--model",
     "models",
     multiple=True,
@@ -38,15 +40,7 @@ ANSWERED, NOTHING_ANSWERED = 0, 2
     "names, below one folder; default: the clips, where they have both.",
 )
 @click.option("--list", "listed", is_flag=True, help="Name the questions and stop.")
-@click.option(
-    "-o",
-    "--output",
-    default=str(OUT),
-    show_default=True,
-    type=FILE,
-    help="The JSON to write.",
-)
-@FORCE
+@takes(out_of(OUTPUT), JSON, FORCE)
 def investigate(models, ids, clips, pairs, listed, output, more_clips):
     """Find out why the CNN's results look unstable: each question ends in findings with their
     evidence.
@@ -95,6 +89,7 @@ def _investigate(chosen, models, clips, pairs, output):
     text = to_json(found)
     drawn.validate(json.loads(text), output)
     write({output: text}, kind=".json")
-    say(drawn.text(drawn.read(output)), lines=True)
-    publish.redraw(output)
+    result(drawn.text(drawn.read(output)), text)
+    publish.redraw(output, sys.stderr if wants_json() else None)
+    wrote(output)
     return found

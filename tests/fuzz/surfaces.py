@@ -367,7 +367,7 @@ def warm_up():
 
 COMMANDS = (
     ("parity", "report"), ("parity", "gate", "--json"), ("parity", "data", "list"),
-    ("parity", "data", "clear"), ("parity", "hypotheses", "nothing"), ("parity", "gate", "accept"),
+    ("parity", "data", "clear"), ("parity", "data", "prune", "--to"), ("parity", "hypotheses", "nothing"), ("parity", "gate", "accept"),
     ("parity", "run", "--model", "none"), ("parity", "faults", "--only", "none"),
     ("parity", "probe", "--model", "none"), ("parity", "record", "--model", "none"),
     ("tagger", "inspect"), ("tagger", "convert"), ("tagger", "melgram"), ("tagger", "compare"),

@@ -30,7 +30,7 @@ def parity(tmp_path, monkeypatch, document, folder):
             [
                 "gate",
                 *words,
-                *([] if "accept" in words else ["--json", "parity.json", "--out", "out"]),
+                *([] if "accept" in words else ["--run", "parity.json", "--out", "out"]),
                 "--baselines",
                 "baselines",
             ],
@@ -145,7 +145,7 @@ def test_accept_prints_the_diff_then_writes(parity, document, folder):
     document["models"][0]["identity"]["weights"]["tensors"]["conv1/W"][2] = "0" * 64
     save(document)
     assert parity().exit_code == 1
-    done = parity("accept", "--json", "parity.json", "--reason", "trained anew", "--by", "somebody")
+    done = parity("accept", "--run", "parity.json", "--reason", "trained anew", "--by", "somebody")
     assert done.exit_code == 0, done.output + done.stderr
     assert "0" * 64 in done.stdout and done.stdout.index("0" * 64) < done.stdout.index("approved: ")
     assert parity().exit_code == 0
@@ -166,7 +166,7 @@ def test_accept_prints_the_diff_then_writes(parity, document, folder):
 )
 def test_accept_refuses(parity, folder, words, said):
     before = {path.name: path.read_text() for path in (folder / "real").iterdir()}
-    done = parity("accept", "--json", "parity.json", *words)
+    done = parity("accept", "--run", "parity.json", *words)
     assert done.exit_code == 2 and said in done.stderr.replace(
         "neither the run nor the baseline has a layer", "no layer"
     )
@@ -175,7 +175,7 @@ def test_accept_refuses(parity, folder, words, said):
 
 def test_accept_refuses_in_ci(parity, monkeypatch):
     monkeypatch.setenv("CI", "1")
-    done = parity("accept", "--json", "parity.json", "--reason", "x")
+    done = parity("accept", "--run", "parity.json", "--reason", "x")
     assert done.exit_code == 2 and "CI is set" in done.stderr
 
 
@@ -241,3 +241,30 @@ def test_a_terminal_gets_at_most_40_lines():
     text = terminal(Outcome(findings, known, ["CNN0"], 5, ["a", "b"]), "real")
     assert len(text.splitlines()) <= LINES_MOST == 40 and max(map(len, text.splitlines())) <= 150
     assert "CNN0 / layer0" in text.splitlines()[0] and "more findings" in text
+
+
+def test_json_is_printed_alone_and_what_was_written_is_told(parity, tmp_path):
+    done = parity("--json")
+    assert json.loads(done.stdout) == json.loads((tmp_path / "out" / "gate.json").read_text())
+    assert done.stderr == "written to out: gate.json, gate-junit.xml\n"
+
+
+def test_a_file_after_json_is_judged_as_one_after_run(parity):
+    assert "holds" in parity("--json", "parity.json").stdout
+
+
+def test_accept_takes_the_last_run_of_two(parity, document, tmp_path):
+    """Of `parity run` and of the gate, which leaves its own beside it."""
+    out = tmp_path / "reports" / "out"
+    out.mkdir(parents=True)
+    for name, created in (
+        ("parity.json", "2026-01-01T00:00:00Z"),
+        ("gate-run.json", "2026-01-02T00:00:00Z"),
+    ):
+        document.update(created=created)
+        (out / name).write_text(json.dumps(document))
+    (out / "parity.json").write_text("broken")
+    assert parity("accept", "--reason", "x", "--by", "y").exit_code == 2
+    document.update(created="2026-01-01T00:00:00Z")
+    (out / "parity.json").write_text(json.dumps(document))
+    assert parity("accept", "--reason", "x", "--by", "y").exit_code == 0

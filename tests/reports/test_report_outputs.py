@@ -205,6 +205,9 @@ def test_sentences():
     assert verdict_sentence(factory.document(selection=["gru1"])).startswith(
         "HOLDS for the selected gru1: "
     )
+    seeded = {**factory.document(), "data": "seeded"}
+    assert verdict_sentence(seeded).startswith("HOLDS for seeded stand-ins: 3 of 3 models proved")
+    assert verdict_sentence(seeded).endswith("or name their folder with --data (make: DATA=).")
     assert verdict_sentence(factory.failing()).endswith(
         "2 GROSS); first offender CRNN / gru1 (isolated)."
     )

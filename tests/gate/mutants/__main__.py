@@ -24,7 +24,7 @@ from .planting import pin
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ["parity", "port", "reference", "reports", "fixtures", "studies", "tagger", "requirements"]
-OPTIONS = {IDENTITY: ["--identity-only"], DOCUMENT: ["--json", "reports/out/parity.json"]}
+OPTIONS = {IDENTITY: ["--identity-only"], DOCUMENT: ["--run", "reports/out/parity.json"]}
 COLUMNS = "# | change | model | asked | exit | caught by | layer | what it says | s"
 WORKERS = 2
 

@@ -1,0 +1,47 @@
+"""A log is never silent for long, and where quiet was asked for it is."""
+
+import time
+
+import pytest
+
+from parity import progress
+
+
+def test_a_log_says_what_is_being_done_where_that_takes_long(capsys):
+    with progress.Lines(silent_s=0.05) as lines:
+        lines.update("CNN0 truth", "run", 0.4)
+        lines.update("CNN", "comparing")
+        time.sleep(0.2)
+        lines.done("CNN0 truth", "recorded")
+        time.sleep(0.2)
+    said = capsys.readouterr().err.splitlines()
+    assert "CNN0 truth: run, 40%, for 0 s; CNN: comparing, for 0 s" in said
+    assert "CNN0 truth: recorded" in said
+    assert said[-1] == "CNN: comparing, for 0 s"
+
+
+def test_a_short_or_idle_job_says_nothing_but_its_end(capsys):
+    with progress.Lines(silent_s=5) as lines:
+        lines.update("CNN", "comparing")
+        lines.done("CNN", "compared")
+    with progress.Lines(silent_s=0.05):
+        time.sleep(0.2)
+    assert capsys.readouterr().err == "CNN: compared\n"
+
+
+@pytest.mark.parametrize(("quiet", "kind"), [("1", progress.Silent), ("", progress.Lines)])
+def test_quiet_shows_none(monkeypatch, capsys, quiet, kind):
+    monkeypatch.setenv("PARITY_QUIET", quiet)
+    with progress.shown() as shown:
+        assert type(shown) is kind
+        shown.done("CNN", "compared")
+    assert capsys.readouterr().err == ("" if quiet else "CNN: compared\n")
+
+
+def test_labels_fit_a_terminal():
+    from rich.progress import Progress
+
+    rows = Progress()
+    live = progress.Live(rows)
+    live.update("inception_3a/branch_of_many_letters truth (Keras 1.0.6)", "run", 0.5)
+    assert len(rows.tasks[0].description) == progress.LABEL
