@@ -1,6 +1,4 @@
-"""The README's section on the tagger: each `$ python -m tagger ..` in it is run, and prints what
-stands there.
-"""
+"""docs/tagger.md: each `$ python -m tagger ..` in it is run, and prints what stands there."""
 
 import math
 import re
@@ -12,40 +10,34 @@ import pytest
 from tagger.__main__ import commands, main
 from tagger.comparing import read_table
 
-README = Path(__file__).parents[2] / "README.md"
-BEGIN, END = "<!-- tagger:begin -->", "<!-- tagger:end -->"
-TABLE = README.parent / "fixtures" / "published.json"
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "tagger.md"
+TABLE = ROOT / "fixtures" / "published.json"
 MP3_DRIFT_POINTS = 0.001  # tests/tagger/test_published_tables.py asserts it
 FIGURE = re.compile(r"\d+\.\d+")
 COMMAND = "$ python -m tagger "
 
 
 def shown_commands(text):
-    """[(arguments, printed lines)] of the code blocks of the section; [] where there is no such
-    section.
-    """
-    section = text.partition(BEGIN)[2].partition(END)[0]
+    """[(arguments, printed lines)] of the code blocks."""
     found = []
-    for block in re.findall(r"```console\n(.*?)```", section, re.S):
+    for block in re.findall(r"```console\n(.*?)```", text, re.S):
         for part in block.split(COMMAND)[1:]:
             command, _, printed = part.partition("\n")
             found.append((shlex.split(command), printed))
     return found
 
 
-def test_commands_and_what_they_print_are_found_in_a_section():
-    text = (
-        f"x\n{BEGIN}\n```console\n{COMMAND}tag 'a b.wav'\nline\n{COMMAND}inspect "
-        f"x\n```\n{END}\n```console\n{COMMAND}tag c\n```"
-    )
+def test_commands_and_what_they_print_are_found_in_a_document():
+    text = f"x\n```console\n{COMMAND}tag 'a b.wav'\nline\n{COMMAND}inspect x\n```\n```\n{COMMAND}tag c\n```"
     assert shown_commands(text) == [(["tag", "a b.wav"], "line\n"), (["inspect", "x"], "")]
 
 
 @pytest.mark.slow
-def test_the_readme_shows_what_the_commands_print(real_data, monkeypatch, capfd):
-    found = shown_commands(README.read_text())
+def test_the_document_shows_what_the_commands_print(real_data, monkeypatch, capfd):
+    found = shown_commands(DOCUMENT.read_text())
     assert {arguments[0] for arguments, _ in found} >= {"tag", "compare"}
-    monkeypatch.chdir(README.parent)
+    monkeypatch.chdir(ROOT)
     for arguments, printed in found:
         code = main([argument.replace("$PARITY_DATA", str(real_data)) for argument in arguments])
         out = capfd.readouterr().out.replace(str(real_data), "$PARITY_DATA")
@@ -60,10 +52,10 @@ def test_the_readme_shows_what_the_commands_print(real_data, monkeypatch, capfd)
 
 
 def test_figures_in_the_text_are_those_of_the_commands_and_tests():
-    section = README.read_text().partition(BEGIN)[2].partition(END)[0]
+    section = DOCUMENT.read_text()
     (today,) = (
         printed
-        for arguments, printed in shown_commands(README.read_text())
+        for arguments, printed in shown_commands(DOCUMENT.read_text())
         if arguments[1:3] == ["--front-end", "today"]
     )
     largest = max(map(float, re.findall(r"difference (\S+) points", today)))
@@ -79,7 +71,7 @@ def test_figures_in_the_text_are_those_of_the_commands_and_tests():
 
 
 def test_options_and_commands_in_the_text_are_there(capfd):
-    section = README.read_text().partition(BEGIN)[2].partition(END)[0]
+    section = DOCUMENT.read_text()
     main(["tag", "--help"])
     options, known = capfd.readouterr().out, set(commands.commands)
     assert (
