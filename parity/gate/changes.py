@@ -72,6 +72,9 @@ def _rows(whose: str, fresh: Rows, base: Rows) -> Pairs:
         if fresh is not base:
             yield WHOLE, f"{whose}: its layers are {'not known' if fresh is None else 'new'}"
         return
+    if _is_silent(fresh) and not _is_silent(base):  # one line, and not one for each setting
+        yield WHOLE, f"{whose} does not say how its layers are set, and the approved one did"
+        base = [{**row, "settings": None} for row in base]
     ours, theirs = ({row["name"]: row for row in rows} for rows in (fresh, base))
     renamed = _renamed(ours, theirs)
     for old, now in renamed.items():
@@ -95,6 +98,11 @@ def _rows(whose: str, fresh: Rows, base: Rows) -> Pairs:
         if name in ours:
             for change in _settings(ours[name], theirs[name]):
                 yield name, f"{whose}: {change}"
+
+
+def _is_silent(rows: list[Json]) -> bool:
+    """Whether a port names its layers and says nothing else of them."""
+    return all(row.get("settings", ...) is None for row in rows)
 
 
 def _renamed(ours: dict[str, Json], theirs: dict[str, Json]) -> dict[str, str]:

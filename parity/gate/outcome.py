@@ -1,12 +1,15 @@
-"""What the gate says: every breach of a limit, and in which order they are told."""
+"""What the gate says: every breach of a limit, and in which order they are told, causes first."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from parity.results import INHERITED
+
 Json = dict[str, Any]  # an object of a JSON document
 Pairs = Iterator[tuple[str, str]]  # (layer, what is wrong there)
-LIMITS = ("baseline", "identity", "budget", "ratchet")
+LIMITS = ("budget", "identity", "baseline", "ratchet")  # what breaks one may break those after it
+FINAL = "final"  # the layer of what concerns the final scores
 WHOLE = ""  # the layer of what concerns a whole model
 
 
@@ -23,6 +26,11 @@ class Breach:
     def place(self) -> str:
         """`CNN0 / conv3`, or the model alone."""
         return " / ".join(part for part in (self.model, self.layer) if part)
+
+    @property
+    def is_consequence(self) -> bool:
+        """Whether it says itself that its cause is an earlier layer."""
+        return self.layer == FINAL or INHERITED in self.text
 
 
 @dataclass(frozen=True)
@@ -47,13 +55,17 @@ class Outcome:
 def breaches(
     model: str, order: Iterable[str], found: Mapping[str, Iterable[tuple[str, str]]]
 ) -> list[Breach]:
-    """Breaches of one model in network order; at one layer in the order of LIMITS.
+    """Breaches of one model, causes before consequences: in the order of LIMITS, and of each the
+    layers that are to blame before those that inherit, in network order.
 
     order: layer names; what is not among them comes last, what concerns the whole model first.
     found: {limit: (layer, text) pairs}.
     """
     places = {WHOLE: -1, **{name: place for place, name in enumerate(order)}}
     every = [Breach(model, layer, limit, text) for limit in found for layer, text in found[limit]]
-    return sorted(
-        every, key=lambda found: (places.get(found.layer, len(places)), LIMITS.index(found.limit))
-    )
+
+    def rank(found: Breach) -> tuple[int, bool, int]:
+        place = places.get(found.layer, len(places))
+        return LIMITS.index(found.limit), found.is_consequence, place
+
+    return sorted(every, key=rank)

@@ -10,12 +10,18 @@ from parity.gate.baseline import path_of
 from parity.gate.outcome import LIMITS, Breach, Outcome
 from parity.reports.junit import Case, Suite, render
 from parity.reports.markdown import annotation, paragraphs, plain, table
+from parity.settings import setting
 
 LINES_MOST = 40
 WIDTH = 150
 WORDS = {limit: limit for limit in LIMITS} | {"identity": "identity: needs review"}
 ADVICE = (
     'what was meant is approved with: parity gate accept --reason "..." [--model M] [--layer L]'
+)
+ELSEWHERE = (
+    "nothing is approved here, where CI is set: what was meant is approved on a machine of your "
+    'own, by `make parity`, then `parity gate accept --reason "..."`, and committed with '
+    "fixtures/baselines"
 )
 
 
@@ -49,7 +55,7 @@ def terminal(outcome: Outcome, data: str) -> str:
     totals = ", ".join(f"{counted[limit]} {limit}" for limit in LIMITS if counted[limit])
     head = [_line(verdict_line(outcome, data)), *([f"  {totals}"] if totals else [])]
     tail = _cut([_line(aside) for aside in _asides(outcome)], LINES_MOST // 4, "notes")
-    tail += [ADVICE] if totals else []
+    tail += [ELSEWHERE if setting("CI") else ADVICE] if totals else []
     body = [_line(f"  {found.place:24} {found.limit:9} {found.text}") for found in outcome.findings]
     return "\n".join([*head, *_cut(body, LINES_MOST - len(head) - len(tail), "findings"), *tail])
 

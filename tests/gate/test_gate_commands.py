@@ -268,3 +268,11 @@ def test_accept_takes_the_last_run_of_two(parity, document, tmp_path):
     document.update(created="2026-01-01T00:00:00Z")
     (out / "parity.json").write_text(json.dumps(document))
     assert parity("accept", "--reason", "x", "--by", "y").exit_code == 0
+
+
+def test_where_nothing_can_be_approved_it_says_where_it_can(parity, document, monkeypatch):
+    break_conv1(document)
+    save(document)
+    assert "approved with: parity gate accept --reason" in parity().stdout
+    monkeypatch.setenv("CI", "true")
+    assert "nothing is approved here, where CI is set" in parity().stdout

@@ -160,3 +160,16 @@ def test_a_definition_is_its_code_not_its_words():
 
     plain = "def pool(x):\n\n    return x[  ::2 ]\n"
     assert definition(SOURCE) == definition(plain) != definition(plain.replace("2", "3"))
+
+
+def test_a_port_that_says_nothing_of_its_layers_is_one_line(document):
+    base = document["models"][0]["identity"]
+    fresh = copy.deepcopy(base)
+    for row in fresh["port"]:
+        row["settings"] = None
+    assert changes(fresh, base) == [
+        ("", "the port does not say how its layers are set, and the approved one did")
+    ]
+    fresh["port"].pop(2)
+    assert ("pool1", "the port: layer pool1 is gone") in changes(fresh, base)
+    assert changes(fresh, fresh) == []

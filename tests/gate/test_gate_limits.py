@@ -213,15 +213,15 @@ def test_the_ratchet_never_allows_less_than_the_baseline(folder):
         assert allowed(layer, "isolated", "rho") >= layer["isolated"]["rho"]
 
 
-def test_findings_come_in_network_order(document, folder):
+def test_causes_come_before_consequences_and_each_in_network_order(document, folder):
+    """What fails before what changed; the layers to blame before those that inherit."""
+    cell(document, "conv1", "chained").update(verdict="INHERITED", message="from bn1")
     cell(document, "output").update(verdict="GROSS")
     cell(document, "bn1").update(verdict="GROSS")
     document["models"][0]["identity"]["stack"]["harness"]["numpy"] = "1.24.0"
-    assert found(document, folder) == [
-        ("CNN0", "", "identity"),
-        ("CNN0", "bn1", "budget"),
-        ("CNN0", "output", "budget"),
-    ]
+    told = [each for each in judge(document, folder).findings if each.limit != "ratchet"]
+    assert [each.layer for each in told if "INHERITED" not in each.text] == ["bn1", "output", ""]
+    assert told[-1].limit == "identity" and "INHERITED" in told[-2].text
 
 
 def told(document, folder, limit):
