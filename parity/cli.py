@@ -5,7 +5,6 @@ nothing compared.
 import datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -31,12 +30,11 @@ from parity.options import (
 )
 from parity.probes.command import command as probe
 from parity.program import FORCE, JSON, Group, end, say, wants_json, wrote
+from parity.rescue import export, rescue
 from parity.studies.microscope.command import microscope
 from parity.studies.unstable_cnn.command import investigate
 
 DOCUMENT = "parity.json"
-EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
-NOTHING_COMPARED = 3
 
 
 @click.group(
@@ -98,18 +96,7 @@ def run(asked: Asked, workers: int, port: str, seed: int | None, out: Path, expl
     if wants_json():
         say(text, lines=True)
     wrote(*(out / name for name in (publish.PAGE, DOCUMENT, *publish.FILES)))
-    end(exit_code(document))
-
-
-def exit_code(document: dict[str, Any]) -> int:
-    """The run's exit code: 3 where not one cell was compared, else by its verdict."""
-    compared = any(
-        layer[mode]["verdict"] != "NOT COMPARED"
-        for model in document["models"]
-        for layer in model["layers"]
-        for mode in ("isolated", "chained")
-    )
-    return EXIT[document["verdict"]] if compared else NOTHING_COMPARED
+    end(job.exit_code(document))
 
 
 @main.command(example="parity init net.json net.h5 --keras 1.1.0\nparity run")
@@ -245,5 +232,5 @@ def clear() -> None:
     )
 
 
-for _command in (faults, gate, hypotheses, investigate, microscope, probe):
+for _command in (export, faults, gate, hypotheses, investigate, microscope, probe, rescue):
     main.add_command(_command)

@@ -32,6 +32,7 @@ OURS = {
     ".svg": rb'<svg [^>]*class="marks"',
     ".png": rb"(?s).{33}....tEXtSoftware\0music-tagger-parity",
     ".npy": rb"\x93NUMPY.{4}\{'descr': '<f4', 'fortran_order': False, 'shape': \(1, 1, 96, 1366\)",
+    ".onnx": rb"\x08.\x12.music-tagger-parity",
     ".npz": rb"(?s)PK\x03\x04.*provenance\.npy",
 }
 

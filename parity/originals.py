@@ -26,7 +26,7 @@ __all__ = ["case_of"]
 def case_of(
     original: str,
     weights: str | PathLike[str] | None,
-    inputs: Iterable[str | PathLike[str]],
+    inputs: Iterable[str | PathLike[str]] | None,
     *,
     keras: str | None = None,
     custom: str | None = None,
@@ -41,8 +41,8 @@ def case_of(
         "file.py:function", which returns the model in the recorder's environment.
     weights : path or None
         Its weights; None where `original` is a file of model.save, which holds them.
-    inputs : iterable of path
-        An array (.npy) for each input of the model, in their order.
+    inputs : iterable of path or None
+        An array (.npy) for each input of the model, in their order; None where it is not run.
     keras : str, optional
         The release to run it on; by default what the files say.
     custom : str, optional
@@ -55,7 +55,7 @@ def case_of(
     CannotRun
         Where something is missing, or the model cannot be read.
     """
-    source, paths = source_of(original), tuple(map(Path, inputs))
+    source, paths = source_of(original), tuple(map(Path, inputs or ()))
     if custom and not Path(custom).is_file():
         raise CannotRun(f"{custom}: no such file; give the Python file with the model's classes")
     if not source.is_file():
@@ -68,7 +68,7 @@ def case_of(
     release, told = keras or _said_by(original, read, said), "asked" if keras else "file"
     path = _described(original, custom, release) if is_code else source.absolute()
     found = architecture.parse(said or architecture.read(path), original)
-    if len(paths) != len(found.inputs):
+    if inputs is not None and len(paths) != len(found.inputs):
         raise CannotRun(
             f"{original} has {len(found.inputs)} inputs ({', '.join(found.inputs)}), and "
             f"{len(paths)} were given; give an array for each with --input"

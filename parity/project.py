@@ -167,6 +167,13 @@ def written(
     return [*said, f"{path}: {name}; now run: parity run"]
 
 
+def drawn_into(folder: Path, original: Path, name: str) -> list[Path]:
+    """The paths of random inputs for a model, written to a folder."""
+    drawn = {folder / file: _npy(array) for file, array in _drawn(original, name)}
+    publish({**drawn})
+    return [*drawn]
+
+
 def _name_of(original: str) -> str:
     """What a model is called after: its file."""
     stem = Path(original.rpartition(".py:")[0] or original).stem

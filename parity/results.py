@@ -522,15 +522,38 @@ class Final:
 
 
 @dataclass
+class FusedLayer:
+    """A layer whose output is still there once a runtime has fused layers: its largest difference
+    from the original's.
+    """
+
+    name: str
+    port_reference: Size
+
+
+@dataclass
+class Fused:
+    """The port as its runtime makes it fast, at the layers that are left, of `declared`; holds:
+    as of WholeCall.
+    """
+
+    declared: Natural
+    layers: list[FusedLayer]
+    holds: bool | None
+
+
+@dataclass
 class WholeCall:
     """What users call, against the composition of the layers. port_reference: its scores' largest
-    difference from the original's; holds: judged by the end's allowance, null without one.
+    difference from the original's; holds: judged by the end's allowance, null without one; fused:
+    of a port whose runtime may fuse layers.
     """
 
     bitwise_equal: bool
     port_reference: Size
     holds: bool | None
     message: str | None
+    fused: Later[Fused | None] = None
 
 
 @dataclass

@@ -13,7 +13,7 @@ import numpy as np
 from parity.attribution.tags import tag_tables
 from parity.compare import verdict
 from parity.compare.glance import glances
-from parity.compare.whole import whole_call
+from parity.compare.whole import as_fused, whole_call
 from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
 from parity.model import Case
@@ -30,6 +30,8 @@ from parity.recording.trace import open_trace
 from parity.results import INCOMPLETE, Clip, Model, Stack, Weights
 
 Lanes = Mapping[str, Path]
+EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
+NOTHING_COMPARED = 3
 # glibc: reuse freed arrays, a tenth less time
 KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33)}
 
@@ -88,6 +90,17 @@ def run(
         selection=list(layers) if layers else None,
         audio_read_by=next((given.read_by for given in heard.values() if given.read_by), None),
     )
+
+
+def exit_code(document: dict[str, Any]) -> int:
+    """The run's exit code: 3 where not one cell was compared, else by its verdict."""
+    compared = any(
+        layer[mode]["verdict"] != "NOT COMPARED"
+        for model in document["models"]
+        for layer in model["layers"]
+        for mode in ("isolated", "chained")
+    )
+    return EXIT[document["verdict"]] if compared else NOTHING_COMPARED
 
 
 def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
@@ -159,9 +172,10 @@ def _compare_one(
         )
         for layer in found.layers:
             layer.probed = proof.layers.get(layer.name)
+        call = whole_call(asked, trace, found.scores, found.final)
         return found._replace(
             microscope=glances(trace, params, keras, asked) if explain else None,
-            whole_call=whole_call(asked, trace, found.scores, found.final),
+            whole_call=as_fused(asked, trace, found.final, call),
             identity=identity(case, trace, asked),
             probes=proof.summary(),
             printed=asked.process.said().strip("\n"),

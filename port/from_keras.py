@@ -125,10 +125,11 @@ def steps(model: str, weights: str, keras: str) -> KerasPort:
     Raises parity.errors.CannotRun.
     """
     described = architecture.parse(architecture.read(Path(model)), model)
-    return KerasPort(KerasModel(described, _arrays(Path(weights), described), keras))
+    return KerasPort(KerasModel(described, arrays_of(Path(weights), described), keras))
 
 
-def _arrays(path: Path, described: Architecture) -> Arrays:
+def arrays_of(path: Path, described: Architecture) -> Arrays:
+    """{layer: {Keras's suffix: array}} of a weight file. Raises CannotRun."""
     with untrusted.hdf5(path) as file:
         root = file.get("model_weights", file)
         names = {

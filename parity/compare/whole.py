@@ -1,6 +1,7 @@
 """What users call, the port as a whole, against the composition of its layers, which was judged."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from parity.compare.tally import mismatch
 from parity.compare.walk import network_order
 from parity.port_api import Port, ask, same_bits
 from parity.recording.trace import Trace
-from parity.results import Final, WholeCall
+from parity.results import Final, Fused, FusedLayer, WholeCall
 
 
 def whole_call(
@@ -21,8 +22,7 @@ def whole_call(
     layers' composition bit for bit is held to the end's own allowance; holds is None where the run
     did not explain the end, and so has none.
     """
-    entries = [name for name, layer in trace.layers.items() if not layer.inbound]
-    inputs = [trace.read(name) for name in trace.provenance.get("inputs", entries)]
+    inputs = _inputs(trace)
     said = ask("the port, called as a whole,", port, *inputs, optional=True)
     actual: Any = said.actual
     if said.fault is None and actual is None:
@@ -46,3 +46,40 @@ def whole_call(
         "what users call is not the composition of the layers; "
         f"its scores are up to {away:.2g} from the original's, {judged}",
     )
+
+
+def as_fused(port: Port, trace: Trace, final: Final, call: WholeCall | None) -> WholeCall | None:
+    """`call` with what is found of the port as its runtime makes it fast, where it shows that.
+
+    Every layer that is left is measured; the end is judged by its allowance.
+    """
+    fast = getattr(port, "fast", None)
+    found = fast(*_inputs(trace)) if fast and call else None
+    if call is None or found is None:
+        return call
+    order = network_order(trace)
+    points = [
+        FusedLayer(name, _apart(found[name], trace.read(name))) for name in order if name in found
+    ]
+    away = next((each.port_reference for each in points if each.name == order[-1]), None)
+    holds = away is not None and away <= final.allowed if final.allowed else None
+    limit = f"of at most {final.allowed:.2g}" if final.allowed else "which was not judged"
+    end = "gives no scores" if away is None else f"is up to {away:.2g} from the original, {limit}"
+    said = f"as its runtime fuses it, {len(points)} of {len(order)} layers are left, and it {end}"
+    return replace(
+        call,
+        holds=call.holds and holds is not False,
+        message="; ".join(filter(None, (call.message, said))),
+        fused=Fused(len(order), points, holds),
+    )
+
+
+def _inputs(trace: Trace) -> list[np.ndarray]:
+    entries = [name for name, layer in trace.layers.items() if not layer.inbound]
+    return [trace.read(name) for name in trace.provenance.get("inputs", entries)]
+
+
+def _apart(actual: np.ndarray, expected: np.ndarray) -> float:
+    if actual.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(np.subtract(actual, expected, dtype=np.float64)).max())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 OURS = "parity.port.proof:steps"  # of the taggers
 PREFIX = "command: "  # of a port that is a command
+ONNX = ".onnx"  # ends the path of a port that is an ONNX file
 BUILT = "parity.port.from_keras:steps"  # of any other model
 
 
@@ -33,8 +34,8 @@ def opened(port: str) -> "Process | Command":
         process.ask("it was imported", "open", name=port)
     except Raised as error:
         if error.refused:
-            why = f"{who}: {error.said}; give module:function, for example {OURS}"
-            raise CannotRun(why) from error
+            advice = "" if port.endswith(ONNX) else f"; give module:function, for example {OURS}"
+            raise CannotRun(f"{who}: {error.said}{advice}") from error
         raise CannotRun(f"{error}{process.said()}") from error
     return process
 
@@ -52,11 +53,11 @@ def load(port: str, case: "Case", process: "Process | Command | None" = None) ->
     Parameters
     ----------
     port : str
-        "module:function", or PREFIX and a command (see ports.command). A function is called as
-        function(model, path of the weights, keras release), the release being that of the case's
-        stack. It returns a Port, or an ordered mapping of layer names to callables; then its module
-        may offer `describe(model, keras)`, {layer: {setting: value}}, and `versions`. For an
-        original from outside, `model` is the path of its architecture.
+        "module:function", the path of an ONNX file, or PREFIX and a command (see ports.command). A
+        function is called as function(model, path of the weights, keras release), the release being
+        that of the case's stack. It returns a Port, or an ordered mapping of layer names to
+        callables; then its module may offer `describe(model, keras)`, {layer: {setting: value}},
+        and `versions`. For an original from outside, `model` is the path of its architecture.
     case : Case
         What it is to compute.
     process : Process, optional

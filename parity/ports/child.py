@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from parity.port_api import Port, inside, is_array, raised, returned, watch
+from parity.ports import ONNX
 from parity.ports.callables import Callables
 from parity.ports.wire import Channel
 
@@ -25,6 +26,13 @@ LINES = 12  # of a traceback: the last ones
 # whose lines are left out of it
 LEFT_OUT = (__file__, watch.__code__.co_filename, Callables.run.__code__.co_filename,
             importlib.__file__, "<frozen importlib")  # fmt: skip
+
+
+ONNX_FILE = ("parity.ports.onnx_file", "", "opened")
+LACKING = (
+    "this environment has no {}, which runs ONNX files; use .tox/onnx/bin/python, which "
+    "`make rescue` builds, or install requirements/onnx.txt"
+)
 
 
 class Refused(Exception):
@@ -43,18 +51,22 @@ class Served:
         self.limits: Any = None
 
     def open(self, name: str) -> None:
-        """Import the port "module:function"."""
-        module, _, function = name.partition(":")
+        """Import the port "module:function", or what runs the ONNX file that is named."""
+        module, _, function = ONNX_FILE if name.endswith(ONNX) else name.partition(":")
         try:
             self.module = importlib.import_module(module)
         except (ImportError, ValueError) as error:
             missing = getattr(error, "name", None) or module
+            if name.endswith(ONNX) and missing in ("onnx", "onnxruntime"):
+                raise Refused(LACKING.format(missing)) from error
             if f"{module}.".startswith(f"{missing}."):  # no fault in the module: there is none
                 raise Refused(str(error)) from error
             raise
         self.make = getattr(self.module, function, None)
         if not callable(self.make):
             raise Refused(f"module {module!r} has no function {function!r}")
+        if name.endswith(ONNX):
+            self.make = partial(self.make, name)
 
     def start(self, model: str, weights: str, keras: str) -> Any:
         """Call its function; a mapping becomes a Port."""
@@ -93,6 +105,9 @@ class Served:
     def logits(self, port: int, inputs: list[np.ndarray]) -> Any:
         return self.ports[port].logits(*inputs)
 
+    def fast(self, port: int, inputs: list[np.ndarray]) -> Any:
+        return getattr(self.ports[port], "fast", lambda *_: None)(*inputs)
+
     def inside(self, port: int, layer: str, x: np.ndarray, given: Any) -> Any:
         return inside(self.ports[port], layer, x, **given)
 
@@ -102,6 +117,9 @@ class Served:
     def threads(self, port: int, count: int) -> None:
         """Let BLAS use so many threads, or, with 0, as many as before."""
         from threadpoolctl import threadpool_limits
+
+        if hasattr(self.ports[port], "threads"):  # of a runtime with threads of its own
+            self.ports[port].threads(count)
 
         if self.limits:
             self.limits.restore_original_limits()

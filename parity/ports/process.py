@@ -23,7 +23,7 @@ import numpy as np
 from parity import processes
 from parity.architecture import layer_of
 from parity.errors import CannotRun, visible
-from parity.port_api import HABITS, Ended, Question, Raised
+from parity.port_api import HABITS, Ended, Question, Raised, is_array
 from parity.ports.wire import Channel, Damaged, new_memory
 from parity.settings import setting
 
@@ -169,17 +169,23 @@ class Elsewhere:
             str(key): str(text) for key, text in said["versions"].items()
         }
         self.layers = tuple(map(str, said["layers"]))
+        self.own = frozenset(self.layers)
 
     def with_calls(self, nodes: Iterable[str]) -> None:
         """Let every call of a layer that it has be one of its layers."""
-        nodes, own = [*nodes], set(self.layers)
-        strange = [name for name in self.layers if name not in set(map(layer_of, nodes))]
-        self.layers = (*(node for node in nodes if layer_of(node) in own), *strange)
+        nodes, own = [*nodes], self.own
+        strange = own - {*nodes, *map(layer_of, nodes)}
+        called = (node for node in nodes if node in own or layer_of(node) in own)
+        self.layers = (*called, *(name for name in self.layers if name in strange))
+
+    def _called(self, node: str) -> str:
+        """What the port calls a layer's call: some have each under its name, most have none."""
+        return node if node in self.own else layer_of(node)
 
     def prepare(self, questions: Iterable[Question]) -> None:
         """See port_api.prepare."""
         if hasattr(self.process, "prepare"):
-            self.process.prepare([(layer_of(layer), inputs) for layer, inputs in questions])
+            self.process.prepare([(self._called(layer), inputs) for layer, inputs in questions])
 
     def __del__(self) -> None:
         self.process.forgotten.append(self.number)
@@ -187,7 +193,7 @@ class Elsewhere:
     def watched(self, layer: str, *inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """The output of one layer, and the port's habits, keys of HABITS."""
         doing = f"its {layer} was asked"
-        found = self._ask(doing, "run", layer=layer_of(layer), inputs=inputs)
+        found = self._ask(doing, "run", layer=self._called(layer), inputs=inputs)
         match found:
             case [np.ndarray() as actual, list(habits)] if HABITS.keys() >= set(habits):
                 return actual, habits
@@ -204,7 +210,17 @@ class Elsewhere:
 
     def inside(self, layer: str, x: np.ndarray, **given: np.ndarray) -> Any:
         doing = f"its {layer} was looked into"
-        return self._ask(doing, "inside", layer=layer_of(layer), x=x, given=given)
+        return self._ask(doing, "inside", layer=self._called(layer), x=x, given=given)
+
+    def fast(self, *inputs: np.ndarray) -> dict[str, np.ndarray] | None:
+        """What it computes once its runtime has fused layers, at those that are left; None where
+        its runtime fuses none.
+        """
+        doing = "it ran with its layers fused"
+        found = self._ask(doing, "fast", inputs=inputs)
+        if found is None or (isinstance(found, dict) and all(map(is_array, found.values()))):
+            return found
+        self.process.damaged(doing)
 
     def describe(self) -> Mapping[str, Mapping[str, object]] | None:
         doing = "it described itself"
@@ -229,7 +245,8 @@ class Elsewhere:
     def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "Elsewhere":
         doing = f"it was given other weights for {layer}"
         return Elsewhere(
-            self.process, self._ask(doing, "with_weights", layer=layer_of(layer), changes=changes)
+            self.process,
+            self._ask(doing, "with_weights", layer=self._called(layer), changes=changes),
         )
 
     def _ask(self, doing: str, asked: str, **arguments: Any) -> Any:

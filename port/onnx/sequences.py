@@ -1,0 +1,280 @@
+"""Recurrent layers, what begins a sequence, and layers around another, as nodes."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from parity.errors import CannotRun
+from parity.port.onnx.elementwise import ACTIVATIONS, Layer, Writer, number
+from parity.port.onnx.graph import BOOL, FLOAT, INT64, Graph, Value, ints
+
+States = list[Value]
+Activation = Callable[[Graph, Value], Value]
+
+# Keras's name -> the name that a recurrent node knows, and its alpha and beta
+INSIDE: dict[str, tuple[str, float | None, float | None]] = {
+    "linear": ("Affine", 1.0, 0.0),
+    "relu": ("Relu", None, None),
+    "tanh": ("Tanh", None, None),
+    "sigmoid": ("Sigmoid", None, None),
+    "hard_sigmoid": ("HardSigmoid", 0.2, 0.5),
+    "softsign": ("Softsign", None, None),
+    "softplus": ("Softplus", None, None),
+}
+# Keras class name -> (gates as Keras's one matrix for all has them, as ONNX's, nodes' activations)
+GATES = {"SimpleRNN": ("", "", "a"), "GRU": ("zrh", "zrh", "ia"), "LSTM": ("ifco", "iofc", "iaa")}
+OPS = {"SimpleRNN": "RNN", "GRU": "GRU", "LSTM": "LSTM"}
+
+
+def by_gate(kind: str, layer: Layer) -> dict[str, list[np.ndarray]]:
+    """{"W", "U", "b": an array for each gate, in the order of ONNX}."""
+    theirs, ours, _ = GATES[kind]
+    found = {}
+    for part in "WUb":
+        if part in layer.arrays and len(theirs) < 2:
+            found[part] = [layer.arrays[part]]
+        elif part in layer.arrays:
+            split = np.split(layer.arrays[part], len(theirs), axis=-1)
+            found[part] = [split[theirs.index(gate)] for gate in ours]
+        else:
+            found[part] = [layer.arrays[f"{part}_{gate}"] for gate in ours]
+    return found
+
+
+def recurrent(kind: str) -> Writer:
+    """A node of ONNX's own; step by step where it reads a mask or softmax is inside."""
+
+    def write(graph: Graph, layer: Layer) -> Value:
+        config, x = layer.config, layer.x
+        own = [config.get("inner_activation", "linear"), config["activation"]]
+        mask = layer.mask
+        if config["go_backwards"]:
+            x, mask = backwards(graph, x), mask and backwards(graph, mask)
+        x = graph("Transpose", x, perm=[1, 0, 2])
+        layer = layer._replace(inputs=(x,), mask=mask)
+        if mask is None and set(own) <= {*INSIDE}:
+            y = _node(graph, kind, layer)
+        else:
+            y = _scan(graph, kind, layer)
+        if config["return_sequences"]:
+            return graph("Transpose", y, perm=[1, 0, 2])
+        return y
+
+    return write
+
+
+def backwards(graph: Graph, x: Value) -> Value:
+    """(B,T,...) from its last step to its first."""
+    least = ints(np.iinfo(np.int64).min)
+    return graph("Slice", x, ints(-1), least, ints(1), ints(-1))
+
+
+def _node(graph: Graph, kind: str, layer: Layer) -> Value:
+    config, arrays = layer.config, by_gate(kind, layer)
+    names = {"i": config.get("inner_activation", "linear"), "a": config["activation"]}
+    used = [INSIDE[names[key]] for key in GATES[kind][2]]
+    W, R = (np.concatenate([array.T for array in arrays[part]])[None] for part in "WU")
+    b = np.concatenate(arrays["b"])
+    # parameters of those alone that have some, in their order
+    more: dict[str, Any] = {
+        f"activation_{key}": values
+        for key, at in (("alpha", 1), ("beta", 2))
+        if (values := [each[at] for each in used if each[at] is not None])
+    }
+    if kind == "GRU":
+        more["linear_before_reset"] = 0
+    y, last = graph.several(
+        OPS[kind], 2, layer.x, graph.weight("W", W), graph.weight("R", R),
+        graph.weight("B", np.concatenate([b, np.zeros_like(b)])[None]),
+        hidden_size=R.shape[-1], activations=[name for name, _, _ in used],
+        **more,
+    )  # fmt: skip
+    if config["return_sequences"]:
+        return graph("Squeeze", y, ints(1), rank=3)
+    return graph("Squeeze", last, ints(0), rank=2)
+
+
+# --- the same step by step, as keras/layers/recurrent.py has each step() ---
+
+
+def _simple(graph: Graph, sums: list[Value], states: States, U: list[Value], *act: Any) -> States:
+    return [act[1](graph, graph("Add", sums[0], graph("MatMul", states[0], U[0])))]
+
+
+def _gru(graph: Graph, sums: list[Value], states: States, U: list[Value], *act: Any) -> States:
+    inner, outer = act
+    (h,) = states
+    z, r = (
+        inner(graph, graph("Add", to, graph("MatMul", h, own)))
+        for to, own in zip(sums[:2], U[:2], strict=True)
+    )
+    c = outer(graph, graph("Add", sums[2], graph("MatMul", graph("Mul", r, h), U[2])))
+    stays = graph("Mul", z, h)
+    return [graph("Add", stays, graph("Mul", graph("Sub", number(1), z, rank=2), c))]
+
+
+def _lstm(graph: Graph, sums: list[Value], states: States, U: list[Value], *act: Any) -> States:
+    inner, outer = act
+    h, c = states
+    i, o, f, new = (
+        graph("Add", to, graph("MatMul", h, own)) for to, own in zip(sums, U, strict=True)
+    )
+    i, o, f = (inner(graph, gate) for gate in (i, o, f))
+    c = graph("Add", graph("Mul", f, c), graph("Mul", i, outer(graph, new)))
+    return [graph("Mul", o, outer(graph, c)), c]
+
+
+CELLS: dict[str, tuple[int, Callable[..., States]]] = {
+    "SimpleRNN": (1, _simple),
+    "GRU": (1, _gru),
+    "LSTM": (2, _lstm),
+}
+
+
+def _scan(graph: Graph, kind: str, layer: Layer) -> Value:
+    """Step by step; a masked step leaves all states as they are."""
+    (count, cell), arrays, mask = CELLS[kind], by_gate(kind, layer), layer.mask
+    config, x = layer.config, layer.x
+    acts = [
+        ACTIVATIONS[config.get("inner_activation", "linear")],
+        ACTIVATIONS[config["activation"]],
+    ]
+    units = arrays["U"][0].shape[0]
+    sums, U = [], []
+    for gate, (W, u, b) in enumerate(zip(*(arrays[part] for part in "WUb"), strict=True)):
+        ends = [
+            graph.weight(f"{part}{gate}", array)
+            for part, array in zip("WUb", (W, u, b), strict=True)
+        ]
+        sums.append(graph("Add", graph("MatMul", x, ends[0]), ends[2]))
+        U.append(ends[1])
+    samples = graph("Slice", graph("Shape", x, rank=1), ints(1), ints(2))
+    zeros = graph("Expand", number(0).reshape(1, 1), graph("Concat", samples, ints(units), axis=0),
+                  rank=2)  # fmt: skip
+    scanned = list(sums)
+    if mask is not None:
+        wide = graph("Unsqueeze", graph("Transpose", mask, perm=[1, 0]), ints(2), rank=3)
+        scanned.append(graph("Cast", wide, to=FLOAT))
+    inside = graph.inner()
+    states = [Value(f"{inside.layer}:state{at}", 2) for at in range(count)]
+    steps = [Value(f"{inside.layer}:sums{at}", 2) for at in range(len(scanned))]
+    new = cell(inside, steps[: len(sums)], states, U, *acts)
+    if mask is not None:
+        counts = inside("Cast", steps[-1], to=BOOL)
+        new = [inside("Where", counts, *pair) for pair in zip(new, states, strict=True)]
+    outs = [inside("Identity", each) for each in (*new, new[0])]
+    *last, y = graph.several(
+        "Scan", count + 1, *[zeros] * count, *scanned, rank=3,
+        body=inside.body(inside.layer, [*states, *steps], outs),
+        num_scan_inputs=len(scanned),
+    )  # fmt: skip
+    return y if config["return_sequences"] else last[0]._replace(rank=2)
+
+
+# --- what begins a sequence ---
+
+
+def embedding(graph: Graph, layer: Layer) -> Value:
+    ids = graph("Cast", layer.x, to=INT64)
+    return graph("Gather", graph.weight("W", layer.arrays["W"]), ids, rank=layer.x.rank + 1)
+
+
+def mask_of_ids(graph: Graph, layer: Layer) -> Value | None:
+    """Where an id is no 0."""
+    if not layer.config.get("mask_zero"):
+        return None
+    ids = graph("Cast", layer.x, to=INT64)
+    return graph("Not", graph("Equal", ids, ints(0).reshape(())))
+
+
+def mask_of_steps(graph: Graph, layer: Layer) -> Value:
+    """Where a step has another value than the mask's."""
+    value = number(layer.config["mask_value"])
+    other = graph("Cast", graph("Not", graph("Equal", layer.x, value)), to=FLOAT)
+    return graph(
+        "Cast", graph("ReduceMax", other, axes=[-1], keepdims=0, rank=layer.x.rank - 1), to=BOOL
+    )
+
+
+def masking(graph: Graph, layer: Layer) -> Value:
+    assert layer.mask
+    counts = graph("Unsqueeze", layer.mask, ints(layer.x.rank - 1), rank=layer.x.rank)
+    return graph("Where", counts, layer.x, number(0))
+
+
+def repeat_vector(graph: Graph, layer: Layer) -> Value:
+    x = graph("Unsqueeze", layer.x, ints(1), rank=layer.x.rank + 1)
+    return graph("Tile", x, ints(1, int(layer.config["n"]), 1))
+
+
+# --- layers around another; Keras names the weights of the inner layer after that one ---
+
+
+class _Inner(dict[str, np.ndarray]):
+    """The arrays of the layer inside by the end of their names, which is Keras's suffix."""
+
+    def __missing__(self, suffix: str) -> np.ndarray:
+        for name, array in self.items():
+            if name.endswith(f"_{suffix}"):
+                return array
+        raise KeyError(suffix)
+
+    def __contains__(self, suffix: object) -> bool:
+        return any(name.endswith(f"_{suffix}") for name in self)
+
+
+def _inside(writers: Mapping[str, Writer], graph: Graph, layer: Layer, **more: Any) -> Value:
+    inner = layer.config["layer"]
+    kind, config = inner["class_name"], {**inner["config"], **more}
+    if kind not in writers:
+        raise CannotRun(f"no ONNX nodes are known for {kind}, which it has inside")
+    own = layer._replace(config=config, arrays=_Inner(layer.arrays))
+    return writers[kind](graph, own)
+
+
+def time_distributed(writers: Mapping[str, Writer]) -> Writer:
+    """The layer on every step, all at once."""
+
+    def write(graph: Graph, layer: Layer) -> Value:
+        x = layer.x
+        shape = graph("Shape", x, rank=1)
+        one = graph("Slice", shape, ints(2), ints(x.rank))
+        flat = graph("Reshape", x, graph("Concat", ints(-1), one, axis=0, rank=1), rank=x.rank - 1)
+        y = _inside(writers, graph, layer._replace(inputs=(flat,)))
+        before = graph("Slice", shape, ints(0), ints(2))
+        after = graph("Slice", graph("Shape", y, rank=1), ints(1), ints(y.rank))
+        return graph("Reshape", y, graph("Concat", before, after, axis=0), rank=y.rank + 1)
+
+    return write
+
+
+def _halved(graph: Graph, a: Value, b: Value) -> Value:
+    return graph("Div", graph("Add", a, b), number(2))
+
+
+MERGED: dict[str, Callable[[Graph, Value, Value], Value]] = {
+    "concat": lambda graph, a, b: graph("Concat", a, b, axis=-1),
+    "sum": lambda graph, a, b: graph("Add", a, b),
+    "ave": _halved,
+    "mul": lambda graph, a, b: graph("Mul", a, b),
+}
+
+
+def bidirectional(writers: Mapping[str, Writer]) -> Writer:
+    """Both directions' outputs, in the order of the steps, merged."""
+
+    def write(graph: Graph, layer: Layer) -> Value:
+        mode = layer.config["merge_mode"]
+        if mode not in MERGED:
+            raise CannotRun(f"its merge_mode {mode} makes no single output")
+        own = bool(layer.config["layer"]["config"]["go_backwards"])
+        halves = []
+        for prefix, turned in (("forward_", False), ("backward_", True)):
+            arrays = {name: a for name, a in layer.arrays.items() if name.startswith(prefix)}
+            half = layer._replace(arrays=arrays)
+            halves.append(_inside(writers, graph, half, go_backwards=own != turned))
+        a, b = halves
+        return MERGED[mode](graph, a, backwards(graph, b) if b.rank == 3 else b)
+
+    return write
