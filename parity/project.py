@@ -169,8 +169,8 @@ def written(
 
 def drawn_into(folder: Path, original: Path, name: str) -> list[Path]:
     """The paths of random inputs for a model, written to a folder."""
-    drawn = {folder / file: _npy(array) for file, array in _drawn(original, name)}
-    publish({**drawn})
+    drawn: dict[Any, Any] = {folder / file: _npy(array) for file, array in _drawn(original, name)}
+    publish(drawn)
     return [*drawn]
 
 

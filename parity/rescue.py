@@ -33,7 +33,8 @@ OF = takes(
     option("--custom", metavar="FILE.py", help="The classes and functions that it needs."),
     option(
         "-o",
-        "--output",
+        "--out",
+        "output",
         type=FILE,
         required=True,
         metavar="NET.onnx",
