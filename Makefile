@@ -18,11 +18,14 @@ selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER)
 export PARITY_MODEL := $(MODEL)
 export PARITY_LAYER := $(LAYER)
 
-.PHONY: parity rescue test sweep fuzz gate probe faults microscope investigate fixtures bench lint help clean
+.PHONY: parity corpus rescue test sweep fuzz gate probe faults microscope investigate fixtures bench lint help clean
 .DELETE_ON_ERROR:
 
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
 	@$(HARNESS) -m parity run --workers $(WORKERS) $(selection) $(ARGS)
+
+corpus: .tox/corpus.ready  ## prove the port on a collection: CLIPS=folder, list or pattern; without, only build its environment
+	@$(if $(CLIPS),.tox/corpus/bin/python -m parity corpus $(foreach model,$(MODEL),--model $(model)) $(ARGS) $(CLIPS))
 
 rescue: .tox/onnx.ready  ## an ONNX file of a Keras 1 model, proved: NET="net.json net.h5 --keras 1.0.6" TO=net.onnx
 	@.tox/onnx/bin/python -m parity rescue $(NET) -o $(TO) --workers $(WORKERS) $(ARGS)
@@ -68,9 +71,10 @@ help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo 'Variables: DATA=folder of weights and clips, MODEL=CNN0, LAYER=gru1, WORKERS=2, FAST=1, ARGS="more options"'
 
-# tox builds the harness, and the larger environments of tests and of ONNX, from locked requirements; a change of any of
-# these files builds it anew.
-.tox/tests.ready: requirements/tests.txt requirements/onnx.txt
+# tox builds the harness, and the larger environments of tests, collections and ONNX, from locked requirements; a change of
+# any of these files builds it anew.
+.tox/tests.ready: requirements/tests.txt requirements/corpus.txt requirements/onnx.txt
+.tox/corpus.ready: requirements/corpus.txt
 .tox/onnx.ready: requirements/onnx.txt
 .tox/%.ready: requirements/harness.txt requirements/build.txt tox.ini .tools/ready
 	@.tools/bin/tox run -q --notest -e $* >&2

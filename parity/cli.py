@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from parity.corpus.command import command as corpus
 from parity.diagnose.listing import hypotheses
 from parity.faults.command import faults
 from parity.gate.commands import gate
@@ -232,5 +233,15 @@ def clear() -> None:
     )
 
 
-for _command in (export, faults, gate, hypotheses, investigate, microscope, probe, rescue):
+for _command in (
+    corpus,
+    export,
+    faults,
+    gate,
+    hypotheses,
+    investigate,
+    microscope,
+    probe,
+    rescue,
+):
     main.add_command(_command)

@@ -22,10 +22,13 @@ FilePath = str | os.PathLike[str]
 
 FORCED: ContextVar[bool] = ContextVar("forced", default=False)  # --force was given
 HEAD_BYTES = 4096
+TAIL_BYTES = {".npz": 4096, ".parquet": 1 << 16}  # where these say what they are
 # By suffix, what the files begin with that this program writes; an archive is told by its end.
 OURS = {
     ".json": rb'\{\n "(format|verdict|approved|batch|received|model)":',
-    ".csv": rb"(model,layer,kind,mode,verdict|file,genre,predicted),",
+    ".csv": rb"(model,layer,kind,mode,verdict|file,genre,predicted|file,frame,error),",
+    ".jsonl": rb'\{"file": .*"frame": ',
+    ".parquet": rb"(?s)PAR1.*music-tagger-parity",
     ".xml": rb'<\?xml [^>]*>\n<testsuites name="parity',
     ".html": rb"(?s)<!DOCTYPE html>.{0,400} script-src 'sha256-",
     ".md": rb"\*\*(A selection of )?\d+",
@@ -98,6 +101,22 @@ def atomic_write(path: FilePath, data: bytes | str) -> None:
     with ExitStack() as leave, _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         os.replace(_beside(path, data, leave), path)
+
+
+@contextmanager
+def replacing(path: FilePath, *, inputs: Iterable[FilePath] = ()) -> Iterator[str]:
+    """Write a user's output that is too large for memory: yields the name of a file to write, which
+    takes the place of `path` at the end, or goes. Raises CannotRun where `publish` would.
+    """
+    check_writable(path, inputs=inputs, make=True)
+    target = Path(os.path.realpath(path))
+    with ExitStack() as leave, _told(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        name = _beside(target, b"", leave)
+        yield name
+        with open(name, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(name, target)
 
 
 def append(path: FilePath, data: bytes | str) -> None:
@@ -181,8 +200,8 @@ def _is_ours(path: Path, kind: str) -> bool:
         return True
     with open(path, "rb") as stream:
         head = stream.read(HEAD_BYTES)
-        if kind == ".npz":
-            stream.seek(-min(path.stat().st_size, HEAD_BYTES), os.SEEK_END)
+        if kind in TAIL_BYTES:
+            stream.seek(-min(path.stat().st_size, TAIL_BYTES[kind]), os.SEEK_END)
             head += stream.read()
     return not head or (kind in OURS and bool(re.match(OURS[kind], head)))
 

@@ -23,6 +23,7 @@ PROMISE = "Names that stand here stay; later versions may add some."
 # schema file's name -> the dataclass of its whole document
 DOCUMENTS = {
     "parity": "parity.results:Run",
+    "corpus": "parity.corpus.figures:Corpus",
     "faults": "parity.faults.run:Faults",
     "probes": "parity.probes.document:ProbeRun",
     "microscope": "parity.studies.microscope.document:Document",

@@ -100,6 +100,26 @@ TAGGING = (
 )
 
 
+PLACE = (
+    _option(
+        "--workers",
+        type=click.IntRange(0),
+        help="Processes that share the files. 0: none but this. With `tag --out` one for each "
+        "core by default.",
+    ),
+    _option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="A Dask cluster that works on the files, by its scheduler, as tcp://HOST:8786.",
+    ),
+)
+
+
+def _without_out(scheduler, workers):
+    if scheduler or workers is not None:
+        raise click.UsageError("--scheduler and --workers make a table; name it with --out")
+
+
 def _tagger_and_cut(frames, front_end, batch_size, **network):
     """The tagger of the options TAGGING, and how audio becomes its batches."""
     from tagger.commands import opened
@@ -117,12 +137,26 @@ def _tagger_and_cut(frames, front_end, batch_size, **network):
 )
 @_choice("--format", ["table", "json", "csv"], "What to print.")
 @_file("--plot", metavar="FILE", help="Also draw bars, a panel per track: .svg or .png.")
+@_file(
+    "-o",
+    "--out",
+    metavar="TABLE",
+    help="Write every score of every file to a .parquet, .csv or .jsonl instead of printing; the "
+    "same command goes on where it was stopped.",
+)
+@_options(*PLACE)
 @FORCE
-def tag(audio, top, percent, format, plot, **options):
-    """Tags of AUDIO: files, folders and patterns; wav, flac, ogg and mp3."""
+def tag(audio, top, percent, format, plot, out, scheduler, workers, **options):
+    """Tags of AUDIO: files, folders, patterns, lists (.txt, .m3u) and URLs; wav, flac, ogg, mp3."""
     from tagger import commands as steps
 
     tagger, cut = _tagger_and_cut(**options)
+    if out:
+        given = {"--plot": plot, "--format": format != "table"}
+        where = (scheduler, workers)
+        options = options["keras"], options["calibration"]
+        return steps.tag_into(tagger, audio, cut, out, where, options, given)
+    _without_out(scheduler, workers)
     return steps.tag(tagger, audio, cut, top, "percent" if percent else "score", format, plot)
 
 
@@ -200,14 +234,22 @@ def compare(table, front_end, limit):
     help="Write each track's result here as it comes; a second run goes on where it stopped.",
 )
 @_file("--plot", metavar="FILE", help="Also draw the confusion matrix: .svg or .png.")
+@_options(*PLACE)
 @FORCE
-def evaluate(folder, results, plot, **options):
+def evaluate(folder, results, plot, scheduler, workers, **options):
     """Accuracy, confusion matrix and recall on FOLDER_OF_GENRES/<tag>/<audio files>; bad files are
     named and left out.
     """
     from tagger.evaluating import evaluate as run
 
-    return run(*_tagger_and_cut(**options), folder, results, plot)
+    tagger, cut = _tagger_and_cut(**options)
+    elsewhere = None
+    if scheduler or workers:
+        from tagger.collections import elsewhere as scored
+
+        job = (tagger, cut, options["keras"], options["calibration"])
+        elsewhere = scored(*job, scheduler, workers)
+    return run(tagger, cut, folder, results, plot, elsewhere)
 
 
 def main(arguments=None):

@@ -4,6 +4,7 @@ They raise ValueError or CannotRun with one sentence where nothing can be done.
 """
 
 import io
+import os
 import sys
 
 import numpy as np
@@ -72,6 +73,30 @@ def tag(tagger, given, cut, top, unit, form, plot):
         titles = [*outputs.told(tagger), *noted, f"{tagger.name}, {unit}"]
         publish({plot: bars(plot, tagger.tags, tracks, top, unit, titles)}, inputs=paths)
     return exit_code(done, len(errors))
+
+
+def tag_into(tagger, given, cut, out, where, options, others):
+    """Write the table of a collection.
+
+    where : (scheduler, workers). options : of --keras and --calibration. others : what contradicts
+    a table, and whether it was given.
+    """
+    from tagger import collections
+
+    for name, is_given in others.items():
+        if is_given:
+            raise ValueError(f"--out and {name} contradict each other; give one of them")
+    found = audio_files(given)
+    if not found.paths:
+        raise ValueError(str(found.errors[0]))
+    warn_of_batches(tagger, cut["batch_size"])
+    tell([*found.errors, *tagger.remarks, *found.passed_over()])
+    files = [os.fspath(path) for path in found.paths]
+    job = collections.Tagging.of(tagger, cut, *options)
+    done, failed = collections.tag_all(tagger, job, files, out, *where)
+    failed += len(found.errors)
+    tell([f"{failed} could not be tagged; the table says why"] * bool(failed))
+    return exit_code(done, failed)
 
 
 def check_picture(path, inputs=()):

@@ -28,11 +28,12 @@ RESUMED = (
 )
 
 
-def evaluate(tagger, cut, folder, results, plot):
+def evaluate(tagger, cut, folder, results, plot, elsewhere=None):
     """Tag every track below `folder`, appending to the csv `results`, and print the figures.
 
     Tracks that `results` holds already are not tagged again, and those that are no longer in the
-    folder do not count. Raises ValueError where there is nothing to evaluate, or `results` comes
+    folder do not count. elsewhere : scores files in other processes: (paths) -> Scored of each, in
+    any order. Raises ValueError where there is nothing to evaluate, or `results` comes
     from other weights, options or genres.
     """
     genres = genres_of(folder, tagger.tags)
@@ -44,16 +45,19 @@ def evaluate(tagger, cut, folder, results, plot):
     tell([*errors, *found.passed_over()])
     setting = _setting(tagger, cut, genres)
     with _alone(results):
-        return _evaluated(tagger, cut, folder, results, plot, genres, tracks, errors, setting)
+        score = elsewhere or (lambda paths: score_files(tagger.predict, paths, **cut))
+        return _evaluated(
+            tagger, cut, score, folder, results, plot, genres, tracks, errors, setting
+        )
 
 
-def _evaluated(tagger, cut, folder, results, plot, genres, tracks, errors, setting):
+def _evaluated(tagger, cut, score, folder, results, plot, genres, tracks, errors, setting):
     rows = _known(results, setting, tracks, genres) if results else []
     done = {row["file"] for row in rows}
     left = {key: track for key, track in tracks.items() if key not in done}
     if left and warn_of_batches(tagger, cut["batch_size"]) and rows:
         tell([RESUMED.format(results, len(left))])
-    errors += _score(tagger, left, cut, setting, genres, rows, results)
+    errors += _score(tagger, left, score, setting, genres, rows, results)
     if not rows:
         raise ValueError(
             f"{folder}: no track could be tagged; give a folder with audio in a folder per genre"
@@ -135,15 +139,16 @@ def _listed(errors):
     return [f"{len(errors)} could not be tagged:", *lines] if errors else []
 
 
-def _score(tagger, tracks, cut, setting, genres, rows, results):
+def _score(tagger, tracks, score, setting, genres, rows, results):
     """Append to rows and csv as tracks come; returns the errors of bad tracks.
 
     A track counts for the best of the folders' tags.
     """
     errors, columns = [], [tagger.tags.index(genre) for genre in genres]
-    scored = score_files(tagger.predict, [path for path, _ in tracks.values()], **cut)
-    scored = progress(scored, len(tracks), "tagging")
-    for (key, (_, genre)), track in zip(tracks.items(), scored, strict=True):
+    known = {str(path): (key, genre) for key, (path, genre) in tracks.items()}
+    scored = score([path for path, _ in tracks.values()])
+    for track in progress(scored, len(tracks), "tagging"):
+        key, genre = known[str(track.path)]
         tell([track.error] if track.error else sentences(track.path, track.remarks))
         if track.error:
             errors.append(track.error)

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
+from parity.engine.urls import is_url
 from parity.files import FilePath
 from tagger.reading import AudioError
 
@@ -15,6 +16,7 @@ SUFFIXES = (
     *(".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus"),
     *(".aif", ".aiff", ".au", ".w64", ".caf"),
 )
+LISTS = (".txt", ".m3u", ".m3u8")  # files that name others, a line each
 HIDDEN = "hidden"
 NAMED = 5  # kinds of other files
 
@@ -38,7 +40,8 @@ class Found(NamedTuple):
 
 
 def audio_files(given: Iterable[FilePath], also: Collection[str] = ()) -> Found:
-    """Audio files of files, folders (searched below, by suffix) and patterns, each file once.
+    """Audio files of files, folders (searched below, by suffix), patterns, lists of all these, and
+    URLs of object stores, each file once.
 
     also : suffixes that count as audio, too.
     """
@@ -96,8 +99,12 @@ def _passed(name: str, found: Found, suffixes: Collection[str] | None = None) ->
 def _expanded(name: str, suffixes: Collection[str]) -> Found:
     if not name:
         return Found([], _unless([], "an empty name", "is no file"), Counter())
+    if is_url(name):
+        return _stored(name, suffixes)
     if os.path.isdir(name):
         return below(name, suffixes)
+    if _suffix(name) in LISTS and os.path.isfile(name):
+        return _listed(name, suffixes)
     if os.path.lexists(name) or not glob.has_magic(name):
         return Found([Path(name)], [], Counter())
     # As the shell would give them one by one, except for files of other kinds.
@@ -110,6 +117,45 @@ def _expanded(name: str, suffixes: Collection[str]) -> Found:
     found = together([found, *(_expanded(match, suffixes) for match in kept)])
     what = "matches no audio file" if matches else "matches no file"
     return found._replace(errors=found.errors or _unless(found.paths, name, what))
+
+
+def _listed(name: str, suffixes: Collection[str]) -> Found:
+    """What a list names, a line each, relative to its own folder; # begins a remark."""
+    try:
+        lines = Path(name).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as error:
+        said = f"{name} cannot be read ({error.strerror}); give a list that may be read"
+        return Found([], [AudioError(said)], Counter())
+    given = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    folder = os.path.dirname(name)
+    named = [line if is_url(line) else os.path.join(folder, line) for line in given]
+    found = together([_expanded(line, suffixes) for line in named if line != name])
+    return found._replace(errors=found.errors or _unless(found.paths, name, "names no audio file"))
+
+
+def _stored(url: str, suffixes: Collection[str]) -> Found:
+    """Files of an object store: one, all below a folder, or those that fit a pattern."""
+    try:
+        import fsspec
+    except ImportError:
+        said = f"{url}: fsspec is not here, which reads URLs; use the environment of `make corpus`"
+        return Found([], [AudioError(said)], Counter())
+    found = Found([], [], Counter())
+    try:
+        store, path = fsspec.core.url_to_fs(url)
+        if glob.has_magic(path):
+            names = store.glob(path)
+        else:
+            names = store.find(path) if store.isdir(path) else [path]
+    except Exception as error:  # of the store, whatever it is
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        said = f"{url} cannot be read ({why}); give one that may be read"
+        return Found([], [AudioError(said)], Counter())
+    chained = url.partition("::")[1:]  # zip://*.wav::file.zip
+    for each in sorted(names):
+        if each == path or not _passed(os.path.basename(each), found, suffixes):
+            found.paths.append(store.unstrip_protocol(each) + "".join(chained))
+    return found._replace(errors=_unless(found.paths, url, "holds no audio file"))
 
 
 def _matching(pattern: str) -> Iterable[str]:

@@ -62,7 +62,7 @@ def clip_files(given: Iterable[str]) -> tuple[list[str], list[str]]:
         if not os.path.isdir(name) and (os.path.lexists(name) or not glob.has_magic(name)):
             paths.append(name)
             continue
-        found = _asked(FINDER)([name], also=[SPECTROGRAM])
+        found = asked(FINDER)([name], also=[SPECTROGRAM])
         if found.errors:
             raise CannotRun(str(found.errors[0]))
         paths += map(str, found.paths)
@@ -171,14 +171,15 @@ def _read_npy(path: Path) -> np.ndarray:
         ) from error
 
 
-def _asked(name: str) -> Callable:
+def asked(name: str) -> Callable:
+    """A function of the tagger, MODULE:NAME, which is imported now."""
     module, _, function = name.partition(":")
     return getattr(importlib.import_module(module), function)
 
 
 def _heard(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     try:
-        return _asked(FRONT_END)(path, *CUT)
+        return asked(FRONT_END)(path, *CUT)
     except (OSError, ValueError) as error:  # an AudioError, a ValueError, is one sentence
         raise CannotRun(str(error)) from error
 

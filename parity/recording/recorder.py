@@ -43,6 +43,8 @@ class Recorder:
     `folder` holds all it reads and writes; `compile_lock` is released once it has compiled.
     """
 
+    STDIN = subprocess.DEVNULL
+
     def __init__(
         self, job: Job, folder: Path, command: list[str], compile_lock: FileLock | None = None
     ):
@@ -81,7 +83,7 @@ class Recorder:
                 [*command, folder / "job.json", self.out],
                 cwd=RECORDER.parent,
                 env=_environment(job, folder),
-                stdin=subprocess.DEVNULL,
+                stdin=self.STDIN,
                 stdout=subprocess.PIPE,
                 stderr=log,
             )

@@ -89,7 +89,7 @@ def record(
     if missing and before:
         before()
     return cached | scheduler.record_all(
-        missing, cache, workers=workers, progress=progress, check=_check
+        missing, cache, workers=workers, progress=progress, check=check
     )
 
 
@@ -97,11 +97,11 @@ def recall(job: Job, cache: Store) -> Path | None:
     """The trace of a Job in the cache, or None; CannotRun for another trace under its name."""
     path = cache.find(job.key)
     if path:
-        _check(job, path, f"remove {path} and run again")
+        check(job, path, f"remove {path} and run again")
     return path
 
 
-def _check(job: Job, path: Path, remedy: str = "") -> None:
+def check(job: Job, path: Path, remedy: str = "") -> None:
     """Raise CannotRun unless the trace is whole and says that what was asked for is what ran."""
     remedy = remedy or f"delete {WORK / job.stack.name}, and the next run builds it again"
     with open_trace(path) as trace:

@@ -1,0 +1,1 @@
+"""Proves a port on a whole collection: every clip, original, port and oracle (docs/scaling.md)."""

@@ -1,0 +1,50 @@
+"""What a corpus is made of: files, folders, patterns and lists -> the keys of what is proved."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from parity.corpus.proving import BETWEEN
+from parity.errors import CannotRun
+from parity.recording.clips import FINDER, SPECTROGRAM, asked
+
+LIST = ".txt"
+
+
+def clips(given: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Music for the taggers: its files, and sentences on what else was there. Raises CannotRun."""
+    found = asked(FINDER)(given, also=[SPECTROGRAM])
+    said = [str(error) for error in found.errors]
+    if not found.paths:
+        raise CannotRun(said[0] if said else "no clips were given; name a folder, list or pattern")
+    return [os.fspath(path) for path in found.paths], [*said, *found.passed_over()]
+
+
+def arrays(given: Iterable[str]) -> list[str]:
+    """Inputs (.npy) of another network: files, folders, patterns and lists, which name a file a
+    line, or one for each input with tabs between. Raises CannotRun.
+    """
+    found = dict.fromkeys(key for name in given for key in _expanded(name))
+    if not found:
+        raise CannotRun("no .npy is in what was given; name files saved by numpy.save")
+    return list(found)
+
+
+def _expanded(name: str) -> Iterator[str]:
+    path = Path(name)
+    if path.is_dir():
+        yield from sorted(map(str, path.rglob(f"*{SPECTROGRAM}")))
+    elif glob.has_magic(name) and not path.exists():
+        yield from sorted(glob.glob(name, recursive=True))
+    elif path.suffix == LIST:
+        try:
+            lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        except OSError as error:
+            raise CannotRun(
+                f"{path} cannot be read ({error.strerror}); give a list that may be read"
+            ) from error
+        for line in filter(None, map(str.strip, lines)):
+            yield BETWEEN.join(str(path.parent / part) for part in line.split(BETWEEN))
+    else:
+        yield name
