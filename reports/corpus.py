@@ -1,6 +1,5 @@
 """A proved collection as text and page, from its corpus.json alone."""
 
-import shlex
 from collections.abc import Iterable
 
 from parity.reports import Record, charts, figures, html
@@ -32,7 +31,6 @@ def page(written: str) -> str:
         "sentences": {model["name"]: sentence(model) for model in document["models"]},
         "drifts": {model["name"]: _drifts(model) for model in document["models"]},
         "shares": {model["name"]: _shares(model) for model in document["models"]},
-        "again": again,
     }
     return html.draw("corpus.html.j2", document, CORPUS.file, **shown)
 
@@ -51,11 +49,6 @@ def sentence(model: Record) -> str:
         f"another order, {model['first_changed']} with another first tag"
     )
     return said + (f"; {model['failed']} could not be read" if model["failed"] else "")
-
-
-def again(clip: Record) -> str:
-    """The command that proves one clip alone."""
-    return shlex.join(["parity", "run", "--model", clip["model"], "--clips", clip["clip"]])
 
 
 def _told(model: Record) -> Iterable[str]:

@@ -8,13 +8,13 @@ import click
 from parity.model import KERAS_VERSIONS, Case
 from parity.options import FOLDER as FOLDER_TYPE
 from parity.options import MODELS, ORIGINAL, OUT, SEED, Asked, command_line, option, port, takes
-from parity.program import FORCE, end, say
+from parity.program import FORCE, Command, end, say
 
 FAILED_SOME = 1
 NOTHING = 3
 
 
-@click.command("corpus")
+@click.command("corpus", cls=Command, example="parity corpus songs --model CNN --workers 2")
 @click.argument("clips", nargs=-1, metavar="FOLDER|LIST|PATTERN...")
 @takes(MODELS, ORIGINAL, port("The port to prove."), SEED)
 @option("--weights", help="A Keras weight file of the chosen model; default: the published one.")
@@ -32,7 +32,7 @@ NOTHING = 3
     "--scheduler", metavar="ADDRESS",
     help="A Dask cluster that proves, by its scheduler, as tcp://HOST:8786 (docs/scaling.md).",
 )  # fmt: skip
-@option("--out", default=str(OUT / "corpus"), type=FOLDER_TYPE, help="Where the outputs go.")
+@option("-o", "--out", default=str(OUT / "corpus"), type=FOLDER_TYPE, help="Where the outputs go.")
 @FORCE
 def command(
     clips: tuple[str, ...],

@@ -40,7 +40,7 @@ class CorpusClip:
     """One clip of one model. share: the largest of rounding's allowance, and where; drift: of the
     port's scores from the original's; noise: the original's own; changes: tags that the port
     ranks the other way, and by how much the original had them apart; report: its page, beside
-    corpus.html.
+    corpus.html; again: the command that proves it alone.
     """
 
     clip: Text
@@ -58,6 +58,7 @@ class CorpusClip:
     changes: str | None = None
     margin: Size = None
     report: str | None = None
+    again: str | None = None
 
 
 @dataclass

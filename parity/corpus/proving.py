@@ -2,6 +2,7 @@
 
 import heapq
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -45,7 +46,14 @@ COLUMNS = {
     **dict.fromkeys(("worst_layer", "worst_mode", "worst_verdict", "worst_element"), "text"),
     **dict.fromkeys(("top", "top_port", "changes"), "text"),
     **{"changed": "count", "margin": "figure", "silence": "figure", "saturation": "figure"},
-    **{"batch": "count", "shares": "text", "sha256": "text", "weights": "text", "keras": "text"},
+    **{
+        "batch": "count",
+        "shares": "text",
+        "again": "text",
+        "sha256": "text",
+        "weights": "text",
+        "keras": "text",
+    },
 }
 
 
@@ -106,7 +114,8 @@ class Proving:
 
     def failed(self, key: str, why: str) -> list[Row]:
         """The row of a clip that could not be proved."""
-        return [{"clip": key, "model": self.case.model.name, "verdict": FAILED, "error": why}]
+        said = key.replace(BETWEEN, " + ")
+        return [{"clip": said, "model": self.case.model.name, "verdict": FAILED, "error": why}]
 
 
 class _Batch(NamedTuple):
@@ -251,20 +260,25 @@ class _Open:
             "shares": json.dumps(
                 {name: max(_large(s) for n, _, s, _ in shares if n == name) for name, *_ in shares}
             ),
+            "again": None if model.asked_by else self._again(batch.keys[at : at + 1]),
             "sha256": batch.clips.sha256[at],
             "weights": model.weights.file if model.data == "real" else "stand-ins",
             "keras": model.stack.keras,
         }
 
+    def _again(self, keys: Sequence[str]) -> str:
+        """The command that proves these clips alone."""
+        return shlex.join(["parity", "run", "--model", self.job.case.model.name, "--clips", *keys])
+
     def _document(self, batch: _Batch, model: Model) -> str:
         versions = self.identity["stack"]["harness"]
-        clips = " ".join(path for key in dict.fromkeys(batch.keys) for path in key.split(BETWEEN))
-        asked = model.asked_by or f"--model {model.name}"
         return to_json(
             document(
                 [model],
                 environment=environment(1, versions),
-                command=f"parity run {asked} {'--input' if model.asked_by else '--clips'} {clips}",
+                command=f"parity run {model.asked_by}"
+                if model.asked_by
+                else self._again(batch.keys),
                 port=self.job.port,
                 audio_read_by=batch.clips.read_by,
             )
@@ -295,7 +309,8 @@ def _joined(number: int, read: dict[str, tuple[Case, Clips]]) -> _Batch:
     if len(read) == 1:
         (key,) = read
         count = len(first.names)
-        names = [key if count == 1 else f"{key} {name}" for name in first.names]
+        said = key.replace(BETWEEN, " + ")
+        names = [said if count == 1 else f"{said} {name}" for name in first.names]
         return _Batch(number, (key,) * count, tuple(names), case, first)
     clips = [each for _, each in read.values()]
     joined = first._replace(

@@ -12,6 +12,7 @@ from parity.engine.job import Job
 from parity.engine.parts import Parts, cut
 from parity.errors import CannotRun
 from parity.program import on_terminal, say
+from parity.settings import setting
 
 __all__ = ["collect"]
 
@@ -62,6 +63,9 @@ def collect(job: Job, keys: Sequence[str], kept: Parts, where: Place, size: int,
 
 @contextmanager
 def _shown(done: int, many: int, unit: str) -> Iterator[Any]:
+    if setting("PARITY_QUIET"):
+        yield lambda _: None
+        return
     if on_terminal():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
