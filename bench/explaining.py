@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from parity import ports
 from parity.model import DEFAULT_MODELS, case_for
-from parity.prove import compare_case
+from parity.proving import compare_case
 from parity.recording import recordings
 from parity.recording.clips import read_clips
 

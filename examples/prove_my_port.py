@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from parity.ports.callables import Callables
-from parity.prove import compare
+from parity.proving import compare
 from parity.stand_in import stand_in
 
 ORIGINAL = (  # name, Keras class, configuration: what get_config() says of each layer

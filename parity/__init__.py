@@ -5,7 +5,9 @@ inside itself, since their names alone are too general for a machine that others
 clone they lie beside this folder. Both import them as `parity.port` and so on.
 """
 
+import importlib
 from pathlib import Path
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -17,3 +19,10 @@ if not (_here / "port").is_dir():
 def room(name: str) -> Path:
     """The folder of a room, `reference` say, in a clone or installed."""
     return next(folder for folder in (Path(parent, name) for parent in __path__) if folder.is_dir())
+
+
+def __getattr__(name: str) -> Any:
+    """`prove`, imported when it is asked for: it brings all of the harness."""
+    if name in ("prove", "Result"):
+        return getattr(importlib.import_module("parity.library"), name)
+    raise AttributeError(f"module 'parity' has no attribute {name!r}")

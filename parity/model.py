@@ -6,7 +6,6 @@ reference/models.py), so that a layer which vanished from the original or from t
 and not forgotten.
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.fixtures.tags import GENRES, TAGS
 from parity.keras_files import Said, said, unreadable, what_else
+from parity.naming import Names, nearest
 
 if TYPE_CHECKING:
     import h5py
@@ -163,7 +163,7 @@ class Weights:
 class Case(NamedTuple):
     """A model with the weights and clips it is run on. `data` is "real" (published or given files)
     or "seeded"; `keras_from` says who named the release of its stack, "assumed": nobody;
-    port: the one that its project names.
+    port: the one that its project names; names: what a port calls its layers.
     """
 
     model: Model
@@ -172,6 +172,15 @@ class Case(NamedTuple):
     data: Literal["real", "seeded"]
     keras_from: Literal["asked", "file", "assumed"] = "assumed"
     port: str | None = None
+    names: Names = Names()
+
+    @property
+    def params(self) -> dict[str, dict[str, np.ndarray]]:
+        """Those of its weights, and of each group of fused layers under its name."""
+        from parity.kinds.fused import of_group
+
+        own = self.weights.params
+        return own | {name: of_group(own, group) for name, group in self.names.groups.items()}
 
     @property
     def remarks(self) -> list[str]:
@@ -182,6 +191,9 @@ class Case(NamedTuple):
         found = [CONFLICTS[name]] if name in CONFLICTS and self.data == "real" else []
         if told and stack_of(told) != self.model.stack:
             found.append(f"{self.weights.path.name} says that Keras {told} wrote it")
+        for group, port in self.names.fused:
+            layers = ", ".join(self.names.groups[group])
+            found.append(f"the port computes {layers} in one ({port}), so they are judged as one")
         return found
 
 
@@ -196,16 +208,6 @@ def select(
     chosen = chosen or DEFAULT_MODELS
     known = dict.fromkeys(layer for name in chosen for layer in MODELS[name].layers)
     return chosen, tuple(dict.fromkeys(nearest("layer", layer, known) for layer in layers)) or None
-
-
-def nearest(kind: str, name: str, names: Iterable[str]) -> str:
-    """The name, where there is one such; else CannotRun suggests another."""
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0)
-        raise CannotRun(
-            f"no {kind} called {name!r}; did you mean {near[0]}? Known: {', '.join(names)}"
-        )
-    return name
 
 
 def cases(

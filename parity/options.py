@@ -24,6 +24,7 @@ FILE = Name(dir_okay=False, path_type=Path)
 FOLDER = Name(file_okay=False, path_type=Path)
 OUT = Path("reports/out")
 TIMEOUT = "PARITY_PORT_TIMEOUT_S"
+NAMES = "--names"
 
 
 def option(name: str, *more: str, help: str, **settings: Any) -> Decorator:
@@ -68,11 +69,29 @@ class Asked:
             case = originals.case_of(
                 self.original, self.weights, self.inputs, keras=self.keras, custom=self.custom
             )
-            return [case], project.layers_of([case], self.layers)
+            chosen = with_names([case])
+            return chosen, project.layers_of(chosen, self.layers)
         if self.inputs or self.custom:
             raise CannotRun("--input and --custom belong to an --original; give that too")
-        chosen = project.cases(self.models, self.weights, self.clips, self.keras)
+        chosen = with_names(project.cases(self.models, self.weights, self.clips, self.keras))
         return chosen, project.layers_of(chosen, self.layers)
+
+
+def with_names(cases: list[Case]) -> list[Case]:
+    """The cases, their layers called as the file of --names says, where that was given."""
+    path: Path | None = click.get_current_context().meta.get(NAMES)
+    if path is None:
+        return cases
+    from parity import port_names  # late: it brings every kind
+
+    if len(cases) != 1:
+        raise CannotRun("--names is about one model; say which with --model")
+    said = port_names.read(path)
+    case = port_names.named(cases[0], said.get("names", {}), said.get("fused", {}), path)
+    if outside := case.model.outside:
+        again = outside._replace(asked_by=f"{outside.asked_by} {NAMES} {shlex.quote(str(path))}")
+        case = case._replace(model=case.model._replace(outside=again))
+    return [case]
 
 
 def _gathered(command: Any) -> Any:
@@ -107,6 +126,10 @@ def _command(context: click.Context, _: click.Parameter, command: str | None) ->
     context.meta[PREFIX] = command
 
 
+def _names(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    context.meta[NAMES] = path
+
+
 def _named(context: click.Context, parameter: click.Parameter, port: str) -> str:
     command: str | None = context.meta.get(PREFIX)
     given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
@@ -125,6 +148,14 @@ def port(help: str) -> Decorator:
             is_eager=True,
             callback=_command,
             help="A port in any language, called as COMMAND FOLDER: docs/any-keras-1-model.md.",
+        ),
+        option(
+            NAMES,
+            type=FILE,
+            metavar="FILE.toml",
+            expose_value=False,
+            callback=_names,
+            help="What the port calls its layers, where not as Keras: tables [names] and [fused].",
         ),
         option(
             "--port-timeout",

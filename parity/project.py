@@ -9,6 +9,12 @@
     custom = "layers.py"
     tags = ["zero", "one"]
 
+    [models.lenet.names]               # what the port calls its layers, where not as Keras
+    conv1 = "features/0"
+
+    [models.lenet.fused]               # layers that it computes in one
+    "conv2+bn2+relu2" = "block2"
+
 With it, `parity run`, `probe` and `gate` are about these models and no others.
 """
 
@@ -29,6 +35,7 @@ from parity import architecture, model
 from parity.errors import CannotRun
 from parity.files import publish
 from parity.model import Case
+from parity.naming import nearest
 from parity.ports import PREFIX
 
 __all__ = ["FILE", "cases", "layers_of", "written"]
@@ -36,6 +43,12 @@ __all__ = ["FILE", "cases", "layers_of", "written"]
 FILE, SHARED = "parity.toml", "pyproject.toml"
 TEXTS = ("original", "weights", "keras", "port", "port-command", "custom")
 LISTS = ("inputs", "tags")
+TABLES = ("names", "fused")
+KINDS: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(TEXTS, (str, "text")),
+    **dict.fromkeys(LISTS, (list, "a list of texts")),
+    **dict.fromkeys(TABLES, (dict, "a table of texts")),
+}
 SAMPLES, SIDE = 4, 32  # of inputs that are drawn; where a model takes any length
 
 
@@ -58,14 +71,14 @@ def cases(
         raise CannotRun(
             f"{path} says what its models run on; leave out --weights, --keras and clips"
         )
-    names = [model.nearest("model", name, entries) for name in models] or [*entries]
+    names = [nearest("model", name, entries) for name in models] or [*entries]
     return [_case(path, name, entries[name]) for name in dict.fromkeys(names)]
 
 
 def layers_of(chosen: Iterable[Case], names: Iterable[str]) -> tuple[str, ...] | None:
     """The layers that were asked for, None for all. Raises CannotRun with the nearest name."""
     known = dict.fromkeys(layer for case in chosen for layer in case.model.layers)
-    return tuple(dict.fromkeys(model.nearest("layer", name, known) for name in names)) or None
+    return tuple(dict.fromkeys(nearest("layer", name, known) for name in names)) or None
 
 
 def _entries(folder: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -93,13 +106,13 @@ def _checked(path: Path, said: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(entry, dict):
             raise CannotRun(f"{path}: models.{name} is no table; write [models.{name}]")
         for key, value in entry.items():
-            kind = str if key in TEXTS else list if key in LISTS else None
-            if kind is None:
-                near = difflib.get_close_matches(key, (*TEXTS, *LISTS), n=1, cutoff=0)[0]
+            if key not in KINDS:
+                near = difflib.get_close_matches(key, KINDS, n=1, cutoff=0)[0]
                 raise CannotRun(f"{path}: models.{name} has {key}, which is not known; {near}?")
-            texts = value if kind is list and isinstance(value, list) else [value]
+            kind, what = KINDS[key]
+            several = value if isinstance(value, list) else [value]
+            texts = value.values() if isinstance(value, dict) else several
             if not isinstance(value, kind) or not all(isinstance(each, str) for each in texts):
-                what = "text" if kind is str else "a list of texts"
                 raise CannotRun(f"{path}: models.{name}.{key} has to be {what}")
         if "original" not in entry:
             raise CannotRun(f"{path}: models.{name} has no original; name its file")
@@ -125,10 +138,16 @@ def _case(path: Path, name: str, entry: dict[str, Any]) -> Case:
     command = entry.get("port-command")
     assert case.model.outside
     outside = case.model.outside._replace(asked_by=f"--model {shlex.quote(name)}")
-    return case._replace(
+    case = case._replace(
         model=case.model._replace(tags=tuple(entry.get("tags", ())), outside=outside),
         port=PREFIX + command if command else entry.get("port"),
     )
+    names, fused = (entry.get(table, {}) for table in TABLES)
+    if not names and not fused:
+        return case
+    from parity.port_names import named  # late: it brings every kind
+
+    return named(case, names, fused, f"{path}: models.{name}")
 
 
 def written(

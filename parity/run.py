@@ -22,8 +22,8 @@ from parity.probes.networks import without_clips
 from parity.probes.originals import ask_originals
 from parity.probes.proof import fresh_seed, probe
 from parity.processes import side_by_side
-from parity.prove import Found, compare_case
 from parity.provenance import environment, threads_per_worker
+from parity.proving import Found, compare_case
 from parity.recording import recordings
 from parity.recording.clips import Clips, clips_of
 from parity.recording.trace import open_trace
@@ -39,9 +39,10 @@ KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33)}
 def run(
     cases: Sequence[Case],
     *,
-    port: str = OURS,
+    port: Any = OURS,
     layers: Sequence[str] | None = None,
     workers: int = 2,
+    here: bool = False,
     command: str = "",
     progress: Any = None,
     explain: bool = True,
@@ -50,7 +51,7 @@ def run(
     """Prove `port` on every case; returns the document. Raises CannotRun where something needed is
     missing or broken.
 
-    port : "module:function", see ports.load.
+    port : "module:function", or what else ports.load takes. here : compare in this process.
     layers : names to judge, None for all. explain : see compare.compare_case. workers : recorders,
     and comparing processes, side by side. seed : of the random probes, fresh by default.
     """
@@ -70,7 +71,9 @@ def run(
     found = {}
     for case in cases if progress else ():
         progress.update(case.model.name, "asking and comparing")
-    with closing(side_by_side(_compare_one, jobs, workers, **KEEP_PAGES)) as done:
+    in_turn = ((case, _compare_one(*job)) for case, job in jobs.items())
+    others = partial(side_by_side, _compare_one, jobs, workers, **KEEP_PAGES)
+    with closing(in_turn if here else others()) as done:
         for case, record in done:
             found[case] = record
             for layer in record.layers:
@@ -86,7 +89,7 @@ def run(
         models,
         environment=environment(threads_per_worker(min(workers, len(cases))), versions),
         command=command,
-        port=", ".join(dict.fromkeys(of_case(port, case) for case in cases)),
+        port=", ".join(dict.fromkeys(_said_of(of_case(port, case)) for case in cases)),
         selection=list(layers) if layers else None,
         audio_read_by=next((given.read_by for given in heard.values() if given.read_by), None),
     )
@@ -153,7 +156,11 @@ def _worthless(found: Found) -> list[str]:
     ]
 
 
-def _meet(port: str, cases: Sequence[Case]) -> None:
+def _said_of(port: Any) -> str:
+    return port if isinstance(port, str) else f"an object of {type(port).__qualname__}"
+
+
+def _meet(port: Any, cases: Sequence[Case]) -> None:
     """Raise CannotRun for a port that cannot be had, before minutes are spent on the originals."""
     process = None
     for case in cases:
@@ -161,11 +168,12 @@ def _meet(port: str, cases: Sequence[Case]) -> None:
 
 
 def _compare_one(
-    case: Case, lanes: Lanes, port: str, layers: Sequence[str] | None, explain: bool, seed: int
+    case: Case, lanes: Lanes, port: Any, layers: Sequence[str] | None, explain: bool, seed: int
 ) -> Found:
     asked = load(port, case)
-    with open_trace(lanes["reference"]) as trace:  # here, where the port is imported already
-        keras, params = trace.provenance["keras"], case.weights.params
+    with open_trace(lanes["reference"]) as opened:  # here, where the port is imported already
+        trace = opened.grouped(case.names)
+        keras, params = trace.provenance["keras"], case.params
         proof = probe(case, asked, seed, without_clips(trace.layers), layers, trace)
         found = compare_case(
             case, lanes, asked, layers=layers, explain=explain, proved=proof.proved

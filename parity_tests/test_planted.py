@@ -12,7 +12,7 @@ from parity.model import case_for
 from parity.port.proof import ChainerPort, in_test_phase
 from parity.port.weights import load
 from parity.ports.callables import Replaced
-from parity.prove import compare_case
+from parity.proving import compare_case
 from parity.recording import recordings, stacks
 from parity.recording.clips import read_clips
 

@@ -1,10 +1,14 @@
 """parity.csv: one row per model, layer and mode; later versions only add columns."""
 
 import json
+from typing import TYPE_CHECKING
 
 from parity.reports import Record, probes
 from parity.reports.summary import Cell, cells, remarks_of
 from parity.reports.verdicts import cause_name
+
+if TYPE_CHECKING:
+    import pandas
 
 COLUMNS = tuple(
     """
@@ -21,11 +25,14 @@ COLUMNS = tuple(
 
 def csv(document: Record) -> str:
     """The table with its header: lists and structures as JSON, figures with all their digits."""
+    return str(frame(document).applymap(_text).to_csv(index=False, lineterminator="\n"))
+
+
+def frame(document: Record) -> "pandas.DataFrame":
+    """The table, values as the JSON has them."""
     import pandas
 
-    rows = [[_text(value) for value in _row(cell)] for cell in cells(document)]
-    table = pandas.DataFrame(rows, columns=COLUMNS, dtype=object)
-    return str(table.to_csv(index=False, lineterminator="\n"))
+    return pandas.DataFrame([_row(cell) for cell in cells(document)], columns=COLUMNS, dtype=object)
 
 
 def _row(cell: Cell) -> list[object]:

@@ -13,6 +13,7 @@ from parity.kinds.average_pooling import AVERAGE_POOLING, AVERAGE_POOLING_1D, GL
 from parity.kinds.convolution import CONVOLUTION, CONVOLUTION_1D
 from parity.kinds.dense import DENSE, TIME_DISTRIBUTED_DENSE
 from parity.kinds.elu import ELU
+from parity.kinds.fused import FUSED, Fused
 from parity.kinds.leaky_relu import LEAKY_RELU
 from parity.kinds.merging import MERGE
 from parity.kinds.moving import (
@@ -95,8 +96,14 @@ for _around in (TimeDistributed(KINDS), Bidirectional(KINDS)):
     KINDS[_around.kind().keras_class] = _around.kind()
 
 
+GROUPS = Fused(KINDS)  # layers that a port computes in one: of no class of Keras
+_OF_GROUPS = GROUPS.kind()
+
+
 def kind_of(layer: Any) -> LayerKind:
     """The LayerKind of a layer. Raises CannotRun for a class that no kind is about."""
+    if layer.kind == FUSED:
+        return _OF_GROUPS
     if layer.kind not in KINDS:
         raise CannotRun(
             f"layer {layer.name}: the oracle has no formula for {layer.kind}; known are "

@@ -1,15 +1,16 @@
 """Ports by name: what `--port module:function` stands for."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from parity.architecture import layer_of
 from parity.errors import CannotRun
+from parity.naming import nearest, parts
 from parity.port_api import Raised
 
 if TYPE_CHECKING:
     from parity.model import Case
     from parity.ports.command import Command
+    from parity.ports.here import Here
     from parity.ports.process import Elsewhere, Process
 
 OURS = "parity.port.proof:steps"  # of the taggers
@@ -40,26 +41,27 @@ def opened(port: str) -> "Process | Command":
     return process
 
 
-def of_case(port: str, case: "Case") -> str:
+def of_case(port: Any, case: "Case") -> Any:
     """The port that is meant: one that was asked for, the project's, or the one that is built."""
     if port != OURS:
         return port
     return case.port or (BUILT if case.model.outside else OURS)
 
 
-def load(port: str, case: "Case", process: "Process | Command | None" = None) -> "Elsewhere":
+def load(port: Any, case: "Case", process: "Process | Command | Here | None" = None) -> "Elsewhere":
     """The port of a case, running in a process of its own until nobody holds it any more.
 
     Parameters
     ----------
-    port : str
+    port : str or object
         "module:function", the path of an ONNX file, or PREFIX and a command (see ports.command). A
         function is called as function(model, path of the weights, keras release), the release being
-        that of the case's stack. It returns a Port, or an ordered mapping of layer names to
-        callables; then its module may offer `describe(model, keras)`, {layer: {setting: value}},
-        and `versions`. For an original from outside, `model` is the path of its architecture.
+        that of the case's stack. It returns what `adapters.adapted` takes; where that is an ordered
+        mapping of layer names to callables, its module may offer `describe(model, keras)`, {layer:
+        {setting: value}}, and `versions`. For an original from outside, `model` is the path of its
+        architecture. Anything but text is such an object itself, which stays in this process.
     case : Case
-        What it is to compute.
+        What it is to compute, and what the port calls its layers.
     process : Process, optional
         Of this port, opened already: to ask many cases who they are, it need not start anew.
 
@@ -71,7 +73,7 @@ def load(port: str, case: "Case", process: "Process | Command | None" = None) ->
     Raises
     ------
     CannotRun
-        Where it cannot be imported, refuses the weights, or has no layers.
+        Where it cannot be imported, refuses the weights, or lacks layers that it is said to have.
 
     Examples
     --------
@@ -82,26 +84,36 @@ def load(port: str, case: "Case", process: "Process | Command | None" = None) ->
     from parity.recording.stacks import STACKS
 
     model, port = case.model.name, of_case(port, case)
-    if port.startswith(PREFIX):
+    named = [name for layer in case.model.layers for name in case.names.of(layer)]
+    layers = list(dict.fromkeys(named))
+    if not isinstance(port, str):
+        from parity.ports.here import Here
+
+        process = Here(port)
+    elif port.startswith(PREFIX):
         from parity.ports.command import Command
 
-        layers = dict.fromkeys(map(layer_of, case.model.layers))
-        process = Command(port.removeprefix(PREFIX), [*layers])
+        process = Command(port.removeprefix(PREFIX), layers)
     elif process is None or process.who != f"--port {port}":
         process = opened(port)
     asked = {
         "model": case.model.asked,
         "weights": str(case.weights),
         "keras": STACKS[case.model.stack].keras,
+        "layers": layers,
     }
     try:
         said = process.ask(f"it was called for {model}", "start", **asked)
     except Raised as error:
         why = error.said if error.refused else f"{error}{process.said()}"
         raise CannotRun(why) from error
-    found = Elsewhere(process, said, partial(load, port, case))
-    if case.model.outside:
+    anew = partial(load, port, case) if isinstance(port, str) else None
+    found = Elsewhere(process, said, anew, case.names)
+    for name, own in (*case.names.own, *case.names.fused):
+        for part in parts(own):
+            nearest(f"layer of the port for {name}", part, found.own, f"{case.names.where}: ")
+    if case.model.outside or case.names.where:
         found.with_calls(case.model.layers)
     if not found.layers:
-        raise CannotRun(f"--port {port}: it has no layers of {model}, so nothing can be proved")
+        raise CannotRun(f"{process.who}: it has no layers of {model}, so nothing can be proved")
     return found

@@ -10,15 +10,16 @@ import os
 import socket
 import traceback
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from parity.port_api import Port, inside, is_array, raised, returned, watch
+from parity.port_api import inside, is_array, raised, returned, watch
 from parity.ports import ONNX
+from parity.ports.adapters import adapted
 from parity.ports.callables import Callables
 from parity.ports.wire import Channel
 
@@ -68,17 +69,16 @@ class Served:
         if name.endswith(ONNX):
             self.make = partial(self.make, name)
 
-    def start(self, model: str, weights: str, keras: str) -> Any:
-        """Call its function; a mapping becomes a Port."""
+    def start(self, model: str, weights: str, keras: str, layers: list[str]) -> Any:
+        """Call its function, and make a Port of what it returns."""
         found = self.make(model, Path(weights), keras)
-        if isinstance(found, Mapping):
-            describe = getattr(self.module, "describe", lambda *_: None)
-            versions = getattr(self.module, "versions", None)
-            found = Callables(found, partial(describe, model, keras), versions)
-        if not isinstance(found, Port):
-            said = f"{self.make.__module__}:{self.make.__name__} returned {type(found).__name__}"
-            raise Refused(f"{said}, expected a mapping of layers to callables")
-        return self._known(found)
+        describe = getattr(self.module, "describe", lambda *_: None)
+        versions = getattr(self.module, "versions", None)
+        try:
+            return self._known(adapted(found, layers, partial(describe, model, keras), versions))
+        except TypeError as error:
+            said = f"{self.make.__module__}:{self.make.__name__} returned"
+            raise Refused(f"{said} {error}") from error
 
     def _known(self, port: Any) -> dict[str, Any]:
         self.ports.append(port)

@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from parity import processes
-from parity.architecture import layer_of
 from parity.errors import CannotRun, visible
+from parity.naming import Names
 from parity.port_api import HABITS, Ended, Question, Raised, is_array
 from parity.ports.wire import Channel, Damaged, new_memory
 from parity.settings import setting
 
 if TYPE_CHECKING:
     from parity.ports.command import Command
+    from parity.ports.here import Here
 
 TIMEOUT = "PARITY_PORT_TIMEOUT_S"
 LOOK_S = 0.2  # between two looks at a process that does not answer
@@ -155,13 +156,17 @@ def _end(process: "subprocess.Popen[bytes]", line: socket.socket, *memories: int
 
 
 class Elsewhere:
-    """A Port whose every call runs in its Process; anew: the same one in another process."""
+    """A Port whose every call runs in its Process; anew: the same one in another process.
+
+    own : the layers as the port calls them; names : what the original calls them.
+    """
 
     def __init__(
         self,
-        process: "Process | Command",
+        process: "Process | Command | Here",
         said: Mapping[str, Any],
         anew: "Callable[[], Elsewhere] | None" = None,
+        names: Names | None = None,
     ) -> None:
         self.process, self.anew = process, anew
         self.number, self.name = int(said["number"]), str(said["name"])
@@ -169,35 +174,39 @@ class Elsewhere:
             str(key): str(text) for key, text in said["versions"].items()
         }
         self.layers = tuple(map(str, said["layers"]))
-        self.own = frozenset(self.layers)
+        self.own, self.names = frozenset(self.layers), names or Names()
 
     def with_calls(self, nodes: Iterable[str]) -> None:
-        """Let every call of a layer that it has be one of its layers."""
-        nodes, own = [*nodes], self.own
-        strange = own - {*nodes, *map(layer_of, nodes)}
-        called = (node for node in nodes if node in own or layer_of(node) in own)
-        self.layers = (*called, *(name for name in self.layers if name in strange))
+        """Let every call of a layer that it has be one of its layers, by the original's name."""
+        called = {node: self._called(node) for node in nodes}
+        known = {name for several in called.values() for name in several}
+        have = (node for node, several in called.items() if self.own.issuperset(several))
+        self.layers = (*have, *(name for name in self.layers if name not in known))
 
-    def _called(self, node: str) -> str:
+    def _called(self, node: str) -> list[str]:
         """What the port calls a layer's call: some have each under its name, most have none."""
-        return node if node in self.own else layer_of(node)
+        return self.names.of(node, self.own)
 
     def prepare(self, questions: Iterable[Question]) -> None:
         """See port_api.prepare."""
         if hasattr(self.process, "prepare"):
-            self.process.prepare([(self._called(layer), inputs) for layer, inputs in questions])
+            named = [(self._called(layer), inputs) for layer, inputs in questions]
+            self.process.prepare([(of[0], inputs) for of, inputs in named if len(of) == 1])
 
     def __del__(self) -> None:
         self.process.forgotten.append(self.number)
 
     def watched(self, layer: str, *inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """The output of one layer, and the port's habits, keys of HABITS."""
-        doing = f"its {layer} was asked"
-        found = self._ask(doing, "run", layer=self._called(layer), inputs=inputs)
-        match found:
-            case [np.ndarray() as actual, list(habits)] if HABITS.keys() >= set(habits):
-                return actual, habits
-        self.process.damaged(doing)
+        shown: list[str] = []
+        for name in self._called(layer):
+            doing = f"its {name} was asked"
+            match self._ask(doing, "run", layer=name, inputs=inputs):
+                case [np.ndarray() as actual, list(habits)] if HABITS.keys() >= set(habits):
+                    inputs, shown = (actual,), [*shown, *habits]
+                case _:
+                    self.process.damaged(doing)
+        return inputs[0], list(dict.fromkeys(shown))
 
     def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
         return self.watched(layer, *inputs)[0]
@@ -210,7 +219,8 @@ class Elsewhere:
 
     def inside(self, layer: str, x: np.ndarray, **given: np.ndarray) -> Any:
         doing = f"its {layer} was looked into"
-        return self._ask(doing, "inside", layer=self._called(layer), x=x, given=given)
+        (name, *more) = self._called(layer)
+        return None if more else self._ask(doing, "inside", layer=name, x=x, given=given)
 
     def fast(self, *inputs: np.ndarray) -> dict[str, np.ndarray] | None:
         """What it computes once its runtime has fused layers, at those that are left; None where
@@ -243,11 +253,9 @@ class Elsewhere:
             self._ask(doing, "threads", count=0)
 
     def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "Elsewhere":
-        doing = f"it was given other weights for {layer}"
-        return Elsewhere(
-            self.process,
-            self._ask(doing, "with_weights", layer=self._called(layer), changes=changes),
-        )
+        doing, name = f"it was given other weights for {layer}", self._called(layer)[0]
+        said = self._ask(doing, "with_weights", layer=name, changes=changes)
+        return Elsewhere(self.process, said, names=self.names)
 
     def _ask(self, doing: str, asked: str, **arguments: Any) -> Any:
         return self.process.ask(doing, asked, port=self.number, **arguments)

@@ -16,6 +16,7 @@ from parity.options import (
     option,
     port,
     takes,
+    with_names,
 )
 from parity.ports import load
 from parity.probes.proof import Proof, fresh_seed, probe
@@ -67,7 +68,7 @@ def command(
     path, inputs = out / PROBES.file, [path for path in (against, weights) if path]
     check_writable(path, inputs=inputs, make=True)
     before = PROBES.read(against) if against else None
-    chosen = cases(models, weights)
+    chosen = with_names(cases(models, weights))
     only = layers_of(chosen, layers)
     seed = fresh_seed() if seed is None else seed
     jobs = {case: (case, port, seed, only) for case in chosen}

@@ -25,9 +25,13 @@ FOLDER = room("fixtures") / "networks"
 
 
 def layers_of(case: Case) -> dict[str, Layer]:
-    """{name: layer} in network order, shapes without the clips. Of an original from outside they
-    are what was recorded, now if need be. Raises CannotRun.
+    """{name: layer} in network order, shapes without the clips, fused layers as one. Of an original
+    from outside they are what was recorded, now if need be. Raises CannotRun.
     """
+    return case.names.layers(_layers_of(case))
+
+
+def _layers_of(case: Case) -> dict[str, Layer]:
     if case.model.outside:
         return _recorded(case)
     path = FOLDER / f"{case.model.name}.json"
@@ -79,7 +83,7 @@ def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
         for other in others
     ]
     x = np.broadcast_to(np.float32(0), (1, *layers[source].shape))
-    params = case.weights.params.get(name, {})
+    params = case.params.get(name, {})
     return layer_case(layer, params, x, STACKS[case.model.stack].keras, more)
 
 

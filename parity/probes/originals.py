@@ -22,6 +22,7 @@ from parity.files import sha256_of
 from parity.kinds import LayerCase
 from parity.kinds.probing import Probe
 from parity.model import Case
+from parity.naming import Names
 from parity.probes.judging import judged
 from parity.probes.networks import asked, layers_of
 from parity.progress import Lines, Live
@@ -97,6 +98,7 @@ def _key(case: Case) -> str:
 
 def _questions(case: Case) -> Iterator[Question]:
     """The same each time: they are made again for judging, as they are too large to be kept."""
+    case = case._replace(names=Names())  # an original has every layer by itself
     layers = layers_of(case)
     for name, layer in layers.items():
         if not layer.inbound:

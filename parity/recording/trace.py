@@ -14,6 +14,7 @@ import numpy as np
 
 from parity import untrusted
 from parity.errors import CannotRun
+from parity.naming import Names
 
 FORMAT = 1
 _RECORD_AGAIN = "clear it from the trace cache (python -m parity data clear) and record again"
@@ -49,6 +50,7 @@ class Trace:
 
     def __init__(self, path: str | Path):
         self.path, self._open = Path(path), ExitStack()
+        self._ends: dict[str, str] = {}  # of groups: whose output is theirs
         try:
             self._file = self._open.enter_context(untrusted.hdf5(self.path))
         except untrusted.Damaged as error:
@@ -78,7 +80,14 @@ class Trace:
 
     def read(self, name: str) -> np.ndarray:
         """The output of a layer; TraceError for an unknown layer or an edited array."""
+        name = self._ends.get(name, name)
         return self._verified(name, "output", self._layer(name).sha256)
+
+    def grouped(self, names: Names) -> "Trace":
+        """The same trace, each group of fused layers as one layer of its last one's output."""
+        self._ends = {name: group[-1] for name, group in names.groups.items()}
+        self.layers = names.layers(self._recorded) if self._ends else self._recorded
+        return self
 
     def has_pre_activation(self, name: str) -> bool:
         """Whether the trace holds what a layer handed to its activation."""
@@ -95,11 +104,11 @@ class Trace:
         return self._verified(name, "pre_activation", self._pre_sha256[name])
 
     def _layer(self, name: str) -> Layer:
-        if name not in self.layers:
+        if name not in self._recorded:
             raise TraceError(
-                f"{self.path}: the trace has no layer {name}; it holds {' '.join(self.layers)}"
+                f"{self.path}: the trace has no layer {name}; it holds {' '.join(self._recorded)}"
             )
-        return self.layers[name]
+        return self._recorded[name]
 
     def _describe(self) -> None:
         attrs = self._file.attrs
@@ -119,7 +128,7 @@ class Trace:
         if hashlib.sha256(written.encode()).hexdigest() != attrs["digest"]:
             raise self._error("the trace's description was changed after recording")
         self.provenance: dict[str, Any] = json.loads(provenance)
-        self.layers = {entry[0]: self._parse(*entry) for entry in entries}
+        self.layers = self._recorded = {entry[0]: self._parse(*entry) for entry in entries}
 
     def _entry(self, name: str) -> list[Any]:
         attrs = self._file[f"layers/{name}"].attrs

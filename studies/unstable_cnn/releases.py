@@ -11,7 +11,7 @@ from parity.compare.measure import measure
 from parity.kinds import witness
 from parity.ports import OURS, load
 from parity.processes import side_by_side
-from parity.prove import compare_case
+from parity.proving import compare_case
 from parity.recording import recordings, stacks
 from parity.recording.job import Job
 from parity.recording.trace import array_sha256, open_trace

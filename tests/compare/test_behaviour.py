@@ -6,7 +6,7 @@ import pytest
 from test_compare import recorded, verdicts
 
 from parity import ports
-from parity import prove as job
+from parity import proving as job
 from parity.document import model_verdict
 from parity.errors import CannotRun
 

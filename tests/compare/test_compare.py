@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from parity import prove as job
+from parity import proving as job
 from parity.document import model_verdict
 from parity.model import Case, Model, Weights
 from parity.ports.callables import Callables

@@ -8,7 +8,7 @@ import pytest
 
 from parity.compare import verdict
 from parity.document import document, model_verdict, to_json, worst_cell
-from parity.prove import first_divergence
+from parity.proving import first_divergence
 from parity.results import Chained, Final, Isolated, Layer, Model, OracleTruth, WholeCall
 
 

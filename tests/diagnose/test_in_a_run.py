@@ -10,7 +10,7 @@ import pytest
 
 from parity.model import Case, Model, Weights
 from parity.ports.callables import Callables
-from parity.prove import compare_case
+from parity.proving import compare_case
 from reference.trace_file import Layer, write_trace
 
 F = np.float32

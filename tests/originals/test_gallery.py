@@ -14,7 +14,7 @@ from parity.ports import BUILT
 from parity.probes.asking import RIGHT
 from parity.probes.networks import without_clips
 from parity.probes.proof import probe
-from parity.prove import compare_case
+from parity.proving import compare_case
 from parity.recording import recordings
 from parity.recording.clips import clips_of
 from parity.recording.trace import open_trace

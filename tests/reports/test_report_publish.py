@@ -113,7 +113,7 @@ DRAWING = {
     "core",
     [
         "parity.cli",
-        "parity.run, parity.prove, parity.document",
+        "parity.run, parity.proving, parity.document",
         "parity.reports.publish, parity.reports.terminal",
     ],
 )

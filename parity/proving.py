@@ -74,7 +74,10 @@ def compare_case(
     layers whose function probes have shown; what clips could not have shown of them is not listed.
     """
     with ExitStack() as opened:
-        traces = {lane: opened.enter_context(open_trace(path)) for lane, path in lanes.items()}
+        traces = {
+            lane: opened.enter_context(open_trace(path)).grouped(case.names)
+            for lane, path in lanes.items()
+        }
         return compare(case, traces, port, layers=layers, explain=explain, proved=proved)
 
 
@@ -112,7 +115,7 @@ class _Proof:
         proved: Collection[str],
     ) -> None:
         self.traces, self.reference, self.port = traces, traces["reference"], port
-        self.params, self.keras = case.weights.params, self.reference.provenance["keras"]
+        self.params, self.keras = case.params, self.reference.provenance["keras"]
         self.explain, self.proved, self.oracle_truth = explain, proved, OracleTruth()
         self.lists = {
             "the original": network_order(self.reference),
