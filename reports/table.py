@@ -1,7 +1,7 @@
 """parity.csv: one row per model, layer and mode; later versions only add columns."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parity.reports import Record, probes
 from parity.reports.summary import Cell, cells, remarks_of
@@ -25,14 +25,19 @@ COLUMNS = tuple(
 
 def csv(document: Record) -> str:
     """The table with its header: lists and structures as JSON, figures with all their digits."""
-    return str(frame(document).applymap(_text).to_csv(index=False, lineterminator="\n"))
+    rows = [[_text(value) for value in row] for row in map(_row, cells(document))]
+    return str(_table(rows).to_csv(index=False, lineterminator="\n"))
 
 
 def frame(document: Record) -> "pandas.DataFrame":
     """The table, values as the JSON has them."""
+    return _table([_row(cell) for cell in cells(document)])
+
+
+def _table(rows: list[list[Any]]) -> "pandas.DataFrame":
     import pandas
 
-    return pandas.DataFrame([_row(cell) for cell in cells(document)], columns=COLUMNS, dtype=object)
+    return pandas.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
 def _row(cell: Cell) -> list[object]:

@@ -46,9 +46,9 @@ class Support:
         shape, axis = self.judge.shape, self.judge.axis
         before, channels, after = self.counts
         return [
-            *map(np.unique, before.reshape(shape[:axis]).nonzero()),
+            *map(np.unique, np.atleast_1d(before.reshape(shape[:axis])).nonzero()),
             channels.nonzero()[0],
-            *map(np.unique, after.reshape(shape[axis + 1 :]).nonzero()),
+            *map(np.unique, np.atleast_1d(after.reshape(shape[axis + 1 :])).nonzero()),
         ]
 
     def _edges_only(self) -> bool:

@@ -1,6 +1,7 @@
 """Ports by name: what `--port module:function` stands for."""
 
 from functools import partial
+from importlib import util
 from typing import TYPE_CHECKING, Any
 
 from parity.errors import CannotRun
@@ -8,6 +9,8 @@ from parity.naming import nearest, parts
 from parity.port_api import Raised
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from parity.model import Case
     from parity.ports.command import Command
     from parity.ports.here import Here
@@ -30,7 +33,7 @@ def opened(port: str) -> "Process | Command":
 
         return Command(port.removeprefix(PREFIX), ())
     who = f"--port {port}"
-    process = Process(who)
+    process = Process(who, _elsewhere(port))
     try:
         process.ask("it was imported", "open", name=port)
     except Raised as error:
@@ -39,6 +42,17 @@ def opened(port: str) -> "Process | Command":
             raise CannotRun(f"{who}: {error.said}{advice}") from error
         raise CannotRun(f"{error}{process.said()}") from error
     return process
+
+
+def _elsewhere(port: str) -> "Path | None":
+    """Where this Python has no Chainer, as a newer one cannot have: the Python of an environment
+    that has it, for our own ports.
+    """
+    if port not in (OURS, BUILT) or util.find_spec("chainer"):
+        return None
+    from parity.recording.environments import built
+
+    return built("chainer")
 
 
 def of_case(port: Any, case: "Case") -> Any:

@@ -16,6 +16,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -35,15 +36,18 @@ TIMEOUT = "PARITY_PORT_TIMEOUT_S"
 LOOK_S = 0.2  # between two looks at a process that does not answer
 PRINTED_BYTES, PRINTED_LINES = 1 << 16, 20  # the last of what a port prints
 BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from parity.ports.child import serve; serve(*map(int, sys.argv[2:]))"
+    "import json, sys; keep, paths = json.loads(sys.argv[1]); sys.path[:] = keep * sys.path + paths"
+    "; from parity.ports.child import serve; serve(*map(int, sys.argv[2:]))"
 )
 
 
 class Process:
-    """The running process, asked one question at a time. It ends with its last user."""
+    """The running process, asked one question at a time. It ends with its last user.
 
-    def __init__(self, who: str) -> None:
+    python : of another environment, where not of this one.
+    """
+
+    def __init__(self, who: str, python: Path | None = None) -> None:
         self.who, self.timeout_s = who, setting(TIMEOUT)
         self.forgotten: list[int] = []  # ports that nobody asks any more
         self.over: Ended | None = None
@@ -52,9 +56,11 @@ class Process:
         line.settimeout(LOOK_S)
         to, fro = new_memory(), new_memory()
         given = (theirs.fileno(), fro, to)
-        command = [sys.executable, "-u", "-X", "faulthandler", "-c", BOOT]
+        command = [str(python or sys.executable), "-u", "-X", "faulthandler", "-c", BOOT]
+        # another environment's own packages come first: there may be some beside the harness's
+        paths = [str(Path(__file__).parents[2])] if python else [*map(str, sys.path)]
         self.process = processes.start(
-            [*command, json.dumps(list(map(str, sys.path))), *map(str, given)],
+            [*command, json.dumps([python is not None, paths]), *map(str, given)],
             pass_fds=given,
             env={key: text for key, text in os.environ.items() if not key.startswith("PARITY_")},
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """Asks one layer of a port its kind's probes, and reads back what it has inside."""
 
 import copy
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -81,14 +82,21 @@ def probe_layer(port: Port, case: LayerCase, rng: np.random.Generator) -> Layer:
     try:
         case.kind.check_settings(case.layer)
         asked = _Asked(port, name)
-        same = case.kind.probes(case, copy.deepcopy(rng))
-        prepare(port, ((name, [probe.x, *probe.more]) for probe in same if probe.of == "run"))
+        same = (each for each in case.kind.probes(case, copy.deepcopy(rng)) if each.of == "run")
+        prepare(port, ((name, [each.x, *each.more]) for each in _first_again(same)))
         for probe in case.kind.probes(case, rng):
             asked.ask(probe)
     except CannotRun as error:
         return Layer(Probed(NOT_PROBED, str(error)), {}, None)
     asked.ask_again()
     return asked.found(moves=case.kind.move is not None)
+
+
+def _first_again(probes: Iterator[Probe]) -> Iterator[Probe]:
+    """The probes, then the first as often as `ask_again` does."""
+    first = next(probes, None)
+    if first is not None:
+        yield from itertools.chain([first], probes, [first, first])
 
 
 class _Asked:
