@@ -11,6 +11,7 @@ from parity import model as models
 from parity.errors import CannotRun
 from parity.files import atomic_write, check_writable, publish
 from parity.model import KERAS_VERSIONS, Case
+from parity.naming import nearest
 from parity.options import FILE, FOLDER, OUT, SEED, WORKERS, command_line, option, takes
 from parity.program import FORCE, Command, end, say, wrote
 
@@ -190,7 +191,7 @@ def _case(
     from parity import originals, project
 
     if not Path(model.rpartition(".py:")[0] or model).exists() and not Path(model).suffix:
-        models.nearest("model", model, models.MODELS)
+        nearest("model", model, models.MODELS)
     case = originals.case_of(model, weights, None, keras=keras, custom=custom)
     if not folder:
         return case
