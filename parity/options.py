@@ -17,7 +17,7 @@ from parity.errors import CannotRun
 from parity.model import KERAS_VERSIONS, Case
 from parity.ports import OURS, PREFIX
 from parity.program import Name, say
-from parity.settings import variables
+from parity.settings import setting, variables
 
 Decorator = Callable[[Any], Any]
 FILE = Name(dir_okay=False, path_type=Path)
@@ -171,6 +171,45 @@ def port(help: str) -> Decorator:
 def command_line() -> str:
     """The command as it was typed, without this folder's own path."""
     return shlex.join(["parity", *sys.argv[1:]]).replace(os.getcwd() + "/", "")
+
+
+# what decides what is compared; the rest chooses among it, or says how it is told
+KEPT = set(
+    "--original --custom --input --weights --keras --clips --port --port-command --port-timeout "
+    "--allow-transform".split()
+)
+
+
+def again(*command: str) -> str:
+    """The command in progress with all that decides what it compares, as it is typed, and its
+    outputs elsewhere; command: another one with the same options. Add --model, --layer and --seed.
+    """
+    context = click.get_current_context()
+    named = {name: each for each in context.command.params for name in each.opts}
+    data = setting("PARITY_DATA")
+    own = str(context.command.name)
+    words = [*_program(), *(command or (own,)), "--out", str(OUT / "again")]
+    words += ["--data", str(data)] if data else []
+    rest = iter(sys.argv[sys.argv.index(own) + 1 :] if own in sys.argv else [])
+    for word in rest:
+        name, is_whole, _ = word.partition("=")
+        option = named.get(name)
+        takes_more = option and not getattr(option, "is_flag", False) and not is_whole
+        given = [word, *([next(rest, "")] if takes_more else [])]
+        if name in KEPT or not word.startswith("-"):
+            words += given
+    return shlex.join(words).replace(os.getcwd() + "/", "")
+
+
+def _program() -> list[str]:
+    """How this program was started."""
+    return ["parity"] if Path(sys.argv[0]).stem == "parity" else [sys.executable, "-m", "parity"]
+
+
+def asks_for(command: str, model: str) -> str:
+    """A command of `again` for one model; an --original is one already."""
+    chosen = "--original" in shlex.split(command)
+    return command if chosen else f"{command} --model {shlex.quote(model)}"
 
 
 MODELS = option(

@@ -281,6 +281,8 @@ class _Proof:
         found = self.explanation.findings()
         for name, part in found.layers.items():
             self.records[name].chained.share, self.records[name].chained.energy = part
+        for name, rms in found.rounding.items():
+            self.records[name].chained.rounding_rms = rms
         return found.attribution, found.logits
 
     def final(self, step: Step, ends: Ends | None) -> Final:

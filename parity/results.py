@@ -202,6 +202,7 @@ class Chained(Cell):
     energy: Size = None  # of the squares of all layers' parts
     noise_max_abs: Size = None
     noise_rms: Size = None
+    rounding_rms: Later[Size] = None  # how far rounding up to here may part two float32 runs
 
 
 @dataclass
@@ -779,7 +780,7 @@ class Model:
     seconds: Later[Annotated[float | None, Says(minimum=0)]] = None
     probes: Later[Probes | None] = None
     remarks: Later[list[Text]] = field(default_factory=list)
-    asked_by: Later[str | None] = None  # the options that choose an original from outside
+    again: Later[str | None] = None  # the command that asks for this model, and writes elsewhere
 
 
 # --- the run ---

@@ -17,6 +17,7 @@ from parity.compare.whole import as_fused, whole_call
 from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
 from parity.model import Case
+from parity.options import asks_for
 from parity.ports import OURS, load, of_case
 from parity.probes.networks import without_clips
 from parity.probes.originals import ask_originals
@@ -44,6 +45,7 @@ def run(
     workers: int = 2,
     here: bool = False,
     command: str = "",
+    again: str | None = None,
     progress: Any = None,
     explain: bool = True,
     seed: int | None = None,
@@ -53,7 +55,8 @@ def run(
 
     port : "module:function", or what else ports.load takes. here : compare in this process.
     layers : names to judge, None for all. explain : see compare.compare_case. workers : recorders,
-    and comparing processes, side by side. seed : of the random probes, fresh by default.
+    and comparing processes, side by side. seed : of the random probes, fresh by default. again : of
+    options.again.
     """
     for case in cases:
         _ = case.weights.params  # a broken file is said before anything is started
@@ -84,6 +87,8 @@ def run(
                 if record.printed:
                     progress.note(f"{case.model.name}: {record.printed}")
     models = [model_record(case, heard[case], traces[case], found[case]) for case in cases]
+    for model in models:
+        model.again = again and asks_for(again, model.name)
     versions = models[0].identity["stack"]["harness"]
     return document(
         models,
@@ -109,7 +114,6 @@ def exit_code(document: dict[str, Any]) -> int:
 def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
     """One model's part of the document; found: of compare_case."""
     holds = {*verdict.HOLDS, verdict.EXCESS}  # rounding alone may be the reason for a swap
-    outside = case.model.outside
     rounding_only = all(cell.verdict in holds for layer in found.layers for cell in layer.cells())
     model = Model(
         name=case.model.name,
@@ -134,7 +138,6 @@ def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
         layers=found.layers,
         attribution=found.attribution,
         microscope=found.microscope,
-        asked_by=outside and outside.asked_by,
         tags=tag_tables(clips.names, case.model.tags, found.scores, found.logits, rounding_only),
     )
     model.remarks = [*case.remarks, *_worthless(found)]

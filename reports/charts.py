@@ -222,53 +222,41 @@ def _key(at: int, name: str, chart: Chart) -> str:
 
 # --- the charts of parity.json ---
 
-# An allowance this much smaller than every drift would flatten the chart: a saturated gate may not
-# round, its allowance is 1e-38.
-BELOW = 100
-ALLOWED = "rounding allows the layer alone, where it is worst"
-# series, mode and key of what the chart of the drift draws
+# series and key of what the chart of the drift draws: all in the chain, all root mean square
 DRIFT = (
-    ("port to original, largest", "chained", "max_abs"),
-    ("original's own noise, largest", "chained", "noise_max_abs"),
-    ("port to original, rms", "chained", "rms"),
+    ("port to original", "rms"),
+    ("original's own noise", "noise_rms"),
+    ("rounding allows", "rounding_rms"),
+)
+DRIFT_CAPTION = (
+    "Drift through the chain, root mean square over each layer's output, beside the noise of the "
+    "original's own compiler and how far rounding in all layers up to there may part two runs. "
+    "0 is equal bit for bit."
 )
 
 
 def drift_points(model: Record) -> list[Point]:
-    """Drift layer by layer, beside the original's own noise and what rounding allows."""
-    flat = too_small(model)
-    return _drifts(model) + [point for point in _allowances(model) if point[0] not in flat]
-
-
-def _drifts(model: Record) -> list[Point]:
+    """Drift layer by layer, beside the original's own noise and what rounding allows there."""
     return [
-        (layer["name"], layer[mode].get(key), series)
-        for series, mode, key in DRIFT
+        (layer["name"], layer["chained"].get(key), series)
+        for series, key in DRIFT
         for layer in model["layers"]
     ]
 
 
-def _allowances(model: Record) -> list[Point]:
-    return [
-        (each["name"], each["isolated"].get("worst_allowed"), ALLOWED) for each in model["layers"]
+def drift_in_brief(model: Record) -> str:
+    """Where the drift of the chain uses most of what rounding allows, and where it ends."""
+    used = [
+        (rms / allowed, layer["name"])
+        for layer in model["layers"]
+        if (rms := figures.number(layer["chained"].get("rms"))) is not None
+        and (allowed := figures.number(layer["chained"].get("rounding_rms")))
     ]
-
-
-def too_small(model: Record) -> list[str]:
-    """The layers whose allowance would flatten the chart of the drift."""
-    least = min(filter(None, (figures.number(y) for _, y, _ in _drifts(model))), default=0) / BELOW
-    return [name for name, y, _ in _allowances(model) if 0 < (figures.number(y) or 0) < least]
-
-
-def drift_caption(model: Record) -> str:
-    """What the chart of the drift shows, and which allowances it leaves out."""
-    names = ", ".join(too_small(model))
-    left_out = f" Too small for this chart is what rounding allows {names}." if names else ""
-    return (
-        "Drift through the network, layer by layer, beside the noise that the original's own "
-        "compiler makes. 0 is equal bit for bit; a point alone is what rounding allows the layer."
-        f"{left_out}"
-    )
+    ends = f"ends at {figures.drift(model['final']['port_reference'])}"
+    most, name = max(used, key=lambda pair: figures.size(pair[0]), default=(None, ""))
+    if most is None:
+        return ends
+    return f"at most {figures.allowance(most)} of what rounding allows, at {name}; {ends}"
 
 
 def share_points(model: Record) -> list[Point]:

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from parity.reports import Figure, Record, figures, html, summary
-from parity.reports.verdicts import ALL, MODES, bare
+from parity.reports.verdicts import MODES, gravity
 
 MAIN = {"isolated": "rho_port", "chained": "max_abs"}  # the figure of each mode that is shown
-GRAVITY = list(ALL)  # verdict words, from light to grave
 # what is no difference (when, and how long it took), and what has a place of its own on the page
 RUN_ASIDE = set("format created command verdict environment models data".split())
 MODEL_ASIDE = set(
@@ -55,14 +54,20 @@ def turn(before: str | None, after: str | None) -> str:
     """`better`, `worse` or `other` of two verdicts; empty where they are equal or one is None."""
     if before is None or after is None or before == after:
         return ""
-    first, second = (GRAVITY.index(bare(word)) for word in (before, after))
+    first, second = map(gravity, (before, after))
     return "other" if first == second else "better" if second < first else "worse"
 
 
 def fails(layer: Record) -> bool:
-    """Whether a layer of the comparison does not hold in the later run."""
+    """Whether a layer of the comparison does not hold in the later run by its own fault."""
     words = (layer[mode]["verdict"][1] for mode in MODES)
-    return any(word not in (None, "EXACT", "ROUNDING") for word in words)
+    return any(word not in (None, "EXACT", "ROUNDING", "INHERITED") for word in words)
+
+
+def state(layer: Record) -> str:
+    """What the filter finds it by: `fail`, `holds`, or neither where it only inherits."""
+    handed = any(layer[mode]["verdict"][1] == "INHERITED" for mode in MODES)
+    return "fail" if fails(layer) else "" if handed else "holds"
 
 
 def _paired(before: list[Record], after: list[Record]) -> dict[str, Pair]:

@@ -48,7 +48,25 @@ FIGURES: dict[str, Rows] = {
         ("energy", "energy", figures.percent),
         ("original's own noise", "noise_max_abs", figures.drift),
         ("own noise, rms", "noise_rms", figures.drift),
+        ("rounding allows, rms", "rounding_rms", figures.drift),
     ),
+}
+# the word of glossary.TERMS that explains a figure, by its key
+EXPLAINED = {
+    "rho_port": "share",
+    "rho_reference": "share",
+    "q_port": "q",
+    "q_reference": "q",
+    "rho_det": "det",
+    "bitwise_share": "bitwise",
+    "effective_bits": "bits",
+    "inherited": "inherited",
+    "local": "inherited",
+    "amplification": "amplification",
+    "share": "final",
+    "energy": "energy",
+    "noise_max_abs": "noise",
+    "rounding_rms": "rounding",
 }
 # what follows the networks, in reading order: id and template, title in the list of contents
 SECTIONS = {
@@ -65,8 +83,8 @@ SECTIONS = {
 }
 # the modules of this room that templates call, by their own names
 CALLED = (
-    "cards charts companions faults figures heatmap investigation message microscope probes "
-    "provenance small_charts summary tags verdicts"
+    "cards charts companions faults figures glossary heatmap in_brief investigation message "
+    "microscope probes provenance small_charts summary tags verdicts"
 ).split()
 
 
@@ -132,6 +150,7 @@ def _environment() -> "jinja2.Environment":
         anchor=anchor,
         bar_width=bar_width,
         card_figures=FIGURES,
+        explained=EXPLAINED,
         script=script.decode(),
         script_sha256=b64encode(sha256(script).digest()).decode(),
     )

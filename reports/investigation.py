@@ -15,7 +15,14 @@ from parity.reports.figures import cell, counted
 MOST_WORDS = 200
 WIDTH = 120
 ROWS_MOST = 200  # of a table of evidence; its JSON has them all
-VERDICTS = {"proved": ("good", "✓"), "refuted": ("bad", "✗"), "not decidable": ("missing", "∅")}
+UNDECIDED = "not decidable"
+# what findings are to the question: the list's title; whether a proved one is good news
+LISTS = {
+    "cause": ("causes", False),
+    "remedy": ("remedies", True),
+    "not the cause": ("not the cause", True),
+}
+NEWS = {True: ("good", "✓"), False: ("bad", "✗"), None: ("missing", "∅")}
 
 
 def _faults(document: Record) -> Iterator[str]:
@@ -74,6 +81,29 @@ def _wrapped(words: str, indent: str = "") -> str:
 def anchor(name: str) -> str:
     """The id of a finding on the page: `finding-decibels`."""
     return f"finding-{quote(name, safe='', errors='backslashreplace')}"
+
+
+def listed(document: Record) -> dict[str, list[Record]]:
+    """{title: findings} of what is the cause, what helps and what is not the cause."""
+    found: dict[str, list[Record]] = {title: [] for title, _ in LISTS.values()}
+    for question in document["questions"]:
+        for finding in question["findings"]:
+            found[LISTS[bears(finding)][0]].append(finding)
+    return found
+
+
+def bears(finding: Record) -> str:
+    """The list of a finding; documents of earlier versions only have its verdict."""
+    known = "not the cause" if finding["verdict"] == "refuted" else "cause"
+    return str(finding.get("bears", known))
+
+
+def news(finding: Record) -> tuple[str, str]:
+    """(tone, mark) of a finding: a cause is bad news, a remedy that helps is good."""
+    where, verdict = bears(finding), finding["verdict"]
+    if verdict == UNDECIDED:
+        return NEWS[None]
+    return NEWS[LISTS[where][1] and (where != "remedy" or verdict == "proved")]
 
 
 def heard(document: Record) -> str:

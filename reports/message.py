@@ -7,9 +7,14 @@ from parity.errors import visible
 from parity.reports import Record, figures, probes
 from parity.reports.figures import drift, number, ratio
 from parity.reports.summary import original
-from parity.reports.verdicts import cause_name, meaning, passes
+from parity.reports.verdicts import Q_MOST, RHO_MOST, cause_name, meaning, passes
 
 LISTED = 8  # channels named in a message
+AGAIN = "reports/out/again"  # where a run goes that asks one layer again
+EXCESS = "EXCESS ROUNDING"
+# (at most this unit roundoff of the operands, what has it)
+OPERANDS = ((2.0**-10, "TF32 or half precision"), (2.0**-8, "bfloat16"))
+OPERANDS_LEAST = 2.0**-12
 HEADLINES = {
     "NOT COMPARED": "was not compared with {original}",
     "INCOMPARABLE": "cannot be compared with {original}",
@@ -28,7 +33,8 @@ def cell_message(model: Record, layer: Record, mode: str) -> str:
     lines = [
         f"{model['name']} / {layer['name']} ({mode}): {says.format(original=original(model))}",
         *_body(model, layer, mode),
-        f"reproduce: {(probes.reproduce if mode == 'probed' else reproduce)(model, layer)}",
+        *([accepted(model, layer)] if verdict == EXCESS and mode != "probed" else []),
+        f"reproduce: {reproduce(model, layer)}",
     ]
     return "\n  ".join(visible(line) for line in lines)
 
@@ -97,6 +103,8 @@ def _blame(model: Record, layer: Record, mode: str) -> list[str]:
         "chained": "made here, whatever its input",
     }
     why = evidence(layer) or f"{cell['verdict']}: {meaning(cell['verdict'])}"
+    if cell["verdict"] == EXCESS:
+        why += f"; {excess(cell)}"
     structure = cell.get("structure") or {}
     where = cell.get("support") or ""
     told = {
@@ -105,6 +113,23 @@ def _blame(model: Record, layer: Record, mode: str) -> list[str]:
     }
     support = [f"{label}: {text}" for label, text in told.items() if text]
     return [f"{whose[mode]}; {why}", *support]
+
+
+def excess(cell: Record) -> str:
+    """A layer that rounds too much: its figures beside their limits, and what it most likely is."""
+    q, rho = ratio(cell.get("q_port")), ratio(cell.get("rho_port", cell.get("rho_local")))
+    u_in = number(cell.get("u_in")) or 0.0
+    formats = [name for most, name in OPERANDS if OPERANDS_LEAST <= u_in <= most]
+    likely = "a long sum in one accumulator"
+    if formats:
+        likely = f"operands of reduced precision ({formats[0]})"
+    return f"q {q} (limit {Q_MOST:g}), rho {rho} (limit {RHO_MOST:g}), most likely {likely}"
+
+
+def accepted(model: Record, layer: Record) -> str:
+    """How to let a known difference be."""
+    names = f"--model {shlex.quote(model['name'])} --layer {shlex.quote(layer['name'])}"
+    return f"meant to be so? parity gate accept {names} --accept-worse --reason WHY"
 
 
 def cause(layer: Record, mode: str) -> str:
@@ -127,6 +152,8 @@ def cause_in_brief(model: Record, layer: Record, mode: str, most: int) -> str:
     if named:
         more = len(layer["cause"].get("survivors") or ()) - 1
         return named + (f" (or {more} more)" if more > 0 else "")
+    if cell["verdict"] == EXCESS:
+        return figures.short(excess(cell), most)
     tried = cell["verdict"] in ("FORMULA(unnamed)", "GROSS")
     return figures.short(
         _reason(cell) or (UNEXPLAINED if tried else meaning(cell["verdict"])), most
@@ -178,11 +205,7 @@ def _effect(structure: Record, effect: str) -> str:
 
 
 def reproduce(model: Record, layer: Record) -> str:
-    """The command that compares one layer again."""
-    if model.get("asked_by"):
-        layers = f"--layer {shlex.quote(layer['name'])}"
-        seeded = f" --seed {model['probes']['seed']}" if model.get("probes") else ""
-        return f"parity run {model['asked_by']} {layers}{seeded}"
-    names = f"MODEL={shlex.quote(model['name'])} LAYER={shlex.quote(layer['name'])}"
-    seed = f' ARGS="--seed {model["probes"]["seed"]}"' if model.get("probes") else ""
-    return f"make parity {names}{seed}"
+    """The command that compares and asks one layer again, and writes elsewhere."""
+    named = f"parity run --out {AGAIN} --model {shlex.quote(model['name'])}"
+    seed = f" --seed {model['probes']['seed']}" if model.get("probes") else ""
+    return f"{model.get('again') or named} --layer {shlex.quote(layer['name'])}{seed}"

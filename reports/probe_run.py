@@ -6,6 +6,7 @@ from textwrap import wrap
 from parity.errors import visible
 from parity.reports import Record, probes
 from parity.reports.document import Kind
+from parity.reports.message import reproduce
 from parity.reports.summary import DATA
 from parity.reports.terminal import aligned
 from parity.reports.verdicts import bare, describe
@@ -33,7 +34,7 @@ def _model(model: Record) -> Iterator[str]:
         found = layer["probed"]
         more = [*probes.notes(found)]
         if probes.fails(layer):
-            more.append(f"reproduce: {probes.reproduce(model, layer)}")
+            more.append(f"reproduce: {reproduce(model, layer)}")
         yield from _wrapped(more)
     yield from _wrapped([model["probes"]["call"]])
 

@@ -1,7 +1,6 @@
 """What probes found, in words, from the records of parity.json and probes.json alike."""
 
 import math
-import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -231,11 +230,3 @@ def cause(layer: Record) -> str:
 def batches(found: Record) -> str:
     """The batch sizes that it was asked with: `1, 2, 5`."""
     return ", ".join(map(str, sorted(found["batches"]))) or ABSENT
-
-
-def reproduce(model: Record, layer: Record) -> str:
-    """The command that asks this layer the same again."""
-    names = [
-        f"--{key} {shlex.quote(each['name'])}" for key, each in (("model", model), ("layer", layer))
-    ]
-    return f"python -m parity probe {' '.join(names)} --seed {model['probes']['seed']}"

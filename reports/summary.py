@@ -4,7 +4,18 @@ from typing import Any, NamedTuple
 
 from parity.errors import visible
 from parity.reports import Figure, Record, figures, probes
-from parity.reports.verdicts import ALL, CELLS, MODES, bare, cause_name, describe, fails, passes
+from parity.reports.verdicts import (
+    CELLS,
+    MODES,
+    bare,
+    cause_name,
+    describe,
+    fails,
+    gravity,
+    inherits,
+    passes,
+    worst_word,
+)
 
 DATA = {"real": "real data", "seeded": "seeded stand-ins: NOT the published weights"}
 FINAL = (
@@ -82,7 +93,7 @@ def first_offenders(document: Record) -> list[Cell]:
 def found_by(model: Record, layer: Record) -> str:
     """What the page's filter finds a layer by."""
     verdicts = dict.fromkeys(layer[mode]["verdict"] for mode in MODES)
-    state = "fail" if fails(layer) else "holds"
+    state = "fail" if fails(layer) else "" if inherits(layer) else "holds"
     asked = [probes.word(layer), probes.cause(layer)] if layer.get(PROBED) else []
     words = [
         model["name"],
@@ -103,10 +114,8 @@ def worst_first(model: Record) -> dict[str, int]:
 
 
 def _badness(layer: Record) -> tuple[int, float]:
-    words = [layer[mode]["verdict"] for mode in MODES]
-    words += [probes.word(layer)] if probes.fails(layer) else []
-    grave = max(list(ALL).index(bare(word)) for word in words)
-    return grave, max(figures.size(layer[mode][key]) for mode, key in RHO.items())
+    rounded = max(figures.size(layer[mode][key]) for mode, key in RHO.items())
+    return gravity(worst_word(layer)), rounded
 
 
 def counts(document: Record) -> dict[str, int]:
@@ -150,6 +159,52 @@ def verdict_sentence(document: Record) -> str:
     return said + (STAND_INS if is_seeded else "")
 
 
+TITLES = {
+    "HOLDS": "the port computes what the original computes",
+    "DRIFTS": "the port does not compute what the original computes",
+    "INCOMPLETE": "not everything was compared, so nothing is proved",
+}
+NUMBERS = dict(enumerate("no one two three four five six seven eight nine ten".split()))
+
+
+def title(document: Record) -> str:
+    """The verdict for people: `HOLDS: the port computes what the original computes`."""
+    scope = ", on stand-ins" if document["data"] == "seeded" else ""
+    return f"{document['verdict']}: {TITLES[document['verdict']]}{scope}."
+
+
+def in_short(document: Record) -> str:
+    """What became of the tags and scores, in one sentence for people; empty without models."""
+    models = document["models"]
+    at_fault = sum(fails(layer) for model in models for layer in model["layers"])
+    handed = sum(inherits(layer) for model in models for layer in model["layers"])
+    clips = {clip["name"] for model in models for clip in model["clips"]}
+    apart = max(
+        (model["final"]["port_reference"] for model in models), key=figures.size, default=None
+    )
+    more = (
+        f" and {handed} more only {'inherits' if handed == 1 else 'inherit'} it" if handed else ""
+    )
+    said = [
+        f"{figures.counted(at_fault, 'layer')} at fault{more}" if at_fault else "",
+        tags_in_short(document),
+        f"scores differ by at most {figures.drift(apart)}" if apart is not None else "",
+        f"{NUMBERS.get(len(clips), len(clips))} clip{'s' * (len(clips) != 1)}",
+    ]
+    return figures.sentence("; ".join(filter(None, said))) if models else ""
+
+
+def tags_in_short(document: Record) -> str:
+    """Whether the top tags are the same, in one line; empty where there are none."""
+    lists = [clip for model in document["models"] for clip in model.get("tags", ())]
+    turned = sum(bool(clip["swaps"]) for clip in lists)
+    if not lists:
+        return ""
+    if not turned:
+        return "the tags are the same, in the same order"
+    return f"tags changed places in {turned} of {figures.counted(len(lists), 'list')}"
+
+
 def probes_sentence(document: Record) -> str:
     """What the probes of all models add up to, in one line; empty where none were asked."""
     said = probes.sentence(document["models"])
@@ -161,16 +216,44 @@ def _compared(found: dict[str, int]) -> str:
     every, missing = sum(found.values()), found.get("NOT COMPARED", 0)
     if missing == every:
         return f"nothing was compared: all {every} comparisons are missing"
-    parts = ", ".join(f"{count} {word}" for word, count in found.items() if word != "NOT COMPARED")
+    apart = {"NOT COMPARED", "INHERITED"}
+    parts = ", ".join(f"{count} {word}" for word, count in found.items() if word not in apart)
     of_all = f"{every - missing} of {every} comparisons made" if missing else f"{every} comparisons"
-    return f"{of_all} ({parts})"
+    handed = found.get("INHERITED", 0)
+    return f"{of_all} ({parts}{f'; and {handed} that only INHERITED a difference' * bool(handed)})"
 
 
 def worst(model: Record) -> tuple[str, Figure]:
-    """The worst layer of a model, `conv3 (isolated) ROUNDING`, and the allowance it used."""
+    """The worst layer of a model, `conv3 (isolated) ROUNDING`, and the allowance it used; the first
+    that only probes found at fault, where all others hold.
+    """
     found = model["worst"] or {}
+    alone = [cell for cell in probed(model) if probes.fails(cell.layer)]
+    if alone and passes(found.get("verdict") or "NOT COMPARED"):
+        return f"{alone[0].layer['name']} (probed) {alone[0].verdict}", None
     named = f"{found['layer']} ({found['mode']}) {found['verdict']}" if found.get("layer") else ""
     return named or figures.ABSENT, found.get("rho")
+
+
+def worst_shares(model: Record) -> Record:
+    """What the bars of a model's worst layer show: its share, the original's there, its verdict."""
+    found = model["worst"] or {}
+    beside = [
+        layer["isolated"]["rho_reference"]
+        for layer in model["layers"]
+        if layer["name"] == found.get("layer")
+    ]
+    return {
+        "rho_port": worst(model)[1],
+        "rho_reference": next(iter(beside), None),
+        "verdict": found.get("verdict") or "NOT COMPARED",
+    }
+
+
+def words(document: Record) -> list[str]:
+    """The verdicts that some layer's block on the page has, from light to grave."""
+    layers = (layer for model in document["models"] for layer in model["layers"])
+    return sorted({bare(worst_word(layer)) for layer in layers}, key=gravity)
 
 
 def model_row(model: Record) -> list[str]:

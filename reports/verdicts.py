@@ -5,11 +5,12 @@ from typing import NamedTuple
 from parity.reports import Record, probes
 
 MODES = ("isolated", "chained")
+RHO_MOST, Q_MOST = 1.0, 1.5  # up to here rounding explains a layer
 NAMED = ", named in brackets where it is known"
 
 
 class Verdict(NamedTuple):
-    """A verdict word's mark, tone (good, bad or missing) and meaning."""
+    """A verdict word's mark, tone (good, bad, missing or handed) and meaning."""
 
     mark: str
     tone: str
@@ -24,7 +25,7 @@ def _table(rows: str) -> dict[str, Verdict]:
 CELLS = _table(f"""
 EXACT | = | good | equal to the original, element for element
 ROUNDING | ✓ | good | differs by no more than float32 rounding of the original's own formula
-INHERITED | ↓ | bad | differs, but only because its input does; the fault is in an earlier layer
+INHERITED | ↓ | handed | differs, but only because its input does; the fault is in an earlier layer
 EXCESS ROUNDING | ✗ | bad | the original's formula, rounded more than float32 arithmetic needs to
 MISBEHAVES | ✗ | bad | answers right, but changes its input or answers otherwise when asked again
 FORMULA | ✗ | bad | computes another formula than the original{NAMED}
@@ -66,14 +67,26 @@ def passes(word: str) -> bool:
 
 
 def fails(layer: Record) -> bool:
-    """Whether a layer does not hold in any way, by its own fault or an earlier layer's."""
-    return probes.fails(layer) or not all(passes(layer[mode]["verdict"]) for mode in MODES)
-
-
-def is_guilty(layer: Record) -> bool:
-    """Whether a layer does not hold in some way by its own fault."""
+    """Whether a layer does not hold in some way by its own fault, and not by its input's alone."""
     words = [layer[mode]["verdict"] for mode in MODES]
     return probes.fails(layer) or any(not passes(word) and word != "INHERITED" for word in words)
+
+
+def inherits(layer: Record) -> bool:
+    """Whether a layer holds but for what an earlier one handed down."""
+    return not fails(layer) and any(layer[mode]["verdict"] == "INHERITED" for mode in MODES)
+
+
+def worst_word(layer: Record) -> str:
+    """The gravest of a layer's verdicts."""
+    words = [layer[mode]["verdict"] for mode in MODES]
+    words += [probes.word(layer)] if probes.fails(layer) else []
+    return str(max(words, key=gravity))
+
+
+def gravity(word: str) -> int:
+    """How grave a verdict is: its place among all."""
+    return list(ALL).index(bare(word))
 
 
 def cause_name(layer: Record) -> str:

@@ -6,6 +6,7 @@ Both questions carry deviations from the original's recorded chain through the s
 comparison.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 from parity.attribution.propagate import Carrier
 from parity.attribution.shares import NO_SHARES, Part, Paths, Plain, attribute
 from parity.compare.tally import mismatch
+from parity.compare.verdict import Q_MOST
 from parity.compare.walk import Step, network_order
 from parity.kinds import costs
 from parity.kinds.activation import POINTWISE, sigmoid, sigmoid_rounding
@@ -28,6 +30,7 @@ from parity.results import Attribution, Ends
 Space = Literal["logits", "scores"]
 LOGITS: Space = "logits"
 SCORES: Space = "scores"
+SAMPLED = 2**16  # elements of a layer's output that its rounding is measured on
 NO_LOGITS = "the port does not give its logits, so the drift is attributed in the scores"
 
 
@@ -45,11 +48,14 @@ class Logits:
 
 
 class Findings(NamedTuple):
-    """What explains a model's drift; layers: empty where it could not be attributed."""
+    """What explains a model's drift; layers: empty where it could not be attributed; rounding:
+    {layer: the rms that rounding up to there may part two float32 runs by}.
+    """
 
     attribution: Attribution
     layers: Mapping[str, Part]
     logits: Logits
+    rounding: Mapping[str, float]
 
 
 class Explanation:
@@ -76,6 +82,7 @@ class Explanation:
         self.space: Space = SCORES
         self.broken: str | None = None
         self.note: str | None = None
+        self.rounding: dict[str, float] = {}
 
     def carrier(self, step: Step) -> Carrier:
         """The Carrier of a step's layer: feed its `observe` with the blocks of that layer's
@@ -93,8 +100,10 @@ class Explanation:
                 self._finish(step, carrier, scale)
                 return
             self._advance(carrier, step.chained)
+            oracle = self.paths.deviations["oracle"]
             self.samples.carry(carrier)
-            self.samples.disturb(carrier, self.paths.deviations["oracle"], scale)
+            self.samples.disturb(carrier, oracle, scale)
+            self.rounding[step.layer.name] = allowed_rms(self.samples, oracle)
 
     def findings(self) -> Findings:
         """What was found; call it after the last layer."""
@@ -107,7 +116,7 @@ class Explanation:
             ends = at_the_end(logits, self.last.config.get("activation") == "sigmoid")
         message = self.broken or self.note
         whole = Attribution(self.space, message, found.drift, found.closure, ends)
-        return Findings(whole, found.layers, logits)
+        return Findings(whole, found.layers, logits, self.rounding)
 
     def _advance(self, carrier: Carrier, side: Answer) -> None:
         self.broken = self.broken or _unusable(carrier, side)
@@ -123,6 +132,12 @@ class Explanation:
         """The last layer: the samples end at the logits, the paths too where both sides give
         theirs.
         """
+        beside = copy.deepcopy(self.samples)
+        oracle = self.paths.deviations["oracle"]
+        oracle = carrier.carry(None if oracle is None else oracle.copy())
+        beside.carry(carrier)
+        beside.disturb(carrier, oracle, scale)
+        self.rounding[step.layer.name] = allowed_rms(beside, oracle)
         at_logits, own = self._at_logits(step, carrier), np.zeros(1)
         oracle_end = _moved_on(at_logits, self.paths.deviations["oracle"])
         self.samples.carry(at_logits)
@@ -164,6 +179,21 @@ class Explanation:
             name = step.layer.config["activation"]
             self.note = _not_of_its_scores(name, said.actual, side.actual)
         return None if self.note else said.actual
+
+
+def allowed_rms(samples: Samples, oracle: np.ndarray | None) -> float:
+    """How far rounding may part two float32 runs, rms over a layer's output: each may be Q_MOST of
+    the expected error away from the oracle.
+
+    oracle: the oracle's own deviation there.
+    """
+    total = 0.0
+    for part in samples.parts.values():
+        every = max(1, part[0].size // SAMPLED) | 1  # odd: no power of two that an axis may have
+        centre = 0.0 if oracle is None else oracle.reshape(-1)[::every].astype(np.float64)
+        strays = [sample.reshape(-1)[::every] - centre for sample in part]
+        total += float(np.mean(np.square(strays)))
+    return float(2 * Q_MOST * np.sqrt(total))
 
 
 def _not_of_its_scores(activation: str, logits: np.ndarray, scores: Any) -> str | None:

@@ -22,7 +22,8 @@ from parity.engine.urls import local
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.identity import identity
-from parity.model import Case
+from parity.model import Case, Outside
+from parity.options import OUT
 from parity.ports import load, of_case
 from parity.probes.networks import without_clips
 from parity.probes.proof import Proof, probe
@@ -260,25 +261,29 @@ class _Open:
             "shares": json.dumps(
                 {name: max(_large(s) for n, _, s, _ in shares if n == name) for name, *_ in shares}
             ),
-            "again": None if model.asked_by else self._again(batch.keys[at : at + 1]),
+            "again": None if self._outside else self._again(batch.keys[at : at + 1]),
             "sha256": batch.clips.sha256[at],
             "weights": model.weights.file if model.data == "real" else "stand-ins",
             "keras": model.stack.keras,
         }
+
+    @property
+    def _outside(self) -> Outside | None:
+        return self.job.case.model.outside
 
     def _again(self, keys: Sequence[str]) -> str:
         """The command that proves these clips alone."""
         return shlex.join(["parity", "run", "--model", self.job.case.model.name, "--clips", *keys])
 
     def _document(self, batch: _Batch, model: Model) -> str:
-        versions = self.identity["stack"]["harness"]
+        versions, outside = self.identity["stack"]["harness"], self._outside
+        command = f"parity run {outside.asked_by}" if outside else self._again(batch.keys)
+        model.again = f"{command} --out {OUT / 'again'}"
         return to_json(
             document(
                 [model],
                 environment=environment(1, versions),
-                command=f"parity run {model.asked_by}"
-                if model.asked_by
-                else self._again(batch.keys),
+                command=command,
                 port=self.job.port,
                 audio_read_by=batch.clips.read_by,
             )

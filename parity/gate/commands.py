@@ -19,7 +19,7 @@ from parity.gate.judge import judge, judge_identity
 from parity.gate.outcome import Json, Outcome
 from parity.identity import asked
 from parity.model import Case
-from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, option, port, takes
+from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, again, option, port, takes
 from parity.ports import load, of_case, opened
 from parity.program import FORCE, Commands, Name, end, result, say, wants_json, wrote
 from parity.project import cases
@@ -146,7 +146,13 @@ def _nothing_to_run(chosen: list[Case], folder: Path, golden: bool) -> str | Non
 def _run(chosen: list[Case], port: str, workers: int, out: Path) -> Json:
     with progress.shown() as shown:
         document = runs.run(
-            chosen, port=port, workers=workers, command="parity gate", progress=shown, explain=False
+            chosen,
+            port=port,
+            workers=workers,
+            command="parity gate",
+            again=again("run"),
+            progress=shown,
+            explain=False,
         )
     publish({out / RUN: to_json(document)})
     return read(out / RUN)

@@ -12,6 +12,7 @@ from parity.options import (
     OUT_FOLDER,
     SEED,
     WORKERS,
+    again,
     command_line,
     option,
     port,
@@ -82,7 +83,7 @@ def command(
     proofs: list[Proof] = [found[case] for case in chosen]
     for proof in proofs:
         proof.transforms = frozenset(transforms)
-    made = document(chosen, proofs, command=command_line(), port=port, seed=seed)
+    made = document(chosen, proofs, command=command_line(), again=again(), port=port, seed=seed)
     written = to_json(made)
     made = PROBES.read(path, written)
     publish({path: written}, inputs=inputs)

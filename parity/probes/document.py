@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from parity.document import FORMAT, now, worst_of
 from parity.fixtures import seeded
 from parity.model import Case
+from parity.options import asks_for
 from parity.probes.proof import Proof
 from parity.results import Data, Natural, Probed, Probes, RunVerdict, Text, Time, Weights
-from parity.schema import Says
+from parity.schema import Later, Says
 
 
 @dataclass
@@ -30,6 +31,7 @@ class ProbedModel:
     weights: Weights
     probes: Probes
     layers: list[ProbedLayer]
+    again: Later[str | None] = None
 
 
 @dataclass
@@ -46,10 +48,18 @@ class ProbeRun:
 
 
 def document(
-    cases: Sequence[Case], proofs: Sequence[Proof], *, command: str, port: str, seed: int
+    cases: Sequence[Case],
+    proofs: Sequence[Proof],
+    *,
+    command: str,
+    again: str | None = None,
+    port: str,
+    seed: int,
 ) -> dict[str, Any]:
     """The document as JSON has it, under the gravest verdict of its models."""
     models = [_model(case, proof) for case, proof in zip(cases, proofs, strict=True)]
+    for model in models:
+        model.again = again and asks_for(again, model.name)
     verdict = worst_of(model.verdict for model in models)
     return asdict(ProbeRun(FORMAT, verdict, now(), command, port, seed, models))
 

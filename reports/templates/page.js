@@ -3,12 +3,12 @@
 "use strict";
 {
   const part = (name) => document.getElementById(`page:${name}`);
-  const [tools, filter, order, said, help] = ["tools", "filter", "order", "said", "help"].map(part);
+  const [tools, filter, order, said, help, tip] = ["tools", "filter", "order", "said", "help", "tip"].map(part);
   const layers = [...document.querySelectorAll("[data-find]")].map((element) => ({ element, words: element.dataset.find.toLowerCase() }));
   const sections = [...document.querySelectorAll("main section")];
-  const tables = [...new Set([...document.querySelectorAll("tr[data-worst]")].map((row) => row.parentElement))]
-    .map((body) => ({ body, rows: [...body.rows] }));
-  const unit = document.querySelector(".card") ? ".card" : "tr[data-find]";  // a comparison has rows and no cards
+  const tables = [...new Set([...document.querySelectorAll(".layer")].map((layer) => layer.parentElement))]
+    .map((table) => ({ table, bodies: [...table.tBodies] }));
+  const UNIT = tables.length ? ".layer" : "tr[data-find]";  // other rows of a page with layers lead to one
   const isWorstFirst = () => order.getAttribute("aria-pressed") === "true";
 
   // --- filter and order ---
@@ -17,14 +17,14 @@
     const asked = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const { element, words } of layers) element.hidden = !asked.every((word) => words.includes(word));
     for (const section of sections) section.hidden = asked.length > 0 && !section.querySelector("[data-find]:not([hidden])");
-    const every = layers.filter(({ element }) => element.matches(unit));
+    const every = layers.filter(({ element }) => element.matches(UNIT));
     const shown = every.filter(({ element }) => !element.hidden).length;
     said.value = asked.length ? `${shown || "none"} of ${every.length} ${every.length === 1 ? "layer" : "layers"}` : "";
   }
 
   function arrange(worstFirst) {
     const byBadness = (a, b) => a.dataset.worst - b.dataset.worst;
-    for (const { body, rows } of tables) body.append(...(worstFirst ? rows.toSorted(byBadness) : rows));
+    for (const { table, bodies } of tables) table.append(...(worstFirst ? bodies.toSorted(byBadness) : bodies));
     order.setAttribute("aria-pressed", worstFirst);
   }
 
@@ -35,7 +35,7 @@
 
   // --- state in the address: #CNN0-conv3?q=fail&order=worst ---
 
-  let last = null;  // the row or card where the reader is
+  let last = null;  // the layer where the reader is
   let place = "";  // the id that the address names
 
   function mark(stop, id = stop?.id ?? "") {
@@ -75,10 +75,23 @@
     target.scrollIntoView();
   }
 
-  // A card or a finding that was asked for by name shows all it has.
+  // A layer, a section or a finding that was asked for by name shows all it has.
   function unfold(target) {
-    for (const fold of target.matches(".card") ? target.querySelectorAll("details") : []) fold.open = true;
-    if (target.matches("details")) target.open = true;
+    const fold = target.closest("summary") ? target.closest("details") : target;
+    if (fold.matches("details")) fold.open = true;
+    if (target.matches(".layer")) open(target, true);
+  }
+
+  function open(layer, isOpen) {
+    layer.classList.toggle("open", isOpen);
+    layer.querySelector("a").setAttribute("aria-expanded", isOpen);
+  }
+
+  function toggle(layer) {
+    const isOpen = !layer.classList.contains("open");
+    open(layer, isOpen);
+    mark(layer, isOpen ? layer.id : "");
+    remember();
   }
 
   // --- moving about ---
@@ -97,7 +110,7 @@
   function go(stop) {
     if (!stop) return;
     stop.querySelector("a").focus({ preventScroll: true });
-    stop.scrollIntoView({ block: stop.matches("tr") ? "nearest" : "start" });
+    stop.scrollIntoView({ block: stop.matches(".open") ? "start" : "nearest" });
     mark(stop);
     remember();
   }
@@ -110,7 +123,7 @@
   }
 
   function nextFailure() {
-    const stops = visible(`${unit}[data-fails]`);
+    const stops = visible(`${UNIT}[data-fails]`);
     if (!stops.length) said.value = "no failure here";
     const stop = stops[neighbour(stops, 1) % stops.length];
     if (stop) unfold(stop);
@@ -122,6 +135,7 @@
   ]);
 
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hush();
     if (event.ctrlKey || event.metaKey || event.altKey || help.open || event.target === filter || !KEYS.has(event.key)) return;
     event.preventDefault();
     KEYS.get(event.key)();
@@ -139,6 +153,36 @@
   part("next").addEventListener("click", nextFailure);
   part("keys").addEventListener("click", () => help.showModal());
 
+  // --- words explained where they stand: by pointer, focus or tap; Escape ends it ---
+
+  let told = null;  // the word whose note is shown
+
+  function tell(term) {
+    tip.textContent = document.getElementById(term.hash.slice(1)).nextElementSibling.textContent;
+    tip.hidden = false;
+    const [word, room] = [term.getBoundingClientRect(), tip.getBoundingClientRect()];
+    const below = word.bottom + 6;
+    tip.style.left = `${Math.max(8, Math.min(word.left, innerWidth - room.width - 8))}px`;
+    tip.style.top = `${below + room.height < innerHeight ? below : Math.max(8, word.top - room.height - 6)}px`;
+    term.setAttribute("aria-describedby", tip.id);
+    told = term;
+  }
+
+  function hush() {
+    told?.removeAttribute("aria-describedby");
+    told = null;
+    tip.hidden = true;
+  }
+
+  const termAt = (event) => event.target.closest?.(".term");
+  const isOnNote = (event) => tip.contains(event.relatedTarget) || told?.contains(event.relatedTarget);
+  for (const arrives of ["pointerover", "focusin"]) document.addEventListener(arrives, (event) => {
+    if (termAt(event)) tell(termAt(event));
+  });
+  document.addEventListener("pointerout", (event) => { if (told && !isOnNote(event) && document.activeElement !== told) hush(); });
+  document.addEventListener("focusout", (event) => { if (termAt(event)) hush(); });
+  addEventListener("scroll", () => { if (told) tell(told); }, { passive: true });
+
   // --- paper, and the JSON as a file ---
 
   const folded = [];
@@ -152,20 +196,32 @@
 
   part("download").href = URL.createObjectURL(new Blob([part("json").textContent], { type: "application/json" }));
 
-  // --- what scrolls can be reached by keyboard; without a script everything that might ---
+  // --- what scrolls can be reached by keyboard; without a script everything that might. What need not keeps its head in sight ---
 
   const scrolls = new ResizeObserver((changes) => {
-    for (const { target } of changes) target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+    for (const { target } of changes) {
+      const fits = target.scrollWidth <= target.clientWidth;
+      target.tabIndex = fits ? -1 : 0;
+      target.classList.toggle("fits", fits);
+    }
   });
   for (const wide of document.querySelectorAll(".wide")) scrolls.observe(wide);
+  new ResizeObserver(() => document.documentElement.style.setProperty("--tools", `${tools.offsetHeight}px`)).observe(tools);
 
   document.documentElement.classList.add("scripted");
   order.hidden = !tables.length;
-  part("next").hidden = !document.querySelector(`${unit}[data-fails]`);
+  part("next").hidden = !document.querySelector(`${UNIT}[data-fails]`);
   tools.hidden = false;
   addEventListener("hashchange", arrive);
-  document.addEventListener("click", (event) => {  // a link to where the address is already changes no hash
-    if (event.target.closest("a[href^='#']")?.hash === location.hash) arrive();
+  document.addEventListener("click", (event) => {
+    const [link, row] = [event.target.closest("a"), event.target.closest(".layer > tr:first-child")];
+    if (termAt(event)) {
+      event.preventDefault();
+      tell(termAt(event));
+    } else if (row && (!link || link.closest("th"))) {
+      event.preventDefault();
+      if (link || getSelection().isCollapsed) toggle(row.parentElement);
+    } else if (link?.hash && link.hash === location.hash) arrive();  // that changes no hash
   });
   arrive();
 }

@@ -3,11 +3,12 @@
 `words/<question>.toml` holds the words of a question, every text a Jinja template over the figures
 of an outcome. `[findings.<key>]` has `id`, `hypothesis`, `effect`, `unit`, `claim`, `advice` and
 `sentence`: what the conclusion says, at most 25 words with its figures; without one the finding
-stays out of it. `[findings.<key>.<verdict>]` overrides any of them; the verdicts are `proved`,
-`refuted` and `open`. `[tables.<key>]` has `id`, `title`, `columns`, `note` and `chart`; a column
-"*" stands for those that the experiment names. `like` names a key whose words hold where there are
-no others. The hypothesis could be wrong, the verdict says whether it holds, and the claim says what
-was found, so that it never contradicts the verdict.
+stays out of it. `bears` says which list it belongs to, by default `cause`, refuted `not the cause`.
+`[findings.<key>.<verdict>]` overrides any of them; the verdicts are `proved`, `refuted` and `open`.
+`[tables.<key>]` has `id`, `title`, `columns`, `note` and `chart`; a column "*" stands for those
+that the experiment names. `like` names a key whose words hold where there are no others. The
+hypothesis could be wrong, the verdict says whether it holds, and the claim says what was found, so
+that it never contradicts the verdict.
 """
 
 import functools
@@ -25,10 +26,12 @@ from parity.schema import Later, Says
 from parity.studies.unstable_cnn.outcome import Outcome, Rows
 
 Verdict = Literal["proved", "refuted", "not decidable"]
+Bearing = Literal["cause", "remedy", "not the cause"]
 Scope = Literal[
     "measured on the real weights", "carries over: measured on stand-ins", "needs real weights"
 ]
 PROVED, REFUTED, UNDECIDABLE = get_args(Verdict)
+CAUSE, REMEDY, NOT_THE_CAUSE = get_args(Bearing)
 REAL, CARRIES_OVER, NEEDS_REAL = get_args(Scope)
 VERDICT_OF: dict[bool | None, Verdict] = {True: PROVED, False: REFUTED, None: UNDECIDABLE}
 WORDS = Path(__file__).with_name("words")
@@ -70,7 +73,9 @@ class Effect:
 
 @dataclass
 class Finding:
-    """What was found; verdict: on the hypothesis; sentence: what the conclusion may say of it."""
+    """What was found; verdict: on the hypothesis; sentence: what the conclusion may say of it;
+    bears: what it is to the question why the results look unstable.
+    """
 
     id: Text
     claim: Text
@@ -81,6 +86,7 @@ class Finding:
     evidence: list[Table]
     sentence: Text | None
     hypothesis: Later[Text]
+    bears: Later[Bearing]
 
 
 @functools.cache
@@ -113,6 +119,7 @@ def _finding(words: dict, outcome: Outcome, data: str) -> Finding:
         ],
         sentence=fill(spec.get("sentence", ""), figures) or None,
         hypothesis=fill(spec["hypothesis"], figures),
+        bears=spec.get("bears", NOT_THE_CAUSE if outcome.holds is False else CAUSE),
     )
 
 

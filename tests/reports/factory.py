@@ -67,6 +67,7 @@ def chained(verdict="ROUNDING", **figures):
         "energy": None,
         "noise_max_abs": 8.6e-7,
         "noise_rms": 9.7e-8,
+        "rounding_rms": 6.1e-7,
         **figures,
     }
 
@@ -352,7 +353,7 @@ def hostile():
                 read=[{**probed()["read"][0], "name": name, "hidden": name}],
             ),
         )
-    broken["worst"]["layer"] = HOSTILE[4]
+    broken["worst"].update(layer=HOSTILE[4], verdict="GROSS")
     rows = [
         {"tag": name, "expected": 0.5, "actual": 0.4, "delta": -0.1, "rank_expected": at + 1}
         for at, name in enumerate(HOSTILE)

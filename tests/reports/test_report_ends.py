@@ -134,7 +134,7 @@ def test_why_shares_are_missing_or_of_the_scores_is_said(model, says):
 
 
 CAUSES = {
-    "EXCESS ROUNDING": "rounded more than float32 arithmetic needs to",
+    "EXCESS ROUNDING": "most likely a long sum in one accumulator",
     "ORACLE-SUSPECT": "so the port is not judged",
     "INCOMPARABLE": "shape (2, 3), expected (2, 4)",
     "NOT COMPARED": "the port raised KeyError",

@@ -21,7 +21,7 @@ CRNN / gru1 (isolated): the port differs from Keras 1.0.6
   worst 3.1e-04 at (b=0, t=14, unit=7): port 0.48219, original 0.48188, rounding allows 1.5e-06 (rho 209)
   its input agrees, so the fault is in this layer; explained by: reset gate applied after the matrix product (R2 1.000)
   where: time steps 2 to 14, every unit
-  reproduce: make parity MODEL=CRNN LAYER=gru1"""
+  reproduce: parity run --out reports/out/again --model CRNN --layer gru1"""
     )
 
 
@@ -40,7 +40,7 @@ CRNN / gru2 (chained): the port's drift comes from an earlier layer, not from th
   drift at most 2.2e-04 (rms 7.3e-08), the original's own noise 8.6e-07, shape (2, 32) float32
   inherited 2.2e-04, made here 1.3e-07 (rho 0.40 of this layer alone)
   this layer agrees where its input does; the fault is in gru1
-  reproduce: make parity MODEL=CRNN LAYER=gru2"""
+  reproduce: parity run --out reports/out/again --model CRNN --layer gru2"""
     )
 
 
@@ -50,7 +50,7 @@ def test_not_compared_says_why():
         == """\
 CNN0 / extra (isolated): was not compared with Keras 1.0.6
   the original has no layer extra
-  reproduce: make parity MODEL=CNN0 LAYER=extra"""
+  reproduce: parity run --out reports/out/again --model CNN0 --layer extra"""
     )
 
 
@@ -158,7 +158,7 @@ def test_hostile_names_cannot_write_control_characters_or_lines():
 
 def test_reproduce_line_survives_a_shell():
     block = _message(factory.hostile, 0, 5, "isolated")
-    assert "LAYER='a b/c#d?e%20' ARGS=" in block
+    assert "--layer 'a b/c#d?e%20' --seed 7" in block
 
 
 @pytest.mark.parametrize(

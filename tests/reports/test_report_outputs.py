@@ -96,7 +96,7 @@ def test_junit_faults():
         failed.get("classname") == "parity.CRNN"
         and failed.find("failure").get("type") == "FORMULA(reset-after)"
     )
-    assert "make parity MODEL=CRNN LAYER=gru1" in failed.find("failure").text
+    assert "--model CRNN --layer gru1" in failed.find("failure").text
     assert "the fault is in gru1" in inherited.find("failure").text
     assert (
         _case(factory.incomplete, "CNN0-extra-isolated").find("error").get("type") == "NOT COMPARED"
@@ -209,7 +209,7 @@ def test_sentences():
     assert verdict_sentence(seeded).startswith("HOLDS for seeded stand-ins: 3 of 3 models proved")
     assert verdict_sentence(seeded).endswith("or name their folder with --data (make: DATA=).")
     assert verdict_sentence(factory.failing()).endswith(
-        "2 GROSS); first offender CRNN / gru1 (isolated)."
+        "2 GROSS; and 2 that only INHERITED a difference); first offender CRNN / gru1 (isolated)."
     )
     assert counts(factory.failing()) == {
         "EXACT": 3,

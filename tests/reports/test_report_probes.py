@@ -56,7 +56,9 @@ def test_a_layer_that_fails_by_its_probes_alone_is_an_offender_found_and_guilty(
     assert " fail" in summary.found_by(crnn, layer) and summary.worst_first(crnn)["conv1"] == 0
     told = terminal.text(run)
     assert "explained by: W (3, 7, 1, 2) is 0.5, not 0.25" in told
-    assert "reproduce: python -m parity probe --model CRNN --layer conv1 --seed 7" in told
+    assert (
+        "reproduce: parity run --out reports/out/again --model CRNN --layer conv1 --seed 7" in told
+    )
 
 
 def test_an_original_that_answers_otherwise_makes_the_oracle_suspect(run):

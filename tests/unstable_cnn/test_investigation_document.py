@@ -54,6 +54,7 @@ def finding(name="one", sentence="It moves by 3.", of=REAL):
         [TABLE],
         sentence,
         "It moves",
+        "cause",
     )
 
 
