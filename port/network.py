@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 
 import chainer
 
-from parity.port import Array
 from parity.port.architectures import MEL_SHAPE, architecture_of
 from parity.port.links import BY_RELEASE, KINDS
+from parity.port.types import Array
 
 NAMED = {"asked": "as asked", "file": "as the file says", "assumed": "assumed"}
 

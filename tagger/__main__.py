@@ -71,8 +71,14 @@ FRAMES = _choice(
     "The middle 29.12 s, or every 29.12 s of the track and their mean.",
 )
 NETWORK = (
-    _file("--weights", help="Keras HDF5, converted npz, or .model of the published port."),
+    _file("--weights", help="Keras HDF5, converted npz, .model of the published port, or ONNX."),
     KERAS,
+    _option(
+        "--engine",
+        type=click.Choice(["chainer", "onnx"]),
+        help="What computes: Chainer, or onnxruntime with a file of `parity rescue`; by default "
+        "what --weights is for.",
+    ),
     _option("--seeded", is_flag=True, help="Try the program on stand-ins. Tags mean nothing."),
     _option(
         "--correction",
@@ -216,13 +222,14 @@ def inspect(file):
 @click.argument("table", type=FILE, metavar="TABLE.json")
 @_choice("--front-end", ["2016", "today"], "Resampler.")
 @_option("--limit", type=float, default=0.005, help="Percentage points a figure may be off.")
-def compare(table, front_end, limit):
+@_option("--engine", type=click.Choice(["chainer", "onnx"]), help="What computes.")
+def compare(table, front_end, limit, engine):
     """Tag the clips of a published table (fixtures/published.json) and print how far each figure
     is off.
     """
     from tagger.comparing import compare as run
 
-    return run(table, front_end, limit)
+    return run(table, front_end, limit, engine)
 
 
 @commands.command(example="tagger evaluate genres --results results.csv")

@@ -14,7 +14,6 @@ from parity.files import check_writable, publish, sha256_of
 from parity.fixtures import seeded as stand_ins
 from parity.port.architectures import architecture_of
 from parity.program import on_terminal, say
-from tagger import calibration as calibrations
 from tagger import outputs, weight_files
 from tagger.audio import melgrams
 from tagger.inputs import audio_files
@@ -22,18 +21,28 @@ from tagger.model import Tagger, load
 from tagger.tagging import decoded, score_files, sentences
 
 NOTHING, SOME = 2, 1
+ONNX = ".onnx"
 BATCH_WARNING = (
     "CNN0 normalises with the statistics of its batch: each track's tags depend on the clips it is "
     "scored with (--batch-size {}); --calibration freezes them"
 )
 
 
-def opened(model, weights, seeded, keras=None, correction=None, calibration=None) -> Tagger:
+def opened(
+    model, weights, seeded, keras=None, correction=None, calibration=None, engine=None
+) -> Tagger:
     """The tagger for the options of the command line."""
     if weights and seeded:
         raise ValueError("--weights and --seeded contradict each other; give one of them")
     architecture_of(model)
-    path = stand_ins.weights(model) if seeded else weights or weight_files.weights_of(model)
+    if engine == "onnx" and seeded:
+        raise ValueError("--seeded makes no ONNX file; write one with parity export")
+    path = stand_ins.weights(model) if seeded else weights or weight_files.weights_of(model, engine)
+    if engine and (engine == "onnx") != (path.suffix == ONNX):
+        raise ValueError(
+            f"{path} is not for the engine {engine}; give an ONNX file to onnx and weights to "
+            "chainer"
+        )
     return load(model, path, keras, correction=correction, calibration=calibration)
 
 
@@ -140,6 +149,10 @@ def progress(results, count, doing):
 
 def calibrate(tagger, given, out, frames, front_end):
     """Write the statistics of CNN0's layers over the audio files, and say what they are made of."""
+    from tagger import calibration as calibrations
+
+    if tagger.source.suffix == ONNX:
+        raise ValueError(f"{tagger.source} cannot be calibrated; give the weights it was made of")
     given = audio_files(given)
     paths, errors = given.paths, given.errors
     check_writable(out, ".npz", [tagger.source, *paths])

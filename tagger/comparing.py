@@ -15,7 +15,7 @@ from tagger.weight_files import weights_of
 SUCH_AS = "give one such as fixtures/published.json"
 
 
-def compare(table, front_end, limit):
+def compare(table, front_end, limit, engine=None):
     """Print how far each figure of a published table is off.
 
     Returns 0 where all are within `limit` points and in the same order, else 1. For a table of an
@@ -27,7 +27,7 @@ def compare(table, front_end, limit):
     if "models" not in read:
         return _conditions_of(read)
     faults = 0
-    for row in differences(read, front_end):
+    for row in differences(read, front_end, engine):
         faults += not row["difference"] <= limit or not row["same_order"]  # NaN is none
         order = "same order" if row["same_order"] else "ANOTHER ORDER"
         say(
@@ -105,11 +105,11 @@ def _faults(clips, models):
             )
 
 
-def differences(table, front_end):
+def differences(table, front_end, engine=None):
     """A dict for each model and clip: the largest difference in percentage points, and where."""
     clips = np.concatenate([melgram(conditions.found(path), front_end) for path in table["clips"]])
     for model, rows in table["models"].items():
-        tagger = load_tagger(model)
+        tagger = load_tagger(model, weights_of(model, engine))
         all_percents = percent_of(tagger.predict(clips))  # one batch, as it was published
         for clip, published, percents in zip(table["clips"], rows, all_percents, strict=True):
             actual = dict(zip(tagger.tags, percents.tolist(), strict=True))

@@ -5,21 +5,20 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import chainer
 import numpy as np
 
 from parity.files import FilePath
 from parity.fixtures.tags import OF_COUNT
-from parity.port import weights as port_weights
-from parity.port.network import Network
-from tagger import calibration as calibrations
 from tagger import corrections, tagging, weight_files
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an ONNX file needs no Chainer
     import pandas  # takes half a second to import
+
+    from parity.port.network import Network
 
 # A first layer's spread, be it a deviation or a variance, that no decibels of music have: 3 dB.
 LEAST = 9.0
+SCALE = "ON ANOTHER SCALE"
 
 
 class Tagger:
@@ -51,7 +50,7 @@ class Tagger:
 
     def __init__(
         self,
-        network: Network,
+        network: "Network",
         source: FilePath,
         correction: str | None = None,
         calibration: FilePath | None = None,
@@ -60,9 +59,11 @@ class Tagger:
         self.source = Path(source)
         self.tags = OF_COUNT[network[network.layer_names[-1]].b.size]
         self.correction = corrections.known(correction) if correction else None
-        self.calibration = (
-            calibrations.apply(calibration, network, self.correction) if calibration else None
-        )
+        self.calibration = None
+        if calibration:
+            from tagger.calibration import apply
+
+            self.calibration = apply(calibration, network, self.correction)
 
     @property
     def remedies(self) -> tuple[str, ...]:
@@ -78,15 +79,7 @@ class Tagger:
     @functools.cached_property
     def remarks(self) -> tuple[str, ...]:
         """What of the weights changes the worth of every answer, in sentences."""
-        layers = (link for link in self.network.steps().values() if hasattr(link, "running_std"))
-        first, said = next(layers, None), weight_files.remarks_on(self.network, self.source)
-        if self.correction or first is None or first.mode or np.median(first.running_std) > LEAST:
-            return said
-        return (
-            *said,
-            f"ON ANOTHER SCALE: this {self.model} was trained on standardised input, as its first "
-            "layer's statistics say, and gets decibels; --correction clip standardises them",
-        )
+        return remarks_on(self.network, self.source, self.correction)
 
     @functools.cached_property
     def is_meaningless(self) -> bool:
@@ -106,6 +99,8 @@ class Tagger:
         numpy.ndarray, shape (B,tags), float32
             In [0, 1], in the order of `tags`.
         """
+        import chainer
+
         with chainer.using_config("train", False), chainer.no_backprop_mode():
             return self.network(corrections.correct(self.correction, x)).array
 
@@ -166,6 +161,19 @@ class Tagger:
         return pandas.DataFrame(rows)
 
 
+def remarks_on(network: "Network", source: FilePath, correction: str | None) -> tuple[str, ...]:
+    """What of a network's weights changes the worth of every answer, in sentences."""
+    layers = (link for link in network.steps().values() if hasattr(link, "running_std"))
+    first, said = next(layers, None), weight_files.remarks_on(network, source)
+    if correction or first is None or first.mode or np.median(first.running_std) > LEAST:
+        return said
+    return (
+        *said,
+        f"{SCALE}: this {network.model} was trained on standardised input, as its first "
+        "layer's statistics say, and gets decibels; --correction clip standardises them",
+    )
+
+
 def load(
     model: str | None,
     weights: FilePath,
@@ -174,5 +182,23 @@ def load(
     correction: str | None = None,
     calibration: FilePath | None = None,
 ) -> Tagger:
-    """The Tagger of a weight file; see `parity.port.weights.load` and Tagger."""
+    """The Tagger of a weight file; see `parity.port.weights.load` and Tagger. Of an ONNX file, that
+    of `tagger.onnx_model`.
+    """
+    if Path(weights).suffix == ".onnx":
+        from tagger import onnx_model
+
+        if calibration:
+            raise onnx_model.OnnxError(
+                f"{weights} cannot be calibrated any more; write one that is with "
+                f"`parity export {model} --calibration {calibration}`"
+            )
+        return onnx_model.load(model, weights, keras, correction)
+    try:
+        from parity.port import weights as port_weights
+    except ImportError as error:
+        raise ValueError(
+            f"{weights} needs Chainer, and this environment has no {error.name}; give an ONNX file "
+            "of `parity rescue`, or --engine onnx"
+        ) from error
     return Tagger(port_weights.load(model, weights, keras), weights, correction, calibration)

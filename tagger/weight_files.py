@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,16 +11,9 @@ from parity.errors import visible
 from parity.files import FilePath, publish, sha256_of
 from parity.fixtures import store
 from parity.port.architectures import architecture_of
-from parity.port.network import Network
-from parity.port.weights import (
-    PROVENANCE,
-    WeightsError,
-    digest_of,
-    keras_arrays,
-    load,
-    npz_bytes,
-    read_any,
-)
+
+if TYPE_CHECKING:
+    from parity.port.network import Network
 
 # digest_of the seeded stand-ins (fixtures/seeded.py), which are known by what they hold, whatever
 # file they are in.
@@ -36,13 +30,18 @@ class NotFound(ValueError):
     """A file that is in none of the known places: one sentence with the ways to get it."""
 
 
-def weights_of(model: str) -> Path:
+def weights_of(model: str, engine: str | None = None) -> Path:
     """Path of the published weights of `model`, below PARITY_DATA or in the cache.
 
-    An npz of the same name that was converted from them comes first, also where the HDF5 is gone.
-    Raises ValueError for an unknown model, NotFound where the weights are nowhere.
+    An npz of the same name that was converted from them comes first, also where the HDF5 is gone;
+    for the engine "onnx" an ONNX file of the same name is looked for. Raises ValueError for an
+    unknown model, NotFound where the weights are nowhere.
     """
     architecture_of(model)
+    if engine == "onnx":
+        from tagger.onnx_model import onnx_of
+
+        return onnx_of(model)
     for folder in store.folders():
         hdf5 = folder / store.WEIGHTS[model]
         npz, there = hdf5.with_suffix(".npz"), hdf5.is_file()
@@ -61,6 +60,8 @@ def weights_of(model: str) -> Path:
 
 def provenance_of(path: FilePath) -> dict:
     """What an npz of this port says of itself; {} for any other file."""
+    from parity.port.weights import PROVENANCE
+
     try:
         said = untrusted.json_of(str(untrusted.npz(path)[PROVENANCE][()]))
     except (OSError, KeyError):
@@ -68,12 +69,14 @@ def provenance_of(path: FilePath) -> dict:
     return said if isinstance(said, dict) else {}
 
 
-def is_meaningless(network: Network, path: FilePath) -> bool:
+def is_meaningless(network: "Network", path: FilePath) -> bool:
     """Whether `network`, read from `path`, holds stand-ins or was trained from them."""
+    from parity.port.weights import digest_of
+
     return digest_of(network) in STAND_INS.values() or bool(provenance_of(path).get(MEANINGLESS))
 
 
-def remarks_on(network: Network, path: FilePath) -> tuple[str, ...]:
+def remarks_on(network: "Network", path: FilePath) -> tuple[str, ...]:
     """What should be known of `network`, read from `path`: a sentence each."""
     conflict = store.CONFLICTS.get(network.model)
     return (
@@ -82,7 +85,7 @@ def remarks_on(network: Network, path: FilePath) -> tuple[str, ...]:
     )
 
 
-def inherited(network: Network, source: FilePath) -> dict:
+def inherited(network: "Network", source: FilePath) -> dict:
     """The provenance of weights made from `network`, which was read from `source`."""
     origin = {"earlier": provenance_of(source), MEANINGLESS: is_meaningless(network, source)}
     return {key: said for key, said in origin.items() if said}
@@ -90,11 +93,13 @@ def inherited(network: Network, source: FilePath) -> dict:
 
 def convert(
     source: FilePath, target: FilePath, model: str | None = None, keras: str | None = None
-) -> Network:
+) -> "Network":
     """Keras HDF5, npz or published .model `source` -> npz `target`, which names its source.
 
     model : recognised where it is None. Raises parity.port.weights.WeightsError.
     """
+    from parity.port.weights import load, npz_bytes
+
     network = load(model, source, keras)
     origin = {"source": Path(source).name, "source_sha256": sha256_of(source)}
     archive = npz_bytes(network, **origin, **inherited(network, source))
@@ -107,6 +112,15 @@ def inspect(path: FilePath) -> Iterator[str]:
 
     Where the file fits no model, its arrays; then raises WeightsError, which says why.
     """
+    from parity.port.weights import (
+        PROVENANCE,
+        WeightsError,
+        digest_of,
+        keras_arrays,
+        load,
+        read_any,
+    )
+
     arrays, said = read_any(path), provenance_of(path)
     yield f"file         {visible(path)}"
     yield f"sha256       {sha256_of(path)}"

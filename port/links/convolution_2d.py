@@ -6,7 +6,7 @@ import numpy as np
 from chainer import initializers
 from chainer.functions.connection.convolution_2d import Convolution2DFunction
 
-from parity.port import Array
+from parity.port.types import Array
 
 
 class SameConvolution2D(Convolution2DFunction):

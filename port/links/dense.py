@@ -6,7 +6,7 @@ import numpy as np
 from chainer import initializers
 from chainer.functions.activation.sigmoid import Sigmoid
 
-from parity.port import Array
+from parity.port.types import Array
 
 
 class AccurateSigmoid(Sigmoid):

@@ -8,8 +8,8 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array, Arrays, Config
 from parity.port.links.batch_normalization import BatchNormalization
+from parity.port.types import Array, Arrays, Config
 
 EPSILON = 1e-7  # K.epsilon()
 

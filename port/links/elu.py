@@ -7,9 +7,9 @@ import chainer.functions as F
 import numpy as np
 from chainer import FunctionNode
 
-from parity.port import Array
 from parity.port.keras_versions import dialect
 from parity.port.links.blocks import row_blocks
+from parity.port.types import Array
 
 
 def _exp_minus_one(negative: np.ndarray) -> None:

@@ -5,7 +5,7 @@ import chainer.functions as F
 import numpy as np
 from chainer import initializers
 
-from parity.port import Array
+from parity.port.types import Array
 
 
 class GRU(chainer.Link):

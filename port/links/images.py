@@ -11,8 +11,8 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array, Arrays, Config
 from parity.port.links.convolution_2d import same_convolution_2d
+from parity.port.types import Array, Arrays, Config
 
 Pair = Sequence[int]
 

@@ -7,11 +7,11 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array, Arrays, Config, Maker
 from parity.port.links import elementwise, images, recurrent, sequences, wrappers
 from parity.port.links.dense import sigmoid
 from parity.port.links.elu import elu
 from parity.port.links.shapes import Apply, flatten, permute, reshape
+from parity.port.types import Array, Arrays, Config, Maker
 
 
 def softsign(x: Array) -> chainer.Variable:

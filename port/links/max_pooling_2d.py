@@ -6,7 +6,7 @@ import chainer
 import numpy as np
 from chainer.functions.pooling.max_pooling_nd import MaxPoolingND
 
-from parity.port import Array
+from parity.port.types import Array
 
 
 class FloorMaxPooling2D(MaxPoolingND):

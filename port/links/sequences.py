@@ -4,7 +4,7 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port import Array, Arrays, Config
+from parity.port.types import Array, Arrays, Config
 
 
 class Embedding(chainer.Link):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import chainer
 import chainer.functions as F
 
-from parity.port import Array
+from parity.port.types import Array
 
 
 class Apply(chainer.Link):

@@ -27,13 +27,14 @@ def of_tagger(
     weights: Path,
     keras: str | None = None,
     said: Mapping[str, Any] | None = None,
-    prepare: Callable[[Network], object] = lambda network: None,
+    prepare: Callable[[Network], Mapping[str, Any]] = lambda network: {},
 ) -> onnx.ModelProto:
     """The tagger `model` with the parameters of `weights`, as `parity.port.weights.load` reads
-    them. prepare : what is done to it before; of CNN0 it may freeze the batch's statistics.
+    them. prepare : gets the network before, may freeze the batch's statistics of CNN0, and returns
+    what else the file is to say.
     """
     network = load(model, weights, keras)
-    prepare(network)
+    more = prepare(network)
     arrays: dict[str, dict[str, np.ndarray]] = {}
     for name, array in keras_arrays(network).items():
         layer, suffix = name.split("/")
@@ -52,7 +53,9 @@ def of_tagger(
         "model": model,
         "tags": OF_COUNT[len(arrays[nodes[-1].name]["b"])],
         "keras_from": network.keras_from,
+        "release": network.release,
         **_source(weights),
+        **more,
     }
     return exported(described, arrays, network.keras, {**of, **(said or {})})
 
