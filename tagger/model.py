@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.files import FilePath
 from parity.fixtures.tags import OF_COUNT
-from tagger import corrections, tagging, weight_files
+from tagger import corrections, onnx_model, tagging, weight_files
 
 if TYPE_CHECKING:  # an ONNX file needs no Chainer
     import pandas  # takes half a second to import
@@ -161,6 +161,31 @@ class Tagger:
         return pandas.DataFrame(rows)
 
 
+class OnnxTagger(Tagger):
+    """A Tagger whose network is an ONNX file."""
+
+    def __init__(
+        self, network: onnx_model.OnnxNetwork, source: FilePath, correction: str | None = None
+    ) -> None:
+        self.network, self.model, self.keras = network, network.model, network.keras
+        self.source, self.tags, self.calibration = Path(source), network.tags, network.calibration
+        self.correction = corrections.known(correction) if correction else None
+        if self.calibration and self.correction:
+            raise onnx_model.OnnxError(f"{source} is calibrated without a correction; give none")
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        said = self.network.remarks
+        return tuple(each for each in said if not self.correction or not each.startswith(SCALE))
+
+    @property
+    def is_meaningless(self) -> bool:
+        return self.network.is_meaningless
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.network(corrections.correct(self.correction, x))
+
+
 def remarks_on(network: "Network", source: FilePath, correction: str | None) -> tuple[str, ...]:
     """What of a network's weights changes the worth of every answer, in sentences."""
     layers = (link for link in network.steps().values() if hasattr(link, "running_std"))
@@ -182,18 +207,14 @@ def load(
     correction: str | None = None,
     calibration: FilePath | None = None,
 ) -> Tagger:
-    """The Tagger of a weight file; see `parity.port.weights.load` and Tagger. Of an ONNX file, that
-    of `tagger.onnx_model`.
-    """
+    """The Tagger of a weight file or of an ONNX file; see `parity.port.weights.load` and Tagger."""
     if Path(weights).suffix == ".onnx":
-        from tagger import onnx_model
-
         if calibration:
             raise onnx_model.OnnxError(
                 f"{weights} cannot be calibrated any more; write one that is with "
                 f"`parity export {model} --calibration {calibration}`"
             )
-        return onnx_model.load(model, weights, keras, correction)
+        return OnnxTagger(onnx_model.load(model, weights, keras), weights, correction)
     try:
         from parity.port import weights as port_weights
     except ImportError as error:

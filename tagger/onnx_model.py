@@ -1,8 +1,8 @@
 """A tagger that is an ONNX file of `parity rescue`: onnxruntime runs it, without Chainer."""
 
+import itertools
 import json
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from parity.files import FilePath
 from parity.fixtures import store
 from parity.fixtures.tags import OF_COUNT
 from parity.port.architectures import MODELS, architecture_of
-from tagger import corrections
-from tagger.model import SCALE, Tagger
 
 SUFFIX, HOLDS = ".onnx", "HOLDS"
 LARGEST = 1 << 27  # bytes: ten times a tagger's
@@ -24,63 +22,49 @@ class OnnxError(ValueError):
     """An ONNX file that cannot be had or used: one sentence with what, where and what to do."""
 
 
-class Network(NamedTuple):
-    """What an ONNX file says of its network; `release` in words, as the port's own has it."""
+class OnnxNetwork:
+    """A tagger's network as an ONNX file has it, with what the file says of itself.
 
-    model: str
-    keras: str
-    keras_from: str
-    release: str
+    Attributes
+    ----------
+    model, keras, keras_from, release : str
+        As of the port's Network.
+    tags, remarks : tuple of str
+    is_meaningless : bool
+        Whether it was made of stand-ins.
+    calibration : str or None
+        At what CNN0's statistics were frozen before.
 
+    Raises
+    ------
+    OnnxError
+        For a file that onnxruntime cannot run, or that is no tagger's.
+    """
 
-class OnnxTagger(Tagger):
-    """A Tagger whose network is an ONNX file; see `tagger.model.Tagger`."""
-
-    def __init__(self, path: FilePath, correction: str | None = None) -> None:
-        self.source, self.session, said = Path(path), *_opened(Path(path))
+    def __init__(self, path: FilePath) -> None:
+        self.session, said = _opened(Path(path))
         try:
-            self.tags = tuple(json.loads(said["tags"]))
-            self.network = Network(*(said[key] for key in Network._fields))
-            self._remarks = tuple(json.loads(said["remarks"]))
-            self._is_meaningless = json.loads(said["meaningless"])
-            known = OF_COUNT[MODELS[said["model"]].outputs]
+            self.model, self.keras = said["model"], said["keras"]
+            self.keras_from, self.release = said["keras_from"], said["release"]
+            self.tags, self.remarks = (tuple(json.loads(said[key])) for key in ("tags", "remarks"))
+            self.is_meaningless = bool(json.loads(said["meaningless"]))
+            known = OF_COUNT[MODELS[self.model].outputs]
         except (KeyError, ValueError, TypeError) as error:
             raise OnnxError(f"{path} is no tagger's ONNX file; {MAKE.format('CRNN')}") from error
-        if self.tags != known:
-            at = next(
-                (
-                    at
-                    for at, pair in enumerate(zip(self.tags, known, strict=False))
-                    if len({*pair}) > 1
-                ),
-                -1,
-            )
-            raise OnnxError(
-                f"{path} has other tags than {said['model']}: {visible(self.tags[at])!r} in the "
-                f"place of {known[at]!r}; {MAKE.format(said['model'])}"
-            )
-        self.model, self.keras = self.network.model, self.network.keras
+        for own, right in itertools.zip_longest(self.tags, known):
+            if own != right:
+                raise OnnxError(
+                    f"{path} has other tags than {self.model}: {visible(own)!r} in the place of "
+                    f"{right!r}; {MAKE.format(self.model)}"
+                )
         self.calibration = said.get("calibration")
-        self.correction = corrections.known(correction) if correction else None
-        if self.calibration and self.correction:
-            raise OnnxError(f"{path} is calibrated without --correction; leave that out")
-        if self.correction:
-            self._remarks = tuple(each for each in self._remarks if not each.startswith(SCALE))
         if said.get("proof") != HOLDS:
             what = "its proof says " + said["proof"] if "proof" in said else "nobody proved it"
-            self._remarks += (f"NOT PROVED: {visible(path)} may compute anything, {what}",)
+            self.remarks += (f"NOT PROVED: {visible(path)} may compute anything, {what}",)
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        return self._remarks
-
-    @property
-    def is_meaningless(self) -> bool:
-        return self._is_meaningless
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Mel spectrograms (B,1,96,1366) in dB -> scores (B,tags)."""
         (entry,) = self.session.get_inputs()
-        x = corrections.correct(self.correction, x)
         found: np.ndarray = self.session.run(None, {entry.name: x})[0]
         return found
 
@@ -98,19 +82,17 @@ def onnx_of(model: str) -> Path:
     )
 
 
-def load(
-    model: str | None, path: FilePath, keras: str | None = None, correction: str | None = None
-) -> OnnxTagger:
-    """The tagger of an ONNX file. Raises OnnxError where it is another model's or release's."""
-    tagger = OnnxTagger(path, correction)
-    if model not in (None, tagger.model):
-        raise OnnxError(f"{path} holds {tagger.model}, not {model}; ask for that or give its file")
-    if keras not in (None, tagger.keras):
+def load(model: str | None, path: FilePath, keras: str | None = None) -> OnnxNetwork:
+    """The network of an ONNX file. Raises OnnxError where it is another model's or release's."""
+    network = OnnxNetwork(path)
+    if model not in (None, network.model):
+        raise OnnxError(f"{path} holds {network.model}, not {model}; ask for that or give its file")
+    if keras not in (None, network.keras):
         raise OnnxError(
-            f"{path} computes by the formulas of Keras {tagger.keras}, and a file cannot change; "
+            f"{path} computes by the formulas of Keras {network.keras}, and a file cannot change; "
             f"export the weights again with --keras {keras}"
         )
-    return tagger
+    return network
 
 
 def _opened(path: Path):  # -> (session, what it says of itself)
