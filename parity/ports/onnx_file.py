@@ -6,6 +6,8 @@ A layer's output is the value that has the layer's name, and its mask, where it 
 named so, or mapped by a table of names.
 """
 
+import itertools
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +38,9 @@ def opened(path: str, name: str, weights: Path, keras: str) -> "OnnxPort":
     """
     if name in model.MODELS:
         inbound = {layer: () for layer in model.MODELS[name].layers}
-        return OnnxPort(path, inbound, ())
+        found = OnnxPort(path, inbound, ())
+        found.check_tags(model.MODELS[name].tags)
+        return found
     described = architecture.parse(architecture.read(Path(name)), name)
     nodes = [node for node in described.nodes if node.kind != architecture.INPUT]
     return OnnxPort(path, {node.name: node.inbound for node in nodes}, described.inputs)
@@ -75,6 +79,17 @@ class OnnxPort:
         )
         self.threads_used = 0
         self.sessions: dict[Any, tuple[Any, list[str]]] = {}
+
+    def check_tags(self, expected: Sequence[str]) -> None:
+        """Raise CannotRun where the file gives its outputs other names."""
+        said = {each.key: each.value for each in self.model.metadata_props}.get("tags")
+        found = json.loads(said) if said else expected
+        for at, pair in enumerate(itertools.zip_longest(found, expected)):
+            if len({*pair}) > 1:
+                raise CannotRun(
+                    f"{self.path} calls output {at} {pair[0]!r}, and the original's is "
+                    f"{pair[1]!r}; {GIVE}"
+                )
 
     def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
         return self._cut(layer, layer, inputs)

@@ -1,0 +1,150 @@
+"""Exported files hold under onnxruntime, and what goes wrong in such files is caught where it is."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from parity import model, originals, rescue
+from parity.compare import verdict
+from parity.errors import CannotRun
+from parity.fixtures.gallery import NAMES, made
+from parity.ports.onnx_file import opened
+from parity.prove import compare_case
+from parity.recording import recordings
+from parity.recording.clips import clips_of
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def case_of(tmp_path_factory):
+    kept = {}
+
+    def find(name):
+        if name not in kept:
+            if name in model.MODELS:
+                case = model.case_for(name)
+            else:
+                files = made(name, tmp_path_factory.mktemp(name))
+                case = originals.case_of(str(files.definition), files.weights, files.inputs)
+            lanes = recordings.traces({case: clips_of([case])[case].inputs})[case]
+            kept[name] = case, lanes, rescue.written(case).SerializeToString()
+        return kept[name]
+
+    return find
+
+
+def first_wrong(case, lanes, data, folder):
+    path = folder / "net.onnx"
+    path.write_bytes(data)
+    port = opened(str(path), case.model.asked, case.weights.path, "")
+    found = compare_case(case, lanes, port, explain=False)
+    words = {cell.verdict for layer in found.layers for cell in layer.cells()}
+    return found.first_divergence, words
+
+
+@pytest.mark.parametrize("name", [*NAMES, "CRNN", "CRNN50", "CNN0", "CNN"])
+def test_every_layer_of_an_exported_file_holds(name, case_of, tmp_path):
+    first, words = first_wrong(*case_of(name), tmp_path)
+    assert first is None and words <= verdict.HOLDS, words
+
+
+def node_of(graph, name):
+    return next(node for node in graph.node if name in node.output)
+
+
+def change_constant(graph, name, change):
+    tensor = next(each for each in graph.initializer if each.name == name)
+    array = np.ascontiguousarray(change(numpy_helper.to_array(tensor)))
+    tensor.CopyFrom(numpy_helper.from_array(array, name))
+
+
+def setting(node, name, value):
+    kept = [each for each in node.attribute if each.name != name]
+    del node.attribute[:]
+    node.attribute.extend([*kept, helper.make_attribute(name, value)])
+
+
+def not_flipped(graph):
+    change_constant(graph, "block1_a:W", lambda W: W[:, :, ::-1, ::-1])
+
+
+def other_epsilon(graph):
+    for tensor in graph.initializer:
+        if tensor.name.startswith("block1_bn:constant"):
+            change_constant(graph, tensor.name, lambda eps: eps * np.float32(1e4))
+
+
+def shifted_pads(graph):
+    node = next(node for node in graph.node if node.op_type == "Conv" and "block2_a" in node.name)
+    setting(node, "pads", [0, 0, 2, 2])
+
+
+def transposed_matrix(graph):
+    change_constant(graph, "output:W", lambda W: W.T.reshape(W.shape))
+
+
+def half_precision(graph):
+    change_constant(graph, "stem:W", lambda W: W.astype(np.float16).astype(np.float32))
+
+
+def covering_all(graph):
+    setting(node_of(graph, "pool1"), "ceil_mode", 1)
+
+
+def other_gates(graph):
+    def change(W):
+        z, r, h = np.split(W, 3, axis=1)
+        return np.concatenate([r, z, h], axis=1)
+
+    for part in "WR":
+        change_constant(graph, f"last:{part}", change)
+
+
+def reset_after(graph):
+    node = next(node for node in graph.node if node.op_type == "GRU" and "last" in node.name)
+    setting(node, "linear_before_reset", 1)
+
+
+def meaning_of_an_older_opset(graph):
+    """Resize of opset 11 and later places pixels by their centres where nothing else is said."""
+    node = node_of(graph, "up2")
+    kept = [each for each in node.attribute if each.name != "coordinate_transformation_mode"]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+
+
+FAULTS = {
+    "a kernel not flipped": ("resnet", not_flipped, "block1_a"),
+    "another epsilon": ("resnet", other_epsilon, "block1_bn"),
+    "pads on one side": ("resnet", shifted_pads, "block2_a"),
+    "a matrix read the other way": ("resnet", transposed_matrix, "output"),
+    "weights of float16": ("resnet", half_precision, "stem"),
+    "a window more at the end": ("CNN", covering_all, "pool1"),
+    "gates in another order": ("bidirectional", other_gates, "last"),
+    "reset after the product": ("bidirectional", reset_after, "last"),
+    "the meaning of an older opset": ("autoencoder", meaning_of_an_older_opset, "up2"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_a_file_is_caught_where_it_is(fault, case_of, tmp_path):
+    name, plant, layer = FAULTS[fault]
+    case, lanes, data = case_of(name)
+    spoilt = onnx.load_model_from_string(data)
+    plant(spoilt.graph)
+    assert spoilt.SerializeToString() != data
+    assert first_wrong(case, lanes, spoilt.SerializeToString(), tmp_path)[0] == layer
+
+
+def test_a_swapped_tag_is_caught(case_of, tmp_path):
+    case, lanes, data = case_of("CRNN")
+    spoilt = onnx.load_model_from_string(data)
+    said = {each.key: each.value for each in spoilt.metadata_props}
+    tags = json.loads(said["tags"])
+    helper.set_model_props(spoilt, said | {"tags": json.dumps([*tags[:-2], tags[-1], tags[-2]])})
+    with pytest.raises(CannotRun, match="calls output 8 'rock', and the original's is 'reggae'"):
+        first_wrong(case, lanes, spoilt.SerializeToString(), tmp_path)
