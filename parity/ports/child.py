@@ -71,7 +71,8 @@ class Served:
 
     def start(self, model: str, weights: str, keras: str, layers: list[str]) -> Any:
         """Call its function, and make a Port of what it returns."""
-        found = self.make(model, Path(weights), keras)
+        more = {"layers": layers} if isinstance(self.make, partial) else {}
+        found = self.make(model, Path(weights), keras, **more)
         describe = getattr(self.module, "describe", lambda *_: None)
         versions = getattr(self.module, "versions", None)
         try:

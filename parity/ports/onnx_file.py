@@ -31,19 +31,22 @@ PROVIDERS = ["CPUExecutionProvider"]
 GIVE = "give a file of `parity export`, or one whose values have the layers' names"
 
 
-def opened(path: str, name: str, weights: Path, keras: str) -> "OnnxPort":
+def opened(
+    path: str, name: str, weights: Path, keras: str, layers: Sequence[str] = ()
+) -> "OnnxPort":
     """The port that the file `path` is, of the model called `name`, or described by that file.
 
-    Raises CannotRun for a file that is damaged, foreign or cannot be run.
+    layers : what the harness will ask for, by the port's own names. Raises CannotRun for a file
+    that is damaged, foreign or cannot be run.
     """
     if name in model.MODELS:
-        inbound = {layer: () for layer in model.MODELS[name].layers}
-        found = OnnxPort(path, inbound, ())
+        found = OnnxPort(path, dict.fromkeys((*model.MODELS[name].layers, *layers), ()), ())
         found.check_tags(model.MODELS[name].tags)
         return found
     described = architecture.parse(architecture.read(Path(name)), name)
     nodes = [node for node in described.nodes if node.kind != architecture.INPUT]
-    return OnnxPort(path, {node.name: node.inbound for node in nodes}, described.inputs)
+    inbound = {node.name: node.inbound for node in nodes}
+    return OnnxPort(path, {**dict.fromkeys(layers, ()), **inbound}, described.inputs)
 
 
 class OnnxPort:
@@ -53,7 +56,8 @@ class OnnxPort:
     ----------
     path : str
     inbound : mapping
-        {layer: what it reads, by name, in order}; () where it reads what is before it in the file.
+        {layer: what it reads, by name, in order}; () where that is what is before it in the file,
+        as it is where the file has no such names.
     inputs : sequence of str
         The names of the model's inputs in their order; () for the only one of the file.
     """
@@ -71,7 +75,12 @@ class OnnxPort:
         self.makers = {name: node for node in graph.node for name in node.output}
         self.order = {id(node): at for at, node in enumerate(graph.node)}
         self.inputs = inputs
-        self.inbound = {name: names for name, names in inbound.items() if name in self.makers}
+        there = {*self.makers, *(each.name for each in self.entries)}
+        self.inbound = {
+            name: tuple(read) if there.issuperset(read) else ()
+            for name, read in inbound.items()
+            if name in self.makers
+        }
         if not self.inbound:
             raise CannotRun(f"{path} has no value called as a layer is; {GIVE}")
         self.layers = tuple(

@@ -12,7 +12,7 @@ from parity.compare import verdict
 from parity.errors import CannotRun
 from parity.fixtures.gallery import NAMES, made
 from parity.ports.onnx_file import opened
-from parity.prove import compare_case
+from parity.proving import compare_case
 from parity.recording import recordings
 from parity.recording.clips import clips_of
 

@@ -66,6 +66,21 @@ def test_a_layer_that_reads_something_else_says_what(port):
         port.with_weights("d", {})
 
 
+def test_a_layer_of_another_name_is_found_by_that(port):
+    for node in port.model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = ["Dense_0" if name == "d" else name for name in names]
+    inbound = {"Dense_0": (), "d": ("a",), "both": ("d", "d#2"), "last": ("both",), "d#2": ("b",)}
+    spoilt = port.path + ".onnx"
+    onnx.save(port.model, spoilt)
+    other = OnnxPort(spoilt, inbound, ("a", "b"))
+    assert set(other.layers) == {"Dense_0", "d#2", "both", "last"}
+    one, two = other.run("Dense_0", X), other.run("d#2", X + 1)
+    assert np.array_equal(one, port.run("d#2", X)) and np.array_equal(
+        other.run("both", one, two), one + two
+    )
+
+
 def net(**more):
     node = helper.make_node("Relu", ["x"], ["y"], name="y", **more)
     ends = [helper.make_tensor_value_info(name, 1, [1]) for name in "xy"]
