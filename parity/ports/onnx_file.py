@@ -168,7 +168,7 @@ class OnnxPort:
         """What bounds a layer: the values that it may read, where Keras says which; else those
         that are outputs of layers.
         """
-        named = self.inbound[layer]
+        named = [*self.inbound[layer]]
         if not named:
             named = [each.name for each in self.entries]
             named += [name for name in self.inbound if name != layer]
