@@ -89,9 +89,12 @@ def compare(
     layers: Iterable[str] | None = None,
     explain: bool = True,
     proved: Collection[str] = (),
+    habits: Mapping[str, set[str]] | None = None,
 ) -> Found:
-    """The same on traces that are open, or stand in memory."""
-    return _Proof(case, traces, port, layers, explain, proved).run()
+    """The same on traces that are open, or stand in memory. habits : the port's, where they are
+    known.
+    """
+    return _Proof(case, traces, port, layers, explain, proved).run(habits)
 
 
 def first_divergence(records: Iterable[Layer]) -> str | None:
@@ -132,8 +135,8 @@ class _Proof:
         self.upstream: str | None = None  # the first layer whose chained output is at fault
         self.truth: dict[str, np.ndarray] = {}  # the output read last: the next layer's input
 
-    def run(self) -> Found:
-        self.habits = meet(self.port, self.reference.layers)
+    def run(self, habits: Mapping[str, set[str]] | None = None) -> Found:
+        self.habits = meet(self.port, self.reference.layers) if habits is None else habits
         for step in walk(self.reference, self.port):
             if step.layer.name in self.asked:
                 self.judge(step)

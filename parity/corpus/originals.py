@@ -17,13 +17,18 @@ from parity.model import Case
 from parity.recording.cache import key_of, trace_cache
 from parity.recording.job import Job
 from parity.recording.recorder import Recorder, command_of, compile_lock
-from parity.recording.recordings import check
+from parity.recording.recordings import check_open
 from parity.recording.stacks import LANES
+from parity.recording.trace import Trace, open_trace
 from parity.store import Store
 
 POLL_S = 0.01
 PROGRAM = "reference.stream"
 Inputs = Sequence[np.ndarray]
+
+
+class RefusedBatch(CannotRun):
+    """The original cannot be run on a batch."""
 
 
 class _Open(Recorder):
@@ -95,10 +100,11 @@ class Originals:
         for lane, recorder in self.lanes.items():
             recorder.ask(paths, outs[lane])
 
-    def traces(self, number: int) -> dict[str, Path]:
-        """The traces of a batch, which are checked to be what was asked for; `drop` them.
+    def traces(self, number: int, leave: ExitStack) -> dict[str, Trace]:
+        """The traces of a batch, open as long as `leave` lasts and checked to be what was asked
+        for; `drop` them then.
 
-        Raises CannotRun where a recorder refuses the batch, or ends.
+        Raises RefusedBatch where a recorder refuses it, and CannotRun where one ends.
         """
         inputs, outs = self.asked[number]
         for lane, recorder in self.lanes.items():
@@ -107,9 +113,11 @@ class Originals:
                     each.hear()
                 time.sleep(POLL_S)
             if why := recorder.said.pop(str(outs[lane])):
-                raise CannotRun(f"{recorder.job.label}: {why}")
-            check(self.job(lane, inputs), outs[lane])
-        return outs
+                raise RefusedBatch(f"{recorder.job.label}: {why}")
+        opened = {lane: leave.enter_context(open_trace(path)) for lane, path in outs.items()}
+        for lane, trace in opened.items():
+            check_open(self.job(lane, inputs), trace)
+        return {lane: trace.grouped(self.case.names) for lane, trace in opened.items()}
 
     def job(self, lane: str, inputs: Inputs) -> Job:
         """What `parity record` would have recorded."""

@@ -3,7 +3,7 @@
 import heapq
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,10 @@ import numpy as np
 
 from parity import run as runs
 from parity.compare import verdict
+from parity.compare.behaviour import meet
 from parity.compare.walk import network_order
 from parity.compare.whole import whole_call
-from parity.corpus.originals import Originals
+from parity.corpus.originals import Originals, RefusedBatch
 from parity.document import document, to_json
 from parity.engine.job import Row
 from parity.engine.urls import local
@@ -27,11 +28,11 @@ from parity.options import OUT
 from parity.ports import load, of_case
 from parity.probes.networks import without_clips
 from parity.probes.proof import Proof, probe
-from parity.prove import Found, compare_case
 from parity.provenance import environment
+from parity.proving import Found, compare
 from parity.recording.clips import Clips, clips_of
 from parity.recording.job import OUTSIDE, sources_sha256
-from parity.recording.trace import Trace, open_trace
+from parity.recording.trace import Trace
 from parity.results import Model
 
 BETWEEN = "\t"  # of the files of one key: the inputs of a network that has several
@@ -138,6 +139,7 @@ class _Open:
         self.originals = Originals(job.case)
         self.proof: Proof | None = None
         self.identity: Any = None
+        self.habits: Mapping[str, set[str]] = {}
         self.worst: list[tuple[tuple[int, float], int]] = []
         self.kept: list[tuple[tuple[int, float], int, dict[str, str]]] = []
 
@@ -175,37 +177,39 @@ class _Open:
                     yield _joined(self.number, read)
 
     def _prove(self, batch: _Batch, rows: dict[str, list[Row]]) -> None:
-        traces = self.originals.traces(batch.number)
         try:
             with ExitStack() as leave:
-                opened = {
-                    lane: leave.enter_context(open_trace(path)) for lane, path in traces.items()
-                }
-                reference = opened["reference"]
-                self._meet(batch.case, reference)
-                found = self._found(batch.case, reference, traces)
-                model = runs.model_record(batch.case, batch.clips, traces, found)
-                made = [self._row(batch, at, model, found, opened) for at in range(len(batch.keys))]
+                traces = self.originals.traces(batch.number, leave)
+                self._meet(batch.case, traces["reference"])
+                found = self._found(batch.case, traces)
+                paths = {lane: trace.path for lane, trace in traces.items()}
+                model = runs.model_record(batch.case, batch.clips, paths, found)
+                made = [self._row(batch, at, model, found, traces) for at in range(len(batch.keys))]
             place = rank(made[0])
             if self._is_among_the_worst(place, batch.number):
                 made[0]["document"] = self._document(batch, model)
             self._keep(place, batch.number)
+        except RefusedBatch as error:
+            rows |= {key: self.job.failed(key, str(error)) for key in batch.keys}
+            return
         finally:
             self.originals.drop(batch.number)
         for key, row in zip(batch.keys, made, strict=True):
             rows[key].append(row)
 
     def _meet(self, case: Case, reference: Trace) -> None:
-        """Probe the port, once, on what the first trace says of the layers."""
+        """Probe the port and its habits, once, on what the first trace says of the layers."""
         if self.proof is None:
             layers = without_clips(reference.layers)
             self.proof = probe(case, self.port, self.job.seed, layers, None, reference)
+            self.habits = meet(self.port, reference.layers)
             self.identity = identity(case, reference, self.port)
 
-    def _found(self, case: Case, reference: Trace, traces: Any) -> Found:
-        proof = self.proof
+    def _found(self, case: Case, traces: Mapping[str, Trace]) -> Found:
+        proof, reference = self.proof, traces["reference"]
         assert proof is not None
-        found = compare_case(case, traces, self.port, explain=False, proved=proof.proved)
+        proved, habits = proof.proved, self.habits
+        found = compare(case, traces, self.port, explain=False, proved=proved, habits=habits)
         for layer in found.layers:
             layer.probed = proof.layers.get(layer.name)
         return found._replace(

@@ -14,7 +14,7 @@ from parity.recording.cache import trace_cache
 from parity.recording.environments import WORK
 from parity.recording.job import Job
 from parity.recording.stacks import LANES
-from parity.recording.trace import open_trace
+from parity.recording.trace import Trace, open_trace
 from parity.store import Store
 
 __all__ = ["describe", "recall", "record", "timings", "traces"]
@@ -103,9 +103,14 @@ def recall(job: Job, cache: Store) -> Path | None:
 
 def check(job: Job, path: Path, remedy: str = "") -> None:
     """Raise CannotRun unless the trace is whole and says that what was asked for is what ran."""
-    remedy = remedy or f"delete {WORK / job.stack.name}, and the next run builds it again"
     with open_trace(path) as trace:
-        found = trace.provenance
+        check_open(job, trace, remedy)
+
+
+def check_open(job: Job, trace: Trace, remedy: str = "") -> None:
+    """The same of a trace that is open."""
+    remedy = remedy or f"delete {WORK / job.stack.name}, and the next run builds it again"
+    found = trace.provenance
     asked = {"model": job.model, "lane": job.lane.name, **job.expect}
     wrong = [
         f"{name} is {found.get(name)!r}, asked for {value!r}"

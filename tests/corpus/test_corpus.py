@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -114,8 +115,9 @@ def test_an_open_recorder_writes_what_one_that_ends_writes_and_the_worst_is_kept
     try:
         for number in (1, 2):
             originals.ask(number, (clips.batch, *clips.others))
-        traces = originals.traces(2)
-        assert {lane: path.read_bytes() for lane, path in traces.items()} == {
+        with ExitStack() as leave:
+            traces = originals.traces(2, leave)
+        assert {lane: trace.path.read_bytes() for lane, trace in traces.items()} == {
             lane: path.read_bytes() for lane, path in recorded.items()
         }
         keys = originals.keep(2)
@@ -123,7 +125,7 @@ def test_an_open_recorder_writes_what_one_that_ends_writes_and_the_worst_is_kept
         originals.drop(2)
         originals.ask(3, (clips.batch[:, :5], *clips.others))
         with pytest.raises(CannotRun, match=r"siamese reference \(Keras 1.2.2\): "):
-            originals.traces(3)
+            originals.traces(3, ExitStack())
         left = originals.folder
     finally:
         originals.close()
