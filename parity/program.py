@@ -148,6 +148,8 @@ def result(text: str, document: str) -> None:
 
 def wrote(*paths: Path) -> None:
     """Say where a command's outputs are, those of one folder together."""
+    if settings.setting("PARITY_QUIET"):
+        return
     folders: dict[Path, list[str]] = {}
     for path in paths:
         folders.setdefault(path.parent, []).append(path.name)

@@ -1,4 +1,4 @@
-"""The command line: `tagger tag|evaluate|calibrate|melgram|convert|inspect|compare`.
+"""The command line: `tagger tag|embed|evaluate|calibrate|melgram|convert|inspect|compare`.
 
 Exit codes: 0 everything done, 1 some files failed (or figures differ), 2 nothing could be done.
 """
@@ -139,7 +139,10 @@ def _tagger_and_cut(frames, front_end, batch_size, **network):
 @_options(_model("CRNN"), *TAGGING)
 @_option("--top", type=click.IntRange(1), default=10, help="How many tags per track.")
 @click.option(
-    "--percent/--score", default=True, help="In tables and pictures; json and csv have both."
+    "--percent/--score",
+    default=False,
+    help="In tables and pictures: of the sum of all tags' scores, or the scores; json and csv have "
+    "both.",
 )
 @_choice("--format", ["table", "json", "csv"], "What to print.")
 @_file("--plot", metavar="FILE", help="Also draw bars, a panel per track: .svg or .png.")
@@ -164,6 +167,23 @@ def tag(audio, top, percent, format, plot, out, scheduler, workers, **options):
         return steps.tag_into(tagger, audio, cut, out, where, options, given)
     _without_out(scheduler, workers)
     return steps.tag(tagger, audio, cut, top, "percent" if percent else "score", format, plot)
+
+
+@commands.command(example="tagger embed songs --layer gru2 -o songs.npz")
+@click.argument("audio", nargs=-1, required=True, metavar="AUDIO...")
+@_options(_model("CRNN"), *TAGGING)
+@_option("-l", "--layer", default="gru2", help="As Keras calls it.")
+@_file("-o", "--out", required=True, metavar="FILE", help="An .npz or a .parquet.")
+@FORCE
+def embed(audio, layer, out, **options):
+    """Write what a layer makes of AUDIO: one vector or map for every clip of 29.12 s."""
+    from tagger import commands as steps
+    from tagger.embedding import embed as run
+
+    tagger, cut = _tagger_and_cut(**options)
+    done, errors = run(tagger, audio, layer, out, **cut)
+    steps.tell([*errors, *steps.outputs.told(tagger)])
+    return steps.exit_code(done, len(errors))
 
 
 @commands.command(example="tagger calibrate songs -o frozen.npz")

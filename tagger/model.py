@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,10 +100,20 @@ class Tagger:
         numpy.ndarray, shape (B,tags), float32
             In [0, 1], in the order of `tags`.
         """
+        return self.through(x, self.network.layer_names)
+
+    def through(self, x: np.ndarray, layers: Sequence[str]) -> np.ndarray:
+        """What the first `layers` make of mel spectrograms (B,1,96,1366), float32 in dB."""
         import chainer
 
         with chainer.using_config("train", False), chainer.no_backprop_mode():
-            return self.network(corrections.correct(self.correction, x)).array
+            return self.network.through(corrections.correct(self.correction, x), layers).array
+
+    def embed(self, x: np.ndarray, layer: str = "gru2") -> np.ndarray:
+        """What a layer makes of mel spectrograms; see `tagger.embedding.embedded`."""
+        from tagger.embedding import embedded
+
+        return embedded(self, x, layer)
 
     def tag(
         self,

@@ -23,7 +23,7 @@ ROUNDING = {"CRNN": 4 * np.sqrt(9 * 128) * 2.0**-24, "CNN": 5 * np.sqrt(9 * 192)
 
 
 def test_the_table_has_five_tags_per_line_and_says_the_weights_mean_nothing(run, wav):
-    code, out, err = run("tag", wav())
+    code, out, err = run("tag", "--percent", wav())
     lines = out.splitlines()
     assert (code, err) == (0, "")
     title = "* top 10 tags of CRNN by the formulas of Keras 1.1.0 (assumed), percent of the sum *"
@@ -62,9 +62,9 @@ def test_csv_holds_a_row_per_tag(run, wav):
     assert all(row["weights"].startswith("MEANINGLESS") for row in rows)
 
 
-def test_scores_in_place_of_percents(run, wav, stand_ins):
+def test_scores_are_printed_where_percents_are_not_asked_for(run, wav, stand_ins):
     path = wav()
-    _, out, _ = run("tag", "--score", "--top", 1, path)
+    _, out, _ = run("tag", "--top", 1, path)
     best = load("CRNN", stand_ins / "seeded-CRNN.h5").tag(path).iloc[0]
     assert out.splitlines()[-1].strip() == f"{best.tag} {best.score:.3f}"
 
