@@ -30,7 +30,7 @@ def page(written: str) -> str:
         "data": DATA[document["data"]],
         "sentences": {model["name"]: sentence(model) for model in document["models"]},
         "drifts": {model["name"]: _drifts(model) for model in document["models"]},
-        "shares": {model["name"]: _shares(model) for model in document["models"]},
+        "nearness": {model["name"]: _shares(model) for model in document["models"]},
     }
     return html.draw("corpus.html.j2", document, CORPUS.file, **shown)
 

@@ -95,7 +95,6 @@ class Proving:
             "stack": model.stack,
             "port": self.port,
             "batch": self.batch,
-            "seed": self.seed,
             "recorder, weights, definition": list(self.digests),
         }
 

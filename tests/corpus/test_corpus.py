@@ -175,6 +175,12 @@ def test_other_weights_there_are_said(tmp_path):
         replace(job, case=gone).open()
 
 
+def test_the_seed_of_the_probes_decides_no_row_so_that_a_run_can_go_on():
+    case = case_for("CNN")
+    one, two = (Proving.of(case, PORT, 1, seed).setting for seed in (1, 2))
+    assert one == two != Proving.of(case, PORT, 2, 1).setting
+
+
 def test_rows_are_ranked_by_verdict_then_share_and_nan_is_the_worst():
     rows = [
         {"verdict": "HOLDS", "share": 0.5},
