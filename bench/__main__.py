@@ -7,6 +7,7 @@ import sys
 
 BENCHES = (
     "port_speed",
+    "onnx_speed",
     "fast_run",
     "comparing",
     "explaining",

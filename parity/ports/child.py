@@ -119,9 +119,8 @@ class Served:
         """Let BLAS use so many threads, or, with 0, as many as before."""
         from threadpoolctl import threadpool_limits
 
-        if hasattr(self.ports[port], "threads"):  # of a runtime with threads of its own
-            self.ports[port].threads(count)
-
+        if hasattr(self.ports[port], "use_threads"):  # of a runtime with threads of its own
+            self.ports[port].use_threads(count)
         if self.limits:
             self.limits.restore_original_limits()
         self.limits = threadpool_limits(count) if count else None

@@ -157,7 +157,7 @@ class OnnxPort:
     def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "OnnxPort":
         raise CannotRun(f"{layer}: the weights of an ONNX file cannot be changed")
 
-    def threads(self, count: int) -> None:
+    def use_threads(self, count: int) -> None:
         """Use so many threads from now on; 0: as many as there are processors."""
         self.threads_used = count
         self.sessions.clear()

@@ -187,14 +187,21 @@ def batch_normalization(graph: Graph, layer: Layer) -> Value:
 
 
 def moments(graph: Graph, x: Value, axes: list[int]) -> tuple[Value, Value]:
-    """Mean and biased variance over `axes`, kept as axes of one, summed in float64 as Theano's Sum
-    does: a float32 mean of a batch's million values is off by more than rounding its inputs is.
+    """Mean and biased variance over `axes`, kept as axes of one.
+
+    Rows are summed by themselves and what they give in float64, as Theano sums all: a float32 mean
+    of a batch's million values, added up in one go, is off by more than their rounding is.
     """
-    wide = graph("Cast", x, to=DOUBLE)
-    mean = graph("ReduceMean", wide, axes=axes)
-    away = graph("Sub", wide, mean)
-    variance = graph("ReduceMean", graph("Mul", away, away), axes=axes)
-    return graph("Cast", mean, to=FLOAT), graph("Cast", variance, to=FLOAT)
+    mean = _staged(graph, x, axes)
+    away = graph("Sub", x, mean)
+    return mean, _staged(graph, graph("Mul", away, away), axes)
+
+
+def _staged(graph: Graph, x: Value, axes: list[int]) -> Value:
+    *others, last = axes
+    if others:
+        x, axes = graph("ReduceMean", x, axes=[last]), others
+    return graph("Cast", graph("ReduceMean", graph("Cast", x, to=DOUBLE), axes=axes), to=FLOAT)
 
 
 # --- what merges several inputs ---

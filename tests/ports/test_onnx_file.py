@@ -53,7 +53,7 @@ def test_layers_are_asked_alone_and_as_a_whole(port):
     fused = port.fast(X, X + 1)
     assert {"both", "last"} <= set(fused) and np.allclose(fused["last"], last, atol=1e-6)
     assert port.describe()["both"] == {"both": {"op": "Add", "reads": ["d", "d#2"]}}
-    port.threads(1)
+    port.use_threads(1)
     assert np.array_equal(port.run("d", X), one)
 
 
