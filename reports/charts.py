@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from parity.errors import visible
 from parity.reports import Figure, Record, figures
-from parity.reports.drawing import small
+from parity.reports.drawing import small, width
 
 Point = tuple[Any, Figure, str]  # x: a name or a number; y; series
 COLOURS = ("var(--link)", "var(--missing)", "var(--good)", "var(--soft)", "var(--bad)")
@@ -79,18 +79,22 @@ def _drawn(chart: Chart) -> Markup:
     encoding = {"x": _x(rows, chart), "y": _y(rows, chart, foot)}
     spec = {
         **MARKS[chart.kind](rows, encoding, names, chart.loose),
-        "width": min(WIDTH_MOST, max(WIDTH_LEAST, STEP * len(chart.order or ()))),
+        "width": _width(chart),
         "height": chart.height,
         "config": CONFIG,
     }
-    width, height, inside = small(rendered(spec))
+    across, height, inside = small(rendered(spec))
     frame = Markup(
         '<svg class="chart" role="img" viewBox="0 0 {w:.0f} {h:.0f}" width="{w:.0f}" '
         'height="{h:.0f}" aria-label="{label}">{inside}</svg>'
     )
     label = visible(chart.label)
-    svg = frame.format(w=width, h=height, label=label, inside=Markup(inside))
+    svg = frame.format(w=across, h=height, label=label, inside=Markup(inside))
     return _legend(names, chart) + svg
+
+
+def _width(chart: Chart) -> int:
+    return min(WIDTH_MOST, max(WIDTH_LEAST, STEP * len(chart.order or ())))
 
 
 def rendered(spec: Record) -> str:
@@ -127,11 +131,12 @@ def _x(rows: list[Record], chart: Chart) -> Record:
         axis = {"grid": False, **_ticks(rows)}
         return {**field, "type": "quantitative", "scale": scale, "axis": axis}
     order = [visible(name) for name in chart.order]
+    step = _width(chart) / max(1, len(order))
     axis = {
         "grid": False,
         "ticks": False,
         "labelPadding": 6,
-        "labelAngle": 0 if max(map(len, order)) * len(order) < 75 else -50,
+        "labelAngle": 0 if max(map(width, order)) + 8 <= step else -50,
         "labelLimit": LABEL_PIXELS,
         "labelOverlap": len(order) > WIDTH_MOST // STEP,
     }

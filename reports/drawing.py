@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
+from unicodedata import east_asian_width
 from xml.etree.ElementTree import Element, fromstring
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -149,6 +150,20 @@ def _together(is_text: bool, style: Style, body: str) -> str:
 
 def _escaped(text: str) -> str:
     return escape(text, quote=False).replace('"', "&quot;")
+
+
+def width(text: str, size: float = 11) -> float:
+    """About how wide a text is in letters of `size` pixels, rather too wide."""
+    return sum(size * (1.1 if east_asian_width(each) in "WF" else 0.62) for each in text)
+
+
+def fitted(text: str, room: float, size: float = 11) -> str:
+    """A text, or as much of its beginning as has room."""
+    if width(text, size) <= room:
+        return text
+    while text and width(f"{text}…", size) > room:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def short(value: float) -> str:

@@ -6,15 +6,16 @@ all of the page's time.
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from markupsafe import Markup
 
 from parity.errors import visible
 from parity.reports import Record
-from parity.reports.drawing import short
+from parity.reports.drawing import fitted, short, width
 
 WIDTH, HEIGHT = 280, 104  # of a picture
-LEFT, RIGHT, TOP, BOTTOM = 40, 4, 6, 20  # its margins, for labels
+LEFT, RIGHT, TOP, BOTTOM = 58, 4, 6, 20  # its margins, for labels
 ACROSS, DOWN, FOOT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM, HEIGHT - BOTTOM
 REACH, BINS = 5, 41  # sigmas on either side of the spread, and bins, as parity.json has it
 NORMAL = "page:normal"  # its id in the page
@@ -22,6 +23,7 @@ DECADES = 6  # of shares of the elements, below 1
 FAR = 3.0  # times the limit, from where on the limits are too near each other to be labelled
 MARKS_MOST = 64  # of a chart of channels, a bar each up to here and a hair from here on
 Rung = tuple[float, str]  # a place on an axis and its label
+_Text = tuple[float, float, str, str]  # x, y, anchor, words
 
 
 def spread(residuals: Record | None, label: str) -> Markup:
@@ -78,10 +80,10 @@ def channels(shares: Sequence[float], count: int, axis: str, label: str) -> Mark
     if not shares:
         return Markup("")
     most = max(1.0, *map(abs, shares))
-    middle, room, width = TOP + DOWN / 2, DOWN / 2, ACROSS / len(shares)
+    middle, room, each = TOP + DOWN / 2, DOWN / 2, ACROSS / len(shares)
     heights = [short(-room * share / most) for share in shares]
     bars = "".join(
-        f"M{short(LEFT + (at + 0.5) * width)},{short(middle)}v{height}"
+        f"M{short(LEFT + (at + 0.5) * each)},{short(middle)}v{height}"
         for at, height in enumerate(heights)
         if height != "0"
     )
@@ -90,7 +92,7 @@ def channels(shares: Sequence[float], count: int, axis: str, label: str) -> Mark
         ("limit", _rules(middle - side * room / most for side in (1, -1))),
         ("axis", _rules([middle])),
     ]
-    height, said = (1, "100 %") if most < FAR else (most, f"{most:.3g} ×")
+    height, said = (1, "100 %") if most < FAR else (most, f"{most:{'.3g' if most < 1e3 else '.0e'}} ×")
     rungs = [(middle - room * height / most, said), (middle + room * height / most, f"−{said}")]
     ends = [(LEFT, "0"), (WIDTH - RIGHT, str(count - 1))]
     return _picture(label, paths, ends[: 1 + (count > 1)], rungs, axis)
@@ -150,7 +152,7 @@ def _picture(
     sides: dict[float, str] = {LEFT: "start", WIDTH - RIGHT: "end"}
     texts = [(x, FOOT + 14.0, sides.get(x, "middle"), text) for x, text in ticks]
     texts += [(LEFT - 4.0, y + 4, "end", text) for y, text in rungs]
-    texts += [(LEFT + ACROSS * 0.75, FOOT + 14.0, "middle", visible(title))]
+    texts += [_between(title, texts[: len(ticks)])]
     written = [
         Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(short(x), short(y), *rest)
         for x, y, *rest in texts
@@ -161,6 +163,16 @@ def _picture(
     )
     inside = Markup("".join([*drawn, more, *written]))
     return frame.format(w=WIDTH, h=HEIGHT, label=visible(label), inside=inside)
+
+
+def _between(title: str, ticks: Sequence[_Text]) -> _Text:
+    """The axis's title in the widest gap between the labels of its ticks, cut to what has room."""
+    starts = {"start": 0.0, "middle": 0.5, "end": 1.0}
+    taken = [(x - starts[anchor] * width(text), width(text)) for x, _, anchor, text in ticks]
+    edges = [LEFT, *(edge for left, size in sorted(taken) for edge in (left, left + size))]
+    gaps = list(pairwise([*edges, WIDTH - RIGHT]))[::2]
+    left, right = max(reversed(gaps), key=lambda gap: gap[1] - gap[0])
+    return (left + right) / 2, FOOT + 14.0, "middle", fitted(visible(title), right - left - 12)
 
 
 def _rules(heights: Iterable[float]) -> str:

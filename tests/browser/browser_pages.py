@@ -97,10 +97,47 @@ def many_clips():
     )
 
 
+def hostile_figures():
+    """Networks whose names and figures leave charts no room: long, wide, tiny, huge, none at all."""
+    figures = [0.0, 1e-323, 1e-299, 3e-17, 1.0, 4e12, 1e299, "inf", "nan", None]
+    names = [f"{word}_{at}" for at in range(12) for word in ("a_long_name_of_a_layer" * 2, "音楽" * 9)]
+    models = []
+    for name, count in (("few", 5), ("many", 24)):
+        layers = [
+            factory.layer(f"{at}_{each[:12]}" if count < 9 else each, evidence=_far(at))
+            for at, each in enumerate(names[:count])
+        ]
+        for at, layer in enumerate(layers):
+            keys = ("max_abs", "rms", "noise_rms", "rounding_rms")
+            turned = (figures[(at * 3 + turn) % len(figures)] for turn in range(len(keys)))
+            layer["chained"].update(zip(keys, turned, strict=True))
+            layer["chained"]["share"] = (-1) ** at * 10.0 ** (at % 13)
+        models.append(factory.model(name, layers=layers))
+    beside = companions_factory.all_three()
+    table = beside["investigation"]["questions"][0]["findings"][0]["evidence"][0]
+    table["rows"] = [[names[at], figures[at % 10], figures[-1 - at % 10], True] for at in range(6)]
+    run = factory.document(models)
+    return html.page(run, **beside)
+
+
+def _far(at):
+    """Evidence far beyond its limits, of axes with a long name and many places."""
+    found = _evidence(Random(at), is_trained=True)
+    found["channels"]["axis"] = "a very long name of an axis " * (1 + at % 2)
+    found["channels"]["every"] = 10 ** (at % 6)
+    found["channels"]["count"] = 128 * 10 ** (at % 6)
+    for key, value in (("gain_u", 3.0), ("offset", 1.0)):
+        found["channels"][key] = " ".join([f"{value * 10.0 ** (at % 30):.3g}"] * 128)
+    return found
+
+
 PAGES = {
     **{name: lambda make=make: html.page(make()) for name, make in factory.EVERY.items()},
     **{
         make.__name__: make
-        for make in (companioned, audited, clean, stand_ins, comparison, many_layers, many_clips)
+        for make in (
+            *(companioned, audited, clean, stand_ins, comparison, many_layers, many_clips),
+            hostile_figures,
+        )
     },
 }

@@ -54,6 +54,46 @@ def test_on_a_narrow_screen_no_row_has_to_be_scrolled(opened):
     assert len(wide) > 3 and max(wide) <= 0
 
 
+# Pairs of labels of one chart that touch or print over each other, seen along either's direction.
+OVERLAPS = """
+charts => charts.flatMap(chart => {
+  const boxes = [...chart.querySelectorAll('text')].filter(text => text.textContent).map(text => {
+    const {x, y, width, height} = text.getBBox();
+    return {x, y, width, height, turn: text.getAttribute('transform') ?? '', says: text.textContent,
+            at: text.transform.baseVal.consolidate()?.matrix};
+  });
+  const turned = ({x, y, width, height, at}, by) => {  // the corners in another label's direction
+    const back = by?.inverse(), corners = [[x, y], [x + width, y], [x, y + height], [x + width, y + height]];
+    return corners.map(([a, b]) => {
+      let point = new DOMPoint(a, b);
+      if (at) point = point.matrixTransform(at);
+      return back ? point.matrixTransform(back) : point;
+    });
+  };
+  const apart = (one, other) => {  // a line along `one` has them on either side
+    const [p, q] = [turned(one, one.at), turned(other, one.at)];
+    return ['x', 'y'].some(axis => {
+      const [a, b] = [p, q].map(points => points.map(point => point[axis]));
+      return Math.max(...a) + 2 <= Math.min(...b) || Math.max(...b) + 2 <= Math.min(...a);
+    });
+  };
+  return boxes.flatMap((one, at) => boxes.slice(at + 1).filter(other => !apart(one, other) && !apart(other, one))
+    .map(other => [chart.ariaLabel, one.says, other.says]));
+})
+"""
+
+
+@pytest.mark.parametrize("name", ["hostile_figures", "companioned"])
+def test_no_label_prints_over_another(opened, name):
+    page = opened(name)
+    page.evaluate(
+        "for (const fold of document.querySelectorAll('details')) fold.open = true;"
+        "for (const layer of document.querySelectorAll('.layer')) layer.classList.add('open')"
+    )
+    charts = page.locator("svg:is(.chart, .small)")
+    assert charts.count() > 9 and charts.evaluate_all(OVERLAPS) == []
+
+
 def test_larger_letters_fit_too(opened):
     page = opened("companioned", width=1280)
     page.evaluate("document.documentElement.style.fontSize = '200%'")
