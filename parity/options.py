@@ -176,7 +176,7 @@ def command_line() -> str:
 # what decides what is compared; the rest chooses among it, or says how it is told
 KEPT = set(
     "--original --custom --input --weights --keras --clips --port --port-command --port-timeout "
-    "--allow-transform".split()
+    "--allow-transform --names --fused".split()
 )
 
 

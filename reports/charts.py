@@ -261,7 +261,7 @@ def drift_in_brief(model: Record) -> str:
     most, name = max(used, key=lambda pair: figures.size(pair[0]), default=(None, ""))
     if most is None:
         return ends
-    return f"at most {figures.allowance(most)} of what rounding allows, at {name}; {ends}"
+    return f"at most {figures.of_allowed(most)}, at {name}; {ends}"
 
 
 def share_points(model: Record) -> list[Point]:

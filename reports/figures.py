@@ -77,6 +77,12 @@ def allowance(rho: Figure) -> str:
     return "< 1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
 
 
+def of_allowed(rho: Figure) -> str:
+    """The same in words: `42 % of what rounding allows`, `209 times what rounding allows`."""
+    of = "" if size(rho) > 1 else "of "
+    return f"{allowance(rho)} {of}what rounding allows"
+
+
 def times(value: Figure) -> str:
     """A ratio of two figures of one kind: `1.3 times`, `=` where they are equal."""
     if value == 1:

@@ -17,9 +17,9 @@ def gru(found: list[Found]) -> str:
     if not rows:
         return "none could be looked into" if found else "none of these models has one"
     drift = figures.drift(_largest(row["state"]["max_abs"] for row in rows))
-    used = figures.allowance(_largest(row["rho_port"] for row in rows))
+    used = figures.of_allowed(_largest(row["rho_port"] for row in rows))
     asked = f"{figures.counted(len(found), 'layer')}, {figures.counted(len(rows), 'step')}"
-    return f"{asked}: drift at most {drift}, {used} of what rounding allows"
+    return f"{asked}: drift at most {drift}, {used}"
 
 
 def normalisation(document: Record) -> str:

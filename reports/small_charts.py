@@ -92,7 +92,9 @@ def channels(shares: Sequence[float], count: int, axis: str, label: str) -> Mark
         ("limit", _rules(middle - side * room / most for side in (1, -1))),
         ("axis", _rules([middle])),
     ]
-    height, said = (1, "100 %") if most < FAR else (most, f"{most:{'.3g' if most < 1e3 else '.0e'}} ×")
+    height, said = (
+        (1, "100 %") if most < FAR else (most, f"{most:{'.3g' if most < 1e3 else '.0e'}} ×")
+    )
     rungs = [(middle - room * height / most, said), (middle + room * height / most, f"−{said}")]
     ends = [(LEFT, "0"), (WIDTH - RIGHT, str(count - 1))]
     return _picture(label, paths, ends[: 1 + (count > 1)], rungs, axis)

@@ -7,6 +7,7 @@ import pytest
 from small_net import KERAS, ROWS, parameters, recorded, sound, steps
 
 from parity.attribution.explain import Explanation, at_the_end
+from parity.compare import verdict
 from parity.compare.walk import walk
 from parity.kinds import costs, value, witness
 from parity.numerics import montecarlo
@@ -130,3 +131,28 @@ def test_dear_parts_get_few_samples_and_cheap_ones_many():
 def test_the_same_run_gives_the_same_sd():
     first, second = (logits(steps(PARAMS, seed=2)).sd for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_the_chains_allowance_is_that_of_plain_runs_layer_by_layer(three_parts):
+    known, _ = sigmas(ORIGINAL.read("input"))
+    rng, runs, total = np.random.default_rng(3), 300, {}
+    for run in range(-1, runs):
+        x = ORIGINAL.read("input").astype(np.float64)
+        for layer, sigma in zip(LAYERS, known, strict=True):
+            x = value(layer, PARAMS[layer.name], x, KERAS)
+            if run < 0:
+                total[layer.name] = [x, 0.0]
+            elif layer is not LAYERS[-1]:
+                x = x + sigma * rng.standard_normal(sigma.shape)
+                total[layer.name][1] += np.mean(np.square(x - total[layer.name][0])) / runs
+    explanation = Explanation(ORIGINAL, PARAMS, KERAS, Callables(steps(PARAMS)))
+    drift = {}
+    for step in walk(ORIGINAL, explanation.port):
+        explanation.follow(step, explanation.carrier(step).run())
+        drift[step.layer.name] = np.sqrt(np.mean(np.square(step.chained.actual - step.expected)))
+    found = explanation.findings().rounding
+    assert [*found] == [layer.name for layer in LAYERS]
+    for name, (_, variance) in [*total.items()][:-1]:
+        assert found[name] == pytest.approx(2 * verdict.Q_MOST * np.sqrt(variance), rel=0.3), name
+    assert all(drift[name] <= found[name] for name in found)
+    assert 0 < found["output"] < 0.3 * found["gru1"], "the sigmoid's slope is at most 1/4"

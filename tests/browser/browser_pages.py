@@ -100,7 +100,9 @@ def many_clips():
 def hostile_figures():
     """Networks whose names and figures leave charts no room: long, wide, tiny, huge, none at all."""
     figures = [0.0, 1e-323, 1e-299, 3e-17, 1.0, 4e12, 1e299, "inf", "nan", None]
-    names = [f"{word}_{at}" for at in range(12) for word in ("a_long_name_of_a_layer" * 2, "音楽" * 9)]
+    names = [
+        f"{word}_{at}" for at in range(12) for word in ("a_long_name_of_a_layer" * 2, "音楽" * 9)
+    ]
     models = []
     for name, count in (("few", 5), ("many", 24)):
         layers = [
@@ -120,6 +122,22 @@ def hostile_figures():
     return html.page(run, **beside)
 
 
+def three_networks():
+    """Three networks of 28 layers with all that a run and its companions may say of them."""
+    kinds = [factory.KINDS[at % len(factory.KINDS)] for at in range(28)]
+    models = []
+    for name in ("CRNN", "CNN0", "CNN"):
+        layers = [
+            factory.layer(
+                f"{kind[0]}_{at}", *kind[1:], evidence=_evidence(Random(at), True),
+                probed=factory.probed(),
+            )
+            for at, kind in enumerate(kinds)
+        ]  # fmt: skip
+        models.append(factory.model(name, layers=layers, probes=factory.probes()))
+    return html.page(factory.document(models), **companions_factory.all_three())
+
+
 def _far(at):
     """Evidence far beyond its limits, of axes with a long name and many places."""
     found = _evidence(Random(at), is_trained=True)
@@ -137,7 +155,7 @@ PAGES = {
         make.__name__: make
         for make in (
             *(companioned, audited, clean, stand_ins, comparison, many_layers, many_clips),
-            hostile_figures,
+            *(hostile_figures, three_networks),
         )
     },
 }
