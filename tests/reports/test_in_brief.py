@@ -120,7 +120,7 @@ def test_findings_are_coloured_by_what_they_mean():
 
 def test_the_reports_limits_are_the_rules():
     assert (verdicts.RHO_MOST, verdicts.Q_MOST) == (verdict.RHO_MOST, verdict.Q_MOST)
-    assert message.OPERANDS_LEAST == verdict.OPERANDS[0][0]
+    assert verdict.OPERANDS[0][0] == message.OPERANDS_LEAST
     assert [most for most, _ in message.OPERANDS] == [most for _, most in verdict.OPERANDS]
 
 
