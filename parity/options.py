@@ -140,7 +140,9 @@ def _named(context: click.Context, parameter: click.Parameter, port: str) -> str
 
 def port(help: str) -> Decorator:
     return takes(
-        option("--port", default=OURS, metavar="MODULE:FUNCTION", callback=_named, help=help),
+        option(
+            "--port", default=OURS, metavar="MODULE:FUNCTION|NET.onnx", callback=_named, help=help
+        ),
         option(
             "--port-command",
             metavar="COMMAND",
