@@ -13,7 +13,7 @@ MAIN = {"isolated": "rho_port", "chained": "max_abs"}  # the figure of each mode
 RUN_ASIDE = set("format created command verdict environment models data".split())
 MODEL_ASIDE = set(
     "name seconds verdict worst final layers stack weights clips oracle_truth "
-    "first_divergence".split()
+    "first_divergence again".split()
 )
 LONGEST = 80  # letters of a setting that has no words of its own
 Pair = tuple[Record | None, Record | None]
