@@ -19,6 +19,7 @@ BENCHES = (
     "faults",
     "microscope",
     "tagging",
+    "collections",
     "report",
     "investigate",
     "reliability",

@@ -114,7 +114,9 @@ class Originals:
                 time.sleep(POLL_S)
             if why := recorder.said.pop(str(outs[lane])):
                 raise RefusedBatch(f"{recorder.job.label}: {why}")
-        opened = {lane: leave.enter_context(open_trace(path)) for lane, path in outs.items()}
+        opened = {
+            lane: leave.enter_context(open_trace(path, fresh=True)) for lane, path in outs.items()
+        }
         for lane, trace in opened.items():
             check_open(self.job(lane, inputs), trace)
         return {lane: trace.grouped(self.case.names) for lane, trace in opened.items()}

@@ -152,6 +152,8 @@ class _Cluster(Place):
                         key: job.failed(key, f"{key}: {FATAL}") if key in fatal else rows[key]
                         for key in keys
                     }
+        with suppress(CannotRun), self._there():
+            self.client.run(close)
 
     def _submitted(self, job: Job, keys: Sequence[str], expected: Mapping[str, str]) -> Any:
         with self._there():

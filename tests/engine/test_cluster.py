@@ -39,9 +39,9 @@ def test_a_local_cluster_gives_the_rows_of_this_process_and_opens_a_job_once(loc
     log = tmp_path / "opened"
     toy = Toy(3, log=str(log))
     assert rows_of(local, toy, KEYS) == rows_of(HERE, Toy(3), KEYS)
-    assert 1 <= len(log.read_text().split()) <= 2 and os.getpid() not in map(
-        int, log.read_text().split()
-    )
+    told = [int(line) for line in log.read_text().split()]
+    opened, closed = ({abs(pid) for pid in told if (pid > 0) == first} for first in (True, False))
+    assert opened == closed and len(told) == 2 * len(opened) and os.getpid() not in opened
 
 
 @pytest.mark.slow

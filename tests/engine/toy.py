@@ -8,6 +8,21 @@ from dataclasses import dataclass
 from parity.errors import CannotRun
 
 
+class Opened:
+    """What a job opens, and closes."""
+
+    def __init__(self, toy):
+        self.toy = toy
+
+    def __call__(self, keys):
+        return self.toy.rows(keys)
+
+    def close(self):
+        if self.toy.log:
+            with open(self.toy.log, "a") as stream:
+                stream.write(f"{-os.getpid()}\n")
+
+
 @dataclass(frozen=True)
 class Toy:
     """Rows of a key: its length by `factor`, and the process. A key may kill or wait."""
@@ -26,7 +41,7 @@ class Toy:
         if self.log:
             with open(self.log, "a") as stream:
                 stream.write(f"{os.getpid()}\n")
-        return self.rows
+        return Opened(self)
 
     def rows(self, keys):
         for key in keys:
