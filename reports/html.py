@@ -65,7 +65,9 @@ EXPLAINED = {
     "amplification": "amplification",
     "share": "final",
     "energy": "energy",
+    "rho_local": "share",
     "noise_max_abs": "noise",
+    "noise_rms": "noise",
     "rounding_rms": "rounding",
 }
 # what follows the networks, in reading order: id and template, title in the list of contents

@@ -214,6 +214,7 @@
   tools.hidden = false;
   addEventListener("hashchange", arrive);
   document.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;  // another tab or window
     const [link, row] = [event.target.closest("a"), event.target.closest(".layer > tr:first-child")];
     if (termAt(event)) {
       event.preventDefault();
