@@ -1,15 +1,13 @@
 """Which network this is: every tensor, layer, setting and version as data, found without running a
 layer.
 
-What a step computes is not here: a source hash would fail on a renamed variable, and a run's
-figures say more.
+What a step computes is told by figures. The digest of a port's code, `code`, fails nothing: it
+would do so at a renamed variable. The gate mentions that it changed.
 """
 
-import ast
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from parity.model import Case
 from parity.port_api import Port
 from parity.recording.stacks import LANES, STACKS, Stack
 from parity.recording.trace import Trace, array_sha256
+from parity.source import definition
 
 DEFINITION = room("reference") / "models.py"
 
@@ -40,9 +39,10 @@ def identity(case: Case, trace: Trace | None = None, port: Port | None = None) -
         "original": trace and _original(trace),
         "definition": _definition(case),
         "port": None,
+        "code": None,
         "stack": {
             "original": _stack(STACKS[case.model.stack]),
-            "harness": {"numpy": version("numpy")},
+            "harness": {},
         },
     }
     return asked(found, port) if port else found
@@ -52,7 +52,8 @@ def asked(found: dict[str, Any], port: Port) -> dict[str, Any]:
     """An identity with what the port says of itself."""
     stack = found["stack"]
     harness = {**stack["harness"], **port.versions}
-    return {**found, "port": _described(port), "stack": {**stack, "harness": harness}}
+    said = {"port": _described(port), "code": getattr(port, "code", None)}
+    return {**found, **said, "stack": {**stack, "harness": harness}}
 
 
 def _definition(case: Case) -> str:
@@ -107,15 +108,3 @@ def _stack(stack: Stack) -> dict[str, Any]:
 def digest(value: Any) -> str:
     """sha256, hex, of a JSON value, whatever its keys' order."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def definition(source: str) -> str:
-    """sha256, hex, of a Python source as the parser sees it, docstrings left out."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
-            and ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()

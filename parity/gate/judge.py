@@ -43,6 +43,8 @@ def judge(document: Json, folder: Path, models: Collection[str] | None = None) -
         ]
     known = [{"model": name, **row} for name, base in bases.items() for row in base["known"]]
     notes = [f"{record['name']}: {_NO_IDENTITY}" for record in chosen if not record.get("identity")]
+    for record in chosen:
+        notes += _code(record, bases[record["name"]], findings)
     cells = sum(
         layer[mode]["verdict"] != NOT_COMPARED
         for record in chosen
@@ -67,6 +69,18 @@ def judge_identity(
         "source"
     )
     return Outcome(findings, [], list(identities), len(identities), [note] if blind else [])
+
+
+def _code(record: Json, base: Json, findings: Collection[Breach]) -> list[str]:
+    """That the port's code is another, which breaks no limit."""
+    fresh, was = ((each["identity"] or {}).get("code") for each in (record, base))
+    if not fresh or not was or fresh == was:
+        return []
+    figures = {each.limit for each in findings if each.model == record["name"]} - {"identity"}
+    others = "" if figures else ", though no figure did"
+    return [
+        f"{record['name']}: the code of the port changed ({fresh[:12]}, was {was[:12]}){others}"
+    ]
 
 
 def _model(record: Json, base: Json) -> list[Breach]:

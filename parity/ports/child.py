@@ -22,6 +22,7 @@ from parity.ports import ONNX
 from parity.ports.adapters import adapted
 from parity.ports.callables import Callables
 from parity.ports.wire import Channel
+from parity.source import code_of
 
 LINES = 12  # of a traceback: the last ones
 # whose lines are left out of it
@@ -83,7 +84,10 @@ class Served:
 
     def _known(self, port: Any) -> dict[str, Any]:
         self.ports.append(port)
-        said = {"name": str(port.name), "versions": dict(port.versions)}
+        versions = {"numpy": np.__version__, **port.versions}
+        source = getattr(self.module, "__file__", None)
+        code = code_of(Path(source)) if source else None
+        said = {"name": str(port.name), "versions": versions, "code": code}
         return {"number": len(self.ports) - 1, "layers": list(port.layers), **said}
 
     def run(self, port: int, layer: str, inputs: list[np.ndarray]) -> Any:

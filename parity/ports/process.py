@@ -164,7 +164,8 @@ def _end(process: "subprocess.Popen[bytes]", line: socket.socket, *memories: int
 class Elsewhere:
     """A Port whose every call runs in its Process; anew: the same one in another process.
 
-    own : the layers as the port calls them; names : what the original calls them.
+    code : the digest of its source, where it is Python; own : the layers as the port calls them;
+    names : what the original calls them.
     """
 
     def __init__(
@@ -179,6 +180,7 @@ class Elsewhere:
         self.versions: Mapping[str, str] = {
             str(key): str(text) for key, text in said["versions"].items()
         }
+        self.code = str(said["code"]) if said.get("code") else None
         self.layers = tuple(map(str, said["layers"]))
         self.own, self.names = frozenset(self.layers), names or Names()
 

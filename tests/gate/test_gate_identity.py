@@ -156,7 +156,7 @@ def pool(x):
 
 
 def test_a_definition_is_its_code_not_its_words():
-    from parity.identity import definition
+    from parity.source import definition
 
     plain = "def pool(x):\n\n    return x[  ::2 ]\n"
     assert definition(SOURCE) == definition(plain) != definition(plain.replace("2", "3"))
@@ -173,3 +173,37 @@ def test_a_port_that_says_nothing_of_its_layers_is_one_line(document):
     fresh["port"].pop(2)
     assert ("pool1", "the port: layer pool1 is gone") in changes(fresh, base)
     assert changes(fresh, fresh) == []
+
+
+def test_the_digest_of_a_port_is_its_files_or_its_packages(tmp_path):
+    from parity.source import code_of
+
+    def digest(name):
+        code_of.cache_clear()
+        return code_of(tmp_path / name)
+
+    (tmp_path / "port.py").write_text(SOURCE)
+    (tmp_path / "other.py").write_text(SOURCE)
+    alone = digest("port.py")
+    (tmp_path / "other.py").write_text("x = 1")
+    assert digest("port.py") == alone
+    (tmp_path / "__init__.py").touch()
+    packaged = digest("port.py")
+    (tmp_path / "other.py").write_text("x = 1  # said")
+    assert digest("port.py") == packaged != alone
+    (tmp_path / "other.py").write_text("x = ")
+    assert digest("port.py") != packaged
+
+
+def test_other_code_of_the_port_is_mentioned_and_breaks_nothing(document):
+    from parity.gate.judge import _code
+    from parity.gate.outcome import Breach
+
+    record = document["models"][0]
+    name, base = record["name"], {"identity": {**record["identity"], "code": "b" * 64}}
+    assert _code(record, base, []) == []
+    record["identity"]["code"] = "a" * 64
+    told = f"{name}: the code of the port changed (aaaaaaaaaaaa, was bbbbbbbbbbbb)"
+    assert _code(record, base, []) == [f"{told}, though no figure did"]
+    assert _code(record, base, [Breach(name, "conv1", "budget", "GROSS")]) == [told]
+    assert changes(record["identity"], base["identity"]) == []
