@@ -189,7 +189,9 @@ def written(
 def drawn_into(folder: Path, original: Path, name: str) -> list[Path]:
     """The paths of random inputs for a model, written to a folder."""
     drawn: dict[Any, Any] = {folder / file: _npy(array) for file, array in _drawn(original, name)}
-    publish(drawn)
+    for path, data in drawn.items():
+        if not path.is_file() or path.read_bytes() != data:  # they are the same each time
+            publish({path: data})
     return [*drawn]
 
 

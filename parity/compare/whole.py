@@ -8,7 +8,8 @@ import numpy as np
 
 from parity.compare.tally import mismatch
 from parity.compare.walk import network_order
-from parity.port_api import Port, ask, same_bits
+from parity.errors import CannotRun
+from parity.port_api import Ended, Port, ask, same_bits
 from parity.recording.trace import Trace
 from parity.results import Final, Fused, FusedLayer, WholeCall
 
@@ -54,7 +55,13 @@ def as_fused(port: Port, trace: Trace, final: Final, call: WholeCall | None) -> 
     Every layer that is left is measured; the end is judged by its allowance.
     """
     fast = getattr(port, "fast", None)
-    found = fast(*_inputs(trace)) if fast and call else None
+    try:
+        found = fast(*_inputs(trace)) if fast and call else None
+    except Ended:
+        raise
+    except CannotRun as error:
+        assert call
+        return replace(call, holds=False, message=f"once its layers are fused: {error}")
     if call is None or found is None:
         return call
     order = network_order(trace)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from test_walk import STEPS, Recorded
 
-from parity.compare.whole import whole_call
+from parity.compare.walk import network_order
+from parity.compare.whole import as_fused, whole_call
+from parity.errors import CannotRun
 from parity.ports.callables import Callables
 from parity.results import Final
 
@@ -59,3 +61,43 @@ def test_a_chain_that_broke_composes_nothing():
 def test_what_gives_no_scores_does_not_hold(scores):
     found = judged(Called(scores))
     assert found.holds is False and "no scores to judge" in found.message
+
+
+class Fast(Called):
+    """A port whose runtime fuses its first layers."""
+
+    def __init__(self, last=SCORES, **more):
+        super().__init__()
+        self.left = {network_order(Recorded())[-1]: last, **more}
+
+    def fast(self, x):
+        if self.left is None:
+            raise CannotRun("it cannot be fused")
+        return self.left
+
+
+def fused(port, allowed):
+    final = end(allowed, True)
+    return as_fused(port, Recorded(), final, judged(port, allowed))
+
+
+@pytest.mark.parametrize(("by", "allowed", "holds", "whole"), [
+    (0, 1e-3, True, True), (1e-4, 1e-3, True, True), (1e-2, 1e-3, False, False),
+    (np.nan, 1e-3, False, False), (1e-2, None, None, True),
+])  # fmt: skip
+def test_a_fused_network_is_judged_at_its_end(by, allowed, holds, whole):
+    found = fused(Fast(SCORES + np.float32(by)), allowed)
+    assert (found.fused.holds, found.holds, len(found.fused.layers)) == (holds, whole, 1)
+    assert f"1 of {found.fused.declared} layers are left" in found.message
+
+
+def test_a_network_that_cannot_be_fused_does_not_hold():
+    port = Fast()
+    assert fused(Called(), 1e-3).fused is None  # where nothing is fused nothing is claimed
+    port.left = None
+    found = fused(port, 1e-3)
+    assert not found.holds and "it cannot be fused" in found.message
+    port.left = {network_order(Recorded())[-1]: SCORES[:, :1]}
+    assert not fused(port, 1e-3).holds
+    port.left = {}
+    assert not fused(port, 1e-3).holds and "it gives no scores" in fused(port, 1e-3).message

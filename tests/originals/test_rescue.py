@@ -8,8 +8,9 @@ import onnxruntime
 import pytest
 from click.testing import CliRunner
 
-from parity import rescue
+from parity import project, rescue
 from parity.cli import main
+from parity.errors import CannotRun
 from parity.fixtures.gallery import made
 
 
@@ -80,3 +81,12 @@ def test_export_writes_a_tagger_without_proof(call, tmp_path):
 def test_bad_words_are_a_sentence(call, words, said):
     code, told = call("export", *words)
     assert (code, said in told) == (2, True), told
+
+
+def test_inputs_that_are_drawn_may_be_there_already(tmp_path):
+    described = made("lenet", tmp_path).definition
+    (path,) = project.drawn_into(tmp_path, described, "net")
+    assert project.drawn_into(tmp_path, described, "net") == [path]
+    path.write_bytes(b"somebody's own")
+    with pytest.raises(CannotRun, match=r"net-input\.npy"):
+        project.drawn_into(tmp_path, described, "net")
