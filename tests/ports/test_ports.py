@@ -52,7 +52,11 @@ def test_a_module_may_describe_and_date_its_mapping(tmp_path, monkeypatch):
 
 def test_a_port_of_its_own_class_answers_everything():
     port = load("own")
-    assert (port.name, port.versions, port.layers) == ("own", {"numpy": np.__version__, "torch": "2.0"}, ("double",))
+    assert (port.name, port.versions, port.layers) == (
+        "own",
+        {"numpy": np.__version__, "torch": "2.0"},
+        ("double",),
+    )
     assert np.array_equal(port.run("double", X, X), 4 * X) and np.array_equal(port(X), X + 2)
     assert port.logits(X) is None
     assert port.describe() == {"double": {"by": 2, "pad": [1, 1], "np": 0.5}}
