@@ -25,7 +25,7 @@ from tagger.model import Tagger, load
 from tagger.reading import AudioError
 from tagger.tagging import Scored, score_files
 
-PACKAGES = ("numpy", "chainer", "h5py", "av", "soxr")
+PACKAGES = ("numpy", "chainer", "onnxruntime", "h5py", "av", "soxr")
 FIXED = ("file", "frame", "error", "remarks", "model", "keras", "weights", "remedies")
 REMARKS = "of the track"  # its own, in no table
 BATCHES = 4  # in a partition
