@@ -103,7 +103,7 @@ def _expanded(name: str, suffixes: Collection[str]) -> Found:
         return _stored(name, suffixes)
     if os.path.isdir(name):
         return below(name, suffixes)
-    if _suffix(name) in LISTS and os.path.isfile(name):
+    if _suffix(name) in LISTS and not glob.has_magic(name):
         return _listed(name, suffixes)
     if os.path.lexists(name) or not glob.has_magic(name):
         return Found([Path(name)], [], Counter())

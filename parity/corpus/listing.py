@@ -2,18 +2,22 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from parity.corpus.proving import BETWEEN
+from parity.engine.urls import is_url
 from parity.errors import CannotRun
 from parity.recording.clips import FINDER, SPECTROGRAM, asked
 
 LIST = ".txt"
 
 
-def clips(given: Iterable[str]) -> tuple[list[str], list[str]]:
+def clips(given: Collection[str]) -> tuple[list[str], list[str]]:
     """Music for the taggers: its files, and sentences on what else was there. Raises CannotRun."""
+    for name in given:
+        if not (is_url(name) or glob.has_magic(name) or os.path.lexists(name)):
+            raise CannotRun(f"{name}: no such file or folder; name a folder, list or pattern")
     found = asked(FINDER)(given, also=[SPECTROGRAM])
     said = [str(error) for error in found.errors]
     if not found.paths:

@@ -68,7 +68,9 @@ def parts(folder: Path, out: Path, setting: Mapping[str, Any]) -> Iterator[Parts
     with lock(said) as ours:
         if not ours:
             raise CannotRun(f"{out} is being written by another run; wait, or name another output")
-        if said.read_text() != text:
+        if said.read_text() != text and not any(folder.glob("*.jsonl")):
+            atomic_write(said, text)  # nothing was done
+        elif said.read_text() != text:
             raise CannotRun(
                 f"{folder} holds what a run of other weights, options or versions has done; "
                 f"remove it, or name another output{_apart(said, setting)}"

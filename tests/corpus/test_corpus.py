@@ -159,6 +159,8 @@ def test_lists_patterns_and_folders_of_arrays(folder, tmp_path):
         listing.arrays([str(tmp_path)])
     with pytest.raises(CannotRun, match=r"none\.txt cannot be read"):
         listing.arrays([str(tmp_path / "none.txt")])
+    with pytest.raises(CannotRun, match=r"none\.txt: no such file or folder"):
+        listing.clips([str(tmp_path / "none.txt")])
     with pytest.raises(CannotRun, match="no audio file"):
         listing.clips([str(tmp_path)])
 

@@ -52,6 +52,12 @@ def test_keys_that_are_left_make_the_partitions_that_they_would_have_made():
     assert cut("abcdefa", "cd", 2) == [["a", "b"], ["e", "f"]]
 
 
+def test_a_setting_under_which_nothing_was_done_gives_way(tmp_path):
+    with parts(tmp_path / "t.parts", tmp_path / "t.csv", {"factor": 9}):
+        pass
+    assert len(done(tmp_path)) == 5
+
+
 def test_parts_of_another_run_are_refused_in_a_sentence(tmp_path):
     done(tmp_path)
     with pytest.raises(CannotRun, match=r"other weights.*differs: factor"):

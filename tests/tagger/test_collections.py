@@ -98,6 +98,7 @@ def test_lists_and_urls_name_files(run, folder, tmp_path):
     ("given", "said"),
     [
         (["-o", "t.csv", "empty.txt"], "empty.txt names no audio file"),
+        (["-o", "t.csv", "none.m3u"], "none.m3u cannot be read (No such file or directory)"),
         (["-o", "t.csv", "s4://x/a.wav"], "s4://x/a.wav cannot be read"),
         (["-o", "t.xls", "music"], "name a table .parquet, .csv or .jsonl"),
         (["-o", "t.csv", "--format", "json", "music"], "--out and --format contradict"),
