@@ -245,7 +245,8 @@ def _sweep(folder: Path) -> None:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             is_file = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
             own = os.fstat(stream.fileno()).st_uid == os.geteuid()
-            if is_file and own and kind in OURS and _is_ours(path, kind):
+            begun = kind == ".parquet" and stream.read(4) == b"PAR1"  # says whose it is at its end
+            if is_file and own and kind in OURS and (begun or _is_ours(path, kind)):
                 path.unlink()
 
 

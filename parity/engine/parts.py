@@ -12,11 +12,11 @@ from typing import Any
 
 from parity.engine.job import Row
 from parity.errors import CannotRun
-from parity.files import atomic_write, lock
+from parity.files import atomic_write, check_writable, lock
 
 __all__ = ["Parts", "cut", "parts"]
 
-SETTING = "setting.json"
+SETTING, LOCK = "setting.json", "lock"
 
 
 class Parts:
@@ -59,22 +59,22 @@ def parts(folder: Path, out: Path, setting: Mapping[str, Any]) -> Iterator[Parts
 
     Raises CannotRun where another run is at work, or those there are of another setting.
     """
-    said = folder / SETTING
-    text = json.dumps(setting, sort_keys=True, indent=1)
-    if not said.exists():
-        if folder.is_dir() and any(folder.iterdir()):
-            raise CannotRun(f"{folder} is not of this program; remove it, or name another output")
-        atomic_write(said, text)
-    with lock(said) as ours:
+    said, text = folder / SETTING, json.dumps(setting, sort_keys=True, indent=1)
+    if folder.is_dir() and not said.exists() and {each.name for each in folder.iterdir()} - {LOCK}:
+        raise CannotRun(f"{folder} is not of this program; remove it, or name another output")
+    check_writable(folder / LOCK, make=True, force=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock(folder / LOCK) as ours:
         if not ours:
             raise CannotRun(f"{out} is being written by another run; wait, or name another output")
-        if said.read_text() != text and not any(folder.glob("*.jsonl")):
-            atomic_write(said, text)  # nothing was done
-        elif said.read_text() != text:
+        is_same = said.exists() and said.read_text() == text
+        if not is_same and any(folder.glob("*.jsonl")):
             raise CannotRun(
                 f"{folder} holds what a run of other weights, options or versions has done; "
                 f"remove it, or name another output{_apart(said, setting)}"
             )
+        if not is_same:
+            atomic_write(said, text)
         yield Parts(folder)
 
 

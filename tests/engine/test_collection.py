@@ -62,7 +62,7 @@ def test_parts_of_another_run_are_refused_in_a_sentence(tmp_path):
     done(tmp_path)
     with pytest.raises(CannotRun, match=r"other weights.*differs: factor"):
         done(tmp_path, toy=Toy(2))
-    with lock(tmp_path / "t.parts" / "setting.json"), pytest.raises(CannotRun, match="another run"):
+    with lock(tmp_path / "t.parts" / "lock"), pytest.raises(CannotRun, match="another run"):
         done(tmp_path)
     (tmp_path / "t.parts" / "setting.json").unlink()
     with pytest.raises(CannotRun, match="is not of this program"):
@@ -131,6 +131,14 @@ def test_a_table_holds_every_row_in_order_and_replaces_only_its_own(kind, tmp_pa
     with pytest.raises(CannotRun, match="did not write"):
         tables.write(path, COLUMNS, rows)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_of_a_table_goes(tmp_path):
+    (tmp_path / "t.parquet.0123abcd.part").write_bytes(b"PAR1 and no end")
+    (tmp_path / "t.parquet.0123abce.part").write_bytes(b"somebody's")
+    tables.write(tmp_path / "t.parquet", COLUMNS, [])
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"t.parquet", "t.parquet.0123abce.part"}
 
 
 def test_a_table_is_written_whole_or_not_at_all(tmp_path):
