@@ -1,7 +1,7 @@
 """Every row of the fault table, once at its smallest layer: planted, it answers as a port does."""
 
 from math import prod
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +9,14 @@ import pytest
 from parity.faults import table
 from parity.faults.plant import planted
 from parity.faults.table import ELSEWHERE
-from parity.model import DEFAULT_MODELS, MODELS
+from parity.model import DEFAULT_MODELS, MODELS, Case, Weights
 from parity.port.network import Network
 from parity.port_api import answer
 from parity.probes.networks import layers_of
 
-LAYERS = {model: layers_of(SimpleNamespace(model=MODELS[model])) for model in DEFAULT_MODELS}
+LAYERS = {
+    model: layers_of(Case(MODELS[model], Weights(Path()), (), "seeded")) for model in DEFAULT_MODELS
+}
 
 
 def input_shape(row):
