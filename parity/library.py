@@ -159,7 +159,7 @@ class Layer:
     """
 
     def __init__(self, model: Record, record: Record) -> None:
-        self._model = {**model, "layers": [record]}
+        self._model, self._beside = {**model, "layers": [record]}, list[str]()
         self.record, self.model, self.name = record, str(model["name"]), str(record["name"])
         self.holds = not verdicts.fails(record)
         cells = [*summary.cells_of(self._model), *summary.probed(self._model)]
@@ -172,7 +172,17 @@ class Layer:
 
     def __str__(self) -> str:
         cells = self._wrong or summary.cells_of(self._model)[:1]
-        return "\n".join(message.cell_message(*cell) for cell in cells)
+        told = [message.cell_message(*cell) for cell in cells]
+        return "\n".join([*told, *self._beside])
+
+    def blame(self, text: str) -> None:
+        """Let it fail for something beside itself."""
+        self.holds, self._beside = False, [*self._beside, text]
+
+    def check(self) -> None:
+        """Raise AssertionError with all that is known, where it does not hold."""
+        if not self.holds:
+            raise AssertionError(str(self))
 
     def __repr__(self) -> str:
         return f"<{self.model} / {self.name}: {self.verdict}>"
@@ -230,3 +240,19 @@ class Result:
 def layers_of(document: Record) -> list[Layer]:
     """Every layer of every model."""
     return [Layer(model, each) for model in document["models"] for each in model["layers"]]
+
+
+def tested(document: Record, declared: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], Layer]:
+    """{(model, layer): Layer} of the declared layers. What fails beside them fails the last of
+    their model: a layer that the port alone has, the scores at the end, the call as a whole.
+    """
+    every = {(layer.model, layer.name): layer for layer in layers_of(document)}
+    found = {(model, name): every[model, name] for model in declared for name in declared[model]}
+    for model in document["models"]:
+        last = found[model["name"], declared[model["name"]][-1]]
+        others = [layer for key, layer in every.items() if key not in found]
+        strange = [str(layer) for layer in others if layer.model == last.model and not layer.holds]
+        end = summary.final_fault(model)
+        for text in [*strange, *([f"{last.model} (end to end): {end}"] if end else [])]:
+            last.blame(text)
+    return found

@@ -27,6 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 CANNOT = 2
+APART = {"chainer": "Python 3.11, which has Chainer (pip install chainer==7.8.1)"}
 ROOMS = ("port", "fixtures", "reports", "studies")
 PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "tagger", *map(room, ROOMS))
 
@@ -284,6 +285,11 @@ class Group(Commands):
             return visible(error)
         if isinstance(error, MemoryError):
             return "there is not enough memory; close other programs, or give it less at a time"
+        if isinstance(error, ModuleNotFoundError) and error.name in APART:
+            return (
+                f"this command needs {error.name} beside it, and this Python has none; run it with "
+                f"{APART[error.name]}"
+            )
         what = " ".join(f"{type(error).__name__}: {error}".split())
         return f"stopped by an error in the program itself ({what:.200}); {_kept(error)}"
 

@@ -38,7 +38,7 @@ from parity.model import Case
 from parity.naming import nearest
 from parity.ports import PREFIX
 
-__all__ = ["FILE", "cases", "layers_of", "written"]
+__all__ = ["FILE", "cases", "is_one", "layers_of", "written"]
 
 FILE, SHARED = "parity.toml", "pyproject.toml"
 TEXTS = ("original", "weights", "keras", "port", "port-command", "custom")
@@ -73,6 +73,11 @@ def cases(
         )
     names = [nearest("model", name, entries) for name in models] or [*entries]
     return [_case(path, name, entries[name]) for name in dict.fromkeys(names)]
+
+
+def is_one(folder: Path) -> bool:
+    """Whether a folder has a project file. Raises CannotRun for one that cannot be read."""
+    return _entries(folder) is not None
 
 
 def layers_of(chosen: Iterable[Case], names: Iterable[str]) -> tuple[str, ...] | None:

@@ -42,6 +42,7 @@ def test_a_verdict_is_the_exit_code(code):
     [
         (CannotRun("x: no y; do z"), "prog: x: no y; do z\n"),
         (KeyboardInterrupt(), "prog: stop\n"),
+        (ModuleNotFoundError(name="chainer"), "prog: this command needs chainer beside it"),
         (MemoryError(), "prog: there is not enough memory"),
         (SystemExit(0), "an error in the program itself (SystemExit: 0)"),
         (SystemExit(), "an error in the program itself (SystemExit:)"),
