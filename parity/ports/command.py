@@ -72,6 +72,11 @@ class Command:
             for each, row in zip(asked, rows, strict=True):
                 self.answers.setdefault(_key(*each), []).append(self._read(folder / row["output"]))
 
+    def known(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray | None:
+        """An answer that was prepared, left where it is."""
+        found: np.ndarray | None = self.answers[_key(layer, inputs)][-1]
+        return found
+
     def _call(self, folder: Path) -> None:
         process = processes.start(
             [*self.words, str(folder)],

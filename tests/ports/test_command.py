@@ -9,6 +9,7 @@ import pytest
 
 from parity.errors import CannotRun
 from parity.model import Case, Model, Weights
+from parity.naming import Names
 from parity.port_api import answer, prepare
 from parity.ports import PREFIX, load
 
@@ -59,6 +60,16 @@ def test_what_is_known_beforehand_is_asked_in_one_call_and_given_out_once(port_o
     assert "asked 3 for" in port.process.said()
     port.run("a", X)
     assert "asked 1 for" in port.process.said()
+
+
+def test_layers_in_a_row_are_asked_row_by_row(port_of):
+    port = port_of(DOUBLES.replace('== "a"', 'in "ab"'))
+    port.names = Names((("both", "a + b"),))
+    port.layers = ("both",)
+    prepare(port, [("both", [X]), ("both", [X + 1])])
+    for x in (X, X + 1):
+        assert np.array_equal(port.run("both", x), 4 * x)
+    assert "asked 2 for" in port.process.said()
 
 
 @pytest.mark.parametrize(
