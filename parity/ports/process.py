@@ -197,12 +197,13 @@ class Elsewhere:
 
     def prepare(self, questions: Iterable[Question]) -> None:
         """See port_api.prepare."""
-        if not hasattr(self.process, "prepare"):
+        process: Any = self.process
+        if not hasattr(process, "prepare"):
             return
         rows: list[Any] = [(self._called(layer), inputs) for layer, inputs in questions]
         while rows:
-            self.process.prepare([(of[0], inputs) for of, inputs in rows])
-            given = [(of[1:], self.process.known(of[0], x)) for of, x in rows if len(of) > 1]
+            process.prepare([(of[0], inputs) for of, inputs in rows])
+            given = [(of[1:], process.known(of[0], x)) for of, x in rows if len(of) > 1]
             rows = [(of, [y]) for of, y in given if y is not None]
 
     def __del__(self) -> None:
