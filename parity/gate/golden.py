@@ -90,7 +90,7 @@ def write(
 
 def make(case: Case, lanes: Mapping[str, Path]) -> Json:
     """The golden trace; lanes: paths of the traces `reference`, `truth` and `noise`."""
-    traces = {lane: open_trace(path) for lane, path in lanes.items()}
+    traces = {lane: open_trace(path).grouped(case.names) for lane, path in lanes.items()}
     rows = [_row(name, traces) for name in traces["reference"].layers]
     for trace in traces.values():
         trace.close()
@@ -169,7 +169,7 @@ def judge_golden(cases: Collection[Case], folder: Path, port: str, why: str) -> 
 
 def _judge(case: Case, golden: Json, base: Json, port: Port, found: Found) -> int:
     """Judge a port along its own chain into `found`; returns how many layers were judged."""
-    params, keras = case.weights.params, stacks.STACKS[case.model.stack].keras
+    params, keras = case.params, stacks.STACKS[case.model.stack].keras
     entries = {entry["name"]: entry for entry in base["layers"]}
     known = {(row["layer"], row["verdict"]) for row in base["known"]}
     rows = {row["name"]: row for row in golden["layers"]}

@@ -39,4 +39,4 @@ def identity_of(case: Case, port: Port | None = None) -> Json:
     if path is None:
         return identity(case, None, port)
     with open_trace(path) as trace:
-        return identity(case, trace, port)
+        return identity(case, trace.grouped(case.names), port)
