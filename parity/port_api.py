@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from parity.architecture import layer_of
 from parity.errors import CannotRun
 
 __all__ = ["HABITS", "Answer", "Habit", "Port", "answer", "ask", "inside", "output", "watch"]
@@ -117,7 +118,7 @@ class Answer(NamedTuple):
 def answer(port: Port, layer: str, *inputs: np.ndarray) -> Answer:
     """What a layer of `port` makes of `inputs`; whatever goes wrong becomes the answer's fault."""
     if layer not in port.layers:
-        return Answer(inputs, None, f"the port has no layer {layer}")
+        return Answer(inputs, None, lacking(port, layer))
     found: list[str] = []
 
     def run(*given: np.ndarray) -> Any:
@@ -127,6 +128,12 @@ def answer(port: Port, layer: str, *inputs: np.ndarray) -> Answer:
         return actual if watched or not is_array(actual) else actual.copy()
 
     return ask(f"the port's {layer}", run, *inputs)._replace(habits=frozenset(found))
+
+
+def lacking(port: Port, layer: str) -> str:
+    """That a port has no such layer, and why, where it has a mapping `lacks` that says so."""
+    why = getattr(port, "lacks", {}).get(layer_of(layer))
+    return f"the port has no layer {layer}{f': {why}' if why else ''}"
 
 
 def prepare(port: Port, questions: Iterable[Question]) -> None:

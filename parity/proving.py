@@ -14,9 +14,10 @@ from parity.compare.behaviour import meet
 from parity.compare.measure import compare_layer
 from parity.compare.tally import pair_of
 from parity.compare.walk import Step, is_chain, network_order, walk
-from parity.kinds import LayerCase, layer_case
+from parity.kinds import EXPERIMENT, LayerCase, layer_case
 from parity.model import Case
-from parity.port_api import HABITS, UNSTEADY, Answer, Port, answer, same_bits, unsteady
+from parity.port_api import HABITS, UNSTEADY, Answer, Port, answer, lacking, same_bits, unsteady
+from parity.recording.asking import Original, asking
 from parity.recording.trace import Trace, open_trace
 from parity.results import (
     Attribution,
@@ -65,6 +66,7 @@ def compare_case(
     layers: Iterable[str] | None = None,
     explain: bool = True,
     proved: Collection[str] = (),
+    original: Original | None = None,
 ) -> Found:
     """Compare every declared layer of `case`. Raises CannotRun for an unreadable trace.
 
@@ -72,12 +74,15 @@ def compare_case(
     always runs whole); None means all. explain : attribute the final drift to the layers, which
     needs all of them, find what rounding may do to the tags, and the original's own noise. proved :
     layers whose function probes have shown; what clips could not have shown of them is not listed.
+    original : it, open, to be asked; by default it is opened where need be.
     """
     with ExitStack() as opened:
+        original = original or opened.enter_context(asking(case))
         traces = {
             lane: opened.enter_context(open_trace(path)).grouped(case.names)
             for lane, path in lanes.items()
         }
+        traces["reference"].layers = original.answering(traces["reference"].layers)
         return compare(case, traces, port, layers=layers, explain=explain, proved=proved)
 
 
@@ -164,6 +169,7 @@ class _Proof:
         carrier = self.explanation.carrier(step) if self.explanation else None
         case = layer_case(layer, self.params.get(name, {}), step.x, self.keras, step.inputs[1:])
         record.axes = list(case.kind.axes(layer.config, len(layer.shape)))
+        record.bound = "experiment" if case.kind is EXPERIMENT else "derived"
         found = compare_layer(
             case,
             step.expected,
@@ -268,12 +274,14 @@ class _Proof:
 
     def flag_stranger(self, name: str, record: Layer) -> None:
         """Say why a layer that not all three lists have was not compared."""
-        lacking = [who for who, names in self.lists.items() if name not in names]
-        if lacking:
-            have = "has" if len(lacking) == 1 else "have"
+        who = [each for each, names in self.lists.items() if name not in names]
+        if who:
+            have = "has" if len(who) == 1 else "have"
             for cell in record.cells():
                 cell.verdict = verdict.NOT_COMPARED
-                cell.message = f"{' and '.join(lacking)} {have} no layer {name}"
+                cell.message = f"{' and '.join(who)} {have} no layer {name}"
+            if who == ["the port"]:
+                record.isolated.message = record.chained.message = lacking(self.port, name)
 
     def attribute(self) -> tuple[Attribution | None, Logits | None]:
         """Put each layer's share of the final drift into its record; returns what the model's

@@ -49,6 +49,7 @@ Time = Annotated[str, Says(pattern=_TIME)]
 Mode = Literal["isolated", "chained"]
 Data = Literal["real", "seeded"]
 Side = Literal["port", "reference", "equal"]
+Bound = Literal["derived", "experiment"]
 RunVerdict = Literal["HOLDS", "DRIFTS", "INCOMPLETE"]
 HELD: RunVerdict = "HOLDS"
 DRIFTS: RunVerdict = "DRIFTS"
@@ -470,6 +471,7 @@ class Layer:
     closeness_interval: Later[list[Figure] | None] = None
     probed: Later[Probed | None] = None
     habits: Later[list[Shows]] = field(default_factory=list)
+    bound: Later[Bound] = "derived"  # or from draws of rounding on the original's own graph
 
     def cells(self) -> tuple[Isolated, Chained]:
         """Both modes' cells."""

@@ -26,6 +26,7 @@ from parity.processes import side_by_side
 from parity.provenance import environment, threads_per_worker
 from parity.proving import Found, compare_case
 from parity.recording import recordings
+from parity.recording.asking import asking
 from parity.recording.clips import Clips, clips_of
 from parity.recording.trace import open_trace
 from parity.results import INCOMPLETE, Clip, Model, Stack, Weights
@@ -174,12 +175,20 @@ def _compare_one(
     case: Case, lanes: Lanes, port: Any, layers: Sequence[str] | None, explain: bool, seed: int
 ) -> Found:
     asked = load(port, case)
-    with open_trace(lanes["reference"]) as opened:  # here, where the port is imported already
+    # here, where the port is imported already
+    with asking(case) as original, open_trace(lanes["reference"]) as opened:
         trace = opened.grouped(case.names)
+        trace.layers = original.answering(trace.layers)
         keras, params = trace.provenance["keras"], case.params
         proof = probe(case, asked, seed, without_clips(trace.layers), layers, trace)
         found = compare_case(
-            case, lanes, asked, layers=layers, explain=explain, proved=proof.proved
+            case,
+            lanes,
+            asked,
+            layers=layers,
+            explain=explain,
+            proved=proof.proved,
+            original=original,
         )
         for layer in found.layers:
             layer.probed = proof.layers.get(layer.name)

@@ -17,9 +17,11 @@ from parity import architecture, untrusted
 from parity.architecture import INPUT, Architecture, layer_of, placed
 from parity.errors import CannotRun
 from parity.port.describe import settings
-from parity.port.links.keras import MAKERS
+from parity.port.links.keras import MAKERS, unknown
 from parity.port.proof import VERSIONS, in_test_phase
 from parity.port.types import Array
+
+GIVE_ONE = "give a port of your own with --port or --port-command to have it proved"
 
 __all__ = ["KerasModel", "KerasPort", "steps"]
 
@@ -37,24 +39,39 @@ class KerasModel(chainer.Chain):
     keras : str
         The release whose formulas to use.
 
+    Attributes
+    ----------
+    lacks : dict
+        {layer: why none is built of it}; then the model cannot be called as a whole.
+
     Raises
     ------
     CannotRun
-        For a layer that no maker is known of, or whose arrays do not fit.
+        For a layer whose arrays do not fit, and where none can be built.
     """
 
     def __init__(self, described: Architecture, arrays: Arrays, keras: str) -> None:
         super().__init__()
         self.described, self.arrays, self.keras = described, arrays, keras
         self.steps: dict[str, chainer.Link] = {}
+        self.lacks: dict[str, str] = {}
         for node in described.nodes:
             name = layer_of(node.name)
-            if node.kind != INPUT and name not in self.steps:
-                self.steps[name] = _link(name, node.kind, node.config, arrays, keras)
-                self.add_link(name.replace("/", " "), self.steps[name])
+            if node.kind == INPUT or name in self.steps:
+                continue
+            if missing := unknown(node.kind, node.config):
+                self.lacks[name] = f"no Chainer link is known for {missing}; {GIVE_ONE}"
+                continue
+            self.steps[name] = _link(name, node.kind, node.config, arrays, keras)
+            self.add_link(name.replace("/", " "), self.steps[name])
+        if not self.steps:
+            name, why = next(iter(self.lacks.items()))
+            raise CannotRun(f"layer {name}: {why}")
 
     def forward(self, *inputs: Array) -> Any:
-        """The model's output, or a tuple of several."""
+        """The model's output, or a tuple of several. Raises CannotRun where a layer is lacking."""
+        for name, why in self.lacks.items():
+            raise CannotRun(f"layer {name}: {why}")
         made: dict[str, Any] = dict(zip(self.described.inputs, inputs, strict=True))
         masks: dict[str, Any] = {}
         for node in self.described.nodes:
@@ -74,11 +91,6 @@ class KerasModel(chainer.Chain):
 
 
 def _link(name: str, kind: str, config: Any, arrays: Arrays, keras: str) -> chainer.Link:
-    if kind not in MAKERS:
-        raise CannotRun(
-            f"layer {name}: no Chainer link is known for {kind}, so no port of this model can be "
-            f"built; known are {', '.join(sorted(MAKERS))}"
-        )
     try:
         return MAKERS[kind](config, arrays.get(name, {}), keras)
     except KeyError as error:
@@ -95,13 +107,13 @@ class KerasPort:
     versions: Mapping[str, str] = VERSIONS
 
     def __init__(self, model: KerasModel) -> None:
-        self.model, self.layers = model, tuple(model.steps)
+        self.model, self.layers, self.lacks = model, tuple(model.steps), model.lacks
 
     def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
         return in_test_phase(self.model.steps[layer_of(layer)])(*inputs)
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray | None:
-        if len(self.model.described.outputs) > 1:
+        if self.lacks or len(self.model.described.outputs) > 1:
             return None
         return in_test_phase(self.model)(*inputs)
 

@@ -54,6 +54,7 @@ def markdown(document: Record, blocks: int = 3) -> str:
         plain(summary.data_sentence(document)),
         verdict_table(document),
         plain(summary.probes_sentence(document)),
+        plain(summary.experiment_sentence(document)),
         *(plain(f"{model['name']}: {why}") for model, why in summary.final_faults(document)),
         *(fenced(cell_message(*cell)) for cell in summary.first_offenders(document)[:blocks]),
     )

@@ -27,6 +27,7 @@ FINAL = (
 )
 ROW_FINAL = FINAL[:4]
 RHO = {"isolated": "rho_port", "chained": "rho_local"}  # the share of rounding's allowance
+BY_EXPERIMENT = "bounded by experiment"
 MODEL_HEADINGS = ("model", "verdict", "worst layer", "allowance used", *dict(ROW_FINAL).values())
 PROBED = "probed"
 STAND_INS = (
@@ -209,6 +210,22 @@ def probes_sentence(document: Record) -> str:
     """What the probes of all models add up to, in one line; empty where none were asked."""
     said = probes.sentence(document["models"])
     return f"probes: {said}" if said else ""
+
+
+def experiment_sentence(document: Record) -> str:
+    """Which layers were held to draws of rounding instead of a derived bound; empty where none."""
+    named = [
+        f"{model['name']} / {layer['name']} ({layer['kind']})"
+        for model in document["models"]
+        for layer in model["layers"]
+        if by_experiment(layer)
+    ]
+    return f"{BY_EXPERIMENT}: {', '.join(named)}" if named else ""
+
+
+def by_experiment(layer: Record) -> bool:
+    """Whether a layer's bound is no derived one."""
+    return layer.get("bound") == "experiment"
 
 
 def _compared(found: dict[str, int]) -> str:

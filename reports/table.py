@@ -18,7 +18,7 @@ COLUMNS = tuple(
     bitwise_equal bitwise_share beyond beyond_share effective_bits structure support
     rho_local inherited local amplification share energy noise_max_abs noise_rms
     hypothesis closer closeness_bits message
-    probed read_back probed_cause remarks
+    probed read_back probed_cause remarks bound
     """.split()
 )
 
@@ -44,6 +44,7 @@ def _row(cell: Cell) -> list[object]:
     model, layer = cell.model, cell.layer
     known = {
         **{key: layer[key] for key in ("kind", "shape", "dtype", "closer", "closeness_bits")},
+        "bound": layer.get("bound"),
         **cell.figures,
         "model": model["name"],
         "remarks": remarks_of(model) or None,

@@ -93,7 +93,8 @@ def _heading(document: Record) -> list[str]:
 
 
 def _probes(document: Record) -> list[str]:
-    return ["", visible(said)] if (said := summary.probes_sentence(document)) else []
+    said = filter(None, (summary.probes_sentence(document), summary.experiment_sentence(document)))
+    return [line for each in said for line in ("", visible(each))]
 
 
 def _blocks(document: Record, most: int) -> list[str]:

@@ -13,6 +13,7 @@ from parity.kinds.average_pooling import AVERAGE_POOLING, AVERAGE_POOLING_1D, GL
 from parity.kinds.convolution import CONVOLUTION, CONVOLUTION_1D
 from parity.kinds.dense import DENSE, TIME_DISTRIBUTED_DENSE
 from parity.kinds.elu import ELU
+from parity.kinds.experiment import EXPERIMENT
 from parity.kinds.fused import FUSED, Fused
 from parity.kinds.leaky_relu import LEAKY_RELU
 from parity.kinds.merging import MERGE
@@ -40,6 +41,7 @@ from parity.numerics.rounding import Array
 from parity.numerics.witness import Witness
 
 __all__ = [
+    "EXPERIMENT",
     "KINDS",
     "Formula",
     "LayerCase",
@@ -101,15 +103,20 @@ _OF_GROUPS = GROUPS.kind()
 
 
 def kind_of(layer: Any) -> LayerKind:
-    """The LayerKind of a layer. Raises CannotRun for a class that no kind is about."""
+    """The LayerKind of a layer: where none has its formula, and the original can be asked, that is
+    the oracle. Raises CannotRun where it cannot.
+    """
     if layer.kind == FUSED:
         return _OF_GROUPS
-    if layer.kind not in KINDS:
+    known = KINDS.get(layer.kind)
+    if getattr(layer, "ask", None) and not (known and known.knows(layer)):
+        return EXPERIMENT
+    if known is None:
         raise CannotRun(
             f"layer {layer.name}: the oracle has no formula for {layer.kind}; known are "
             f"{', '.join(KINDS)}"
         )
-    return KINDS[layer.kind]
+    return known
 
 
 def layer_case(

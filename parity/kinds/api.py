@@ -109,9 +109,12 @@ class LayerCase:
     ) -> LayerCase:
         """The same layer with some settings, parameters, other inputs or Keras version."""
         settings = {**self.config, **(config or {})}
+        ask = None if config or params or keras else getattr(self.layer, "ask", None)
         return replace(
             self,
-            layer=SimpleNamespace(name=self.layer.name, kind=self.layer.kind, config=settings),
+            layer=SimpleNamespace(
+                name=self.layer.name, kind=self.layer.kind, config=settings, ask=ask
+            ),
             params={**self.params, **(params or {})},
             x=self.x if x is None else x,
             keras=keras or self.keras,
@@ -208,7 +211,8 @@ class LayerKind:
     Parameters
     ----------
     keras_class : name of the class in Keras 1.
-    settings : setting -> the values that `reference` computes, or ANY; others stop the run.
+    settings : setting -> the values that `reference` computes, or ANY, or (layer, value) -> None,
+        which raises CannotRun for others. They stop the run, or the original is asked.
     move : (config, x) -> output, for a layer that rounds nothing.
     reference : the oracle, a Witness of a LayerCase. By default that of `move`.
     parameters : suffixes of the parameters in the weight file.
@@ -270,12 +274,22 @@ class LayerKind:
         known = {**BASE, **self.settings}
         for setting, value in layer.config.items():
             allowed = known.get(setting, ())
-            if allowed is not ANY and value not in allowed:
+            if callable(allowed):
+                allowed(layer, value)
+            elif allowed is not ANY and value not in allowed:
                 raise CannotRun(
                     f"layer {layer.name} ({layer.kind}): the oracle does not compute "
                     f"{setting}={value!r}; "
                     f"it knows {', '.join(map(repr, allowed)) or 'no such setting'}"
                 )
+
+    def knows(self, layer: Any) -> bool:
+        """Whether `reference` computes all of a layer's settings."""
+        try:
+            self.check_settings(layer)
+        except CannotRun:
+            return False
+        return True
 
     def carry(self, case: LayerCase, d: Array) -> Array:
         """O(x + d) - O(x), float32; d may be overwritten."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from parity.errors import CannotRun
-from parity.kinds.api import ANY, LayerCase, LayerKind, Maker, Variant
+from parity.kinds.api import LayerCase, LayerKind, Maker, Variant
 from parity.kinds.probing import Probe, at_every_step, like, noise, of_witness, random_probe
 from parity.kinds.recurrent.formula import CELLS, Followed, cell_of, parameters
 from parity.kinds.recurrent.probes import MOST, asked, of_sequences, one_at_a_time, units_of
@@ -52,12 +52,7 @@ def inner_case(
     parameters' names begin with; config: settings to change.
     """
     name, settings = case.config["layer"]["class_name"], case.config["layer"]["config"]
-    if name not in kinds:
-        raise CannotRun(
-            f"layer {case.layer.name} ({case.layer.kind}): the oracle has no formula for {name}; "
-            f"known are {', '.join(kinds)}"
-        )
-    kind, own = kinds[name], settings.get("name", name)
+    kind, own = known_inside(kinds, case.layer, case.config["layer"]), settings.get("name", name)
     suffixes = (*kind.parameters, *(WHOLE if name in CELLS else ()))
     params = {
         suffix: array
@@ -68,6 +63,18 @@ def inner_case(
     layer = SimpleNamespace(name=own, kind=name, config={**settings, **(config or {})})
     nested = params if kind.parameters != WRAPPED else case.params
     return LayerCase(kind, layer, nested, case.x, case.keras, case.more)
+
+
+def known_inside(kinds: Kinds, layer: Any, inner: Mapping[str, Any]) -> LayerKind:
+    """The kind of the layer inside another. Raises CannotRun where it is not computed."""
+    name, settings = inner["class_name"], inner["config"]
+    if name not in kinds:
+        raise CannotRun(
+            f"layer {layer.name} ({layer.kind}): the oracle has no formula for {name}; "
+            f"known are {', '.join(kinds)}"
+        )
+    kinds[name].check_settings(SimpleNamespace(name=layer.name, kind=name, config=settings))
+    return kinds[name]
 
 
 WRAPPED = ("layer",)  # the parameters of a kind that are those of the layer inside
@@ -143,7 +150,7 @@ class TimeDistributed:
         """Its entry of the registry."""
         return LayerKind(
             "TimeDistributed",
-            {"layer": ANY},
+            {"layer": partial(known_inside, self.kinds)},
             reference=self.reference,
             parameters=WRAPPED,
             variants=self.variants,
@@ -200,17 +207,22 @@ class Bidirectional:
     def halves(self, case: LayerCase, **config: Any) -> tuple[LayerCase, LayerCase]:
         """The layer forwards and backwards."""
         inner = case.config["layer"]
-        if inner["class_name"] not in CELLS:
-            raise CannotRun(
-                f"layer {case.layer.name} ({case.layer.kind}): the oracle does not compute it of "
-                f"{inner['class_name']}; it knows {', '.join(CELLS)}"
-            )
+        self.check_inside(case.layer, inner)
         backwards = bool(inner["config"].get("go_backwards"))
         first, second = (
             inner_case(self.kinds, case, prefix, {"go_backwards": backwards != turned, **config})
             for prefix, turned in (("forward_", False), ("backward_", True))
         )
         return first, second
+
+    def check_inside(self, layer: Any, inner: Mapping[str, Any]) -> None:
+        """Raise CannotRun for what is not computed in both directions."""
+        if inner["class_name"] not in CELLS:
+            raise CannotRun(
+                f"layer {layer.name} ({layer.kind}): the oracle does not compute it of "
+                f"{inner['class_name']}; it knows {', '.join(CELLS)}"
+            )
+        known_inside(self.kinds, layer, inner)
 
     def merged(
         self, case: LayerCase, halves: Any, turned: bool = True, swapped: bool = False
@@ -300,7 +312,7 @@ class Bidirectional:
         """Its entry of the registry."""
         return LayerKind(
             "Bidirectional",
-            {"layer": ANY, "merge_mode": tuple(MERGED)},
+            {"layer": self.check_inside, "merge_mode": tuple(MERGED)},
             reference=self.reference,
             parameters=WRAPPED,
             variants=self.variants,

@@ -87,7 +87,8 @@ class Served:
         versions = {"numpy": np.__version__, **port.versions}
         source = getattr(self.module, "__file__", None)
         code = code_of(Path(source)) if source else None
-        said = {"name": str(port.name), "versions": versions, "code": code}
+        said: dict[str, Any] = {"name": str(port.name), "versions": versions, "code": code}
+        said["lacks"] = {str(name): str(why) for name, why in getattr(port, "lacks", {}).items()}
         return {"number": len(self.ports) - 1, "layers": list(port.layers), **said}
 
     def run(self, port: int, layer: str, inputs: list[np.ndarray]) -> Any:

@@ -183,6 +183,7 @@ class Elsewhere:
         self.code = str(said["code"]) if said.get("code") else None
         self.layers = tuple(map(str, said["layers"]))
         self.own, self.names = frozenset(self.layers), names or Names()
+        self.lacks: Mapping[str, str] = said.get("lacks", {})
 
     def with_calls(self, nodes: Iterable[str]) -> None:
         """Let every call of a layer that it has be one of its layers, by the original's name."""

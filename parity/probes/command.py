@@ -20,10 +20,13 @@ from parity.options import (
     with_names,
 )
 from parity.ports import load
+from parity.probes.networks import layers_of
 from parity.probes.proof import Proof, fresh_seed, probe
 from parity.processes import side_by_side
 from parity.program import FORCE, JSON, Command, end, result, say, wants_json, wrote
-from parity.project import cases, layers_of
+from parity.project import cases
+from parity.project import layers_of as chosen_layers
+from parity.recording.asking import asking
 from parity.results import HELD, NOT_PROBED
 
 NOTHING_ASKED = 3
@@ -70,7 +73,7 @@ def command(
     check_writable(path, inputs=inputs, make=True)
     before = PROBES.read(against) if against else None
     chosen = with_names(cases(models, weights))
-    only = layers_of(chosen, layers)
+    only = chosen_layers(chosen, layers)
     seed = fresh_seed() if seed is None else seed
     jobs = {case: (case, port, seed, only) for case in chosen}
     found: dict[Case, Proof] = {}
@@ -101,7 +104,9 @@ def command(
 
 def _probe(case: Case, port: str, seed: int, only: Names | None) -> Proof:
     asked = load(port, case)
-    found = probe(case, asked, seed, only=only)
+    with asking(case) as original:
+        layers = original.answering(layers_of(case))
+        found = probe(case, asked, seed, layers, only)
     found.read.clear()  # arrays stay in their process
     found.printed = asked.process.said().strip("\n")
     return found

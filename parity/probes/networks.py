@@ -82,7 +82,8 @@ def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
         np.ones((1, *layers[other].shape), bool if layers[other].kind == MASK else np.float32)
         for other in others
     ]
-    x = np.broadcast_to(np.float32(0), (1, *layers[source].shape))
+    whole = layers[source].dtype.kind in "iu"
+    x = np.broadcast_to((np.int32 if whole else np.float32)(0), (1, *layers[source].shape))
     params = case.params.get(name, {})
     return layer_case(layer, params, x, STACKS[case.model.stack].keras, more)
 

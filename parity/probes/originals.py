@@ -10,7 +10,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,12 +24,12 @@ from parity.kinds.probing import Probe
 from parity.model import Case
 from parity.naming import Names
 from parity.probes.judging import judged
-from parity.probes.networks import asked, layers_of
+from parity.probes.networks import asked, described, layers_of
 from parity.progress import Lines, Live
+from parity.recording.asking import asking, job_of, made_of, read, write
 from parity.recording.cache import default_folder, key_of
-from parity.recording.job import RECORDER, Job, sources_sha256, weights_sha256
 from parity.recording.scheduler import record_all
-from parity.recording.stacks import LANES, SETTINGS, STACKS
+from parity.recording.trace import Layer
 from parity.results import OriginalAsked
 from parity.store import Store
 
@@ -60,10 +60,6 @@ def ask_originals(
     Raises CannotRun where an original cannot be run.
     """
     kept = Store(default_folder().parent / "asked", ".json")
-    outside: dict[Case, dict[str, OriginalAsked]] = {
-        case: {} for case in cases if case.model.outside
-    }
-    cases = [case for case in cases if case not in outside]
     keys = {case: _key(case) for case in cases}
     found: dict[Case, dict[str, OriginalAsked]] = {}
     for case, key in keys.items():
@@ -78,39 +74,36 @@ def ask_originals(
             with suppress(CannotRun):  # a cache that cannot be written only costs time
                 text = json.dumps({name: asdict(each) for name, each in found[case].items()})
                 kept.write(keys[case], text)
-    return found | outside
+    return found
 
 
 def _key(case: Case) -> str:
     folder = Path(__file__).parents[1]
     files = [path for name in SOURCES for path in sorted((folder / name).rglob("*.py"))]
-    program = sorted((RECORDER / "probes").glob("*.py"))
-    return key_of(
-        {
-            "files": [sha256_of(path) for path in [*files, *program]],
-            "recorder": sources_sha256(),
-            "weights": case.weights.sha256,
-            "model": case.model.name,
-            "stack": STACKS[case.model.stack].packages,
-        }
-    )
+    outside = case.model.outside
+    layers = described(layers_of(_single(case))) if outside else None  # their shapes vary
+    return key_of({"files": [*map(sha256_of, files)], "layers": layers, **made_of(case)})
 
 
-def _questions(case: Case) -> Iterator[Question]:
+def _single(case: Case) -> Case:
+    """An original has every layer by itself."""
+    return case._replace(names=Names())
+
+
+def _questions(case: Case, layers: Mapping[str, Layer]) -> Iterator[Question]:
     """The same each time: they are made again for judging, as they are too large to be kept."""
-    case = case._replace(names=Names())  # an original has every layer by itself
-    layers = layers_of(case)
     for name, layer in layers.items():
-        if not layer.inbound:
-            continue
+        if not layer.inbound or len({*layer.inbound}) < len(layer.inbound):
+            continue  # one that reads a layer twice cannot be given two inputs
         blank = _small(asked(case, layers, name))
         if blank.kind.probes is None or blank.kind.passes_on:
             continue
         seen = set()
-        for probe in blank.kind.probes(blank, np.random.default_rng(SEED)):
-            if (probe.name, probe.of) not in seen:
-                seen.add((probe.name, probe.of))
-                yield Question(blank, probe)
+        with suppress(CannotRun):  # it is not asked about, and the port's own layer says why
+            for probe in blank.kind.probes(blank, np.random.default_rng(SEED)):
+                if (probe.name, probe.of) not in seen:
+                    seen.add((probe.name, probe.of))
+                    yield Question(blank, probe)
 
 
 def _small(case: LayerCase) -> LayerCase:
@@ -123,48 +116,49 @@ def _small(case: LayerCase) -> LayerCase:
 
 
 def _ask(case: Case, workers: int, progress: Lines | Live | None) -> dict[str, OriginalAsked]:
-    with tempfile.TemporaryDirectory(prefix="parity-probes-") as folder:
+    case = _single(case)
+    with tempfile.TemporaryDirectory(prefix="parity-probes-") as folder, asking(case) as original:
+        layers = original.answering(layers_of(case))
         path = Path(folder) / "questions.h5"
         with h5py.File(path, "w") as file:
-            for number, question in enumerate(_questions(case)):
-                data = file.create_dataset(str(number), data=question.probe.x)
-                data.attrs["layer"] = question.case.layer.name
-                data.attrs["of"] = question.probe.of
-        jobs = {lane: _job(case, lane, path) for lane in ("reference", "truth")}
+            for number, (of, probe) in enumerate(_questions(case, layers)):
+                write(file, number, of.layer.name, [probe.x, *probe.more], of=probe.of)
+        jobs = {lane: job_of(case, lane, path) for lane in ("reference", "truth")}
         keys = {lane: key_of(lane) for lane in jobs}
         store = Store(Path(folder) / "answers", ".h5")
         by_key = {keys[lane]: job for lane, job in jobs.items()}
         answers = record_all(by_key, store, workers=workers, progress=progress)
         own, wide = (h5py.File(answers[keys[lane]], "r") for lane in jobs)
         with own, wide:
-            found = _judged(_questions(case), own, wide)
+            found = _judged(_questions(case, layers), _Answers(own), _Answers(wide))
         for key in by_key:
             store.discard(key)
         return found
 
 
-def _job(case: Case, lane: str, questions: Path) -> Job:
-    stack = STACKS[case.model.stack]
-    path = Path(case.weights).absolute()
-    weights_sha256(path)  # CannotRun where it cannot be read
-    expect = {**stack.expect(LANES[lane]), **SETTINGS}
-    return Job(
-        case.model.name, stack, LANES[lane], path, np.zeros(1, np.float32), expect,
-        program="reference.probes", more={"questions": str(questions)}, what=", probes",
-    )  # fmt: skip
+@dataclass
+class _Answers:
+    """A file's answers by number."""
+
+    file: h5py.File
+
+    def __getitem__(self, number: int) -> Any:
+        return read(self.file, number, "value")
 
 
 def _judged(
-    questions: Iterator[Question], own: Mapping[str, Any], wide: Mapping[str, Any]
+    questions: Iterator[Question],
+    own: _Answers | Mapping[int, Any],
+    wide: _Answers | Mapping[int, Any],
 ) -> dict[str, OriginalAsked]:
     found: dict[str, OriginalAsked] = {}
     for number, (case, probe) in enumerate(questions):
         name = case.layer.name
         record = found.setdefault(name, OriginalAsked(0, 0, 0.0))
         record.probes += 1
-        passes = judged(probe, own[str(number)][()])
+        passes = judged(probe, own[number])
         record.wrong += passes.wrong + bool(passes.fault)
-        ratio = _disagreement(case, probe, wide[str(number)][()])
+        ratio = _disagreement(case, probe, wide[number])
         record.truth = float(np.maximum(record.truth or 0.0, ratio))  # NaN stays NaN
         if passes.wrong or passes.fault:
             record.message = f"{probe.name}: {passes.fault or f'{passes.wrong:,} wrong'}"
@@ -175,7 +169,7 @@ def _judged(
 
 def _disagreement(case: LayerCase, probe: Probe, answer: np.ndarray) -> float:
     """Largest |original - formula| in float64, of what is allowed; NaN stays NaN."""
-    there = case.but(x=probe.x)
+    there = case.but(x=probe.x, more=probe.more)
     if probe.of == "logits":
         there = there.but(config={"activation": "linear"})
     expected = there.value()

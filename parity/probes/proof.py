@@ -11,7 +11,7 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.kinds.probing import REAL, real
 from parity.model import Case
-from parity.port_api import Ended, Port, ask, output
+from parity.port_api import Ended, Port, ask, lacking, output
 from parity.probes.asking import RIGHT, probe_layer
 from parity.probes.naming import settle
 from parity.probes.networks import asked, layers_of
@@ -126,7 +126,7 @@ def _layer(
     recorded: Trace | None,
 ) -> Probed:
     if name not in port.layers:
-        return Probed(NOT_PROBED, f"the port has no layer {name}")
+        return Probed(NOT_PROBED, lacking(port, name))
     try:
         blank = asked(case, layers, name)
     except (CannotRun, ValueError) as error:

@@ -51,6 +51,7 @@ class Recorder:
         self.job, self.folder, self.started_s = job, folder, time.monotonic()
         self.out, self.log = folder / "trace.h5", folder / "stderr.log"
         self.timings: dict[str, Any] = {}
+        self.said: dict[str, Any] = {}  # last
         self._error, self._pending, self._compile_lock = None, b"", compile_lock
         try:
             self.process = self._launch(command)
@@ -60,8 +61,8 @@ class Recorder:
                 "free space, or choose another folder with PARITY_CACHE"
             ) from error
         assert self.process.stdout is not None
-        self._said = self.process.stdout
-        os.set_blocking(self._said.fileno(), False)
+        self._stdout = self.process.stdout
+        os.set_blocking(self._stdout.fileno(), False)
 
     def _launch(self, command: list[str]) -> "subprocess.Popen[bytes]":
         job, folder = self.job, self.folder
@@ -93,7 +94,7 @@ class Recorder:
 
     def __exit__(self, *_: object) -> None:
         processes.stop(self.process)
-        self._said.close()
+        self._stdout.close()
 
     @property
     def age_s(self) -> float:
@@ -103,7 +104,7 @@ class Recorder:
         """Take in what it has said so far; returns whether it has ended."""
         ended = self.process.poll() is not None  # asked first, so that nothing it says is missed
         try:
-            while said := os.read(self._said.fileno(), 1 << 16):
+            while said := os.read(self._stdout.fileno(), 1 << 16):
                 *lines, self._pending = (self._pending + said).split(b"\n")
                 for line in lines:
                     self._understand(line, progress)
@@ -124,6 +125,7 @@ class Recorder:
             message = dict(json.loads(line))
         except (ValueError, TypeError):
             return  # something that Keras or Theano prints
+        self.said = message
         self._error = message.get("error", self._error)
         self.timings = message.get("timings", self.timings)
         if message.get("stage") == "run" and self._compile_lock:

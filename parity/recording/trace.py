@@ -34,6 +34,7 @@ class Layer(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype
     sha256: str
+    ask: Any = None  # (inputs, draws) -> what the original answers; see parity.recording.asking
 
 
 class Trace:

@@ -117,5 +117,23 @@ MAKERS: dict[str, Maker] = {
     "Permute": without_arrays(permute, "dims"),
     "Reshape": without_arrays(reshape, "target_shape"),
 }
+# setting -> the values of it that links are known for
+KNOWN: dict[str, list[Any]] = {
+    "activation": [*ACTIVATIONS],
+    "inner_activation": [*ACTIVATIONS],
+    "merge_mode": [*wrappers.MERGED],
+    "mode": [*elementwise.MODES, 0, 1, 2],  # of a Merge, and of a BatchNormalization
+}
 MAKERS["TimeDistributed"] = wrappers.time_distributed(MAKERS)
 MAKERS["Bidirectional"] = wrappers.bidirectional(MAKERS)
+
+
+def unknown(kind: str, config: Config) -> str | None:
+    """What no link is known for, of a layer or of the one inside it; None where one is."""
+    if kind not in MAKERS:
+        return kind
+    for setting, values in KNOWN.items():
+        if setting in config and config[setting] not in values:
+            return f"{kind} with {setting}={config[setting]!r}"[:100]
+    inner = config.get("layer")
+    return unknown(inner["class_name"], inner["config"]) if inner else None

@@ -16,7 +16,8 @@ from reference.trace_file import Layer
 
 _TEST_PHASE = 0
 
-Node = namedtuple("Node", "name layer inbound output mask pre_activation")
+# tensors: what the layer reads, a variable each; mask: the one that its output depends on, or None
+Node = namedtuple("Node", "name layer inbound tensors output mask pre_activation")
 
 
 def nodes_of(model):
@@ -88,12 +89,12 @@ class _Walk:
         name = name if not number else f"{name}#{number + 1}"
         is_input = type(layer).__name__ == "InputLayer"
         inbound = [] if is_input else [self.names[id(tensor)] for tensor in tensors]
-        mask = masks[0] if _reads_mask(layer) and masks and masks[0] is not None else None
+        mask = masks[0] if masks and _reads_mask(outputs[0], tensors, masks[0]) else None
         self.names[id(outputs[0])] = name
         before = None
         if type(layer).__name__ == "Dense":
             before = _linear(layer, tensors[0])
-        self.nodes.append(Node(name, layer, inbound, outputs[0], mask, before))
+        self.nodes.append(Node(name, layer, inbound, tensors, outputs[0], mask, before))
 
 
 def _graph_of(model):
@@ -116,8 +117,11 @@ def _calls(container, outer):
             yield node, outer * len(calls) + calls.index(node)
 
 
-def _reads_mask(layer):
-    return hasattr(layer, "return_sequences") or type(layer).__name__ == "Bidirectional"
+def _reads_mask(output, tensors, mask):
+    """Whether what a layer makes of its inputs depends on their mask."""
+    if mask is None:
+        return False
+    return mask in theano.gof.graph.ancestors([output], blockers=[*tensors, mask])
 
 
 def _linear(layer, x):

@@ -1,53 +1,71 @@
 """`python -m reference.probes JOB.json OUT.h5`: ask single layers of one original questions.
 
-JOB.json: {"model": "CNN0", "weights": path, "questions": path of an HDF5 file: datasets 0, 1, ...,
-float32, each one layer's input, with attributes layer and of ("run", or "logits": what a Dense
-hands to its activation), "expect": {name: value, ...} which has to match what really runs}
-OUT.h5: datasets 0, 1, ...: the answers, in the lane's own precision.
+JOB.json: {"model": "CNN0", "weights": path, "questions": path of an HDF5 file or null, "expect":
+{name: value, ...} which has to match what really runs}; for an original from outside also
+"definition" and "custom", as of reference/outside.
+The file of questions: groups 0, 1, ... with attributes layer and of ("run", or "logits": what a
+Dense hands to its activation) and datasets 0, 1, ..., the layer's inputs; where attribute draws is
+not 0, that many draws of float32's rounding are made with its seed.
+OUT.h5: groups 0, 1, ... with the dataset value, in the lane's own precision, and with draws also
+spread, the root mean square of draw - value.
+Without questions OUT is not written: each line on stdin, {"questions": path, "answers": path}, is
+answered in a file of that form by {"answered": path}, or {"refused": sentence}, on stdout, until
+stdin is closed.
 Stages and exit codes as of reference/program.py.
 """
 
+import json
 import sys
 
 import h5py
+import numpy as np
 
 from reference import legacy
 from reference.program import main, say
 from reference.record import check
-
-_TEST_PHASE = 0
+from reference.refused import Refused
+from reference.trace_file import array_sha256
 
 
 def _ask(job, out):
     say(stage="import")
     legacy.apply()
-    import theano
-
     from reference import graph  # takes seconds, and needs the shims
+    from reference.probes.layers import Layers
 
     check(graph.observed_stack(), job["expect"])
     say(stage="load")
-    model = graph.load(job["model"], job["weights"])
+    layers = Layers(job)
     say(stage="run")
-    functions = {}
-    with h5py.File(job["questions"], "r") as questions, h5py.File(out, "w") as answers:
-        for number in sorted(questions, key=int):
-            question = questions[number]
-            what = question.attrs["layer"], question.attrs["of"]
-            if what not in functions:
-                functions[what] = _function(model.get_layer(what[0]), what[1])
-            x = question[()].astype(theano.config.floatX)
-            answers[number] = functions[what](x, _TEST_PHASE)
-    say(stage="done")
+    if job["questions"]:
+        _answer(layers, job["questions"], out)
+        return say(stage="done")
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            _answer(layers, asked["questions"], asked["answers"])
+            say(answered=asked["answers"])
+        except Exception as error:  # Refused, or whatever Theano and a layer's own code raise
+            said = str(error).strip().splitlines() or ["and says nothing"]
+            kind = "" if isinstance(error, Refused) else f"{type(error).__name__}: "
+            say(refused=kind + said[0])
+    return None
 
 
-def _function(layer, of):
-    """The layer alone: its input is given, whatever made it in the network."""
-    import theano
-    from keras import backend as K
-
-    output = layer.output if of == "run" else layer.output.owner.inputs[0]
-    return theano.function([layer.input, K.learning_phase()], output, on_unused_input="ignore")
+def _answer(layers, questions, answers):
+    with h5py.File(questions, "r") as asked, h5py.File(answers, "w") as told:
+        for number in sorted(asked, key=int):
+            question = asked[number]
+            inputs = [question[at][()] for at in sorted(question, key=int)]
+            draws, seed = (int(question.attrs.get(name, 0)) for name in ("draws", "seed"))
+            made = layers.answer(question.attrs["layer"], question.attrs["of"], inputs, draws, seed)
+            found = {"value": next(made)}
+            squares = sum(np.square(each - found["value"]) for each in made)
+            if draws:
+                found["spread"] = np.sqrt(squares / draws)
+            for what, array in found.items():
+                told[f"{number}/{what}"] = array
+                told[f"{number}/{what}"].attrs["sha256"] = array_sha256(array)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,9 @@ def judged(change, lane):
     layers = layers_of(case())
     blank = asked(case(), layers, "bn5")
     probes = list(blank.kind.probes(blank, np.random.default_rng(originals.SEED)))[:2]
-    right = {str(at): blank.but(x=probe.x).value() for at, probe in enumerate(probes)}
+    right = {at: blank.but(x=probe.x).value() for at, probe in enumerate(probes)}
     lanes = {"own": {key: y.astype(np.float32) for key, y in right.items()}, "wide": dict(right)}
-    lanes[lane]["0"] = change(lanes[lane]["0"])  # the answer to the first question alone
+    lanes[lane][0] = change(lanes[lane][0])  # the answer to the first question alone
     questions = iter([originals.Question(blank, probe) for probe in probes])
     (found,) = originals._judged(questions, lanes["own"], lanes["wide"]).values()
     return found
