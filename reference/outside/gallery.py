@@ -28,6 +28,7 @@ from keras.layers import (  # noqa: E402
     Input,
     MaxPooling2D,
     Merge,
+    RepeatVector,
     UpSampling2D,
     ZeroPadding2D,
     merge,
@@ -172,9 +173,69 @@ def two_sources():
     return Sequential([both, Dense(3, activation="softmax", name="output")])
 
 
+def volumes():
+    from keras.layers import AveragePooling3D, Convolution3D, MaxPooling3D
+
+    return Sequential(
+        [
+            Convolution3D(4, 2, 2, 2, activation="relu", input_shape=(2, 6, 6, 6), name="scan"),
+            MaxPooling3D((2, 2, 2), name="largest"),
+            AveragePooling3D((2, 2, 2), name="mean"),
+            Flatten(name="flat"),
+            Dense(3, activation="softmax", name="output"),
+        ]
+    )
+
+
+def unshared():
+    from keras.layers import (
+        AtrousConvolution2D,
+        Highway,
+        LocallyConnected2D,
+        MaxoutDense,
+        ParametricSoftplus,
+        SReLU,
+    )
+
+    return Sequential(
+        [
+            LocallyConnected2D(3, 2, 2, activation="tanh", input_shape=(2, 6, 6), name="local"),
+            AtrousConvolution2D(4, 2, 2, atrous_rate=(2, 2), name="holes"),
+            Flatten(name="flat"),
+            MaxoutDense(5, nb_feature=3, name="maxout"),
+            Highway(activation="tanh", name="highway"),
+            SReLU(name="bent"),
+            ParametricSoftplus(name="soft"),
+            Dense(2, name="output"),
+        ]
+    )
+
+
+def attended():
+    from keras.layers import AtrousConvolution1D, Lambda, LocallyConnected1D
+
+    from reference.outside.building import _objects
+
+    attention = _objects(Path(sys.argv[1]) / WITHOUT_KINDS / "attention.py")["Attention"]
+    return Sequential(
+        [
+            Embedding(20, 8, mask_zero=True, input_length=9, name="words"),
+            GRU(6, return_sequences=True, inner_activation="softmax", name="gru"),
+            attention(name="attention"),
+            Lambda(lambda x: x / (1 + abs(x)), name="squashed"),
+            RepeatVector(6, name="again"),
+            LocallyConnected1D(3, 2, name="local"),
+            AtrousConvolution1D(4, 2, atrous_rate=2, name="holes"),
+            Flatten(name="flat"),
+            Dense(2, name="output"),
+        ]
+    )
+
+
+WITHOUT_KINDS = "without_kinds"  # the folder of those with layers that no kind is about
 OF_RELEASE = {
     "1.0.6": (lenet, vgg, resnet, inception, text, two_sources),
-    "1.2.2": (bidirectional, autoencoder, siamese),
+    "1.2.2": (bidirectional, autoencoder, siamese, volumes, unshared, attended),
 }
 
 
@@ -202,4 +263,5 @@ def described(function):
 if __name__ == "__main__":
     for each in OF_RELEASE[keras.__version__]:
         text_of = json.dumps(described(each), sort_keys=True)
-        (Path(sys.argv[1]) / f"{each.__name__}.json").write_text(text_of + "\n")
+        folder = WITHOUT_KINDS if each in (volumes, unshared, attended) else "."
+        (Path(sys.argv[1]) / folder / f"{each.__name__}.json").write_text(text_of + "\n")

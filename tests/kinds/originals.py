@@ -25,9 +25,9 @@ def write(rows, folder):
         np.savez(folder / f"{number}.npz", x=one.x, **inputs, **weights)
 
 
-def run(rows, release, floatx, folder):
+def run(rows, release, floatx, folder, draws=0):
     """[(layer as Keras described it, its output, or why Keras refused it)] of the rows that `write`
-    wrote there.
+    wrote there. With draws, `spread_of` has what they came to.
     """
     stack = STACKS["keras" + release.replace(".", "")]
     out = folder / floatx
@@ -39,6 +39,7 @@ def run(rows, release, floatx, folder):
     environment = {"PATH": os.environ["PATH"], "HOME": str(out), "THEANO_FLAGS": flags}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [python_of(stack), "-W", "ignore", "-m", "tests.kinds.single_layers", folder, out]
+    command += [str(draws)] if draws else []
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     configs = json.loads((out / "configs.json").read_text())
@@ -48,3 +49,8 @@ def run(rows, release, floatx, folder):
         refused = config.get("refused")
         found.append((described, refused or np.load(out / f"{number}.npy")))
     return found
+
+
+def spread_of(folder, number, floatx="float64"):
+    """How far the draws strayed of a row that `run` had drawn."""
+    return np.load(folder / floatx / f"{number}_spread.npy")

@@ -1,10 +1,12 @@
-"""Runs single Keras layers in the environment of one release: `python single_layers.py JOB OUT`.
+"""Runs single Keras layers in the environment of one release: `python single_layers.py JOB OUT
+[DRAWS]`.
 
 JOB is a folder with layers.json, [[class name, arguments], …], and <number>.npz with the layer's
 input `x`, further inputs `i1`, `i2`, … and its weights `w0`, `w1`, …; an input of whole numbers
 goes in as int32, one of truth values as the mask of `x`. A layer inside another is its argument
 `layer`, {"class_name", "config"}. OUT gets <number>.npy, the outputs, and configs.json, what Keras
 says of its layers, {"refused": why} where it does not build one. The caller sets HOME and THEANO_FLAGS as for a recorder.
+With DRAWS, <number>_spread.npy is how far so many draws of float32's rounding stray.
 """
 
 import json
@@ -16,7 +18,7 @@ import numpy as np
 from reference import legacy
 
 
-def main(job, out):
+def main(job, out, draws=0):
     """Build, run and describe every layer of the job, one Theano function each."""
     legacy.apply()
     import theano
@@ -24,6 +26,8 @@ def main(job, out):
     from keras import layers
     from keras.layers import Input, Layer
     from keras.models import Model
+
+    from reference.probes.rounding import Rounded
 
     class Masked(Layer):
         """Passes its input on, with a mask."""
@@ -41,7 +45,7 @@ def main(job, out):
         return getattr(layers, kind)(**{**arguments, **nested})
 
     def computed(kind, arguments, stored):
-        """(settings, output) of one layer on its inputs."""
+        """(settings, output, spread of draws or None) of one layer on its inputs."""
         layer = made(kind, arguments)
         arrays = {name: _typed(stored[name], theano.config.floatX) for name in stored}
         weights, inputs = (
@@ -56,20 +60,27 @@ def main(job, out):
         model = Model(entries, layer(read if len(read) > 1 else read[0]))
         if weights:
             layer.set_weights(weights)
-        run = theano.function(
-            [*model.inputs, *given, K.learning_phase()], layer.output, on_unused_input="ignore"
-        )
-        return layer.get_config(), run(*inputs, *(mask.astype("int8") for mask in masks), 0)
+        variables = [*model.inputs, *given, K.learning_phase()]
+        arrays = [*inputs, *(mask.astype("int8") for mask in masks), 0]
+        run = theano.function(variables, layer.output, on_unused_input="ignore")
+        value, spread = run(*arrays), None
+        if draws:
+            exact, *others = Rounded(variables, [layer.output]).run(arrays, draws, 1)
+            assert np.array_equal(exact[0], value, equal_nan=True), kind
+            spread = np.sqrt(sum(np.square(each[0] - value) for each in others) / draws)
+        return layer.get_config(), value, spread
 
     configs = []
     for number, (kind, arguments) in enumerate(json.loads((job / "layers.json").read_text())):
         try:
             with np.load(job / f"{number}.npz") as stored:
-                config, output = computed(kind, arguments, stored)
+                config, output, spread = computed(kind, arguments, stored)
         except Exception as error:  # the others are computed all the same
             configs.append({"refused": f"{type(error).__name__}: {error}"})
             continue
         np.save(out / f"{number}.npy", output)
+        if spread is not None:
+            np.save(out / f"{number}_spread.npy", spread)
         configs.append(config)
     (out / "configs.json").write_text(
         json.dumps(configs, default=lambda value: np.asarray(value).tolist())
@@ -86,4 +97,4 @@ def _rank(name):
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -107,13 +107,21 @@ def dense(config, p, x):
     return activated(config, x @ p["W"] + p["b"])
 
 
-def gru(config, p, x):
+def gru(config, p, x, mask):
     inner, h = ACTIVATIONS[config["inner_activation"]], np.zeros((len(x), config["output_dim"]), F)
+    states = []
     for t in range(x.shape[1]):
         sums = {gate: x[:, t] @ p[f"W_{gate}"] + p[f"b_{gate}"] for gate in "zrh"}
         z, r = (inner(sums[gate] + h @ p[f"U_{gate}"]) for gate in "zr")
-        h = z * h + (F(1) - z) * activated(config, sums["h"] + (r * h) @ p["U_h"])
-    return h
+        new = z * h + (F(1) - z) * activated(config, sums["h"] + (r * h) @ p["U_h"])
+        h = np.where(mask[:, t, None], new, h)
+        states.append(h)
+    return np.stack(states, axis=1) if config["return_sequences"] else h
+
+
+def attention(config, p, x, mask):
+    weights = np.exp(np.tanh(x @ p["W"])) * mask
+    return np.einsum("btu,bt->bu", x, weights / weights.sum(axis=1, keepdims=True), dtype=F)
 
 
 LAYERS = {
@@ -131,6 +139,10 @@ LAYERS = {
     "Flatten": lambda c, p, x: x.reshape(len(x), -1),
     "Dense": dense,
     "GRU": gru,
+    "Attention": attention,
+    "Embedding": lambda c, p, x: p["W"][x.astype(int)],
+    "Lambda": lambda c, p, x: x / (F(1) + np.abs(x)),
+    "RepeatVector": lambda c, p, x: np.repeat(x[:, None], c["n"], axis=1),
 }
 
 
