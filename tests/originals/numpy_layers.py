@@ -22,7 +22,7 @@ ACTIVATIONS = {
     "linear": lambda x: x,
     "relu": lambda x: np.maximum(x, F(0)),
     "tanh": np.tanh,
-    "sigmoid": lambda x: F(1) / (F(1) + np.exp(-x)),
+    "sigmoid": lambda x: F(0.5) * np.tanh(F(0.5) * x) + F(0.5),
     "softmax": softmax,
     "hard_sigmoid": lambda x: np.clip(F(0.2) * x + F(0.5), F(0), F(1)),
 }
@@ -100,14 +100,15 @@ def srelu(config, p, x):
 
 
 def softplus(config, p, x):
-    return (p["alphas"] * np.log1p(np.exp(p["betas"] * x))).astype(F)
+    return (p["alphas"] * np.logaddexp(F(0), p["betas"] * x)).astype(F)
 
 
 def dense(config, p, x):
     return activated(config, x @ p["W"] + p["b"])
 
 
-def gru(config, p, x, mask):
+def gru(config, p, x, mask=None):
+    mask = np.ones(x.shape[:2], bool) if mask is None else mask
     inner, h = ACTIVATIONS[config["inner_activation"]], np.zeros((len(x), config["output_dim"]), F)
     states = []
     for t in range(x.shape[1]):

@@ -108,11 +108,25 @@ def test_the_description_and_the_case_name_the_same_layers(files):
     assert case(files).model.layers == tuple(node.name for node in nodes if node.inbound)
 
 
-def test_a_port_is_not_built_of_unknown_layers_or_without_their_arrays(files, tmp_path):
+def test_a_port_is_built_without_unknown_layers_and_not_without_arrays(files, tmp_path):
     said = json.loads(files.definition.read_text())
     strange, empty = tmp_path / "strange.json", tmp_path / "empty.h5"
     strange.write_text(json.dumps(said).replace('"Dense"', '"Highway"'))
-    with pytest.raises(CannotRun, match="branch/hidden: no Chainer link is known for Highway"):
+    port = steps(str(strange), str(files.weights), "1.2.2")
+    assert port.layers == ("both",) and set(port.lacks) == {"branch/hidden", "branch/code", "same"}
+    assert port.lacks["same"].startswith("no Chainer link is known for Highway; give a port")
+    assert port(*map(np.load, files.inputs)) is None
+    with pytest.raises(CannotRun, match="layer branch/hidden: no Chainer link is known"):
+        port.model(*map(np.load, files.inputs))
+    strange.write_text(json.dumps(said).replace('"tanh"', '"selu"'))
+    lacks = steps(str(strange), str(files.weights), "1.2.2").lacks
+    assert lacks["branch/code"].startswith(
+        "no Chainer link is known for Dense with activation='selu'"
+    )
+    strange.write_text(json.dumps(said).replace('"Dense"', '"Highway"').replace("Merge", "Lambda"))
+    with pytest.raises(
+        CannotRun, match="layer branch/hidden: no Chainer link is known for Highway"
+    ):
         steps(str(strange), str(files.weights), "1.2.2")
     with h5py.File(empty, "w") as file:
         file.attrs["layer_names"] = np.array([], "S1")
