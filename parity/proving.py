@@ -37,6 +37,7 @@ from parity.results import (
 
 # of a tensor's largest magnitude: float64 against float64, so only a formula can differ more
 TRUTH_AGREEMENT = 1e-12
+LITTLE = 2.0**-8  # of an output's size: bfloat16's precision
 
 
 class Found(NamedTuple):
@@ -54,6 +55,7 @@ class Found(NamedTuple):
     microscope: Microscope | None = None
     whole_call: WholeCall | None = None
     identity: Any = None
+    remarks: tuple[str, ...] = ()
     probes: Probes | None = None
     printed: str = ""
 
@@ -134,7 +136,7 @@ class _Proof:
         names = dict.fromkeys([*case.model.layers, *network_order(self.reference), *port.layers])
         self.records = {name: Layer(name) for name in names}
         self.asked = set(names if layers is None else layers)
-        self.explanation = None
+        self.explanation, self.remarks = None, list[str]()
         if explain and layers is None and is_chain(self.reference):
             self.explanation = Explanation(self.reference, self.params, self.keras, port)
         self.upstream: str | None = None  # the first layer whose chained output is at fault
@@ -159,6 +161,7 @@ class _Proof:
             attribution,
             None if actual is None else {"expected": step.expected, "actual": actual},
             logits,
+            remarks=tuple(self.remarks),
         )
 
     def judge(self, step: Step) -> None:
@@ -170,6 +173,12 @@ class _Proof:
         case = layer_case(layer, self.params.get(name, {}), step.x, self.keras, step.inputs[1:])
         record.axes = list(case.kind.axes(layer.config, len(layer.shape)))
         record.bound = "experiment" if case.kind is EXPERIMENT else "derived"
+        share = getattr(case.witness, "share", 0.0)
+        if not share <= LITTLE:
+            self.remarks.append(
+                f"rounding alone may change what {name} ({layer.kind}) gives by {share:.1g} of its "
+                "size, so that the port agrees there says little"
+            )
         found = compare_layer(
             case,
             step.expected,

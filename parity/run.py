@@ -141,7 +141,7 @@ def model_record(case: Case, clips: Clips, lanes: Lanes, found: Found) -> Model:
         microscope=found.microscope,
         tags=tag_tables(clips.names, case.model.tags, found.scores, found.logits, rounding_only),
     )
-    model.remarks = [*case.remarks, *_worthless(found)]
+    model.remarks = [*case.remarks, *_worthless(found), *found.remarks]
     model.verdict, model.worst = model_verdict(model), worst_cell(model)
     return model
 

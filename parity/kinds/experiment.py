@@ -13,7 +13,7 @@ from parity.errors import CannotRun
 from parity.kinds.api import LayerCase, LayerKind
 from parity.kinds.probing import BATCHES, ROOM, Probe, gathered, like, noise, right
 from parity.numerics.experiment import bound_of, draws_for
-from parity.numerics.rounding import FLUSHED, NOTHING, Array, Where
+from parity.numerics.rounding import FLUSHED, NOTHING, Array, Where, squares
 from parity.numerics.witness import Block, Witness
 
 
@@ -38,6 +38,7 @@ class Experiment(Witness):
         with np.errstate(over="ignore"):
             values = np.where(still, values.astype(np.float32), values)
         bound = np.where(still, 0.0, bound_of(spread) + FLUSHED)
+        bound[~np.isfinite(bound)] = np.nan  # what may be anything is no proof of anything
         return values.reshape(self.view), bound.reshape(self.view)
 
     @cached_property
@@ -53,6 +54,12 @@ class Experiment(Witness):
             return Block(where, values, None, exact_count=still)
         spread2 = np.square(bound / bound_of(np.ones(self.shape)).flat[0])
         return Block(where, values, bound**2 + NOTHING, spread2 + NOTHING, exact_count=still)
+
+    @property
+    def share(self) -> float:
+        """The norm of B of that of the values: how little an answer within B may say."""
+        values, bound = self.found
+        return float(np.sqrt(squares(bound) / max(squares(values), FLUSHED)))
 
     def value(self, where: Where) -> Array:
         """The values there: no draws are needed."""

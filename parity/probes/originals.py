@@ -153,12 +153,14 @@ def _judged(
 ) -> dict[str, OriginalAsked]:
     found: dict[str, OriginalAsked] = {}
     for number, (case, probe) in enumerate(questions):
-        name = case.layer.name
+        name, answer, exact = case.layer.name, own[number], wide[number]
+        if answer is None or exact is None:  # a batch of fixed size, say
+            continue
         record = found.setdefault(name, OriginalAsked(0, 0, 0.0))
         record.probes += 1
-        passes = judged(probe, own[number])
+        passes = judged(probe, answer)
         record.wrong += passes.wrong + bool(passes.fault)
-        ratio = _disagreement(case, probe, wide[number])
+        ratio = _disagreement(case, probe, exact)
         record.truth = float(np.maximum(record.truth or 0.0, ratio))  # NaN stays NaN
         if passes.wrong or passes.fault:
             record.message = f"{probe.name}: {passes.fault or f'{passes.wrong:,} wrong'}"

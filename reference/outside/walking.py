@@ -6,6 +6,7 @@ order is Keras's own (Container.run_internal_graph).
 
 from collections import namedtuple
 
+import keras.layers
 import numpy as np
 import theano
 from keras import backend as K
@@ -192,4 +193,6 @@ def _described(node, output, mask, pre_activation):
         inbound.append(f"mask of {node.name}")
         found.append(Layer(inbound[-1], "Mask", {}, [], mask.astype(bool), None))
     kind, config = type(node.layer).__name__, node.layer.get_config()
+    if hasattr(keras.layers, kind) and not type(node.layer).__module__.startswith("keras."):
+        kind += " (not Keras's own)"
     return [*found, Layer(node.name, kind, config, inbound, output, pre_activation)]

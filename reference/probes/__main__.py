@@ -5,7 +5,8 @@ JOB.json: {"model": "CNN0", "weights": path, "questions": path of an HDF5 file o
 "definition" and "custom", as of reference/outside.
 The file of questions: groups 0, 1, ... with attributes layer and of ("run", or "logits": what a
 Dense hands to its activation) and datasets 0, 1, ..., the layer's inputs; where attribute draws is
-not 0, that many draws of float32's rounding are made with its seed.
+not 0, that many draws of float32's rounding are made with its seed. What Keras does not answer is
+left out.
 OUT.h5: groups 0, 1, ... with the dataset value, in the lane's own precision, and with draws also
 spread, the root mean square of draw - value.
 Without questions OUT is not written: each line on stdin, {"questions": path, "answers": path}, is
@@ -38,7 +39,7 @@ def _ask(job, out):
     layers = Layers(job)
     say(stage="run")
     if job["questions"]:
-        _answer(layers, job["questions"], out)
+        _answer(layers, job["questions"], out, strict=False)
         return say(stage="done")
     for line in sys.stdin:
         asked = json.loads(line)
@@ -52,20 +53,29 @@ def _ask(job, out):
     return None
 
 
-def _answer(layers, questions, answers):
+def _answer(layers, questions, answers, strict=True):
+    """strict: raise where Keras does not answer; otherwise that answer is left out."""
     with h5py.File(questions, "r") as asked, h5py.File(answers, "w") as told:
         for number in sorted(asked, key=int):
             question = asked[number]
             inputs = [question[at][()] for at in sorted(question, key=int)]
             draws, seed = (int(question.attrs.get(name, 0)) for name in ("draws", "seed"))
-            made = layers.answer(question.attrs["layer"], question.attrs["of"], inputs, draws, seed)
-            found = {"value": next(made)}
-            squares = sum(np.square(each - found["value"]) for each in made)
-            if draws:
-                found["spread"] = np.sqrt(squares / draws)
+            try:
+                found = _found(layers, question.attrs, inputs, draws, seed)
+            except Exception:  # whatever Theano and a layer's own code raise
+                if strict:
+                    raise
+                continue
             for what, array in found.items():
                 told[f"{number}/{what}"] = array
                 told[f"{number}/{what}"].attrs["sha256"] = array_sha256(array)
+
+
+def _found(layers, asked, inputs, draws, seed):
+    made = layers.answer(asked["layer"], asked["of"], inputs, draws, seed)
+    found = {"value": next(made)}
+    squares = sum(np.square(each - found["value"]) for each in made)
+    return {**found, "spread": np.sqrt(squares / draws)} if draws else found
 
 
 if __name__ == "__main__":
