@@ -165,7 +165,7 @@ class Originals:
                 (self.folder / lane).mkdir()
                 command = command_of(job.stack, job.program)
                 recorder = _Open(job, self.folder / lane, command, lock)
-                self.lanes[lane] = self.leave.enter_context(recorder)  # type: ignore[assignment]
+                self.lanes[lane] = self.leave.enter_context(recorder)
                 waiting.remove(lane)
             for each in self.lanes.values():
                 each.hear()

@@ -125,7 +125,7 @@ class Recorder:
             message = dict(json.loads(line))
         except (ValueError, TypeError):
             return  # something that Keras or Theano prints
-        self.said = message
+        self.said |= message  # a custom layer may print JSON too
         self._error = message.get("error", self._error)
         self.timings = message.get("timings", self.timings)
         if message.get("stage") == "run" and self._compile_lock:

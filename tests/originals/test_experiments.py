@@ -4,6 +4,7 @@ sound hold while broken ones do not.
 
 from functools import cache, partial
 
+import h5py
 import numpy as np
 import numpy_layers
 import pytest
@@ -20,7 +21,7 @@ from parity.probes import originals as asked_originals
 from parity.probes.asking import RIGHT
 from parity.probes.networks import layers_of
 from parity.probes.proof import probe
-from parity.prove import compare_case
+from parity.proving import compare_case
 from parity.recording import recordings
 from parity.recording.asking import asking
 from parity.recording.clips import clips_of
@@ -161,3 +162,26 @@ def test_a_sound_port_holds_and_a_broken_one_does_not(name, case_of):
             only = {each.name for each in found.layers if each.kind == kind}
             first, wrong = right(judged(broken), proof(broken, only=only))
             assert first in only or set(wrong) == only, (kind, first, wrong)
+
+
+@pytest.mark.slow
+def test_what_keras_does_not_answer_is_one_sentence(case_of, tmp_path, monkeypatch):
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
+    case, x = case_of("volumes"), np.zeros((1, 2, 6, 6, 6), F)
+    with asking(case) as original:
+        with pytest.raises(CannotRun, match="the original has no layer no"):
+            original.ask("no", [x])
+        with pytest.raises(CannotRun, match="layer scan reads 1 inputs, 2 were given"):
+            original.ask("scan", [x, x])
+        value, spread = original.ask("scan", [x], draws=2)
+        assert value.dtype == spread.dtype == np.float64 and value.shape == spread.shape
+        original._recorder.process.kill()
+        with pytest.raises(CannotRun, match="was killed by signal 9"):
+            original.ask("scan", [x + 1])
+        again, _ = original.ask("scan", [x], draws=2)  # is kept
+        assert np.array_equal(again, value)
+        (kept,) = tmp_path.rglob("answers/*.h5")
+        with h5py.File(kept, "r+") as file:
+            file["0/value"][...] = 1
+        with pytest.raises(CannotRun, match="an answer was changed; remove it and run again"):
+            original.ask("scan", [x], draws=2)
