@@ -73,7 +73,8 @@ def known_inside(kinds: Kinds, layer: Any, inner: Mapping[str, Any]) -> LayerKin
             f"layer {layer.name} ({layer.kind}): the oracle has no formula for {name}; "
             f"known are {', '.join(kinds)}"
         )
-    kinds[name].check_settings(SimpleNamespace(name=layer.name, kind=name, config=settings))
+    own = settings.get("name", layer.name)
+    kinds[name].check_settings(SimpleNamespace(name=own, kind=name, config=settings))
     return kinds[name]
 
 
