@@ -14,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from parity import untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.model import Case
@@ -29,6 +30,7 @@ __all__ = ["Original", "asking", "job_of"]
 PROGRAM = "probes"  # the folder of the recorder that answers
 SEED = 20160618  # of the draws
 POLL_S = 0.002
+AGAIN = "remove it and run again"
 
 Answer = tuple[np.ndarray, np.ndarray | None]  # value, and the spread of draws where they are made
 
@@ -87,10 +89,13 @@ class Original:
         question = {"layer": layer, "inputs": [array_sha256(np.asarray(x)) for x in inputs]}
         key = key_of([self.made, question, draws, SEED if draws else 0])
         path = self._kept.find(key) or self._asked(key, layer, inputs, draws)
-        with h5py.File(path, "r") as file:
-            value, spread = (read(file, 0, what) for what in ("value", "spread"))
+        try:
+            with untrusted.hdf5(path) as file:
+                value, spread = (read(file, 0, what) for what in ("value", "spread"))
+        except OSError as error:
+            raise CannotRun(f"{path}: {error}; {AGAIN}") from error
         if value is None or (spread is None) is bool(draws):
-            raise CannotRun(f"{path}: damaged; remove it and run again")
+            raise CannotRun(f"{path}: the answer lacks a part; {AGAIN}")
         return value, spread
 
     def _asked(self, key: str, layer: str, inputs: Sequence[np.ndarray], draws: int) -> Path:
@@ -162,5 +167,5 @@ def read(file: h5py.File, number: int, what: str) -> np.ndarray | None:
     held = file[f"{number}/{what}"]
     array: np.ndarray = held[()]
     if held.attrs["sha256"] != array_sha256(array):
-        raise CannotRun(f"{file.filename}: an answer was changed; remove it and run again")
+        raise CannotRun(f"{file.filename}: an answer was changed; {AGAIN}")
     return array
