@@ -1,5 +1,6 @@
 """Writes the descriptions of fixtures/gallery, in the environment of the release that each names:
-`python -m reference.outside.gallery FOLDER` with Keras 1.0.6, then with 1.2.2.
+`python -m reference.outside.gallery FOLDER` with Keras 1.0.6, then, and with
+tests/originals/attention.py, with 1.2.2.
 
 From LeCun et al. 1998 (LeNet-5), Simonyan and Zisserman 2015 (VGG), He et al. 2016 (ResNet),
 Szegedy et al. 2015 (Inception), Hochreiter and Schmidhuber 1997 (LSTM), Cho et al. 2014 (GRU),
@@ -216,7 +217,7 @@ def attended():
 
     from reference.outside.building import _objects
 
-    attention = _objects(Path(sys.argv[1]) / WITHOUT_KINDS / "attention.py")["Attention"]
+    attention = _objects(sys.argv[2])["Attention"]
     return Sequential(
         [
             Embedding(20, 8, mask_zero=True, input_length=9, name="words"),

@@ -5,6 +5,7 @@ sound hold while broken ones do not.
 import os
 import shutil
 from functools import cache, partial
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from parity import originals
 from parity.errors import CannotRun
-from parity.fixtures.gallery import CUSTOM, WITHOUT_KINDS, made
+from parity.fixtures.gallery import WITHOUT_KINDS, made
 from parity.kinds import EXPERIMENT, KINDS, kind_of, layer_case
 from parity.kinds.experiment import Experiment
 from parity.numerics.experiment import LEAST, bound_of, draws_for
@@ -31,6 +32,7 @@ from tests.kinds.judging import experiment, used_of
 from tests.kinds.recorded_layers import layer
 
 F = np.float32
+CUSTOM = Path(__file__).with_name("attention.py")
 
 
 def test_so_few_draws_leave_no_element_with_a_spread_below_half_of_its_own():
