@@ -153,10 +153,11 @@ def _way_of(kind: str, config: Mapping[str, Any]) -> Any:
 
 
 def _after(member: LayerCase, known: Known | None) -> LayerCase:
-    """A layer on what comes before it, float32 while nothing was rounded."""
+    """A layer on what comes before it: float32 while nothing was rounded, as what comes in is."""
     if known is None:
         return member
-    x = known.value.astype(np.float32) if known.exact else known.value
+    narrow = known.exact and member.x.dtype != np.float64
+    x = known.value.astype(np.float32) if narrow else known.value
     return replace(member, x=x, more=(), facts={})
 
 

@@ -107,6 +107,15 @@ def test_its_value_is_the_composition():
     assert np.array_equal(case.value(), x)
 
 
+def test_in_float64_nothing_is_rounded_on_the_way():
+    case = group(*GROUPED["softmax"])
+    wide = case.but(x=case.x.astype(np.float64) + 1e-9)
+    x = wide.x
+    for number in range(3):
+        x = member(wide, number, x).value()
+    assert np.abs(wide.value() - x).max() < 1e-15 < np.abs(wide.value() - case.value()).max()
+
+
 @pytest.mark.parametrize("mean", [0, 30, 300])
 def test_normalisation_that_is_folded_into_the_weights_is_rounding(mean):
     for seed in range(8):
