@@ -103,7 +103,7 @@ class Graph:
     def body(self, name: str, inputs: Iterable[Value], outputs: Iterable[Value]) -> GraphProto:
         """The nodes written so far, as a graph inside a node; inputs and outputs: float32."""
         typed = [
-            [helper.make_tensor_value_info(value.name, FLOAT, None) for value in values]
+            [helper.make_tensor_value_info(each.name, FLOAT, [None] * each.rank) for each in values]
             for values in (inputs, outputs)
         ]
         return helper.make_graph(self.nodes, name, *typed)

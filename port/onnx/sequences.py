@@ -12,24 +12,13 @@ from parity.port.onnx.graph import BOOL, FLOAT, INT64, Graph, Value, ints
 States = list[Value]
 Activation = Callable[[Graph, Value], Value]
 
-# Keras's name -> the name that a recurrent node knows, and its alpha and beta
-INSIDE: dict[str, tuple[str, float | None, float | None]] = {
-    "linear": ("Affine", 1.0, 0.0),
-    "relu": ("Relu", None, None),
-    "tanh": ("Tanh", None, None),
-    "sigmoid": ("Sigmoid", None, None),
-    "hard_sigmoid": ("HardSigmoid", 0.2, 0.5),
-    "softsign": ("Softsign", None, None),
-    "softplus": ("Softplus", None, None),
-}
-# Keras class name -> (gates as Keras's one matrix for all has them, as ONNX's, nodes' activations)
-GATES = {"SimpleRNN": ("", "", "a"), "GRU": ("zrh", "zrh", "ia"), "LSTM": ("ifco", "iofc", "iaa")}
-OPS = {"SimpleRNN": "RNN", "GRU": "GRU", "LSTM": "LSTM"}
+# Keras class name -> (gates as Keras's one matrix for all has them, as the cells here)
+GATES = {"SimpleRNN": ("", ""), "GRU": ("zrh", "zrh"), "LSTM": ("ifco", "iofc")}
 
 
 def by_gate(kind: str, layer: Layer) -> dict[str, list[np.ndarray]]:
-    """{"W", "U", "b": an array for each gate, in the order of ONNX}."""
-    theirs, ours, _ = GATES[kind]
+    """{"W", "U", "b": an array for each gate, in the order of the cells}."""
+    theirs, ours = GATES[kind]
     found = {}
     for part in "WUb":
         if part in layer.arrays and len(theirs) < 2:
@@ -43,23 +32,17 @@ def by_gate(kind: str, layer: Layer) -> dict[str, list[np.ndarray]]:
 
 
 def recurrent(kind: str) -> Writer:
-    """A node of ONNX's own; step by step where it reads a mask or softmax is inside."""
+    """Step by step in a Scan: the runtime's own GRU and LSTM have a tanh and a sigmoid that round
+    more than Keras's may, and know padding at the end alone in the place of a mask.
+    """
 
     def write(graph: Graph, layer: Layer) -> Value:
-        config, x = layer.config, layer.x
-        own = [config.get("inner_activation", "linear"), config["activation"]]
-        mask = layer.mask
+        config, x, mask = layer.config, layer.x, layer.mask
         if config["go_backwards"]:
             x, mask = backwards(graph, x), mask and backwards(graph, mask)
         x = graph("Transpose", x, perm=[1, 0, 2])
-        layer = layer._replace(inputs=(x,), mask=mask)
-        if mask is None and set(own) <= {*INSIDE}:
-            y = _node(graph, kind, layer)
-        else:
-            y = _scan(graph, kind, layer)
-        if config["return_sequences"]:
-            return graph("Transpose", y, perm=[1, 0, 2])
-        return y
+        y = _scan(graph, kind, layer._replace(inputs=(x,), mask=mask))
+        return graph("Transpose", y, perm=[1, 0, 2]) if config["return_sequences"] else y
 
     return write
 
@@ -70,32 +53,7 @@ def backwards(graph: Graph, x: Value) -> Value:
     return graph("Slice", x, ints(-1), least, ints(1), ints(-1))
 
 
-def _node(graph: Graph, kind: str, layer: Layer) -> Value:
-    config, arrays = layer.config, by_gate(kind, layer)
-    names = {"i": config.get("inner_activation", "linear"), "a": config["activation"]}
-    used = [INSIDE[names[key]] for key in GATES[kind][2]]
-    W, R = (np.concatenate([array.T for array in arrays[part]])[None] for part in "WU")
-    b = np.concatenate(arrays["b"])
-    # parameters of those alone that have some, in their order
-    more: dict[str, Any] = {
-        f"activation_{key}": values
-        for key, at in (("alpha", 1), ("beta", 2))
-        if (values := [each[at] for each in used if each[at] is not None])
-    }
-    if kind == "GRU":
-        more["linear_before_reset"] = 0
-    y, last = graph.several(
-        OPS[kind], 2, layer.x, graph.weight("W", W), graph.weight("R", R),
-        graph.weight("B", np.concatenate([b, np.zeros_like(b)])[None]),
-        hidden_size=R.shape[-1], activations=[name for name, _, _ in used],
-        **more,
-    )  # fmt: skip
-    if config["return_sequences"]:
-        return graph("Squeeze", y, ints(1), rank=3)
-    return graph("Squeeze", last, ints(0), rank=2)
-
-
-# --- the same step by step, as keras/layers/recurrent.py has each step() ---
+# --- a step, as keras/layers/recurrent.py has each step() ---
 
 
 def _simple(graph: Graph, sums: list[Value], states: States, U: list[Value], *act: Any) -> States:

@@ -105,17 +105,32 @@ def covering_all(graph):
 
 
 def other_gates(graph):
-    def change(W):
-        z, r, h = np.split(W, 3, axis=1)
-        return np.concatenate([r, z, h], axis=1)
-
-    for part in "WR":
-        change_constant(graph, f"last:{part}", change)
+    """z and r the other way round."""
+    for part in "WUb":
+        one, two = (next(each for each in graph.initializer if each.name == f"last:{part}{gate}")
+                    for gate in (0, 1))  # fmt: skip
+        one.name, two.name = two.name, one.name
 
 
 def reset_after(graph):
-    node = next(node for node in graph.node if node.op_type == "GRU" and "last" in node.name)
-    setting(node, "linear_before_reset", 1)
+    """What linear_before_reset=1 of ONNX's own GRU means: r times (U h), not U (r h)."""
+    scan = next(node for node in graph.node if node.op_type == "Scan" and "last" in node.name)
+    body = next(each.g for each in scan.attribute if each.name == "body")
+    makers = {name: node for node in body.node for name in node.output}
+    product = next(
+        node for node in body.node if node.op_type == "MatMul"
+        and node.input[0] in makers and makers[node.input[0]].op_type == "Mul"
+    )  # fmt: skip
+    times = makers[product.input[0]]
+    r, h = times.input
+    inner, outer = times.output[0], product.output[0]
+    product.input[0], product.output[0] = h, inner
+    times.input[:], times.output[0] = [r, inner], outer
+    nodes = list(body.node)
+    one, two = nodes.index(times), nodes.index(product)
+    nodes[one], nodes[two] = nodes[two], nodes[one]
+    del body.node[:]
+    body.node.extend(nodes)
 
 
 def meaning_of_an_older_opset(graph):
