@@ -283,7 +283,7 @@ def in_one_thread(monkeypatch):
     )
     monkeypatch.setattr(run, "trace_digest", lambda path: "digest")
     monkeypatch.setattr(run, "sound_of", lambda case, path: None)
-    monkeypatch.setattr(processes, "_pool", lambda workers: ThreadPoolExecutor(1))
+    monkeypatch.setattr(processes, "_pool", lambda *_: ThreadPoolExecutor(1))
     for trial_of in ("tried", "heard", "measured"):
         monkeypatch.setattr(run, trial_of, one)
     return tried, stopping
