@@ -18,6 +18,7 @@ def environment(threads: int, versions: Mapping[str, str]) -> dict[str, Any]:
     """
     return {
         "parity": parity.__version__,
+        "commit": commit(Path(__file__).parents[1]),
         "python": platform.python_version(),
         "numpy": version("numpy"),
         **versions,
@@ -26,6 +27,27 @@ def environment(threads: int, versions: Mapping[str, str]) -> dict[str, Any]:
         "os": platform.platform(),
         "cpu": _cpu(),
     }
+
+
+def commit(folder: Path) -> str | None:
+    """The commit that is checked out in a folder, hex; None where it is no clone."""
+    try:
+        home = folder / ".git"
+        if home.is_file():  # of a worktree: it names the place
+            home = folder / home.read_text().removeprefix("gitdir:").strip()
+        head = (home / "HEAD").read_text().strip()
+        if not head.startswith("ref:"):
+            return head
+        name = head.removeprefix("ref:").strip()
+        shared = home / "commondir"
+        places = [home, home / shared.read_text().strip()] if shared.exists() else [home]
+        for place in places:
+            if (place / name).exists():
+                return (place / name).read_text().strip()
+        packed = (places[-1] / "packed-refs").read_text().splitlines()
+        return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
+    except OSError:
+        return None
 
 
 def threads_per_worker(workers: int) -> int:

@@ -790,12 +790,13 @@ class Model:
 
 @dataclass
 class Environment:
-    """With what a run was made; the port's own versions stand beside them by name. threads: BLAS
-    threads of each comparing process.
+    """With what a run was made; the port's own versions stand beside them by name. commit: of the
+    clone it was made in; threads: BLAS threads of each comparing process.
     """
 
     rules: ClassVar[Any] = {"additionalProperties": {"type": "string"}}
     parity: str | None
+    commit: Later[str | None]
     python: str | None
     numpy: str | None
     blas: str | None

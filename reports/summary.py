@@ -287,7 +287,7 @@ def model_row(model: Record) -> list[str]:
 
 
 NAMED = {"asked": "as asked", "file": "as the file says", "assumed": "assumed"}
-SURROUNDINGS = {"parity", "python", "numpy", "blas", "threads", "os", "cpu"}
+SURROUNDINGS = {"parity", "commit", "python", "numpy", "blas", "threads", "os", "cpu"}
 
 
 def stacks(document: Record) -> str:
