@@ -32,7 +32,7 @@ every_command = pytest.mark.parametrize(
 def help_of(names, command):
     context = None
     for name in names:
-        context = click.Context(command, info_name=name, parent=context)
+        context = click.Context(command, info_name=name, parent=context, **command.context_settings)
     return command.get_help(context)
 
 

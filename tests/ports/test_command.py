@@ -1,5 +1,6 @@
 """A port that is a command: it answers by files, or the run cannot be made."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from parity.errors import CannotRun
 from parity.model import Case, Model, Weights
 from parity.naming import Names
 from parity.port_api import answer, prepare
-from parity.ports import PREFIX, load
+from parity.ports import PREFIX, answering, load
 
 DOUBLES = """
 import json, pathlib, sys
@@ -100,3 +101,35 @@ def test_a_program_has_to_be_there():
     case = Case(model, Weights(Path("w.h5")), (), "real")
     with pytest.raises(CannotRun, match="there is no such program"):
         load(f"{PREFIX}no-such-program --now", case)
+
+
+MINE = """
+def steps(model, weights, keras):
+    return {"a": lambda x: 2 * x, "b": lambda x: 1 / None, "more": lambda x: x}
+"""
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """A folder of questions for `mine:steps`: of a layer that answers, one that fails, one that is
+    not there.
+    """
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.syspath_prepend(tmp_path)
+    np.save(tmp_path / "x.npy", X)
+    rows = [{"layer": name, "inputs": ["x.npy"], "output": f"{name}.npy"} for name in "abc"]
+    job = {"model": "net", "weights": "w.h5", "keras": "1.1.0", "layers": ["a", "b", "c"]}
+    (tmp_path / "questions.json").write_text(json.dumps({**job, "questions": rows}))
+    return tmp_path
+
+
+def test_a_port_in_python_answers_by_files(asked, capsys):
+    answering.answer("mine:steps", asked)
+    assert np.array_equal(np.load(asked / "a.npy"), 2 * X)
+    assert not (asked / "b.npy").exists() and not (asked / "c.npy").exists()
+    assert "b " in capsys.readouterr().err
+
+
+def test_where_there_is_no_port_it_says_so(asked):
+    with pytest.raises(SystemExit, match="no function 'port'"):
+        answering.answer("mine:port", asked)

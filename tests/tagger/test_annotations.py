@@ -9,6 +9,7 @@ import pandas
 import pytest
 
 import tagger
+from parity.port.network import Network
 from tagger.model import Tagger
 
 IN_TAGGER = (
@@ -29,6 +30,7 @@ MODULES = (
 LATE = {
     "altair": altair,
     "pandas": pandas,
+    "Network": Network,
     "Tagger": Tagger,
 }  # named in annotations, imported only where they are needed
 

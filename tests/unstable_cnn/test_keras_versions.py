@@ -131,7 +131,7 @@ def test_live_recordings_outlive_an_edit_of_what_judges_them(tmp_path, monkeypat
 
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(releases.recordings.scheduler, "record_all", record_all)
-    monkeypatch.setattr(releases.recordings, "_check", lambda *_: None)
+    monkeypatch.setattr(releases.recordings, "check", lambda *_: None)
     monkeypatch.setattr(
         releases,
         "_judge_all",

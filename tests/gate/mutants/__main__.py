@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parity.model import CLIPS, DEFAULT_MODELS, case_for
-from parity.recording.environments import WORK
+from parity.recording.environments import UV, WORK
 
 from .changes import CHANGES, DOCUMENT, HARMLESS, IDENTITY
 from .planting import pin
@@ -52,6 +52,9 @@ def copy_sources(root):
     for name in ROOMS:
         ignored = shutil.ignore_patterns("__pycache__", "out")
         shutil.copytree(ROOT / name, Path(root) / name, ignore=ignored)
+    shutil.copy(ROOT / "tox.ini", root)
+    for built in (WORK, UV.parents[1]):
+        (Path(root) / built.name).symlink_to(built)
 
 
 def _prepared(root, models):
@@ -83,7 +86,6 @@ def _parity(root, *arguments):
     }
     ours = {
         "PARITY_DATA": str(root / "data"),
-        "TOX_WORK_DIR": str(WORK),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command = [sys.executable, "-m", "parity", *arguments]
@@ -95,7 +97,7 @@ def _parity(root, *arguments):
 def _try(change, whole):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "copy")
-        shutil.copytree(whole, root, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(whole, root, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         change.plant(root)
         words = ["--model", change.model, "--baselines", "baselines", "--out", "gate-out"]
         start = time.perf_counter()
