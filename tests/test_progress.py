@@ -45,3 +45,14 @@ def test_labels_fit_a_terminal():
     live = progress.Live(rows)
     live.update("inception_3a/branch_of_many_letters truth (Keras 1.0.6)", "run", 0.5)
     assert len(rows.tasks[0].description) == progress.LABEL
+
+
+def test_on_a_terminal_a_job_has_a_row(monkeypatch, capsys):
+    monkeypatch.delenv("PARITY_QUIET", raising=False)
+    monkeypatch.setattr(progress, "on_terminal", lambda: True)
+    with progress.shown() as live:
+        live.update("CNN", "comparing")
+        live.note("a line that stays")
+        live.done("CNN", "compared")
+    said = capsys.readouterr().err
+    assert "CNN" in said and "compared" in said and "a line that stays" in said
