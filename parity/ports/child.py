@@ -12,6 +12,7 @@ import traceback
 import weakref
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class Served:
 
     def _known(self, port: Any) -> dict[str, Any]:
         self.ports.append(port)
-        versions = {"numpy": np.__version__, **port.versions}
+        versions = {"numpy": version("numpy"), **port.versions}
         source = getattr(self.module, "__file__", None)
         code = code_of(Path(source)) if source else None
         said: dict[str, Any] = {"name": str(port.name), "versions": versions, "code": code}

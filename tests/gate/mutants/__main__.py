@@ -52,14 +52,14 @@ def copy_sources(root):
     for name in ROOMS:
         ignored = shutil.ignore_patterns("__pycache__", "out")
         shutil.copytree(ROOT / name, Path(root) / name, ignore=ignored)
-    shutil.copy(ROOT / "tox.ini", root)
-    for built in (WORK, UV.parents[1]):
-        (Path(root) / built.name).symlink_to(built)
 
 
 def _prepared(root, models):
     """An unchanged copy with its own data folder, a run of it, and baselines approved from that."""
     copy_sources(root)
+    shutil.copy(ROOT / "tox.ini", root)  # so it is a clone, with the environments of this one
+    for built in (WORK, UV.parents[1]):
+        (root / built.name).symlink_to(built)
     for name in DEFAULT_MODELS:
         case = case_for(name)
         files = [(case.model.weights, case.weights), *zip(CLIPS, case.clips, strict=True)]
