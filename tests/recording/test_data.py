@@ -40,3 +40,8 @@ def test_pruning_removes_what_was_used_least_recently(kept):
     assert call("prune", "--to", "0.0025").startswith("removed 1 traces, 0.00 GB; 2 are left")
     assert sorted(path.path.stem[0] for path in trace_cache().entries()) == ["1", "2"]
     assert "removed 0 traces" in call("prune", "--to", "1")
+
+
+def test_clearing_removes_all_that_nobody_uses(kept):
+    assert call("clear") == "removed 3 traces, 0.00 GB\n"
+    assert trace_cache().entries() == []
