@@ -7,27 +7,17 @@ from typing import Any
 
 import chainer
 import chainer.functions as F
-import numpy as np
 
+from parity.port.inner import Inner
 from parity.port.types import Array, Arrays, Config
 
 Makers = Mapping[str, Callable[[Config, Arrays, str], chainer.Link]]
 
 
-class _Inner(dict[str, np.ndarray]):
-    """The arrays of the layer inside by the end of their names, which is Keras's suffix."""
-
-    def __missing__(self, suffix: str) -> np.ndarray:
-        for name, array in self.items():
-            if name.endswith(f"_{suffix}"):
-                return array
-        raise KeyError(suffix)
-
-
 def _inside(makers: Makers, config: Config, arrays: Arrays, keras: str, **more: Any) -> Any:
     """The link of the layer inside; more: settings of it to change."""
     inner = config["layer"]
-    return makers[inner["class_name"]]({**inner["config"], **more}, _Inner(arrays), keras)
+    return makers[inner["class_name"]]({**inner["config"], **more}, Inner(arrays), keras)
 
 
 class TimeDistributed(chainer.Chain):

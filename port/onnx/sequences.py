@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from parity.errors import CannotRun
+from parity.port.inner import Inner
 from parity.port.onnx.elementwise import ACTIVATIONS, Layer, Writer, number
 from parity.port.onnx.graph import BOOL, FLOAT, INT64, Graph, Value, ints
 
@@ -169,25 +170,12 @@ def repeat_vector(graph: Graph, layer: Layer) -> Value:
 # --- layers around another; Keras names the weights of the inner layer after that one ---
 
 
-class _Inner(dict[str, np.ndarray]):
-    """The arrays of the layer inside by the end of their names, which is Keras's suffix."""
-
-    def __missing__(self, suffix: str) -> np.ndarray:
-        for name, array in self.items():
-            if name.endswith(f"_{suffix}"):
-                return array
-        raise KeyError(suffix)
-
-    def __contains__(self, suffix: object) -> bool:
-        return any(name.endswith(f"_{suffix}") for name in self)
-
-
 def _inside(writers: Mapping[str, Writer], graph: Graph, layer: Layer, **more: Any) -> Value:
     inner = layer.config["layer"]
     kind, config = inner["class_name"], {**inner["config"], **more}
     if kind not in writers:
         raise CannotRun(f"no ONNX nodes are known for {kind}, which it has inside")
-    own = layer._replace(config=config, arrays=_Inner(layer.arrays))
+    own = layer._replace(config=config, arrays=Inner(layer.arrays))
     return writers[kind](graph, own)
 
 
