@@ -171,6 +171,10 @@ class _WithExample(click.Command):
         super().__init__(*args, **more)
         self.example = example
 
+    def get_help_option_names(self, context: click.Context) -> list[str]:
+        """Whatever the context inherited: click keeps the option of the first that it sees."""
+        return ["-h", "--help"]
+
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         if self.example:
             with formatter.section("Example"):
@@ -222,8 +226,7 @@ class Group(Commands):
         sentences: tuple[type[BaseException], ...] = (),
         **more: Any,
     ) -> None:
-        names = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
-        super().__init__(*args, context_settings=names, **more)
+        super().__init__(*args, context_settings={"max_content_width": 120}, **more)
         self.stopped, self.sentences = stopped, sentences
         self.params.append(VERSION)
 

@@ -46,6 +46,12 @@ def test_a_command_has_what_all_have(names, command):
 
 
 @every_command
+def test_help_has_its_short_name_whoever_asks_first(names, command):
+    option = command.get_help_option(click.Context(command, info_name=names[-1]))
+    assert option.opts == ["-h", "--help"]
+
+
+@every_command
 def test_help_is_whole_and_ends_with_an_example(names, command):
     said = help_of(names, command)
     assert "…" not in said and not re.search(r"[a-z]\.\.\.", said)

@@ -199,13 +199,13 @@
   // --- what scrolls can be reached by keyboard; without a script everything that might. What need not keeps its head in sight ---
 
   const scrolls = new ResizeObserver((changes) => {
-    for (const { target } of changes) {
-      const fits = target.scrollWidth <= target.clientWidth;
-      target.tabIndex = fits ? -1 : 0;
-      target.classList.toggle("fits", fits);
+    for (const wide of new Set(changes.map(({ target }) => target.closest(".wide")))) {
+      const fits = wide.scrollWidth <= wide.clientWidth;
+      wide.tabIndex = fits ? -1 : 0;
+      wide.classList.toggle("fits", fits);
     }
   });
-  for (const wide of document.querySelectorAll(".wide")) scrolls.observe(wide);
+  for (const part of document.querySelectorAll(".wide, .wide > *")) scrolls.observe(part);
   new ResizeObserver(() => document.documentElement.style.setProperty("--tools", `${tools.offsetHeight}px`)).observe(tools);
 
   document.documentElement.classList.add("scripted");
