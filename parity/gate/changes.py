@@ -72,9 +72,14 @@ def _rows(whose: str, fresh: Rows, base: Rows) -> Pairs:
         if fresh is not base:
             yield WHOLE, f"{whose}: its layers are {'not known' if fresh is None else 'new'}"
         return
-    if _is_silent(fresh) and not _is_silent(base):  # one line, and not one for each setting
-        yield WHOLE, f"{whose} does not say how its layers are set, and the approved one did"
-        base = [{**row, "settings": None} for row in base]
+    if _words(base) and not _words(base) & _words(fresh):  # one line, not one for each setting
+        how = "in other words than" if _words(fresh) else "not at all, unlike"
+        yield (
+            WHOLE,
+            f"{whose} says how its layers are set {how} the approved one; another port has "
+            "--baselines of its own",
+        )
+        fresh, base = ([{**row, "settings": None} for row in rows] for rows in (fresh, base))
     ours, theirs = ({row["name"]: row for row in rows} for rows in (fresh, base))
     renamed = _renamed(ours, theirs)
     for old, now in renamed.items():
@@ -100,9 +105,9 @@ def _rows(whose: str, fresh: Rows, base: Rows) -> Pairs:
                 yield name, f"{whose}: {change}"
 
 
-def _is_silent(rows: list[Json]) -> bool:
-    """Whether a port names its layers and says nothing else of them."""
-    return all(row.get("settings", ...) is None for row in rows)
+def _words(rows: list[Json]) -> set[str]:
+    """What a port's layers say of themselves, by name."""
+    return {key for row in rows for key in _flat({"settings": row.get("settings")})} - {"settings"}
 
 
 def _renamed(ours: dict[str, Json], theirs: dict[str, Json]) -> dict[str, str]:

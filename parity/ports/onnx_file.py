@@ -21,10 +21,12 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from parity import architecture, model, untrusted
 from parity.errors import CannotRun
+from parity.files import sha256_of
 
 __all__ = ["OnnxPort", "opened"]
 
 MASK, SUMS = ":mask", ":sums"
+WEIGHTS = "weights_sha256"
 LARGEST = 1 << 31  # bytes: what protobuf holds
 NEWEST = onnx.defs.onnx_opset_version()
 PROVIDERS = ["CPUExecutionProvider"]
@@ -41,12 +43,15 @@ def opened(
     """
     if name in model.MODELS:
         found = OnnxPort(path, dict.fromkeys((*model.MODELS[name].layers, *layers), ()), ())
+        found.check_weights(weights)
         found.check_tags(model.MODELS[name].tags)
         return found
     described = architecture.parse(architecture.read(Path(name)), name)
     nodes = [node for node in described.nodes if node.kind != architecture.INPUT]
     inbound = {node.name: node.inbound for node in nodes}
-    return OnnxPort(path, {**dict.fromkeys(layers, ()), **inbound}, described.inputs)
+    found = OnnxPort(path, {**dict.fromkeys(layers, ()), **inbound}, described.inputs)
+    found.check_weights(weights)
+    return found
 
 
 class OnnxPort:
@@ -69,6 +74,7 @@ class OnnxPort:
     ) -> None:
         self.versions = {"onnxruntime": onnxruntime.__version__}
         self.path, self.model = path, read(path)
+        self.said = {each.key: each.value for each in self.model.metadata_props}
         graph = self.model.graph
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
         self.entries = [each for each in graph.input if each.name not in self.constants]
@@ -89,9 +95,17 @@ class OnnxPort:
         self.threads_used = 0
         self.sessions: dict[Any, tuple[Any, list[str]]] = {}
 
+    def check_weights(self, weights: Path) -> None:
+        """Raise CannotRun where the file says that it was made from others."""
+        if self.said.get(WEIGHTS, "") not in ("", sha256_of(weights)):
+            raise CannotRun(
+                f"{self.path} was made from other weights, {self.said.get('weights')}, than "
+                f"{weights}; give those with --weights, or export the file again"
+            )
+
     def check_tags(self, expected: Sequence[str]) -> None:
         """Raise CannotRun where the file gives its outputs other names."""
-        said = {each.key: each.value for each in self.model.metadata_props}.get("tags")
+        said = self.said.get("tags")
         found = json.loads(said) if said else expected
         for at, pair in enumerate(itertools.zip_longest(found, expected)):
             if len({*pair}) > 1:

@@ -162,13 +162,21 @@ def test_a_definition_is_its_code_not_its_words():
     assert definition(SOURCE) == definition(plain) != definition(plain.replace("2", "3"))
 
 
-def test_a_port_that_says_nothing_of_its_layers_is_one_line(document):
+@pytest.mark.parametrize(
+    ("settings", "how"),
+    [(None, "not at all, unlike"), ({"a node": {"op": "Conv"}}, "in other words than")],
+)
+def test_another_kind_of_port_is_one_line(document, settings, how):
     base = document["models"][0]["identity"]
     fresh = copy.deepcopy(base)
     for row in fresh["port"]:
-        row["settings"] = None
+        row["settings"] = settings
     assert changes(fresh, base) == [
-        ("", "the port does not say how its layers are set, and the approved one did")
+        (
+            "",
+            f"the port says how its layers are set {how} the approved one; another port has "
+            "--baselines of its own",
+        )
     ]
     fresh["port"].pop(2)
     assert ("pool1", "the port: layer pool1 is gone") in changes(fresh, base)

@@ -179,3 +179,11 @@ def test_a_swapped_tag_is_caught(case_of, tmp_path):
     helper.set_model_props(spoilt, said | {"tags": json.dumps([*tags[:-2], tags[-1], tags[-2]])})
     with pytest.raises(CannotRun, match="calls output 8 'rock', and the original's is 'reggae'"):
         first_wrong(case, lanes, spoilt.SerializeToString(), tmp_path)
+
+
+def test_a_file_made_from_other_weights_is_refused(case_of, tmp_path):
+    case, lanes, data = case_of("CRNN")
+    spoilt = onnx.load_model_from_string(data)
+    rescue.say_of(spoilt, weights="other.h5", weights_sha256="0" * 64)
+    with pytest.raises(CannotRun, match=r"was made from other weights, other\.h5, than .*h5; give"):
+        first_wrong(case, lanes, spoilt.SerializeToString(), tmp_path)
