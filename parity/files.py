@@ -106,9 +106,14 @@ def atomic_write(path: FilePath, data: bytes | str) -> None:
 @contextmanager
 def replacing(path: FilePath, *, inputs: Iterable[FilePath] = ()) -> Iterator[str]:
     """Write a user's output that is too large for memory: yields the name of a file to write, which
-    takes the place of `path` at the end, or goes. Raises CannotRun where `publish` would.
+    takes the place of `path` at the end, or goes; a device or pipe is written through. Raises
+    CannotRun where `publish` would.
     """
     check_writable(path, inputs=inputs, make=True)
+    if _is_stream(path):
+        with _told(path):
+            yield os.fspath(path)
+        return
     target = Path(os.path.realpath(path))
     with ExitStack() as leave, _told(path):
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """`parity.prove`: the whole proof as one call in Python, and the pytest plugin's way in."""
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from os import PathLike
@@ -16,6 +15,7 @@ from parity.errors import CannotRun
 from parity.model import Case
 from parity.port_names import named
 from parity.ports import OURS
+from parity.processes import scratch
 from parity.project import layers_of as layers_asked
 from parity.reports import (
     Record,
@@ -102,11 +102,11 @@ def prove(
     (False, <net / dense: FORMULA(bias left out)>)
     """
     given = [inputs] if isinstance(inputs, (np.ndarray, str, PathLike)) else [*inputs]
-    with tempfile.TemporaryDirectory(prefix="parity-inputs-") as folder:
+    with scratch() as folder:
         case = originals.case_of(
             str(original),
             weights,
-            [_file(Path(folder), at, each) for at, each in enumerate(given)],
+            [_file(folder, at, each) for at, each in enumerate(given)],
             keras=keras,
             custom=None if custom is None else str(custom),
         )

@@ -1,7 +1,6 @@
 """Originals from outside: any Keras 1 model that somebody gives, with its weights and inputs."""
 
 import shlex
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -14,6 +13,7 @@ from parity import architecture
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.model import KERAS_VERSIONS, Case, Model, Outside, Weights, stack_of
+from parity.processes import scratch
 from parity.recording import recorder, scheduler
 from parity.recording.cache import default_folder, key_of
 from parity.recording.job import OUTSIDE, Job, source_of, sources_sha256
@@ -132,8 +132,8 @@ def _described(original: str, custom: str | None, release: str) -> Path:
     )  # fmt: skip
     command = recorder.command_of(stack, job.program)
     with (
-        tempfile.TemporaryDirectory() as folder,
-        recorder.Recorder(job, Path(folder), command) as running,
+        scratch() as folder,
+        recorder.Recorder(job, folder, command) as running,
     ):
         while not running.poll():
             time.sleep(scheduler.POLL_S)

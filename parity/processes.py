@@ -1,40 +1,51 @@
-"""The one place that starts programs and processes. None outlives this process, however it ends.
+"""The one place that starts programs and processes, and makes the folders that they work in. None
+outlives this process, however it ends.
 
-A guard, a small process that does nothing else, knows all that were started. It waits for the end
-of a pipe from here, which not even SIGKILL can keep open, and then kills them.
+A guard, a small process that does nothing else, knows them all. It waits for the end of a pipe from
+here, which not even SIGKILL can keep open, and then kills and removes them.
 """
 
+import errno
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
-from parity.errors import CannotRun
+from parity.errors import CannotRun, visible
 from parity.provenance import threads_per_worker
 from parity.settings import variables
 
-__all__ = ["run", "side_by_side", "start", "stop"]
+__all__ = ["Printed", "run", "scratch", "side_by_side", "start", "stop"]
 
 UNGUARDED = 77  # the exit code that tells it
+PRINTED_BYTES, PRINTED_LINES = 1 << 16, 20  # the last of what a program prints
+NO_ROOM = "no temporary folder can be had ({}); free space, or name another with TMPDIR"
 
-# Lines: + or -, then the number to kill, negative for a whole group.
+# Lines: + or -, then the number to kill, negative for a whole group; or ~ and a folder's name, hex.
 GUARD = """
 import os, signal, sys
 left = set()
 for line in sys.stdin:
-    (left.add if line[0] == "+" else left.discard)(int(line[1:]))
-for number in left:
+    (left.add if line[0] == "+" else left.discard)(line[1:].strip())
+for each in sorted(left):
     try:
-        os.kill(number, signal.SIGKILL)
+        if each[0] == "~":
+            import shutil
+            shutil.rmtree(bytes.fromhex(each[1:]), ignore_errors=True)
+        else:
+            os.kill(int(each), signal.SIGKILL)
     except OSError:
         pass
 """
@@ -89,6 +100,56 @@ def run(
     finally:
         stop(process)
     return subprocess.CompletedProcess(command, process.returncode, str(out), str(err))
+
+
+class Printed:
+    """The last of what a program prints on a pipe, read as it comes, so that it never waits."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._held = bytearray()
+        self._reader = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self._reader.start()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            while part := os.read(stream.fileno(), PRINTED_BYTES):
+                self._held += part
+                del self._held[:-PRINTED_BYTES]
+
+    def lines(self, wait_s: float = 0) -> str:
+        """The last lines, tracebacks too; wait_s: for the rest of them, where it has ended."""
+        self._reader.join(wait_s)
+        text = bytes(self._held).decode(errors="replace").replace("\r", "\n")
+        lines = [line for line in text.split("\n") if line.strip()][-PRINTED_LINES:]
+        return "\n".join(f"  {visible(line)}" for line in lines)
+
+    def said(self, wait_s: float) -> str:
+        """The same as the end of a message about a port."""
+        lines = self.lines(wait_s)
+        return f"\nthe port printed:\n{lines}" if lines else ""
+
+
+@contextmanager
+def scratch(prefix: str = "parity-") -> Iterator[Path]:
+    """A new folder for what a program is given and gives, gone in the end, whatever that is.
+
+    Raises CannotRun where it cannot be made, or becomes full.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise CannotRun(NO_ROOM.format(error.strerror)) from error
+    with made as name:
+        line = f"~{os.fsencode(name).hex()}"
+        _tell(f"+{line}")
+        try:
+            yield Path(name)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise CannotRun(NO_ROOM.format(error.strerror)) from error
+        finally:
+            _tell(f"-{line}")
 
 
 def side_by_side(

@@ -1,6 +1,5 @@
 """`parity export` writes an ONNX file of a Keras 1 model; `parity rescue` proves it as well."""
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from parity.files import atomic_write, check_writable, publish
 from parity.model import KERAS_VERSIONS, Case
 from parity.naming import nearest
 from parity.options import FILE, FOLDER, OUT, SEED, WORKERS, command_line, option, takes
+from parity.processes import scratch
 from parity.program import FORCE, Command, end, say, wrote
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def rescue(
     reports.check(out)
     case = _case(model, weights, keras, custom, inputs, out)
     made = written(case)
-    with tempfile.TemporaryDirectory() as folder, progress.shown() as shown:
-        path = Path(folder) / output.with_suffix(ONNX).name
+    with scratch() as folder, progress.shown() as shown:
+        path = folder / output.with_suffix(ONNX).name
         atomic_write(path, made.SerializeToString(deterministic=True))
         document = run.run(
             [case], port=str(path), workers=workers, command=command_line(), progress=shown,

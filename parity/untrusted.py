@@ -31,7 +31,8 @@ __all__ = [
 JSON_BYTES, JSON_DEPTH = 1 << 24, 64  # fifty times what a run writes
 FAULTS = 100  # the first by their place are told of so many
 GROUP_DEPTH, OBJECTS = 16, 10_000
-SWELLING = 64  # times a file's size: the most that its compressed arrays may hold
+SWELLING = 64  # times a file's size: the most that its compressed arrays may hold, or itself
+SMALL = 1 << 26  # bytes: a file may hold as many zeros that its file system does not store
 HEADER_BYTES = 1 << 14  # NumPy reads no longer one
 # JSON schemas
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
@@ -52,10 +53,12 @@ class Damaged(OSError):
 def opened(path: str | os.PathLike[str]) -> IO[bytes]:
     """A regular file, open; OSError for anything else, without waiting for a pipe."""
     stream = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
-    if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+    status = os.fstat(stream.fileno())
+    is_file = stat.S_ISREG(status.st_mode)
+    if is_file and status.st_size <= SMALL + SWELLING * 512 * status.st_blocks:
         return stream
     stream.close()
-    raise Damaged("is no file; name one")
+    raise Damaged("is mostly holes; copy it again" if is_file else "is no file; name one")
 
 
 def _size(stream: IO[bytes]) -> int:

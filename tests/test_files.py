@@ -174,6 +174,16 @@ def test_devices_and_pipes_are_written_through(tmp_path):
     assert os.listdir(tmp_path) == ["pipe.csv"]
 
 
+def test_a_table_is_written_through_a_pipe(tmp_path):
+    pipe = tmp_path / "t.csv"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with files.replacing(pipe) as name:
+        files.append(name, "rows")
+    assert os.read(reader, 9) == b"rows" and stat.S_ISFIFO(pipe.stat().st_mode)
+    os.close(reader)
+
+
 def test_a_lock_is_had_once(tmp_path):
     with lock(tmp_path / "x") as mine, lock(tmp_path / "x") as theirs:
         assert (mine, theirs) == (True, False)

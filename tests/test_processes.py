@@ -15,12 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 # A program with a child of its own, and two workers; it tells their numbers.
 SCRIPT = """
 import os, sys, time
-from parity.processes import side_by_side, start
+from parity.processes import scratch, side_by_side, start
 def work(path):
     open(path, "w").write(str(os.getpid()))
     time.sleep(60)
 if __name__ == "__main__":
     folder = sys.argv[1]
+    made = scratch()
+    print(made.__enter__(), flush=True)
     start(["bash", "-c", f"echo $$ > {folder}/a; sleep 60 & echo $! > {folder}/b; wait"])
     list(side_by_side(work, {n: (f"{folder}/{n}",) for n in "cd"}, 2))
 """
@@ -49,17 +51,23 @@ def test_nothing_is_left_of_a_killed_run(tmp_path, number):
     folder.mkdir()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     parent = subprocess.Popen(
-        [sys.executable, script, folder], env=environment, start_new_session=True
+        [sys.executable, script, folder],
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
+    scratch = Path(parent.stdout.readline().strip())
 
     def numbers():
         return [int(text) for path in folder.iterdir() if (text := path.read_text())]
 
     assert wait_until(lambda: len(numbers()) == 4, 20)
-    assert all(map(alive, numbers()))
+    assert all(map(alive, numbers())) and scratch.is_dir()
     parent.send_signal(number)
     parent.wait()
     assert wait_until(lambda: not any(map(alive, numbers())), 5)
+    assert wait_until(lambda: not scratch.exists(), 5)
 
 
 def test_a_program_is_stopped_with_all_that_it_started(tmp_path):

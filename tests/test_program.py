@@ -63,7 +63,7 @@ def test_anything_else_is_2_and_one_sentence(error, said, tmp_path, monkeypatch)
 
 
 def test_a_traceback_that_cannot_be_kept_is_no_second_error(monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
     assert ends(raising(KeyError("x")))[0] == 2
 
 

@@ -1,6 +1,7 @@
 """A whole collection: proved model by model, then its rows, figures and pages."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,6 @@ class Collection:
 
     def prove(self, scheduler: str | None, workers: int | None) -> dict[str, Any]:
         """Prove what is left, write the outputs and return corpus.json. Raises CannotRun."""
-        from contextlib import ExitStack
-
         for case in self.cases:
             _ = case.weights.params  # a broken file is said before anything is started
         with ExitStack() as leave:
@@ -76,7 +75,8 @@ class Collection:
             document = self._written(kept)
             for each in kept.values():
                 each.remove()
-        (self.out / PARTS).rmdir()
+        with suppress(OSError):  # another model's run may go on there
+            (self.out / PARTS).rmdir()
         say(summary(document), lines=True)
         return document
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from parity.corpus.proving import BETWEEN
+from parity.engine.parts import BETWEEN
 from parity.engine.urls import is_url
 from parity.errors import CannotRun
 from parity.recording.clips import FINDER, SPECTROGRAM, asked

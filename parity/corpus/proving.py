@@ -19,6 +19,7 @@ from parity.compare.whole import whole_call
 from parity.corpus.originals import Originals, RefusedBatch
 from parity.document import document, to_json
 from parity.engine.job import Row
+from parity.engine.parts import BETWEEN
 from parity.engine.urls import local
 from parity.errors import CannotRun
 from parity.files import sha256_of
@@ -35,7 +36,6 @@ from parity.recording.job import OUTSIDE, sources_sha256
 from parity.recording.trace import Trace
 from parity.results import Model
 
-BETWEEN = "\t"  # of the files of one key: the inputs of a network that has several
 REPORTS = 5  # of the worst clips of a worker: their whole documents are kept
 TRACES = 1  # of those: their traces are kept, too
 TOP = 10  # tags

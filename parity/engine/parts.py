@@ -1,15 +1,17 @@
 """What a long run has done so far: a folder beside its output, a file for each partition, written
-whole or not at all.
+whole or not at all, and named after what it holds. What is not so is done again.
 """
 
 import hashlib
 import json
-import shutil
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from parity import untrusted
 from parity.engine.job import Row
 from parity.errors import CannotRun
 from parity.files import atomic_write, check_writable, lock
@@ -17,25 +19,34 @@ from parity.files import atomic_write, check_writable, lock
 __all__ = ["Parts", "cut", "parts"]
 
 SETTING, LOCK = "setting.json", "lock"
+BETWEEN = "\t"  # of the files of one key
+PART = re.compile(r"[0-9a-f]{16}\.jsonl")
+OURS = untrusted.record(format={"const": "parts"}, setting={"type": "object"})
 
 
 class Parts:
     """The finished partitions of one run.
 
-    Each file holds a line [key, rows] for every key of its partition, and is named after them.
+    Each file holds a line [key, stamp, rows] for every key of its partition. The rows of a file
+    that was replaced since are not those of what is there now.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.places: dict[str, Path] = {}
-        for path in sorted(folder.glob("*.jsonl")):
-            self.places |= dict.fromkeys((key for key, _ in _lines(path)), path)
+        for path in self._files():
+            found = (key for key, stamp, _ in _lines(path) if stamp == _stamp(key))
+            self.places |= dict.fromkeys(found, path)
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self.folder.iterdir() if PART.fullmatch(path.name))
 
     def add(self, rows: Mapping[str, Sequence[Row]]) -> None:
         """Keep the rows of a partition. Raises CannotRun where the disk is full."""
-        name = hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        path = self.folder / f"{name}.jsonl"
-        atomic_write(path, "".join(f"{json.dumps(pair)}\n" for pair in rows.items()))
+        lines = (json.dumps([key, _stamp(key), found]) for key, found in rows.items())
+        data = "".join(f"{line}\n" for line in lines).encode()
+        path = self.folder / f"{_named(data)}.jsonl"
+        atomic_write(path, data)
         self.places |= dict.fromkeys(rows, path)
 
     def rows(self, keys: Iterable[str]) -> Iterator[tuple[str, list[Row]]]:
@@ -44,12 +55,22 @@ class Parts:
         for key in keys:
             if self.places[key] != at:
                 at = self.places[key]
-                held = dict(_lines(at))
+                held = {key: found for key, _, found in _lines(at)}
+            if key not in held:
+                raise CannotRun(f"{at} was changed meanwhile; give the same command again")
             yield key, held[key]
 
+    def clear(self, *more: Path) -> None:
+        """Remove what was done."""
+        for path in (*self._files(), *more):
+            path.unlink(missing_ok=True)
+        self.places.clear()
+
     def remove(self) -> None:
-        """The run is done and its output written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """The run is done and its output written. What is not of this program stays."""
+        self.clear(self.folder / SETTING, self.folder / LOCK)
+        with suppress(OSError):
+            self.folder.rmdir()
 
 
 @contextmanager
@@ -59,32 +80,34 @@ def parts(folder: Path, out: Path, setting: Mapping[str, Any]) -> Iterator[Parts
 
     Raises CannotRun where another run is at work, or those there are of another setting.
     """
-    said, text = folder / SETTING, json.dumps(setting, sort_keys=True, indent=1)
-    if folder.is_dir() and not said.exists() and {each.name for each in folder.iterdir()} - {LOCK}:
-        raise CannotRun(f"{folder} is not of this program; remove it, or name another output")
+    said = folder / SETTING
     check_writable(folder / LOCK, make=True, force=True)
+    before = _setting(said)
+    if before is None and folder.is_dir() and {each.name for each in folder.iterdir()} - {LOCK}:
+        raise CannotRun(f"{folder} is not of this program; remove it, or name another output")
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / LOCK) as ours:
         if not ours:
             raise CannotRun(f"{out} is being written by another run; wait, or name another output")
-        is_same = said.exists() and said.read_text() == text
-        if not is_same and any(folder.glob("*.jsonl")):
+        now = json.loads(json.dumps(setting))
+        kept = Parts(folder)
+        if before and before != now and kept.places:
+            names = [name for name in now if before.get(name) != now[name]]
             raise CannotRun(
                 f"{folder} holds what a run of other weights, options or versions has done; "
-                f"remove it, or name another output{_apart(said, setting)}"
+                f"remove it, or name another output (what differs: {', '.join(names)})"
             )
-        if not is_same:
-            atomic_write(said, text)
-        yield Parts(folder)
+        if before != now:
+            kept.clear()
+            atomic_write(said, json.dumps({"format": "parts", "setting": now}, indent=1))
+        yield kept
 
 
-def _apart(said: Path, setting: Mapping[str, Any]) -> str:
-    try:
-        before = dict(json.loads(said.read_text()))
-    except (ValueError, TypeError):
-        return ""
-    names = [name for name in setting if before.get(name) != setting[name]]
-    return f" (what differs: {', '.join(names)})" if names else ""
+def _setting(path: Path) -> dict[str, Any] | None:
+    """That of the run which made a folder; None where none did."""
+    with suppress(OSError):
+        return dict(untrusted.read_json(path, OURS)["setting"])
+    return None
 
 
 def cut(keys: Iterable[str], done: Iterable[str], size: int) -> list[list[str]]:
@@ -94,10 +117,29 @@ def cut(keys: Iterable[str], done: Iterable[str], size: int) -> list[list[str]]:
     return [left[at : at + size] for at in range(0, len(left), size)]
 
 
-def _lines(path: Path) -> Iterator[tuple[str, list[Row]]]:
+def _named(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _stamp(key: str) -> list[list[int]] | None:
+    """What tells the files of a key from others by their names; None where they are not here."""
     try:
-        for line in path.read_text().splitlines():
-            key, rows = json.loads(line)
-            yield key, rows
-    except (OSError, ValueError, TypeError) as error:
-        raise CannotRun(f"{path} is damaged; remove it, and it is done again") from error
+        found = [os.stat(name) for name in key.split(BETWEEN)]
+    except (OSError, ValueError):
+        return None
+    return [[each.st_size, each.st_mtime_ns] for each in found]
+
+
+def _lines(path: Path) -> list[tuple[str, Any, list[Row]]]:
+    """What a file holds that is as it was written."""
+    with suppress(OSError, ValueError, RecursionError):
+        with untrusted.opened(path) as stream:
+            data = stream.read()
+        lines = [json.loads(line) for line in data.splitlines()]
+        if _named(data) == path.stem:
+            return [(key, stamp, rows) for key, stamp, rows in lines if _are_rows(rows)]
+    return []
+
+
+def _are_rows(found: Any) -> bool:
+    return bool(found) and isinstance(found, list) and all(isinstance(row, dict) for row in found)

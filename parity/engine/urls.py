@@ -7,6 +7,8 @@ from pathlib import Path
 
 from parity.errors import CannotRun
 
+LARGEST, AT_A_TIME = 1 << 32, 1 << 20  # bytes: hours of music
+
 
 def is_url(name: str | os.PathLike[str]) -> bool:
     """Whether it names what is in an object store, an archive or the web."""
@@ -23,10 +25,13 @@ def local(name: str, leave: ExitStack) -> str:
     import fsspec
 
     folder = leave.enter_context(tempfile.TemporaryDirectory())
-    path = Path(folder, os.path.basename(name.partition("::")[0]) or "file")
+    path = Path(folder, f"file{Path(name.partition('::')[0]).suffix:.9}")
     try:
-        store, there = fsspec.core.url_to_fs(name)
-        store.get_file(there, str(path))
+        with fsspec.open(name) as source, open(path, "wb") as target:
+            while part := source.read(AT_A_TIME):
+                if target.tell() > LARGEST:
+                    raise ValueError(f"it is larger than {LARGEST >> 30} GiB")
+                target.write(part)
     except Exception as error:  # of the store behind the URL, whatever that is
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise CannotRun(f"{name}: cannot be fetched ({why}); check that it is there") from error

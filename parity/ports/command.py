@@ -13,7 +13,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,12 +20,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from parity import processes, untrusted
-from parity.errors import CannotRun, visible
+from parity.errors import CannotRun
 from parity.port_api import Ended, Question, Raised
 from parity.recording.trace import array_sha256
 from parity.settings import setting
 
-LINES = 20  # of what it prints: the last ones
+LOOK_S = 0.2  # for the rest of what it prints, once it has ended
+SHOWN = 200  # letters of it in messages
 LACKING = "wrote no output for it"
 
 
@@ -34,12 +34,17 @@ class Command:
     """Answers as a port's Process does, by calling the command anew for each set of questions."""
 
     def __init__(self, command: str, layers: Sequence[str]) -> None:
-        self.words, self.layers = shlex.split(command), list(layers)
-        self.who, self.timeout_s = f"--port-command {command}", setting("PARITY_PORT_TIMEOUT_S")
+        self.layers = list(layers)
+        self.who = f"--port-command {command:.{SHOWN}}"
+        self.timeout_s = setting("PARITY_PORT_TIMEOUT_S")
         self.forgotten: list[int] = []
         self.job: dict[str, Any] = {}
         self.answers: dict[tuple[str, ...], list[Any]] = {}  # each for one question
-        self._printed = ""
+        self._printed: processes.Printed | None = None
+        try:
+            self.words = shlex.split(command)
+        except ValueError as error:
+            raise CannotRun(f"{self.who}: it has {error}; write it as for a shell") from error
         if not self.words or not shutil.which(self.words[0]):
             raise CannotRun(f"{self.who}: there is no such program; give one that can be started")
 
@@ -64,13 +69,16 @@ class Command:
     def prepare(self, questions: Iterable[Question]) -> None:
         """Call the command once for all of these; each answer is given out once."""
         asked = list(questions)
-        with tempfile.TemporaryDirectory(prefix="parity-port-") as name:
-            folder = Path(name)
-            rows = [_written(folder, number, *each) for number, each in enumerate(asked)]
-            (folder / "questions.json").write_text(json.dumps({**self.job, "questions": rows}))
-            self._call(folder)
-            for each, row in zip(asked, rows, strict=True):
-                self.answers.setdefault(_key(*each), []).append(self._read(folder / row["output"]))
+        try:
+            with processes.scratch("parity-port-") as folder:
+                rows = [_written(folder, number, *each) for number, each in enumerate(asked)]
+                (folder / "questions.json").write_text(json.dumps({**self.job, "questions": rows}))
+                self._call(folder)
+                for each, row in zip(asked, rows, strict=True):
+                    given = self._read(folder / row["output"])
+                    self.answers.setdefault(_key(*each), []).append(given)
+        except CannotRun as error:  # of ours, and no answer of the port's
+            raise Ended(str(error)) from error
 
     def known(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray | None:
         """An answer that was prepared, left where it is."""
@@ -78,31 +86,34 @@ class Command:
         return found
 
     def _call(self, folder: Path) -> None:
-        process = processes.start(
-            [*self.words, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={key: text for key, text in os.environ.items() if not key.startswith("PARITY_")},
-        )
         try:
-            out, _ = process.communicate(timeout=self.timeout_s)
+            process = processes.start(
+                [*self.words, str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={key: value for key, value in os.environ.items() if key[:7] != "PARITY_"},
+            )
+        except OSError as error:
+            self._ends(f"cannot be started ({error.strerror})", "give a program that can")
+        assert process.stdout
+        self._printed = processes.Printed(process.stdout)
+        try:
+            code = process.wait(self.timeout_s)
         except subprocess.TimeoutExpired:
             longer = "give it longer with --port-timeout SECONDS"
             self._ends(f"did not end within {self.timeout_s:g} s", longer)
         finally:
             processes.stop(process)
-        self._printed = out.decode(errors="replace")
-        if process.returncode:
-            code = process.returncode
+        if code:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             self._ends(how, "a port that answered ends with 0")
 
     def _read(self, path: Path) -> np.ndarray | None:
-        if not path.exists():
-            return None
         try:
             return untrusted.npy(path)
+        except FileNotFoundError:
+            return None
         except OSError as error:
             self._ends(
                 f"wrote a file that is no array ({error.strerror})", "write it by numpy.save"
@@ -116,10 +127,8 @@ class Command:
         self._ends("gave a damaged answer", "write arrays of numbers")
 
     def said(self) -> str:
-        """The last lines of what it printed, as the end of a message."""
-        lines = [line for line in self._printed.splitlines() if line.strip()][-LINES:]
-        text = "\n".join(f"  {visible(line)}" for line in lines)
-        return f"\nthe port printed:\n{text}" if text else ""
+        """What it printed, as the end of a message."""
+        return self._printed.said(LOOK_S) if self._printed else ""
 
 
 def _key(layer: str, inputs: Iterable[np.ndarray]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ named so, or mapped by a table of names.
 """
 
 import itertools
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -106,7 +105,12 @@ class OnnxPort:
     def check_tags(self, expected: Sequence[str]) -> None:
         """Raise CannotRun where the file gives its outputs other names."""
         said = self.said.get("tags")
-        found = json.loads(said) if said else expected
+        try:
+            found = untrusted.json_of(said) if said else expected
+            if not isinstance(found, (list, tuple)):
+                raise untrusted.Damaged("is no list")
+        except untrusted.Damaged as error:
+            raise CannotRun(f"{self.path}: what it says of its tags {error}; {GIVE}") from error
         for at, pair in enumerate(itertools.zip_longest(found, expected)):
             if len({*pair}) > 1:
                 raise CannotRun(

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from parity import processes
-from parity.errors import CannotRun, visible
+from parity.errors import CannotRun
 from parity.naming import Names
 from parity.port_api import HABITS, Ended, Question, Raised, is_array
 from parity.ports.wire import Channel, Damaged, new_memory
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = "PARITY_PORT_TIMEOUT_S"
 LOOK_S = 0.2  # between two looks at a process that does not answer
-PRINTED_BYTES, PRINTED_LINES = 1 << 16, 20  # the last of what a port prints
 BOOT = (
     "import json, sys; keep, paths = json.loads(sys.argv[1]); sys.path[:] = keep * sys.path + paths"
     "; from parity.ports.child import serve; serve(*map(int, sys.argv[2:]))"
@@ -51,7 +49,7 @@ class Process:
         self.who, self.timeout_s = who, setting(TIMEOUT)
         self.forgotten: list[int] = []  # ports that nobody asks any more
         self.over: Ended | None = None
-        self._printed, self._dead = bytearray(), False
+        self._dead = False
         line, theirs = socket.socketpair()
         line.settimeout(LOOK_S)
         to, fro = new_memory(), new_memory()
@@ -69,10 +67,8 @@ class Process:
         )
         theirs.close()
         self.channel = Channel(line, to, fro)
-        self.reader = threading.Thread(
-            target=_read, args=(self.process.stdout, self._printed), daemon=True
-        )
-        self.reader.start()
+        assert self.process.stdout
+        self.printed = processes.Printed(self.process.stdout)
         self.close = weakref.finalize(self, _end, self.process, line, to, fro)
 
     def ask(self, doing: str, asked: str, **arguments: Any) -> Any:
@@ -115,18 +111,10 @@ class Process:
         """Say that an answer has not the form that it must have."""
         self._ends("gave a damaged answer", doing)
 
-    def printed(self) -> str:
-        """The last lines of what the port printed, tracebacks too."""
-        text = bytes(self._printed).decode(errors="replace").replace("\r", "\n")
-        lines = [line for line in text.split("\n") if line.strip()][-PRINTED_LINES:]
-        return "\n".join(f"  {visible(line)}" for line in lines)
-
     def said(self) -> str:
-        """The same as the end of a message, once the process has said all."""
+        """What the port printed, as the end of a message, once the process has said all."""
         self.close()
-        self.reader.join(LOOK_S)
-        printed = self.printed()
-        return f"\nthe port printed:\n{printed}" if printed else ""
+        return self.printed.said(LOOK_S)
 
     def _ends(
         self, what: str, doing: str, advice: str = "a port answers, and leaves its process alone"
@@ -144,13 +132,6 @@ class Process:
         if code < 0:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended its process (exit code {code})"
-
-
-def _read(stream: Any, found: bytearray) -> None:
-    with stream:
-        while part := os.read(stream.fileno(), PRINTED_BYTES):
-            found += part
-            del found[:-PRINTED_BYTES]
 
 
 def _end(process: "subprocess.Popen[bytes]", line: socket.socket, *memories: int) -> None:

@@ -7,7 +7,6 @@ that can change it: weights, recorder, stack, and the files that make probes and
 """
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from parity.model import Case
 from parity.naming import Names
 from parity.probes.judging import judged
 from parity.probes.networks import asked, described, layers_of
+from parity.processes import scratch
 from parity.progress import Lines, Live
 from parity.recording.asking import asking, job_of, made_of, read, write
 from parity.recording.cache import default_folder, key_of
@@ -117,15 +117,15 @@ def _small(case: LayerCase) -> LayerCase:
 
 def _ask(case: Case, workers: int, progress: Lines | Live | None) -> dict[str, OriginalAsked]:
     case = _single(case)
-    with tempfile.TemporaryDirectory(prefix="parity-probes-") as folder, asking(case) as original:
+    with scratch() as folder, asking(case) as original:
         layers = original.answering(layers_of(case))
-        path = Path(folder) / "questions.h5"
+        path = folder / "questions.h5"
         with h5py.File(path, "w") as file:
             for number, (of, probe) in enumerate(_questions(case, layers)):
                 write(file, number, of.layer.name, [probe.x, *probe.more], of=probe.of)
         jobs = {lane: job_of(case, lane, path) for lane in ("reference", "truth")}
         keys = {lane: key_of(lane) for lane in jobs}
-        store = Store(Path(folder) / "answers", ".h5")
+        store = Store(folder / "answers", ".h5")
         by_key = {keys[lane]: job for lane, job in jobs.items()}
         answers = record_all(by_key, store, workers=workers, progress=progress)
         own, wide = (h5py.File(answers[keys[lane]], "r") for lane in jobs)

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from parity import untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.model import Case
+from parity.processes import scratch
 from parity.recording import recorder as recorders
 from parity.recording.cache import default_folder, key_of, limit_bytes
 from parity.recording.job import OUTSIDE, Job, source_of, sources_sha256, weights_sha256
@@ -114,7 +114,7 @@ class Original:
     def _running(self) -> "_Open":
         if self._recorder is None:
             job = job_of(self.case, "truth")
-            folder = Path(self._leave.enter_context(tempfile.TemporaryDirectory()))
+            folder = self._leave.enter_context(scratch())
             command = recorders.command_of(job.stack, job.program)
             self._recorder = self._leave.enter_context(_Open(job, folder, command))
         return self._recorder

@@ -5,7 +5,6 @@ what Theano needs.
 import os
 import shutil
 import subprocess
-from contextlib import suppress
 from importlib import util
 from pathlib import Path
 
@@ -56,14 +55,10 @@ def sizes() -> dict[str, int]:
     """{environment: bytes of its files}, those linked to uv's cache or to another one counted in
     each; what Theano compiled is one of them.
     """
-    found = {}
-    for home in sorted(WORK.glob("*/")):
-        found[home.name] = 0
-        for folder, _, names in os.walk(home):
-            for name in names:
-                with suppress(OSError):  # gone since: Theano is at work
-                    found[home.name] += os.lstat(os.path.join(folder, name)).st_size
-    return found
+    homes = sorted(WORK.glob("*/"))
+    said = processes.run(["du", "-0sbl", "--", *homes]).stdout if homes else ""  # ten times as fast
+    rows = (row.split("\t", 1) for row in said.split("\0")[:-1])
+    return {Path(name).name: int(size_bytes) for size_bytes, name in rows}
 
 
 def lock_in_work(path: Path, blocking: bool = True) -> FileLock | None:

@@ -1,12 +1,12 @@
 """The originals' traces, recalled from the cache or recorded now."""
 
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from parity.errors import CannotRun
+from parity.processes import scratch
 from parity.progress import Lines, Live
 from parity.recording import recorder as recorders
 from parity.recording import scheduler
@@ -128,8 +128,8 @@ def timings(job: Job) -> dict[str, Any]:
     job = job._replace(more={"time": True})
     command = recorders.command_of(job.stack, job.program)
     with (
-        tempfile.TemporaryDirectory() as folder,
-        recorders.Recorder(job, Path(folder), command) as recorder,
+        scratch() as folder,
+        recorders.Recorder(job, folder, command) as recorder,
     ):
         while not recorder.poll():
             time.sleep(scheduler.POLL_S)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -69,10 +70,74 @@ def test_parts_of_another_run_are_refused_in_a_sentence(tmp_path):
         done(tmp_path)
 
 
-def test_a_damaged_part_is_said(tmp_path):
+def _other_rows(path):
+    path.write_text(path.read_text().replace("key1", "KEY1"))
+
+
+def _no_rows(path):
+    data = b'["key0", null, 5]\n["key1", null, []]\n[2]\n'
+    path.unlink()
+    path.with_name(f"{sha256(data).hexdigest()[:16]}.jsonl").write_bytes(data)
+
+
+SPOILT = {
+    "other rows": _other_rows,
+    "cut": lambda path: os.truncate(path, 9),
+    "binary": lambda path: path.write_bytes(b"\xff"),
+    "deep": lambda path: path.write_text("[" * 100_000),
+    "pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "no rows": _no_rows,
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_part_that_is_not_as_it_was_written_is_done_again(how, tmp_path):
     done(tmp_path)
-    (tmp_path / "t.parts" / "x.jsonl").write_text("[1")
-    with pytest.raises(CannotRun, match="is damaged; remove it, and it is done again"):
+    SPOILT[how](
+        next(path for path in tmp_path.glob("t.parts/*.jsonl") if "key1" in path.read_text())
+    )
+    assert [row["key"] for row in done(tmp_path)] == KEYS
+
+
+def test_a_part_that_goes_meanwhile_is_a_sentence(tmp_path):
+    done(tmp_path)
+    with parts(tmp_path / "t.parts", tmp_path / "t.csv", Toy().setting) as kept:
+        for path in tmp_path.glob("t.parts/*.jsonl"):
+            path.unlink()
+        with pytest.raises(CannotRun, match="was changed meanwhile"):
+            list(kept.rows(KEYS))
+
+
+def test_a_file_that_was_replaced_is_done_again(tmp_path, capsys):
+    clip = tmp_path / "a.wav"
+    clip.write_bytes(b"1")
+    done(tmp_path, [str(clip), "b"], size=1)
+    clip.write_bytes(b"22")
+    done(tmp_path, [str(clip), "b"], size=1)
+    assert "1 of 2 keys are done already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["setting.json", "0123456789abcdef.jsonl", "notes.txt"])
+def test_files_of_another_in_a_folder_of_parts_stay(name, tmp_path):
+    theirs = tmp_path / "t.parts" / name
+    theirs.parent.mkdir()
+    theirs.write_text('{"mine": 1}')
+    with pytest.raises(CannotRun, match="is not of this program"):
+        done(tmp_path)
+    assert theirs.read_text() == '{"mine": 1}'
+    theirs.unlink()
+    done(tmp_path)
+    theirs.with_name("notes.txt").write_text("mine")
+    with parts(tmp_path / "t.parts", tmp_path / "t.csv", Toy().setting) as kept:
+        kept.remove()
+    assert [path.name for path in tmp_path.glob("t.parts/*")] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_a_setting_that_is_no_file_is_a_sentence(make, tmp_path):
+    (tmp_path / "t.parts").mkdir()
+    make(tmp_path / "t.parts" / "setting.json")
+    with pytest.raises(CannotRun, match="is not of this program"):
         done(tmp_path)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 TEXTS = (
     "", "-", "--", "x", "CNN0", "conv1", "nan", "inf", "-1", "0", "1e400", "9" * 400, "True",
-    "../../x", "/nowhere/x", "a/b", "x" * 300, "~nosuchuser", "~", "*", "**/**/**/*", "[", "%s",
+    "../../x", "/proc/nowhere/x", "a/b", "x" * 300, "~nosuchuser", "~", "*", "**/**/**/*", "[", "%s",
     "{0}", "\x1b[2J\x1b]0;x\x07", "\x9b31m", "\u202egnp", "a\nb", "\udcff\udcfe", "🎵", "\ufeff", "é",
 )  # fmt: skip
 hostile = st.sampled_from(TEXTS) | st.text(max_size=30)

@@ -1,5 +1,6 @@
 """A port that is a command: it answers by files, or the run cannot be made."""
 
+import errno
 import json
 import sys
 import time
@@ -15,7 +16,7 @@ from parity.port_api import answer, prepare
 from parity.ports import PREFIX, answering, load
 
 DOUBLES = """
-import json, pathlib, sys
+import json, os, pathlib, sys
 import numpy as np
 folder = pathlib.Path(sys.argv[1])
 job = json.loads((folder / "questions.json").read_text())
@@ -24,9 +25,10 @@ for row in job["questions"]:
     if row["layer"] == "a":
         np.save(folder / row["output"], 2 * np.load(folder / row["inputs"][0]))
 """
-NO_ARRAY = DOUBLES.replace(
-    'np.save(folder / row["output"], 2 *', '(folder / row["output"]).write_text('
-).replace('np.load(folder / row["inputs"][0])', '"2"')
+SAVED = 'np.save(folder / row["output"], 2 * np.load(folder / row["inputs"][0]))'
+NO_ARRAY = DOUBLES.replace(SAVED, '(folder / row["output"]).write_text("2")')
+PIPE = DOUBLES.replace(SAVED, 'os.mkfifo(folder / row["output"])')
+HOLES = DOUBLES.replace(SAVED, 'os.truncate(open(folder / row["output"], "w").name, 1 << 36)')
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
@@ -80,8 +82,10 @@ def test_layers_in_a_row_are_asked_row_by_row(port_of):
         ("import os; os.kill(os.getpid(), 9)", "was killed by signal 9"),
         ("import nothing_of_the_kind", "ended with exit code 1"),
         (NO_ARRAY, "wrote a file that is no array"),
+        (PIPE, "wrote a file that is no array"),
+        (HOLES, "is mostly holes"),
     ],
-    ids=["fails", "killed", "broken", "no array"],
+    ids=["fails", "killed", "broken", "no array", "pipe", "holes"],
 )  # fmt: skip
 def test_a_command_that_does_not_answer_ends_the_run(port_of, script, words):
     with pytest.raises(CannotRun, match=words):
@@ -96,11 +100,51 @@ def test_a_command_that_hangs_is_stopped(port_of, monkeypatch):
     assert time.monotonic() - start < 20
 
 
-def test_a_program_has_to_be_there():
+def test_what_it_leaves_running_is_not_waited_for(port_of):
+    left = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True)"
+    port, start = port_of(DOUBLES + left), time.monotonic()
+    assert np.array_equal(answer(port, "a", X).actual, 2 * X)
+    assert time.monotonic() - start < 20
+
+
+def test_of_what_it_prints_the_last_is_kept(port_of):
+    port = port_of("print('x' * 10**7)\nprint('the end')\n" + DOUBLES)
+    assert np.array_equal(answer(port, "a", X).actual, 2 * X)
+    said = port.process.said()
+    assert "  the end\n" in said and len(said) < 1 << 17
+
+
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        ("no-such-program --now", "there is no such program"),
+        ("python 'x", "it has No closing quotation; write it as for a shell"),
+        ("", "there is no such program"),
+        ("{} --now", r"it cannot be started \(Exec format error\)"),
+    ],
+)
+def test_a_program_has_to_be_there(command, words, tmp_path):
+    text = tmp_path / "text"
+    text.write_text("hello")
+    text.chmod(0o755)
     model = Model("net", "keras110", "", ("a",), ())
     case = Case(model, Weights(Path("w.h5")), (), "real")
-    with pytest.raises(CannotRun, match="there is no such program"):
-        load(f"{PREFIX}no-such-program --now", case)
+    with pytest.raises(CannotRun, match=words):
+        answer(load(PREFIX + command.format(text), case), "a", X)
+
+
+def test_no_room_for_the_questions_is_no_fault_of_the_port(port_of, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
+    with pytest.raises(CannotRun, match="no temporary folder can be had"):
+        answer(port_of(DOUBLES), "a", X)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(CannotRun, match="No space left on device"):
+        answer(port_of(DOUBLES), "a", X)
 
 
 MINE = """

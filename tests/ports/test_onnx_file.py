@@ -146,3 +146,10 @@ def test_a_file_of_another_model_is_a_sentence(tmp_path):
     for name in ("CRNN", str(described)):
         with pytest.raises(CannotRun, match="has no value called as a layer is"):
             opened(str(tmp_path / "net.onnx"), name, tmp_path, "1.1.0")
+
+
+@pytest.mark.parametrize("tags", ["{", "5", "null", "[" * 100_000])
+def test_tags_that_are_no_list_are_a_sentence(port, tags):
+    port.said["tags"] = tags
+    with pytest.raises(CannotRun, match="what it says of its tags is"):
+        port.check_tags(["rock"])

@@ -161,7 +161,7 @@ def test_what_a_port_prints_is_kept_apart_and_cannot_steer_the_terminal():
     port = load("harmless")
     answer(port, "prints", X)
     time.sleep(0.2)
-    printed = port.process.printed()
+    printed = port.process.printed.lines()
     assert printed.endswith("  noise\n  straight to the descriptor") and len(printed) < 2000
     assert "\x1b" not in printed
 
