@@ -39,6 +39,8 @@ OURS = {
     ".npz": rb"(?s)PK\x03\x04.*provenance\.npy",
 }
 
+UNSEALED = "sealed:" + "0" * 64  # what a file says where its own sha256 is to come
+SEAL = re.compile(rb"sealed:[0-9a-f]{64}")
 PART = re.compile(r".+\.[0-9a-f]{8}\.part")  # an output while it is written
 
 
@@ -273,3 +275,15 @@ def sha256_of(path: FilePath) -> str:
     """sha256 of a file's bytes, hex."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sealed(data: bytes) -> bytes:
+    """A file's bytes with their sha256 in the place of UNSEALED: whatever changes them shows."""
+    seal = f"sealed:{hashlib.sha256(data).hexdigest()}"
+    return data.replace(UNSEALED.encode(), seal.encode())
+
+
+def is_sealed(data: bytes) -> bool:
+    """Whether `sealed` made these bytes, and nobody changed them since."""
+    blank, seals = SEAL.subn(UNSEALED.encode(), data)
+    return seals == 1 and sealed(blank) == data

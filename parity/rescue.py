@@ -8,7 +8,7 @@ import click
 import parity
 from parity import model as models
 from parity.errors import CannotRun
-from parity.files import atomic_write, check_writable, publish
+from parity.files import UNSEALED, atomic_write, check_writable, publish, sealed
 from parity.model import KERAS_VERSIONS, Case
 from parity.naming import nearest
 from parity.options import FILE, FOLDER, OUT, SEED, WORKERS, command_line, option, takes
@@ -125,8 +125,7 @@ def rescue(
         end(run.exit_code(document))
     harness = document["models"][0]["identity"]["stack"]["harness"]
     by = f"parity {parity.__version__}, onnxruntime {harness['onnxruntime']}"
-    say_of(made, proof=verdict, proved_by=by)
-    publish({output: made.SerializeToString(deterministic=True)}, kind=ONNX)
+    publish({output: proved(made, verdict, by)}, kind=ONNX)
     say(f"{output}: {verdict}. It runs by")
     for line in (
         "import onnxruntime",
@@ -173,6 +172,12 @@ def written(case: Case, calibration: Path | None = None) -> "onnx.ModelProto":
         }
 
     return of_tagger(case.model.name, path, given, said, prepare)
+
+
+def proved(made: "onnx.ModelProto", verdict: str, by: str) -> bytes:
+    """The file of a model that was proved: it says so as long as nobody changes it."""
+    say_of(made, proof=verdict, proved_by=by, proof_of=UNSEALED)
+    return sealed(made.SerializeToString(deterministic=True))
 
 
 def say_of(made: "onnx.ModelProto", **said: str) -> None:

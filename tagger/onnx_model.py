@@ -2,19 +2,21 @@
 
 import itertools
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
 
 from parity import untrusted
 from parity.errors import visible
-from parity.files import FilePath
+from parity.files import FilePath, is_sealed
 from parity.fixtures import store
 from parity.fixtures.tags import OF_COUNT
 from parity.port.architectures import MODELS, architecture_of
 
 SUFFIX, HOLDS = ".onnx", "HOLDS"
 LARGEST = 1 << 27  # bytes: ten times a tagger's
+LONGEST_S = 30  # that a clip may take: a hundred times as long as it does
 MAKE = "write one with `parity rescue {} -o FILE.onnx`"
 
 
@@ -42,13 +44,15 @@ class OnnxNetwork:
     """
 
     def __init__(self, path: FilePath) -> None:
-        self.session, said = _opened(Path(path))
+        self.session, said, whole = _opened(Path(path))
+        self.path = visible(path)
         try:
             self.model, self.keras = said["model"], said["keras"]
             self.keras_from, self.release = said["keras_from"], said["release"]
             self.tags, self.remarks = (tuple(json.loads(said[key])) for key in ("tags", "remarks"))
             self.is_meaningless = bool(json.loads(said["meaningless"]))
             known = OF_COUNT[MODELS[self.model].outputs]
+            (self.entry,) = (each.name for each in self.session.get_inputs())
         except (KeyError, ValueError, TypeError) as error:
             raise OnnxError(f"{path} is no tagger's ONNX file; {MAKE.format('CRNN')}") from error
         for own, right in itertools.zip_longest(self.tags, known):
@@ -58,14 +62,35 @@ class OnnxNetwork:
                     f"{right!r}; {MAKE.format(self.model)}"
                 )
         self.calibration = said.get("calibration")
-        if said.get("proof") != HOLDS:
-            what = "its proof says " + said["proof"] if "proof" in said else "nobody proved it"
-            self.remarks += (f"NOT PROVED: {visible(path)} may compute anything, {what}",)
+        proof = said.get("proof", "")
+        if proof != HOLDS or not whole:
+            what = {"": "nobody proved it", HOLDS: "it was changed since its proof"}.get(
+                proof, f"its proof says {visible(proof)}"
+            )
+            self.remarks += (f"NOT PROVED: {self.path} may compute anything, {what}",)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Mel spectrograms (B,1,96,1366) in dB -> scores (B,tags)."""
-        (entry,) = self.session.get_inputs()
-        found: np.ndarray = self.session.run(None, {entry.name: x})[0]
+        """Mel spectrograms (B,1,96,1366) in dB -> scores (B,tags). Raises OnnxError."""
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        stop = threading.Timer(LONGEST_S * len(x), setattr, (options, "terminate", True))
+        stop.start()
+        try:
+            found = self.session.run(None, {self.entry: x}, options)[0]
+        except Exception as error:  # the runtime has a dozen of its own
+            raise OnnxError(
+                f"{self.path} does not run on a mel spectrogram ({_short(error)}); "
+                f"{MAKE.format(self.model)}"
+            ) from error
+        finally:
+            stop.cancel()
+        expected = len(x), len(self.tags)
+        if getattr(found, "shape", None) != expected or found.dtype != np.float32:
+            raise OnnxError(
+                f"{self.path} gives no {expected[1]} scores for each clip; "
+                f"{MAKE.format(self.model)}"
+            )
         return found
 
 
@@ -95,7 +120,11 @@ def load(model: str | None, path: FilePath, keras: str | None = None) -> OnnxNet
     return network
 
 
-def _opened(path: Path):  # -> (session, what it says of itself)
+def _short(error: Exception) -> str:
+    return visible(" ".join(str(error).split())[:160])
+
+
+def _opened(path: Path):  # -> (session, what it says of itself, whether it is as it was proved)
     try:
         import onnxruntime
     except ImportError as error:
@@ -116,9 +145,9 @@ def _opened(path: Path):  # -> (session, what it says of itself)
             data, options, providers=["CPUExecutionProvider"]
         )  # from memory: nothing beside the file is read
     except Exception as error:  # the runtime has a dozen of its own
-        why = visible(" ".join(str(error).split())[:160])
         raise OnnxError(
-            f"{path} is no ONNX file that onnxruntime {onnxruntime.__version__} runs ({why}); "
+            f"{path} is no ONNX file that onnxruntime {onnxruntime.__version__} runs "
+            f"({_short(error)}); "
             f"{MAKE.format('CRNN')}"
         ) from error
-    return session, dict(session.get_modelmeta().custom_metadata_map)
+    return session, dict(session.get_modelmeta().custom_metadata_map), is_sealed(data)

@@ -24,11 +24,11 @@ MODERN = ROOT / ".tox" / "tagger" / "bin" / "python"
 NODE = ROOT / "tests" / "browser"
 
 
-def export(case, path, **said):
+def export(case, path, proof=None):
     made = rescue.written(case)
-    rescue.say_of(made, **said)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(made.SerializeToString(deterministic=True))
+    whole = rescue.proved(made, proof, "a test") if proof else made.SerializeToString()
+    path.write_bytes(whole)
     return path
 
 
@@ -67,6 +67,62 @@ def test_a_file_that_nobody_proved_says_so(crnn, tmp_path):
     assert any(each.startswith("NOT PROVED") for each in load(None, path).remarks)
     path = export(crnn[1], tmp_path / "crnn.onnx", proof="DRIFTS")
     assert any("its proof says DRIFTS" in each for each in load(None, path).remarks)
+    path = spoilt(crnn[0], tmp_path / "x.onnx", other_weights)
+    assert any("changed since its proof" in each for each in load(None, path).remarks)
+
+
+def other_weights(made):
+    next(each for each in made.graph.initializer if each.name == "conv1:b").raw_data = bytes(4 * 64)
+
+
+def endless(made):
+    """Every output after a loop of 2^62 steps."""
+    (last,) = (each.name for each in made.graph.output)
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Neg", ["v"], ["w"])],
+        "body",
+        [helper.make_tensor_value_info(*each) for each in (("i", 7, []), ("go", 9, []), ("v", 1, None))],
+        [helper.make_tensor_value_info(*each) for each in (("on", 9, []), ("w", 1, None))],
+    )  # fmt: skip
+    made.graph.initializer.append(helper.make_tensor("steps", 7, [], [1 << 62]))
+    for node in made.graph.node:
+        node.output[:] = ["sooner" if name == last else name for name in node.output]
+    made.graph.node.append(helper.make_node("Loop", ["steps", "", "sooner"], [last], body=body))
+
+
+def other_shape(made):
+    made.graph.output[0].CopyFrom(
+        helper.make_tensor_value_info(made.graph.input[0].name, 1, [None, 1, 96, 1366])
+    )
+
+
+def several_inputs(made):
+    made.graph.input.append(helper.make_tensor_value_info("more", 1, [1]))
+
+
+def integers(made):
+    made.graph.input[0].type.tensor_type.elem_type = 7
+    made.graph.node.insert(0, helper.make_node("Cast", [made.graph.input[0].name], ["cast"], to=1))
+    for node in made.graph.node[1:]:
+        node.input[:] = [
+            "cast" if each == made.graph.input[0].name else each for each in node.input
+        ]
+
+
+HOSTILE = {
+    endless: "does not run on a mel spectrogram",
+    other_shape: "gives no 10 scores for each clip",
+    several_inputs: "is no tagger's ONNX file",
+    integers: "does not run on a mel spectrogram",
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE)
+def test_a_hostile_file_is_a_sentence(change, crnn, tmp_path, monkeypatch, wav, run):
+    monkeypatch.setattr("tagger.onnx_model.LONGEST_S", 1)
+    path = spoilt(crnn[0], tmp_path / "x.onnx", change)
+    code, _, err = run("tag", wav(), "--weights", path)
+    assert code == 2 and HOSTILE[change] in err, err
 
 
 def spoilt(path, target, change):
