@@ -23,6 +23,19 @@ KILLS, TERMS = 50, 20
 LEFT_S = 5  # the longest that anything may be left running
 RUN = ("--model", "CNN0", "--no-explain")
 OUTPUTS = ("parity.json", "parity.csv", "junit.xml", "parity.html")
+MEMORY_MB = (150, 300, 500, 800, 1200, 2000, 4000)
+JUMPS = """
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static int looks;
+    int failed = syscall(SYS_clock_gettime, clock, now);
+    if (clock == CLOCK_REALTIME) now->tv_sec += (looks++ % 3 - 1) * 1577880000L;
+    return failed;
+}
+"""
 POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
@@ -43,6 +56,8 @@ def rows():
         yield _row("closed folders", place.closed())
         yield _row("another user's cache", place.strangers())
         yield _row("traces from 1970 and 2100", place.clocks())
+        yield _row("a clock that jumps by 50 years at every look", place.jumping_clock())
+        yield _row(f"little memory, {len(MEMORY_MB)} sizes", place.little_memory())
 
 
 def _row(what, faults):
@@ -63,7 +78,7 @@ class Place:
             )
         self.traces = traces
 
-    def start(self, *options, cache=None, out=None, before=(), **settings):
+    def start(self, *options, cache=None, out=None, before=(), variables=None, **settings):
         command = [
             *before,
             sys.executable,
@@ -76,7 +91,9 @@ class Place:
         ]
         return subprocess.Popen(
             [*command, "--out", str(out or self.out), *options],
-            env=os.environ | {"PARITY_CACHE": str(cache or self.cache), "MARK": self.token},
+            env=os.environ
+            | {"PARITY_CACHE": str(cache or self.cache), "MARK": self.token}
+            | (variables or {}),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -96,6 +113,9 @@ class Place:
 
     def held(self):
         return {path.name: path.stat().st_size for path in self.traces.glob("*.h5")}
+
+    def lost(self, before):
+        return [f"lost: {name}" for name in before.keys() - self.held().keys()]
 
     def left(self):
         """The commands of processes that a run started and that still run."""
@@ -134,8 +154,7 @@ class Place:
         while self.left() and time.monotonic() < until_s:
             time.sleep(0.1)
         faults += [f"left running: {command}" for command in self.left()]
-        faults += [f"lost: {name}" for name in before.keys() - self.held().keys()]
-        return faults + self.half_written()
+        return faults + self.lost(before) + self.half_written()
 
     def wrong(self, ended, code=0, word=""):
         """What is wrong with how a run ended."""
@@ -215,7 +234,27 @@ class Place:
         for at, path in enumerate(self.traces.glob("*.h5")):
             os.utime(path, [(0, 0), (4102444800, 4102444800)][at % 2])
         before = self.held()
-        return self.wrong(self.run()) + ["lost"] * (self.held() != before)
+        return self.wrong(self.run()) + self.lost(before)
+
+    def jumping_clock(self):
+        library, before = self.folder / "jumps.so", self.held()
+        subprocess.run(
+            ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library],
+            input=JUMPS,
+            text=True,
+            check=True,
+        )
+        faults = self.wrong(self.run(variables={"LD_PRELOAD": str(library)}))
+        return faults + self.lost(before) + self.half_written()
+
+    def little_memory(self):
+        faults, before = [], self.held()
+        for size in MEMORY_MB:
+            code, said = self.run(before=["prlimit", f"--as={size << 20}"])
+            expected, told = (2, "memory") if code else (0, "")
+            faults += [f"{size} MB: {fault}" for fault in self.wrong((code, said), expected, told)]
+            faults += [f"left running: {command}" for command in self.left()]
+        return faults + self.lost(before) + self.half_written()
 
 
 def _told(created, text):

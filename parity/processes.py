@@ -31,6 +31,7 @@ __all__ = ["Printed", "run", "scratch", "side_by_side", "start", "stop"]
 
 UNGUARDED = 77  # the exit code that tells it
 PRINTED_BYTES, PRINTED_LINES = 1 << 16, 20  # the last of what a program prints
+PRINTED_LETTERS = 200  # of a line
 NO_ROOM = "no temporary folder can be had ({}); free space, or name another with TMPDIR"
 
 # Lines: + or -, then the number to kill, negative for a whole group; or ~ and a folder's name, hex.
@@ -121,7 +122,7 @@ class Printed:
         self._reader.join(wait_s)
         text = bytes(self._held).decode(errors="replace").replace("\r", "\n")
         lines = [line for line in text.split("\n") if line.strip()][-PRINTED_LINES:]
-        return "\n".join(f"  {visible(line)}" for line in lines)
+        return "\n".join(f"  {visible(line[:PRINTED_LETTERS])}" for line in lines)
 
     def said(self, wait_s: float) -> str:
         """The same as the end of a message about a port."""

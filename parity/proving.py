@@ -1,6 +1,6 @@
 """One case, layer by layer: walks the port along the recorded original and judges every cell."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from parity.compare.measure import compare_layer
 from parity.compare.tally import pair_of
 from parity.compare.walk import Step, is_chain, network_order, walk
 from parity.kinds import EXPERIMENT, LayerCase, layer_case
+from parity.kinds.api import Params
 from parity.model import Case
 from parity.port_api import HABITS, UNSTEADY, Answer, Port, answer, lacking, same_bits, unsteady
 from parity.recording.asking import Original, asking
@@ -37,6 +38,7 @@ from parity.results import (
 
 # of a tensor's largest magnitude: float64 against float64, so only a formula can differ more
 TRUTH_AGREEMENT = 1e-12
+FOLLOWING = 3  # layers that one before them may do as well: convolution, then these
 LITTLE = 2.0**-8  # of an output's size: bfloat16's precision
 
 
@@ -231,7 +233,9 @@ class _Proof:
         actual, cell = step.isolated.actual, record.isolated
 
         def cause(actual: Any, u_in: float | None = None) -> Cause:
-            return diagnose.cause(case, step.expected, actual, u_in)
+            return diagnose.cause(
+                case, step.expected, actual, u_in, self.following(step.layer.name)
+            )
 
         if other := [each.text for each in record.habits if each.habit in UNSTEADY]:
             record.cause = Cause(other[0])  # no formula has to explain what does not stay
@@ -256,6 +260,15 @@ class _Proof:
                     each.verdict = f"FORMULA({found.hypothesis})"
         elif self.explanation and record.name not in self.proved:
             record.undecidable = [*diagnose.undecidable(case, step.expected)]
+
+    def following(self, name: str) -> Iterator[tuple[Any, Params]]:
+        """The layers that alone read a layer, and one after the other, with their parameters."""
+        for _ in range(FOLLOWING):
+            readers = [each for each in self.reference.layers.values() if name in each.inbound]
+            if len(readers) != 1 or len(readers[0].inbound) != 1:
+                return
+            name = readers[0].name
+            yield readers[0], self.params.get(name, {})
 
     def check_oracle(self, step: Step) -> None:
         """Oracle against the original in float64, on the original's own float64 input, as a share

@@ -142,12 +142,13 @@ def _opened(path: Path):  # -> (session, what it says of itself, whether it is a
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(
-            data, options, providers=["CPUExecutionProvider"]
+            data, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )  # from memory: nothing beside the file is read
+        said = dict(session.get_modelmeta().custom_metadata_map)
     except Exception as error:  # the runtime has a dozen of its own
         raise OnnxError(
             f"{path} is no ONNX file that onnxruntime {onnxruntime.__version__} runs "
             f"({_short(error)}); "
             f"{MAKE.format('CRNN')}"
         ) from error
-    return session, dict(session.get_modelmeta().custom_metadata_map), is_sealed(data)
+    return session, said, is_sealed(data)

@@ -1,8 +1,13 @@
 """Every hypothesis about a layer: its kind's own, those of its input, and those of any layer."""
 
-from parity.kinds import Formula, general, spectrogram
-from parity.kinds.api import Fit, LayerCase, LayerKind, Makers
+from collections.abc import Iterable
+from typing import Any
+
+from parity.kinds import GROUPS, Formula, general, spectrogram
+from parity.kinds.api import Fit, LayerCase, LayerKind, Makers, Params
 from parity.kinds.fitting import adjusted, permuted
+
+Following = tuple[Any, Params]  # a layer and its parameters
 
 
 def registered(case: LayerCase) -> dict[str, Formula]:
@@ -11,9 +16,12 @@ def registered(case: LayerCase) -> dict[str, Formula]:
     return _formulas({**case.kind.variants(case), **of_input, **general.VARIANTS})
 
 
-def combined(case: LayerCase) -> dict[str, Formula]:
-    """{name: Formula} of what is asked where none of `registered` explains the layer."""
-    return _formulas(case.kind.combined(case))
+def combined(case: LayerCase, after: Iterable[Following] = ()) -> dict[str, Formula]:
+    """{name: Formula} of what is asked where none of `registered` explains the layer.
+
+    after : the layers that follow it and nothing else, which it may do as well.
+    """
+    return _formulas({**case.kind.combined(case), **GROUPS.onward(case, after)})
 
 
 def anywhere() -> dict[str, Formula]:

@@ -11,7 +11,7 @@ import numpy as np
 from parity.compare.tally import Tally
 from parity.compare.verdict import OPERANDS, Q_MOST, RHO_MOST
 from parity.diagnose import failing
-from parity.diagnose.formulas import combined, groups, registered
+from parity.diagnose.formulas import Following, combined, groups, registered
 from parity.diagnose.observability import form, undecidable
 from parity.kinds import Formula
 from parity.kinds.api import LayerCase
@@ -44,7 +44,13 @@ class Explaining:
         return Survivor(self.name, self.tally.rho, self.tally.q, distance)
 
 
-def cause(case: LayerCase, expected: Array, actual: Any, u_in: float | None = None) -> Cause:
+def cause(
+    case: LayerCase,
+    expected: Array,
+    actual: Any,
+    u_in: float | None = None,
+    after: Iterable[Following] = (),
+) -> Cause:
     """Why a layer that fails fails.
 
     Parameters
@@ -54,6 +60,7 @@ def cause(case: LayerCase, expected: Array, actual: Any, u_in: float | None = No
     actual : the port's output on that input, of any shape, or the sentence it failed with.
     u_in : of the measures, where the verdict is EXCESS ROUNDING: it reads the operands' precision
         where no formula explains.
+    after : the layers that follow this one, of which it may do some as well.
 
     Returns
     -------
@@ -68,7 +75,7 @@ def cause(case: LayerCase, expected: Array, actual: Any, u_in: float | None = No
     actual = np.asarray(actual)
     with np.errstate(all="ignore"):
         clean = explains(case.witness, actual)
-        survivors, tested = ([], 0) if clean else _survivors(case, actual)
+        survivors, tested = ([], 0) if clean else _survivors(case, actual, after)
         found = Cause(
             None if clean else _operands(u_in),
             undecidable=[*undecidable(case, expected)],
@@ -102,7 +109,9 @@ def _operands(u_in: float | None) -> str | None:
     )
 
 
-def _survivors(case: LayerCase, actual: Array) -> tuple[list[Explaining], int]:
+def _survivors(
+    case: LayerCase, actual: Array, after: Iterable[Following]
+) -> tuple[list[Explaining], int]:
     """([Explaining] best first, how many hypotheses were tested). Fits are asked when no other
     hypothesis explains the output.
 
@@ -112,7 +121,7 @@ def _survivors(case: LayerCase, actual: Array) -> tuple[list[Explaining], int]:
     seen = Seen(case, actual)
     found, tested = _all_that_explain(case, registered(case), actual)
     if not found:
-        found, more = _all_that_explain(case, combined(case), actual)
+        found, more = _all_that_explain(case, combined(case, after), actual)
         tested += more
     reshaped = actual.shape != case.witness.shape or not np.isfinite(actual).all()
     for group in groups(case.kind, reshaped):

@@ -4,7 +4,7 @@ The oracle of a group is its layers' oracles in a row, in float64. Its bound is 
 carried through the others, each of which adds its own: see "Fused layers" in docs/numerics.md.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ import numpy as np
 
 from parity.errors import CannotRun
 from parity.kinds.activation import POINTWISE
-from parity.kinds.api import ANY, LayerCase, LayerKind, Maker
+from parity.kinds.api import ANY, LayerCase, LayerKind, Maker, Params
 from parity.kinds.probing import Probe, batches, gathered, like, noise, of_witness, random_probe
 from parity.numerics.rounding import (
     FLUSHED,
@@ -291,6 +291,28 @@ class Fused:
                 found[f"{member.layer.name}: {name}"] = partial(self.composed, at=at, make=make)
             found[f"{member.layer.name} left out"] = partial(self.without, at)
         return found
+
+    def onward(self, case: LayerCase, after: Iterable[tuple[Any, Params]]) -> dict[str, Maker]:
+        """{name: maker} of a layer that does what follows it, too: one layer more each time.
+
+        after : the layers that follow and their parameters.
+        """
+        found: dict[str, Maker] = {}
+        group = [(case.layer, case.params)]
+        for each in after:
+            group.append(each)
+            names = " and ".join(layer.name for layer, _ in group[1:])
+            found[f"{names} done here already"] = partial(self._as_one, [*group])
+        return found
+
+    def _as_one(self, group: list[tuple[Any, Params]], case: LayerCase) -> LayerCase:
+        rows = [
+            {"name": layer.name, "kind": layer.kind, "config": layer.config} for layer, _ in group
+        ]
+        named = {layer.name: own for layer, own in group}
+        layer = SimpleNamespace(name=case.layer.name, kind=FUSED, config={"layers": rows})
+        params = of_group(named, [*named])
+        return LayerCase(self.kind(), layer, params, case.x, case.keras, case.more)
 
     def without(self, at: int, case: LayerCase) -> LayerCase:
         """The group without one of its layers."""

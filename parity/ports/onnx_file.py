@@ -18,7 +18,7 @@ import onnx
 import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from parity import architecture, model, untrusted
+from parity import architecture, model, room, untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
 
@@ -40,16 +40,20 @@ def opened(
     layers : what the harness will ask for, by the port's own names. Raises CannotRun for a file
     that is damaged, foreign or cannot be run.
     """
+    inputs: Sequence[str] = ()
     if name in model.MODELS:
-        found = OnnxPort(path, dict.fromkeys((*model.MODELS[name].layers, *layers), ()), ())
-        found.check_weights(weights)
-        found.check_tags(model.MODELS[name].tags)
-        return found
-    described = architecture.parse(architecture.read(Path(name)), name)
-    nodes = [node for node in described.nodes if node.kind != architecture.INPUT]
-    inbound = {node.name: node.inbound for node in nodes}
-    found = OnnxPort(path, {**dict.fromkeys(layers, ()), **inbound}, described.inputs)
+        rows = untrusted.read_json(room("fixtures") / "networks" / f"{name}.json")
+        inbound = {row["name"]: row["inbound"] for row in rows if row["inbound"]}
+        outputs = [rows[-1]["name"]]
+    else:
+        described = architecture.parse(architecture.read(Path(name)), name)
+        nodes = [node for node in described.nodes if node.kind != architecture.INPUT]
+        inbound = {node.name: node.inbound for node in nodes}
+        inputs, outputs = described.inputs, [*described.outputs]
+    found = OnnxPort(path, {**dict.fromkeys(layers, ()), **inbound}, inputs, outputs)
     found.check_weights(weights)
+    if name in model.MODELS:
+        found.check_tags(model.MODELS[name].tags)
     return found
 
 
@@ -64,12 +68,19 @@ class OnnxPort:
         as it is where the file has no such names.
     inputs : sequence of str
         The names of the model's inputs in their order; () for the only one of the file.
+    outputs : sequence of str
+        Those of its outputs. Of several none is asked for as a whole, so the file's have to be the
+        layers of these names.
     """
 
     name = "ONNX"
 
     def __init__(
-        self, path: str, inbound: Mapping[str, Sequence[str]], inputs: Sequence[str]
+        self,
+        path: str,
+        inbound: Mapping[str, Sequence[str]],
+        inputs: Sequence[str],
+        outputs: Sequence[str],
     ) -> None:
         self.versions = {"onnxruntime": onnxruntime.__version__}
         self.path, self.model = path, read(path)
@@ -79,7 +90,7 @@ class OnnxPort:
         self.entries = [each for each in graph.input if each.name not in self.constants]
         self.makers = {name: node for node in graph.node for name in node.output}
         self.order = {id(node): at for at, node in enumerate(graph.node)}
-        self.inputs = inputs
+        self.inputs, self.outputs = inputs, outputs
         there = {*self.makers, *(each.name for each in self.entries)}
         self.inbound = {
             name: tuple(read) if there.issuperset(read) else ()
@@ -88,6 +99,12 @@ class OnnxPort:
         }
         if not self.inbound:
             raise CannotRun(f"{path} has no value called as a layer is; {GIVE}")
+        self.given = [each.name for each in graph.output]
+        if not self.given or (len(outputs) > 1 and self.given != [*outputs]):
+            raise CannotRun(
+                f"{path} gives {', '.join(self.given) or 'nothing'}, and the original "
+                f"{', '.join(outputs)}; {GIVE}"
+            )
         self.layers = tuple(
             sorted(self.inbound, key=lambda name: self.order[id(self.makers[name])])
         )
@@ -126,9 +143,10 @@ class OnnxPort:
         return self._cut(last, last + SUMS, inputs) if last + SUMS in self.makers else None
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray | None:
-        """The whole graph, node by node."""
-        names = [each.name for each in self.model.graph.output]
-        return self._whole(inputs, names)[names[0]] if len(names) == 1 else None
+        """The first output of the whole graph, node by node; None for an original of several."""
+        if len(self.outputs) > 1:
+            return None
+        return self._whole(inputs, self.given)[self.given[0]]
 
     def fast(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """The whole graph with its nodes fused, as a user's session runs it: the outputs of the
@@ -299,7 +317,7 @@ def read(path: str) -> onnx.ModelProto:
             )
     try:
         onnx.checker.check_model(found)
-    except onnx.checker.ValidationError as error:
+    except Exception as error:  # its own, and what Python says of its bytes
         why = " ".join(str(error).split())[:200]
         raise CannotRun(f"{path} is a damaged or foreign ONNX file ({why}); {GIVE}") from error
     return found

@@ -170,3 +170,14 @@ def test_the_form_of_an_elu_is_kept_for_both_sides(parts):
     assert other["port"]["formula"] == "expm1(x)" and other["port"]["lattice_share"] < 0.7
     assert compared(parts, elu_1=lambda x: np.maximum(x, 0))["elu_1"]["form"]["port"] is None
     assert compared(parts)["bn1"]["form"] is None
+
+
+def test_layers_that_one_before_them_does_already_are_named(parts):
+    """A port that fuses layers, and keeps the later ones as identities."""
+    _, _, steps, _ = parts
+    found = compared(parts, bn1=lambda x: steps["elu_1"](steps["bn1"](x)), elu_1=lambda x: x)
+    assert found["bn1"]["cause"]["hypothesis"] == "elu_1 done here already"
+    assert found["elu_1"]["cause"]["hypothesis"] == "layer skipped (its input passed on)"
+    assert found["elu_1"]["chained"]["verdict"] == "EXACT"
+    half = compared(parts, bn1=lambda x: steps["elu_1"](steps["bn1"](x) / 2), elu_1=lambda x: x)
+    assert half["bn1"]["cause"]["hypothesis"] != "elu_1 done here already"

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from tests.fuzz.running import LONGEST_S, cases_of, fuzz
 from tests.fuzz.surfaces import SURFACES
 
-BATCH = {"ports": 20}  # cases a process tries; others try 300
+BATCH = {"ports": 20, "commands": 40}  # cases a process tries; others try 300
 BATCH_S = 600
 NOTHING = SimpleNamespace(stderr="")
 

@@ -8,7 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -360,6 +360,7 @@ def warm_up():
     import tagger.evaluating
     from parity.reports import junit, markdown, publish, table, terminal
 
+    audio_files()
     assert (
         programs() and pandas and tagger and junit and markdown and publish and table and terminal
     )
@@ -528,6 +529,151 @@ def check_port(case, folder):
     return READ
 
 
+# Commands
+
+LAST = "np.save(out, 2 * x)"
+DOINGS = (
+    "pass", "sys.exit(3)", "os.abort()", "os.kill(0, 15)", "print('x' * 10**7)", "os.write(1, b'\\xff\\x1b[2J')",
+    "os.close(1)", "os.fork()", "subprocess.Popen(['sleep', '9'], start_new_session=True)", "os.mkfifo(out)",
+    "os.mkdir(out)", "os.symlink('/dev/zero', out)", "os.symlink('/proc/nowhere', out)", "os.symlink(out.name, out)",
+    "os.truncate(out.open('w').name, 1 << 36)", "out.write_bytes(b'PK')", "np.savez(out, x)", "out.unlink(True)",
+    "np.save(out, x * 1j)", "np.save(out, x.astype('U'))", "np.save(out, np.array([{}]))", "np.save(out, x[:0])",
+    "np.save(out, x.astype('>f4') * 2)", "(folder / 'questions.json').unlink()", "shutil.rmtree(folder)",
+    "folder.chmod(0)", "np.save(folder / row['inputs'][0], 0)", "time.sleep(9)",
+)  # fmt: skip
+SCRIPT = """
+import json, os, pathlib, shutil, subprocess, sys, time
+import numpy as np
+folder = pathlib.Path(sys.argv[1])
+row = json.loads((folder / "questions.json").read_text())["questions"][0]
+x, out = np.load(folder / row["inputs"][0]), folder / row["output"]
+"""
+
+
+def command_cases():
+    doings = st.lists(st.sampled_from((*DOINGS, LAST)), max_size=3)
+    return st.tuples(doings, st.just("{}") | st.just("{}") | hostile)
+
+
+def check_command(case, folder):
+    from parity.port_api import answer
+    from parity.ports import PREFIX, load
+
+    doings, words = case
+    script, x = folder / "port.py", np.arange(6, dtype=np.float32).reshape(2, 3)
+    script.write_text(SCRIPT + "\n".join(doings))
+    called = f"{sys.executable} {script}" if words == "{}" else words.replace("\0", "")
+    asked = Case(MODELS["CNN0"]._replace(layers=("double",)), Weights(Path("w.h5")), (), "seeded")
+    with in_folder(folder, PARITY_PORT_TIMEOUT_S="4"):
+        found = sentence(lambda: answer(load(PREFIX + called, asked), "double", x))
+    if found is None or found.actual is None:
+        assert found is None or found.fault
+        return REFUSED
+    assert found.actual.dtype.kind in "biufc", "no numbers"
+    return READ
+
+
+# ONNX files, and what long runs keep
+
+
+@cache
+def onnx_files():
+    """A network that gives a tagger's scores, and some that do not."""
+    from onnx import helper
+
+    from parity.fixtures.tags import OF_COUNT
+
+    said = {"model": "CRNN", "keras": "1.1.0", "keras_from": "assumed", "release": "1.1.0", "remarks": "[]",
+            "tags": json.dumps(OF_COUNT[10]), "meaningless": "true", "proof": "HOLDS"}  # fmt: skip
+    made = []
+    for units, ends in ((10, ["x"]), (3, ["x"]), (10, ["x", "more"])):
+        graph = helper.make_graph(
+            [
+                helper.make_node("GlobalAveragePool", ["x"], ["mean"]),
+                helper.make_node("Flatten", ["mean"], ["flat"]),
+                helper.make_node("Gemm", ["flat", "W"], ["preds"], name="preds"),
+            ],
+            "model",
+            [helper.make_tensor_value_info(name, 1, [None, 1, 96, 1366]) for name in ends],
+            [helper.make_tensor_value_info("preds", 1, [None, None])],
+            [helper.make_tensor("W", 1, [1, units], [0.5] * units)],
+        )
+        opset = [helper.make_opsetid("", 13)]
+        model = helper.make_model(graph, opset_imports=opset, ir_version=7)
+        helper.set_model_props(model, said)
+        made.append(model.SerializeToString())
+    return made
+
+
+def check_onnx(data, folder):
+    from parity.ports.onnx_file import opened
+    from tagger.onnx_model import OnnxError, OnnxNetwork
+
+    path = folder / "x.onnx"
+    path.write_bytes(data)
+    port = sentence(opened, str(path), "CRNN", path, "1.1.0")
+    network = refusing(OnnxError)(OnnxNetwork, path)
+    if network:
+        assert any("NOT PROVED" in each for each in network.remarks), "a false green"
+        scores = refusing(OnnxError)(network, np.zeros((1, 1, 96, 1366), np.float32))
+        assert scores is None or scores.shape == (1, len(network.tags))
+    return told(port, network)
+
+
+KEYS = ["a", "b", "c"]
+
+
+@cache
+def kept_files():
+    """(name, bytes) of what a run has done of KEYS."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        _done(Path(name))
+        return [(each.name, each.read_bytes()) for each in sorted(Path(name, "t.parts").iterdir())]
+
+
+def _done(folder):
+    from parity.engine.cluster import HERE
+    from parity.engine.collection import collect
+    from parity.engine.parts import parts
+    from tests.engine.toy import Toy
+
+    with parts(folder / "t.parts", folder / "t.csv", Toy().setting) as kept:
+        collect(Toy(), KEYS, kept, HERE, 2, "keys")
+        return dict(kept.rows(KEYS))
+
+
+def kept_cases():
+    spoil = st.tuples(*(spoilt([data]) for _, data in kept_files()))
+    return st.tuples(spoil, st.none() | hostile, st.sampled_from(["sha256", "name"]))
+
+
+def check_kept(case, folder):
+    import hashlib
+
+    spoil, theirs, named = case
+    home = folder / "t.parts"
+    home.mkdir()
+    for (name, _), data in zip(kept_files(), spoil, strict=True):
+        if named == "sha256" and name.endswith(".jsonl"):
+            name = f"{hashlib.sha256(data).hexdigest()[:16]}.jsonl"
+        (home / name).write_bytes(data)
+    if theirs and not {"/", "\0"} & {*theirs} and theirs not in (".", ".."):
+        with suppress(OSError, UnicodeError):
+            (home / theirs).write_bytes(b"mine")
+    before = {path for path in home.iterdir() if path.read_bytes() == b"mine"}
+    rows = sentence(_done, folder)
+    assert rows is None or [*rows] == KEYS
+    assert all(path.read_bytes() == b"mine" for path in before), "a file was lost"
+    assert (
+        rows is None
+        or named == "sha256"
+        or all(found == [{"key": key, "length": 1}] for key, found in rows.items())
+    ), "rows of another run"
+    return told(rows)
+
+
 SURFACES = {
     "HDF5": Surface(hdf5_cases, check_hdf5, 250),
     "npz and npy": Surface(lambda: spoilt(npz_files()), check_npz, 150),
@@ -536,4 +682,7 @@ SURFACES = {
     "options": Surface(option_cases, check_options, 60),
     "environment": Surface(environment_cases, check_environment, 60),
     "ports": Surface(port_cases, check_port, 8),
+    "commands": Surface(command_cases, check_command, 8),
+    "ONNX": Surface(lambda: spoilt(onnx_files()), check_onnx, 60),
+    "kept parts": Surface(kept_cases, check_kept, 60),
 }

@@ -40,7 +40,7 @@ def port(tmp_path):
     path = tmp_path / "net.onnx"
     path.write_bytes(exported(described, arrays, "1.1.0").SerializeToString())
     inbound = {node.name: node.inbound for node in described.nodes if node.inbound}
-    return OnnxPort(str(path), inbound, described.inputs)
+    return OnnxPort(str(path), inbound, described.inputs, described.outputs)
 
 
 def test_layers_are_asked_alone_and_as_a_whole(port):
@@ -73,7 +73,7 @@ def test_a_layer_of_another_name_is_found_by_that(port):
     inbound = {"Dense_0": (), "d": ("a",), "both": ("d", "d#2"), "last": ("both",), "d#2": ("b",)}
     spoilt = port.path + ".onnx"
     onnx.save(port.model, spoilt)
-    other = OnnxPort(spoilt, inbound, ("a", "b"))
+    other = OnnxPort(spoilt, inbound, ("a", "b"), ("last",))
     assert set(other.layers) == {"Dense_0", "d#2", "both", "last"}
     one, two = other.run("Dense_0", X), other.run("d#2", X + 1)
     assert np.array_equal(one, port.run("d#2", X)) and np.array_equal(
@@ -153,3 +153,27 @@ def test_tags_that_are_no_list_are_a_sentence(port, tags):
     port.said["tags"] = tags
     with pytest.raises(CannotRun, match="what it says of its tags is"):
         port.check_tags(["rock"])
+
+
+@pytest.mark.parametrize(
+    "given, outputs, said",
+    [([], ["last"], "gives nothing, and the original last"),
+     (["both", "last"], ["last", "both"], "gives both, last, and the original last, both"),
+     (["last"], ["last", "both"], "gives last, and the original last, both")],
+)  # fmt: skip
+def test_outputs_that_nothing_would_judge_are_a_sentence(port, given, outputs, said, tmp_path):
+    del port.model.graph.output[:]
+    port.model.graph.output.extend(
+        helper.make_tensor_value_info(name, 1, [None, 3]) for name in given
+    )
+    path = str(tmp_path / "other.onnx")
+    onnx.save(port.model, path)
+    with pytest.raises(CannotRun, match=said):
+        OnnxPort(path, port.inbound, ("a", "b"), outputs)
+
+
+def test_the_first_of_more_outputs_than_the_originals_is_the_whole_call(port):
+    port.model.graph.output.append(helper.make_tensor_value_info("both", 1, [None, 3]))
+    assert np.array_equal(
+        port(X, X), port.run("last", port.run("both", *map(port.run, ("d", "d#2"), (X, X))))
+    )
