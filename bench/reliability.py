@@ -42,7 +42,7 @@ POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 def rows():
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
-        longest_s = place.seconds()
+        longest_s = [place.seconds() for _ in range(2)][-1]  # the first records what is missing
         for what, number, count in (
             ("`kill -9`", signal.SIGKILL, KILLS),
             ("SIGTERM", signal.SIGTERM, TERMS),
