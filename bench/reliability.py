@@ -1,7 +1,7 @@
 """Kills at random moments, runs side by side, full disks, closed folders, strangers' caches and odd
 clocks: how often something was lost, left running, half written, or the next run wrong.
 
-Needs root for its small file systems; without it, those rows say so. CNN0 alone is run.
+Needs root for its small file systems; without it, those rows say so. A small network is run.
 """
 
 import json
@@ -17,11 +17,10 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
-from parity.recording.cache import default_folder
+from parity.fixtures.gallery import made
 
 KILLS, TERMS = 50, 20
 LEFT_S = 5  # the longest that anything may be left running
-RUN = ("--model", "CNN0", "--no-explain")
 OUTPUTS = ("parity.json", "parity.csv", "junit.xml", "parity.html")
 MEMORY_MB = (150, 300, 500, 800, 1200, 2000, 4000)
 JUMPS = """
@@ -65,30 +64,18 @@ def _row(what, faults):
 
 
 class Place:
-    """A cache with CNN0's traces at hand, and a folder for outputs."""
+    """A cache for the traces of one network, and a folder for outputs."""
 
     def __init__(self, folder):
         self.folder, self.cache, self.out = folder, folder / "cache", folder / "out"
         self.token = f"reliability-{os.getpid()}-{time.time_ns()}"
-        traces = self.cache / "music-tagger-parity" / "traces"
-        traces.mkdir(parents=True)
-        for path in default_folder().glob("*.h5"):
-            os.link(path, traces / path.name) if _same_disk(path, traces) else shutil.copy(
-                path, traces
-            )
-        self.traces = traces
+        self.traces = self.cache / "music-tagger-parity" / "traces"
+        files = made("lenet", folder)
+        given = [word for each in files.inputs for word in ("--input", each)]
+        self.network = "--original", files.definition, "--weights", files.weights, *given
 
     def start(self, *options, cache=None, out=None, before=(), variables=None, **settings):
-        command = [
-            *before,
-            sys.executable,
-            "-m",
-            "parity",
-            "run",
-            "--model",
-            "CNN0",
-            "--no-explain",
-        ]
+        command = [*before, sys.executable, "-m", "parity", "run", *map(str, self.network)]
         return subprocess.Popen(
             [*command, "--out", str(out or self.out), *options],
             env=os.environ
@@ -108,7 +95,7 @@ class Place:
 
     def seconds(self):
         start_s = time.monotonic()
-        assert self.run()[0] == 0, "CNN0 does not hold here, so nothing can be measured"
+        assert self.run()[0] == 0, "the network does not hold here, so nothing can be measured"
         return time.monotonic() - start_s
 
     def held(self):
@@ -193,7 +180,8 @@ class Place:
             return faults + self.wrong(self.run(out=disk))
 
     def full_cache(self):
-        with small_disk(self.folder / "small", "32m") as disk:
+        half_bytes = sum(self.held().values()) // 2
+        with small_disk(self.folder / "small", half_bytes) as disk:
             if disk is None:
                 return ["not tried: no right to mount"]
             faults = self.wrong(self.run(cache=disk), 2, "free space")
@@ -250,7 +238,7 @@ class Place:
     def little_memory(self):
         faults, before = [], self.held()
         for size in MEMORY_MB:
-            code, said = self.run(before=["prlimit", f"--as={size << 20}"])
+            code, said = self.run(before=["prlimit", f"--data={size << 20}"])
             expected, told = (2, "memory") if code else (0, "")
             faults += [f"{size} MB: {fault}" for fault in self.wrong((code, said), expected, told)]
             faults += [f"left running: {command}" for command in self.left()]
@@ -259,10 +247,6 @@ class Place:
 
 def _told(created, text):
     return created in text or created.rstrip("Z") in text or created.replace("T", " ")[:16] in text
-
-
-def _same_disk(path, folder):
-    return path.stat().st_dev == folder.stat().st_dev
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -30,6 +30,7 @@ from parity.settings import variables
 __all__ = ["Printed", "run", "scratch", "side_by_side", "start", "stop"]
 
 UNGUARDED = 77  # the exit code that tells it
+LOOK_S = 1.0  # between two looks whether a pool is well
 PRINTED_BYTES, PRINTED_LINES = 1 << 16, 20  # the last of what a program prints
 PRINTED_LETTERS = 200  # of a line
 NO_ROOM = "no temporary folder can be had ({}); free space, or name another with TMPDIR"
@@ -171,7 +172,7 @@ def side_by_side(
     workers = min(workers, len(jobs)) or 1
     environment = {"OPENBLAS_NUM_THREADS": str(threads_per_worker(workers)), **environment}
     spawn = _Spawn()
-    with _pool(workers, spawn) as pool, ExitStack() as leave:
+    with _pool(workers, spawn) as pool, ExitStack() as leave, _deaths() as died:
         with variables(environment):
             keys = {pool.submit(work, *arguments): key for key, arguments in jobs.items()}
         children = spawn.started  # all are by now
@@ -179,8 +180,13 @@ def side_by_side(
             _tell(f"+{child.pid}")
             leave.callback(_tell, f"-{child.pid}")
         try:
-            for job in as_completed(keys):
-                yield keys[job], job.result()
+            left = set(keys)
+            while left:
+                ended, left = wait(left, LOOK_S, FIRST_COMPLETED)
+                for job in ended:
+                    yield keys[job], job.result()
+                if died and not ended:  # the pool's own thread, for which it would wait for ever
+                    raise BrokenProcessPool from died[0]
         except BaseException as error:
             for child in children:
                 child.terminate()
@@ -197,6 +203,18 @@ def side_by_side(
                     f"a process died, most likely for want of memory; {advice}"
                 ) from error
             raise
+
+
+@contextmanager
+def _deaths() -> Iterator[list[BaseException | None]]:
+    """What threads die of meanwhile."""
+    died: list[BaseException | None] = []
+    before = threading.excepthook
+    threading.excepthook = lambda about: died.append(about.exc_value)
+    try:
+        yield died
+    finally:
+        threading.excepthook = before
 
 
 class _Spawn(SpawnContext):

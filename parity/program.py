@@ -27,6 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 CANNOT = 2
+NO_THREAD = "can't start new thread"  # Python's words where there is no room for its stack
 APART = {"chainer": "Python 3.11, which has Chainer (pip install chainer==7.8.1)"}
 ROOMS = ("port", "fixtures", "reports", "studies")
 PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "tagger", *map(room, ROOMS))
@@ -286,7 +287,7 @@ class Group(Commands):
             return self.stopped
         if isinstance(error, self.sentences) and _is_ours(error):
             return visible(error)
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError) or NO_THREAD in str(error):
             return "there is not enough memory; close other programs, or give it less at a time"
         if isinstance(error, ModuleNotFoundError) and error.name in APART:
             return (
