@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from parity.errors import CannotRun
 from parity.processes import run, side_by_side, start, stop
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,6 +88,17 @@ def test_workers_get_their_variables_and_this_process_keeps_its_own(monkeypatch)
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     asked = side_by_side(os.getenv, {1: ("OPENBLAS_CORETYPE",)}, 1, OPENBLAS_CORETYPE="Prescott")
     assert dict(asked) == {1: "Prescott"} and os.environ["OPENBLAS_CORETYPE"] == "Haswell"
+
+
+def test_where_a_pool_has_no_room_for_a_thread_it_ends(monkeypatch):
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("multiprocessing.queues.Queue._start_thread", start)
+    before = threading.excepthook
+    with pytest.raises(CannotRun, match="for want of memory; try WORKERS=1"):
+        list(side_by_side(os.getpid, {1: ()}, 1))
+    assert threading.excepthook is before
 
 
 UNGUARDED = """
