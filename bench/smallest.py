@@ -131,7 +131,7 @@ def _by_clips(sound: Sound, port, layer: str) -> bool:
     there = sound.original
     actual = answer(port, layer, there.input_of(layer)).actual
     return not verdict.holds(
-        verdict.judge(measure(actual, there.read(layer), there.witness(layer)))
+        verdict.judge(measure(actual, there.read(layer), there.case(layer).witness))
     )
 
 

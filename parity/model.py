@@ -163,7 +163,8 @@ class Weights:
 class Case(NamedTuple):
     """A model with the weights and clips it is run on. `data` is "real" (published or given files)
     or "seeded"; `keras_from` says who named the release of its stack, "assumed": nobody;
-    port: the one that its project names; names: what a port calls its layers.
+    port: the one that its project names; names: what a port calls its layers; transforms: those
+    that it may compute by way of a transform.
     """
 
     model: Model
@@ -173,6 +174,7 @@ class Case(NamedTuple):
     keras_from: Literal["asked", "file", "assumed"] = "assumed"
     port: str | None = None
     names: Names = Names()
+    transforms: frozenset[str] = frozenset()
 
     @property
     def params(self) -> dict[str, dict[str, np.ndarray]]:

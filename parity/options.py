@@ -24,7 +24,7 @@ FILE = Name(dir_okay=False, path_type=Path)
 FOLDER = Name(file_okay=False, path_type=Path)
 OUT = Path("reports/out")
 TIMEOUT = "PARITY_PORT_TIMEOUT_S"
-NAMES = "--names"
+NAMES, TRANSFORMS = "--names", "--allow-transform"
 
 
 def option(name: str, *more: str, help: str, **settings: Any) -> Decorator:
@@ -69,17 +69,22 @@ class Asked:
             case = originals.case_of(
                 self.original, self.weights, self.inputs, keras=self.keras, custom=self.custom
             )
-            chosen = with_names([case])
+            chosen = told([case])
             return chosen, project.layers_of(chosen, self.layers)
         if self.inputs or self.custom:
             raise CannotRun("--input and --custom belong to an --original; give that too")
-        chosen = with_names(project.cases(self.models, self.weights, self.clips, self.keras))
+        chosen = told(project.cases(self.models, self.weights, self.clips, self.keras))
         return chosen, project.layers_of(chosen, self.layers)
 
 
-def with_names(cases: list[Case]) -> list[Case]:
-    """The cases, their layers called as the file of --names says, where that was given."""
-    path: Path | None = click.get_current_context().meta.get(NAMES)
+def told(cases: list[Case]) -> list[Case]:
+    """The cases with what was told of the port: what it calls their layers (--names), and which of
+    them it may compute by way of a transform (--allow-transform).
+    """
+    meta = click.get_current_context().meta
+    path: Path | None = meta.get(NAMES)
+    allowed = frozenset(project.layers_of(cases, meta.get(TRANSFORMS, ())) or ())
+    cases = [case._replace(transforms=allowed) for case in cases]
     if path is None:
         return cases
     from parity import port_names  # late: it brings every kind
@@ -130,6 +135,10 @@ def _names(context: click.Context, _: click.Parameter, path: Path | None) -> Non
     context.meta[NAMES] = path
 
 
+def _transforms(context: click.Context, _: click.Parameter, layers: tuple[str, ...]) -> None:
+    context.meta[TRANSFORMS] = layers
+
+
 def _named(context: click.Context, parameter: click.Parameter, port: str) -> str:
     command: str | None = context.meta.get(PREFIX)
     given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
@@ -158,6 +167,14 @@ def port(help: str) -> Decorator:
             expose_value=False,
             callback=_names,
             help="What the port calls its layers, where not as Keras: tables [names] and [fused].",
+        ),
+        option(
+            TRANSFORMS,
+            multiple=True,
+            metavar="LAYER",
+            expose_value=False,
+            callback=_transforms,
+            help="The port may convolve here by way of FFT or Winograd (repeatable).",
         ),
         option(
             "--port-timeout",

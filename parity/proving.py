@@ -1,8 +1,9 @@
 """One case, layer by layer: walks the port along the recorded original and judges every cell."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from parity import diagnose
 from parity.attribution.explain import Explanation, Logits
 from parity.compare import verdict
 from parity.compare.behaviour import meet
-from parity.compare.measure import compare_layer
+from parity.compare.measure import allow_transform, compare_layer
 from parity.compare.tally import pair_of
 from parity.compare.walk import Step, is_chain, network_order, walk
 from parity.kinds import EXPERIMENT, LayerCase, layer_case
@@ -21,6 +22,7 @@ from parity.port_api import HABITS, UNSTEADY, Answer, Port, answer, lacking, sam
 from parity.recording.asking import Original, asking
 from parity.recording.trace import Trace, open_trace
 from parity.results import (
+    ALLOWED,
     Attribution,
     Cause,
     Chained,
@@ -40,6 +42,9 @@ from parity.results import (
 TRUTH_AGREEMENT = 1e-12
 FOLLOWING = 3  # layers that one before them may do as well: convolution, then these
 LITTLE = 2.0**-8  # of an output's size: bfloat16's precision
+
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class Found(NamedTuple):
@@ -69,7 +74,7 @@ def compare_case(
     *,
     layers: Iterable[str] | None = None,
     explain: bool = True,
-    proved: Collection[str] = (),
+    proved: Mapping[str, str] = EMPTY,
     original: Original | None = None,
 ) -> Found:
     """Compare every declared layer of `case`. Raises CannotRun for an unreadable trace.
@@ -77,7 +82,7 @@ def compare_case(
     lanes : paths of the traces `reference`, `truth` and `noise`. layers : names to judge (the chain
     always runs whole); None means all. explain : attribute the final drift to the layers, which
     needs all of them, find what rounding may do to the tags, and the original's own noise. proved :
-    layers whose function probes have shown; what clips could not have shown of them is not listed.
+    {layer: verdict} where probes have shown the function; what clips could not is not listed then.
     original : it, open, to be asked; by default it is opened where need be.
     """
     with ExitStack() as opened:
@@ -97,7 +102,7 @@ def compare(
     *,
     layers: Iterable[str] | None = None,
     explain: bool = True,
-    proved: Collection[str] = (),
+    proved: Mapping[str, str] = EMPTY,
     habits: Mapping[str, set[str]] | None = None,
 ) -> Found:
     """The same on traces that are open, or stand in memory. habits : the port's, where they are
@@ -124,7 +129,7 @@ class _Proof:
         port: Port,
         layers: Iterable[str] | None,
         explain: bool,
-        proved: Collection[str],
+        proved: Mapping[str, str],
     ) -> None:
         self.traces, self.reference, self.port = traces, traces["reference"], port
         self.params, self.keras = case.params, self.reference.provenance["keras"]
@@ -192,7 +197,10 @@ class _Proof:
         record.closer, record.evidence = found.closeness.closer, found.evidence
         record.closeness_bits = found.closeness.bits
         record.closeness_interval = found.closeness.interval
-        proved = name in self.proved
+        proved = self.proved.get(name, ALLOWED) != ALLOWED
+        if self.proved.get(name) == ALLOWED:
+            for each, said in ((found.isolated, step.isolated), (found.chained, step.chained)):
+                allow_transform(each, said, case)
         record.isolated = _judged(found.isolated, step.isolated, None, proved) or Isolated()
         record.chained = _judged(found.chained, step.chained, self.upstream, proved) or Chained()
         for cell, side in zip(record.cells(), (step.isolated, step.chained), strict=True):
@@ -200,7 +208,7 @@ class _Proof:
         self.note_habits(record, step)
         self.name_cause(record, step, case)
         if self.explanation and carrier:
-            excess = record.isolated.verdict == verdict.EXCESS
+            excess = record.isolated.verdict in (verdict.EXCESS, ALLOWED)
             scale = found.isolated.q_port if excess else None
             self.explanation.follow(step, carrier, scale or 1.0)
         if self.explain:

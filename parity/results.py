@@ -13,6 +13,7 @@ EXACT, ROUNDING, INHERITED, EXCESS = "EXACT", "ROUNDING", "INHERITED", "EXCESS R
 FORMULA, GROSS, SUSPECT = "FORMULA(unnamed)", "GROSS", "ORACLE-SUSPECT"
 MISBEHAVES = "MISBEHAVES"  # right, but no function of its input alone, or one that writes to it
 INCOMPARABLE, NOT_COMPARED = "INCOMPARABLE", "NOT COMPARED"
+ALLOWED = "ALLOWED TRANSFORM"  # rounds as a transform does, and was allowed to by its name
 MODES = ("isolated", "chained")
 
 
@@ -34,9 +35,9 @@ def _if(verdicts: list[str], **then: Any) -> dict[str, Any]:
     return {"if": {"properties": {"verdict": {"enum": verdicts}}}, "then": {"properties": then}}
 
 
-_CELL = (EXACT, ROUNDING, EXCESS, MISBEHAVES, FORMULA, GROSS, SUSPECT, INCOMPARABLE)
+_CELL = (EXACT, ROUNDING, ALLOWED, EXCESS, MISBEHAVES, FORMULA, GROSS, SUSPECT, INCOMPARABLE)
 _NUMBER = {"type": "number"}
-_HOLDING = _if([EXACT, ROUNDING], max_abs=_NUMBER, rms=_NUMBER)
+_HOLDING = _if([EXACT, ROUNDING, ALLOWED], max_abs=_NUMBER, rms=_NUMBER)
 _DIGITS = r"-?[0-9]+([.][0-9]+)?(e[+-][0-9]{1,3})?"
 _TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$"
 
@@ -60,8 +61,8 @@ ProbedVerdict = Annotated[
     Says(
         "probed_verdict",
         type="string",
-        pattern=r"^(EXACT|ROUNDING|ROUNDING \(TRANSFORM\)|EXCESS ROUNDING|FORMULA\(.+\)|GROSS|"
-        r"INCOMPARABLE|NOT PROBED)$",
+        pattern=r"^(EXACT|ROUNDING|ROUNDING \(TRANSFORM\)|ALLOWED TRANSFORM|EXCESS ROUNDING|GROSS|"
+        r"FORMULA\(.+\)|INCOMPARABLE|NOT PROBED)$",
     ),
 ]
 IsolatedVerdict = Annotated[str, _verdict("isolated_verdict", *_CELL, NOT_COMPARED)]
@@ -93,24 +94,10 @@ Series = Annotated[
 
 
 @dataclass
-class Tap:
-    """The one weight that is off, and how far: found under the bound by its effect on a channel."""
-
-    at: Annotated[list[Natural], _exactly(4)]
-    change: float
-    relative: float | None
-    t: float
-    scale: float
-    filter: Later[Natural] = 0
-    tap: Later[Natural] = 0
-
-
-@dataclass
 class Structure:
     """A gain or an offset that a whole channel shares, with what rounding may do and its t."""
 
     structured: bool
-    tap: Later[Tap | None]
     gain_channels: Later[list[Natural]]
     offset_channels: Later[list[Natural]]
     gain: Later[Figure]
@@ -152,6 +139,7 @@ class Cell:
     rho_det: Size = None  # rho against the certain bound
     rho_det_exact: Later[bool | None] = None  # or only an upper bound
     proved: Later[bool | None] = None  # by probes: then the certain bound counts
+    rho_transform: Later[Size] = None  # rho against an allowed transform's bound
     u_in: Later[Size] = None  # unit roundoff of the operands that the errors would need
     max_abs: Size = None  # of port - original
     rms: Size = None
@@ -242,17 +230,6 @@ class OfChannels(Estimate):
     """The first of several channels' values; each: all of them."""
 
     each: list[Estimate] = field(default_factory=list)
-
-
-@dataclass
-class OfTap(Estimate):
-    """The change of one weight, at [filter, channel, row, column] of the weight file; relative: to
-    the weight, null for 0; t: in units of the layer's typical one.
-    """
-
-    at: list[int] = field(default_factory=list)
-    relative: float | None = None
-    t: float = 0.0
 
 
 @dataclass

@@ -177,19 +177,8 @@ def evidence(layer: Record, others: bool = True) -> str:
 
 
 def structure_text(structure: Record) -> str:
-    """The gains and offsets that whole channels share, and a weight that is off."""
-    told = (_effect(structure, "gain"), _effect(structure, "offset"), _tap(structure.get("tap")))
-    return "; ".join(filter(None, told))
-
-
-def _tap(tap: Record | None) -> str:
-    if not tap:
-        return ""
-    kernel, channel, row, column = tap["at"]
-    return (
-        f"one weight off (filter {kernel}, channel {channel}, row {row}, column {column}) by "
-        f"{drift(tap['change'])}, t {ratio(tap['t'])}"
-    )
+    """The gains and offsets that whole channels share."""
+    return "; ".join(filter(None, (_effect(structure, each) for each in ("gain", "offset"))))
 
 
 def _effect(structure: Record, effect: str) -> str:

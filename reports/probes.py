@@ -8,7 +8,8 @@ from parity.reports import Figure, Record
 from parity.reports.figures import ABSENT, number, ratio
 
 NOT_PROBED, SUSPECT = "NOT PROBED", "ORACLE-SUSPECT"
-HOLDS = ("EXACT", "ROUNDING")
+ALLOWED = "ALLOWED TRANSFORM"
+HOLDS = ("EXACT", "ROUNDING", ALLOWED)
 CAUSE = "explained by: "
 IN_UNITS = 2**6  # u; from here on a resolution is told as a power of two
 
@@ -158,7 +159,7 @@ def faults(found: Record) -> list[str]:
 
 def notes(found: Record) -> Iterator[str]:
     """All that a layer's line leaves out."""
-    if found["verdict"] not in HOLDS or suspicion(found):
+    if found["verdict"] not in HOLDS[:2] or suspicion(found):
         yield from faults(found)
     elif found["form"]:
         yield f"another form of the formula: {found['form']}"

@@ -25,6 +25,7 @@ def _table(rows: str) -> dict[str, Verdict]:
 CELLS = _table(f"""
 EXACT | = | good | equal to the original, element for element
 ROUNDING | ✓ | good | differs by no more than float32 rounding of the original's own formula
+ALLOWED TRANSFORM | ✓ | good | rounds as FFT or Winograd do, which was allowed by the layer's name
 INHERITED | ↓ | handed | differs, but only because its input does; the fault is in an earlier layer
 EXCESS ROUNDING | ✗ | bad | the original's formula, rounded more than float32 arithmetic needs to
 MISBEHAVES | ✗ | bad | answers right, but changes its input or answers otherwise when asked again

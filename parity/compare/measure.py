@@ -14,15 +14,16 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from parity.compare import verdict
 from parity.compare.evidence import Watch
 from parity.compare.tally import Comparison, Tally, mismatch, pair_of
 from parity.kinds import LayerCase
 from parity.numerics.closeness import closeness
 from parity.numerics.regression import per_channel
-from parity.numerics.rounding import NOTHING
+from parity.numerics.rounding import NOTHING, U
 from parity.numerics.witness import Block, Witness
 from parity.port_api import Answer
-from parity.results import Cell, Chained, Closeness, Evidence, Isolated, Structure, Tap
+from parity.results import Cell, Chained, Closeness, Evidence, Isolated, Structure
 
 EXCESS = 1.5  # q above this, or rho above 1, asks for the certain bound
 NAN, INF = float("nan"), float("inf")
@@ -102,6 +103,19 @@ def compare_layer(
     return Compared(cell, in_chain, closer, watch.record() if watch else None)
 
 
+def allow_transform(cell: Cell | None, said: Answer, case: LayerCase) -> None:
+    """Measure an answer that does not hold against the bound of a transform, which the layer may be
+    computed by.
+    """
+    if cell is None or said.actual is None or not case.kind.transform or cell.fault:
+        return
+    if not verdict.holds(verdict.judge(cell)):
+        there = case.but(x=said.inputs[0], more=said.inputs[1:])
+        o = there.value()
+        room = case.kind.transform(there) + 2 * U * np.abs(o)  # the bias is added to it
+        cell.rho_transform = float(np.max(np.abs(said.actual - o) / room))
+
+
 def _same(one: Any, other: Any) -> bool:
     return one is other or np.array_equal(one, other)
 
@@ -146,7 +160,9 @@ def _cell(kind: type[C], comparison: Comparison, reference: Tally | None) -> C:
         return kind(**common, **UNMEASURED)
     port, pair = comparison.port, comparison.pair
     rho_det, u_in, certain = _certainty(comparison)
-    structure = _structure(port.regression.findings(port.values)) if port.regression else None
+    structure, alone = None, port.rho > 1 and rho_det > 1 and not verdict.reduced_operands(u_in)
+    if port.regression and not alone:  # else single elements show that it is another formula
+        structure = Structure(**port.regression.findings(port.values))
     at = port.worst
     return kind(
         **common,
@@ -176,10 +192,6 @@ def _cell(kind: type[C], comparison: Comparison, reference: Tally | None) -> C:
         inherited=float(np.sqrt(comparison.inherited2)),
         local=float(np.sqrt(comparison.local2)),
     )
-
-
-def _structure(found: dict[str, Any]) -> Structure:
-    return Structure(**{**found, "tap": found["tap"] and Tap(**found["tap"])})
 
 
 def _of_reference(reference: Tally | None) -> dict[str, float]:

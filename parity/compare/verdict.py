@@ -5,6 +5,7 @@ Every rule states what must hold, so that a NaN never passes one.
 
 from collections.abc import Callable, Iterable
 
+from parity.results import ALLOWED as ALLOWED
 from parity.results import EXACT as EXACT
 from parity.results import EXCESS as EXCESS
 from parity.results import FORMULA as FORMULA
@@ -19,10 +20,21 @@ from parity.results import SUSPECT as SUSPECT
 
 # In order of severity: a model's verdict is its worst layer's.
 VERDICTS = (
-    *(EXACT, ROUNDING, INHERITED, EXCESS, MISBEHAVES, FORMULA, GROSS, SUSPECT, INCOMPARABLE),
+    *(
+        EXACT,
+        ROUNDING,
+        ALLOWED,
+        INHERITED,
+        EXCESS,
+        MISBEHAVES,
+        FORMULA,
+        GROSS,
+        SUSPECT,
+        INCOMPARABLE,
+    ),
     NOT_COMPARED,
 )
-HOLDS = frozenset({EXACT, ROUNDING})
+HOLDS = frozenset({EXACT, ROUNDING, ALLOWED})
 PROBES_HOLD = HOLDS | {NOT_PROBED}  # what was not asked is not proved, and no failure either
 
 RHO_MOST, Q_MOST = 1.0, 1.5
@@ -34,7 +46,8 @@ OPERANDS = ((2.0**-12, 2.0**-10), (2.0**-9, 2.0**-8))
 Q_REFERENCE_SANE = (0.05, 1.2)
 
 
-def _reduced_operands(u_in: float | None) -> bool:
+def reduced_operands(u_in: float | None) -> bool:
+    """Whether operands of that unit roundoff are of a format with fewer bits than float32."""
     return u_in is not None and any(low <= u_in <= high for low, high in OPERANDS)
 
 
@@ -51,8 +64,10 @@ RULES: tuple[tuple[str, Callable[..., bool]], ...] = (
     # and so it does within the certain bound, where probes have shown which function this is and
     # that it loses no precision: terms that repeat may round alike in a sound order of summing
     (ROUNDING, lambda m: bool(m.proved) and m.rho_det <= 1),
+    # a transform's rounding does, where probes found one that was allowed by name
+    (ALLOWED, lambda m: m.rho_transform is not None and m.rho_transform <= 1),
     # the same formula, rounded more than expected
-    (EXCESS, lambda m: not m.structured and (m.rho_det <= 1 or _reduced_operands(m.u_in))),
+    (EXCESS, lambda m: not m.structured and (m.rho_det <= 1 or reduced_operands(m.u_in))),
     # another formula or parameter
     (FORMULA, lambda m: m.effective_bits >= BITS_LEAST),
     # no rounding of any common format

@@ -46,7 +46,7 @@ class Explaining:
 
 def cause(
     case: LayerCase,
-    expected: Array,
+    expected: Array | None,
     actual: Any,
     u_in: float | None = None,
     after: Iterable[Following] = (),
@@ -56,7 +56,7 @@ def cause(
     Parameters
     ----------
     case : LayerCase, the layer on the original's input.
-    expected : the original's output, float32.
+    expected : the original's output, float32; None where nobody wants to know what is undecidable.
     actual : the port's output on that input, of any shape, or the sentence it failed with.
     u_in : of the measures, where the verdict is EXCESS ROUNDING: it reads the operands' precision
         where no formula explains.
@@ -78,7 +78,7 @@ def cause(
         survivors, tested = ([], 0) if clean else _survivors(case, actual, after)
         found = Cause(
             None if clean else _operands(u_in),
-            undecidable=[*undecidable(case, expected)],
+            undecidable=[] if expected is None else [*undecidable(case, expected)],
             tested=tested,
             form=form(case, actual),
         )
@@ -176,8 +176,10 @@ def explains(judge: Witness, actual: Array) -> Tally | None:
         tally.add(judge.block(where))
         if not tally.worst2 <= RHO_MOST:
             return None
+    if not (tally.q <= Q_MOST and tally.finite):
+        return None
     structured = tally.regression and tally.regression.findings(tally.values)["structured"]
-    return tally if tally.q <= Q_MOST and tally.finite and not structured else None
+    return None if structured else tally
 
 
 def _add_stated(seen: Seen, found: list[Explaining]) -> None:

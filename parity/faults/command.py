@@ -29,7 +29,7 @@ def faults(ids, models, layers, listed, workers, out):
     every promise that was tried holds (faults.json lists them under "promises"): no fault
     survives, every harmless reordering is left alone, at least 95 % of the decidable faults are
     named, the broken layer is blamed in at least 95 % of those that can be blamed for the final
-    drift, and an eps, a tap and the published port's formulas are found out; 1 otherwise; 2 the
+    drift, and an eps and the published port's formulas are found out; 1 otherwise; 2 the
     run could not be made.
     """
     from parity import progress

@@ -8,6 +8,7 @@ import numpy as np
 from chainer import as_array
 
 from parity.faults.plant import formula
+from parity.kinds.convolution.transforms import matrices, products
 from parity.port.links.convolution_2d import same_convolution_2d
 from parity.port.links.dense import sigmoid
 from parity.processes import side_by_side
@@ -82,6 +83,53 @@ def einsum(link, x):
     windows = np.lib.stride_tricks.sliding_window_view(_padded(x), (3, 3), axis=(2, 3))
     y = np.einsum("bcijmn,kcmn->bkij", windows, link.W.array, optimize=True)
     return np.ascontiguousarray(y + link.b.array[:, None, None])
+
+
+@formula
+def by_fft(link, x):
+    """By float32 transforms of the whole image."""
+    W, (bands, frames) = link.W.array[..., ::-1, ::-1], x.shape[2:]
+    image, kernels = (_transformed(each, (bands + 2, frames + 2)) for each in (x, W))
+    sums = np.einsum("bcij,kcij->bkij", image, kernels)
+    y = _transformed(sums, sums.shape[2:])  # twice is the values in reversed order
+    y = y[:, :, -np.arange(bands) - 1][..., -np.arange(frames) - 1].real
+    return y / np.float32(sums[0, 0].size) + link.b.array[:, None, None]
+
+
+def _transformed(a, least):
+    """Fourier's transform of the last two axes in complex64, padded to powers of 2."""
+    sizes = [2 ** int(np.ceil(np.log2(n))) for n in least]
+    edges = [(0, size - n) for size, n in zip(sizes, a.shape[2:], strict=True)]
+    a = np.pad(a, ((0, 0), (0, 0), *edges)).astype(np.complex64)
+    return _fft(_fft(a).swapaxes(2, 3)).swapaxes(2, 3)
+
+
+def _fft(a):
+    """Along the last axis (Cooley and Tukey)."""
+    if a.shape[-1] == 1:
+        return a
+    even, odd = _fft(a[..., ::2]), _fft(a[..., 1::2])
+    turn = np.exp(-2j * np.pi * np.arange(odd.shape[-1]) / a.shape[-1]).astype(np.complex64)
+    return np.concatenate([even + turn * odd, even - turn * odd], axis=-1)
+
+
+@formula
+def by_winograd(link, x, *, tile):
+    """In tiles of so many outputs along each axis: fewer products, more roundings."""
+    A, G, B = (each.astype(np.float32) for each in matrices(tile, 3))
+    (clips, _, bands, frames), n = x.shape, tile + 2
+    more = [(1, 1 - size % -tile) for size in (bands, frames)]
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(x, ((0, 0), (0, 0), *more)), (n, n), axis=(2, 3)
+    )[:, :, ::tile, ::tile]
+    kernels, tiles = (
+        np.einsum("pi,...ij,qj->...pq", M, each, M, optimize=True)
+        for M, each in ((G, link.W.array), (B, windows))
+    )
+    sums = np.stack([products(kernels, each) for each in tiles])
+    y = np.einsum("ip,bkrspq,jq->bkrisj", A, sums, A, optimize=True)
+    y = y.reshape(clips, len(kernels), y.shape[2] * tile, -1)[:, :, :bands, :frames]
+    return np.ascontiguousarray(y) + link.b.array[:, None, None]
 
 
 def same_buffer(tagger, layer):

@@ -37,9 +37,7 @@ from parity.faults.plant import (
     swapped_gates,
     weight,
 )
-from parity.faults.table_row import Fault
-
-ELSEWHERE = "another core"  # a process for each question: `bench/probing.py` asks probes there
+from parity.faults.table_row import BY_TRANSFORM, ELSEWHERE, Fault
 
 
 class PublishedPort(Fault):
@@ -54,7 +52,7 @@ STD_AS_VARIANCE = "standard deviation taken for a variance"
 BATCH_FOR_STORED = "batch statistics instead of the stored"
 STORED_FOR_BATCH = "stored statistics instead of the batch's"
 ROOT = "eps under the root: the published Chainer port's sqrt(std^2 + eps), eps {}"
-TAP = "one tap off: filter 7, channel 9, row 1, column 1"
+TAP = "W (7, 9, 1, 1) is "
 COVER_ALL = "last windows that are not full count (cover_all)"
 EDGE, LATE = "padded with the edge's values", "one time frame late"
 Z_SWAPPED, ZR_SWAPPED = "z and 1 - z swapped", "z and r swapped"
@@ -305,6 +303,9 @@ HARMLESS = (
     Fault("CNN0-output-reversed", reorderings.dense(order="reversed")),
     Fault("CNN0-output-blocked", reorderings.dense(order="blocked")),
     Fault("CNN-output-float64", reorderings.dense(order="float64")),
+    Fault("CRNN-conv4-fft", reorderings.by_fft(), kind=BY_TRANSFORM),
+    Fault("CRNN-conv3-winograd-2", reorderings.by_winograd(tile=2), kind=BY_TRANSFORM),
+    Fault("CNN-conv4-winograd-4", reorderings.by_winograd(tile=4), kind=BY_TRANSFORM),
 )  # fmt: skip
 
 # What the project improved: the formulas of the port published in 2018, planted into this one.

@@ -4,6 +4,10 @@ from typing import NamedTuple
 
 from parity.faults.plant import Plant
 
+# harmless rows of their own kind: a process for each question, which `bench/probing.py` asks probes
+# in, and what is green only where it was allowed by the layer's name
+ELSEWHERE, BY_TRANSFORM = "another core", "transform"
+
 
 class Fault(NamedTuple):
     """One mutant: MODEL-layer-name, how it is planted (parity.faults.plant), and its cause in the

@@ -6,6 +6,7 @@ every other one is judged anew: the harness is not told where the mutation is.
 """
 
 from collections.abc import Collection, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,15 +16,15 @@ import numpy as np
 
 from parity.attribution.explain import Space
 from parity.compare import verdict
-from parity.compare.measure import measure
+from parity.compare.measure import allow_transform, measure
 from parity.compare.tally import Tally
 from parity.compare.walk import CHAINED, ISOLATED, MODES, Step, network_order, walk
 from parity.diagnose import cause
 from parity.errors import CannotRun
 from parity.faults.drift import Attribution, Broken, Chain, NotNegative, SoundEnd
 from parity.faults.plant import left_alone, planted, widened
-from parity.faults.table_row import Fault
-from parity.kinds import LayerCase, layer_case, witness
+from parity.faults.table_row import BY_TRANSFORM, ELSEWHERE, Fault
+from parity.kinds import LayerCase, layer_case
 from parity.kinds.activation import ROUGH
 from parity.numerics.structure import Regression
 from parity.port.proof import ChainerPort
@@ -35,7 +36,15 @@ from parity.probes.networks import without_clips
 from parity.probes.proof import whole_call
 from parity.recording.stacks import STACKS
 from parity.recording.trace import array_sha256, open_trace
-from parity.results import NOT_PROBED, Estimate, ProbedVerdict, Size, Text
+from parity.results import (
+    ALLOWED,
+    NOT_PROBED,
+    TRANSFORM,
+    Estimate,
+    ProbedVerdict,
+    Size,
+    Text,
+)
 from parity.schema import Later, Says
 
 # why nobody is blamed; not asked: of rows that are made for probes
@@ -71,10 +80,10 @@ class Original(NamedTuple):
     def input_of(self, name):
         return self.outputs[self.layers[name].inbound[0]]
 
-    def witness(self, name):
-        """The oracle of a layer, on the original's input."""
+    def case(self, name):
+        """A layer on the original's input."""
         params = self.params.get(name, {})
-        return witness(self.layers[name], params, self.input_of(name), self.keras)
+        return layer_case(self.layers[name], params, self.input_of(name), self.keras)
 
     def blank(self, name):
         """A layer with one clip of zeros, as probes are made of it."""
@@ -89,8 +98,11 @@ class Original(NamedTuple):
         return without_clips({name: given, **self.layers})
 
     def tagger(self):
-        """The sound port's network."""
-        return load(self.model, self.weights, self.keras)
+        """The sound port's network, one of its own."""
+        return deepcopy(_network(self.model, self.weights, self.keras))
+
+
+_network = lru_cache(maxsize=1)(load)
 
 
 @dataclass
@@ -351,9 +363,11 @@ def heard(reordering: Fault, sound: Sound) -> Reordering:
     """The record of one harmless reordering; raises as `tried`."""
     found = Reordering(reordering.id, reordering.model, reordering.layer)
     _watch(found, reordering, sound, (ISOLATED,))
-    if reordering.kind == "reordering":
+    if reordering.kind != ELSEWHERE:
         _probe(found, reordering, sound)
     found.quiet = found.located_layer is None and not any(each.way for each in found.probed)
+    if reordering.kind == BY_TRANSFORM:  # it has to be told from any order of summation
+        found.quiet &= ALLOWED in [each.verdict for each in found.probed]
     return found
 
 
@@ -404,7 +418,8 @@ def _watch(seen, mutant, sound, modes):
         name, same = step.layer.name, ISOLATED in step.unchanged
         seen.changed_layers += [] if same else [name]
         if seen.located_layer is None:
-            word, said = (sound.verdicts[name], None) if same else judged(there, step)
+            allowed = mutant.kind == BY_TRANSFORM
+            word, said = (sound.verdicts[name], None) if same else judged(there, step, allowed)
             if not verdict.holds(word):
                 seen.located_layer, seen.verdict, seen.message = name, word, said
                 seen.cause = cause_of(there, step)
@@ -423,6 +438,8 @@ def _probe(found: Trial | Reordering, mutant: Fault, sound: Sound) -> None:
         blank = sound.blank(name)
         layer = probe_layer(port, blank, np.random.default_rng(SEED))
         said = settle(blank, layer, guess=not (found.cause and found.cause.hypothesis))
+        if said.verdict == TRANSFORM and mutant.kind == BY_TRANSFORM:
+            said.verdict = ALLOWED
         found.probed.append(
             Found(name, said.verdict, said.message, said.cause, said.form, said.place)
         )
@@ -446,19 +463,23 @@ def likeness(there: Original, mutant: Fault) -> str:
     return f"{other:,} of {count:,} answers differ, by {most:.2g} of what rounding may at most"
 
 
-def judged(there: Original, step: Step) -> tuple[str, str | None]:
-    """(verdict, message) of one layer, from its answer to the original's input."""
+def judged(there: Original, step: Step, allowed: bool = False) -> tuple[str, str | None]:
+    """(verdict, message) of one layer, from its answer to the original's input; allowed: it may be
+    computed by way of a transform.
+    """
     if step.isolated.actual is None:
         return verdict.NOT_COMPARED, step.isolated.fault
-    measures = measure(step.isolated.actual, step.expected, there.witness(step.layer.name))
+    case = there.case(step.layer.name)
+    measures = measure(step.isolated.actual, step.expected, case.witness)
+    if allowed:
+        allow_transform(measures, step.isolated, case)
     return verdict.judge(measures), measures.message
 
 
 def cause_of(there: Original, step: Step) -> Named:
     """Why a layer does not hold."""
-    params, said = there.params.get(step.layer.name, {}), step.isolated
-    case = layer_case(step.layer, params, step.x, there.keras)
-    found = cause(case, step.expected, said.fault if said.actual is None else said.actual)
+    case, said = there.case(step.layer.name), step.isolated
+    found = cause(case, None, said.fault if said.actual is None else said.actual)
     names = [each if isinstance(each, str) else each.name for each in found.survivors]
     return Named(found.hypothesis, names, found.estimate)
 
@@ -485,7 +506,7 @@ def equivalence(there: Original, mutant: Fault) -> tuple[float, bool]:
     formula = answer(port, name, there.input_of(name).astype(np.float64)).actual
     if formula is None or formula.shape != there.read(name).shape:
         return float("inf"), False
-    judge = there.witness(name)
+    judge = there.case(name).witness
     tally, regression = Tally(judge, formula), Regression(judge) if judge.limits else None
     would_be = there.read(name).astype(np.float64).reshape(judge.view)
     for where in judge.blocks():

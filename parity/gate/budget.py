@@ -14,7 +14,7 @@ from parity.gate.baseline import number
 from parity.gate.outcome import WHOLE, Json, Pairs
 from parity.reports import probes
 from parity.reports.summary import PROBED
-from parity.results import EXACT, HELD, INHERITED, NOT_COMPARED, ROUNDING, Model
+from parity.results import ALLOWED, EXACT, HELD, INHERITED, NOT_COMPARED, ROUNDING, Model
 from parity.schema import typed
 
 Cell = tuple[str, str, str]  # layer, mode, verdict
@@ -65,6 +65,8 @@ def _faults(record: Json) -> Iterator[tuple[Cell, str]]:
         for mode, limits in RULES.items():
             cell = layer[mode]
             word, figures = cell["verdict"], getattr(found, mode)
+            if word == ALLOWED:
+                limits = {"rho_transform": 1.0}
             if cell.get("proved"):
                 limits = {**limits, **PROVED}
                 limits.pop("q_port", None)
@@ -75,7 +77,7 @@ def _faults(record: Json) -> Iterator[tuple[Cell, str]]:
             )
             says = _verdict_of(figures, upstream_holds or mode == "isolated")
             better = verdict.severity(word) < verdict.severity(says)
-            if word == ROUNDING or better:
+            if word in (ROUNDING, ALLOWED) or better:
                 over = over or (f"its figures say {says}" if better else "")
                 why = over and f"{word}, but {over}"
             else:

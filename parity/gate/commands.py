@@ -19,7 +19,7 @@ from parity.gate.judge import judge, judge_identity
 from parity.gate.outcome import Json, Outcome
 from parity.identity import asked
 from parity.model import Case
-from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, again, option, port, takes, with_names
+from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, again, option, port, takes, told
 from parity.ports import load, of_case, opened
 from parity.program import FORCE, Commands, Name, end, result, say, wants_json, wrote
 from parity.project import cases
@@ -100,7 +100,7 @@ def gate(
     if given:
         outcome, data = _by_figures(read(given), folder, models, out)
     else:
-        chosen = with_names(cases(models))
+        chosen = told(cases(models))
         data = "seeded" if any(case.data == "seeded" for case in chosen) else "real"
         try:
             if identity_only:

@@ -161,6 +161,12 @@ def lifted(
         for probe in base.probes(inside(case), rng):
             yield _relaid(probe, case, reading)
 
+    def transform(case: LayerCase) -> Array:
+        assert base.transform
+        if not applies(case.config):
+            return base.transform(case)
+        return last(base.transform(inside(case)), case.x.ndim)
+
     return replace(
         base,
         keras_class=keras_class or base.keras_class,
@@ -175,6 +181,7 @@ def lifted(
         channelwise=base.channelwise and not keras_class,
         beside_activation=base.beside_activation and not keras_class,
         probes=base.probes and (of_ranks if base.move else probes),
+        transform=base.transform and transform,
     )
 
 
@@ -217,5 +224,4 @@ def _relaid(
         expected=None if probe.expected is None else turned(probe.expected),
         sigma=None if probe.sigma is None else turned(probe.sigma),
         read=probe.read and read,
-        transform=None if probe.transform is None else last(probe.transform, rank),
     )

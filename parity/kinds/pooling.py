@@ -99,7 +99,7 @@ def _propagate(case: LayerCase, d: Array) -> Array:
     """max((a - m) + d) over a window whose maximum in a is m: where a + d is largest, |a - m| is no
     more than deviations are.
     """
-    recorded = max_pool(case.config, case.x)
+    recorded = case.fact("pooled", lambda: max_pool(case.config, case.x))
     out = np.full(recorded.shape, -np.inf, np.float32)
     a, d, m, flat = (t.reshape(-1, *t.shape[2:]) for t in (case.x, d, recorded, out))
     many = max(1, 2 * BLOCK // a[0].size)

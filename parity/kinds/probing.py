@@ -73,9 +73,6 @@ class Probe:
         answer -> readings.
     says : callable or None
         answer -> the name of another form of the formula that the answer shows, or None.
-    transform : np.ndarray or None
-        How far an answer may lie outside where the layer is computed by way of a transform, against
-        the output's shape; None where no layer of the kind is.
     more : tuple of np.ndarray
         What the layer reads beside x.
     of : "run" or "logits"
@@ -93,7 +90,6 @@ class Probe:
     read: Callable[[Array], Iterator[Reading]] | None = None
     says: Callable[[Array], str | None] | None = None
     of: Literal["run", "logits"] = "run"
-    transform: Array | None = None
     more: tuple[Array, ...] = ()
 
     @property
@@ -270,7 +266,7 @@ def at_every_step(probe: Probe, shape: Shape, length: int) -> Probe:
     read = probe.read
     told = None if read is None else lambda answer: read(answer[:, -1])
     says = probe.says and (lambda answer: probe.says(answer[:, -1]))  # type: ignore[misc]
-    made = replace(probe, x=repeated(probe.x), read=told, says=says, transform=None)
+    made = replace(probe, x=repeated(probe.x), read=told, says=says)
     if probe.at is not ...:
         whole = (len(probe.x), *shape)
         places = np.unravel_index(np.arange(np.prod(whole)).reshape(whole)[probe.at], whole)

@@ -1,5 +1,4 @@
-"""What hides under the bound: a gain or an offset that a whole channel shares, or one weight that
-is off.
+"""What hides under the bound: a gain or an offset that a whole channel shares.
 
 Per channel p - o = a + k (o - centre) + e is fitted with weights 1/B^2. Rounding errors average out
 over a channel, faults do not. A finding takes |t| > 15 and an effect beyond what rounding and
@@ -45,14 +44,9 @@ class Regression:
         self.sigmas2: dict[
             int, list[Array]
         ] = {}  # first channel of a block -> sigma^2 of the fitted elements
-        self.taps = judge.taps()
 
     def add(self, block: Block, error: Array) -> None:
         """error: p - o over the block."""
-        if self.taps and not (np.square(error) <= block.bound2).all():
-            self.taps = None  # a layer that fails anyway
-        if self.taps:
-            self.taps.add(block, error)
         kept, channel = self._next(), block.where[1]
         o, error, bound2 = (
             np.ascontiguousarray(a[:, :, kept]) for a in (block.o, error, block.bound2)
@@ -85,7 +79,7 @@ class Regression:
 
     def findings(self, values: Array) -> dict[str, Any]:
         """{structured, channels with a gain or an offset, the strongest gain (relative) and
-        offset, their limits and t, tap}.
+        offset, their limits and t}.
 
         values: the output that was tallied, as the judge's view; needed again where something is
         found.
@@ -95,14 +89,12 @@ class Regression:
         if gains.any() or offsets.any():
             among_distinct = self._distinct(values, np.flatnonzero(gains | offsets))._found(limit)
             gains, offsets = gains & among_distinct[0], offsets & among_distinct[1]
-        tap = self.taps.finding(values) if self.taps else None
         offset, gain, t_offset, t_gain = self._fit()
         gain_limit = self._gain_limit()
         strongest = int(np.argmax(np.abs(gain) / gain_limit))
         farthest = int(np.argmax(np.abs(offset) / np.maximum(limit, np.finfo(float).tiny)))
         return {
-            "structured": bool(gains.any() or offsets.any() or tap),
-            "tap": tap,
+            "structured": bool(gains.any() or offsets.any()),
             "gain_channels": np.flatnonzero(gains).tolist(),
             "offset_channels": np.flatnonzero(offsets).tolist(),
             "gain": float(gain[strongest]),

@@ -133,10 +133,6 @@ class Witness:
         """
         return None
 
-    def taps(self) -> Any:
-        """A search for single weights that are off, to be fed block by block, or None."""
-        return None
-
 
 class Moves(Witness):
     """Values `out` that must arrive bit for bit: padded, pooled, reshaped, permuted."""

@@ -17,6 +17,7 @@ from parity.port_api import HABITS, Answer, Port, answer, ask, prepare
 from parity.probes.judging import Judged, judged
 from parity.recording.trace import array_sha256
 from parity.results import (
+    ALLOWED,
     EXACT,
     EXCESS,
     FORMULA,
@@ -29,7 +30,7 @@ from parity.results import (
     Read,
 )
 
-RIGHT = frozenset({EXACT, ROUNDING})
+RIGHT = frozenset({EXACT, ROUNDING, ALLOWED})
 BITS_LEAST = 8.0  # as in parity.compare.verdict: fewer right bits than bfloat16 has
 SIGNIFICAND = 24  # bits, of float32
 BEHAVIOUR = "behaviour: "
@@ -81,7 +82,7 @@ def probe_layer(port: Port, case: LayerCase, rng: np.random.Generator) -> Layer:
         return Layer(Probed(NOT_PROBED, f"no probes are known for {case.layer.kind}"), {}, None)
     try:
         case.kind.check_settings(case.layer)
-        asked = _Asked(port, name)
+        asked = _Asked(port, case)
         same = (each for each in case.kind.probes(case, copy.deepcopy(rng)) if each.of == "run")
         prepare(port, ((name, [each.x, *each.more]) for each in _first_again(same)))
         for probe in case.kind.probes(case, rng):
@@ -102,8 +103,8 @@ def _first_again(probes: Iterator[Probe]) -> Iterator[Probe]:
 class _Asked:
     """One layer while it is asked."""
 
-    def __init__(self, port: Port, name: str) -> None:
-        self.port, self.name = port, name
+    def __init__(self, port: Port, case: LayerCase) -> None:
+        self.port, self.case, self.name = port, case, case.layer.name
         self.record = Probed(EXACT, None)
         self.groups: dict[str, Asked] = {}
         self.parameters: dict[str, _Parameter] = {}
@@ -115,7 +116,7 @@ class _Asked:
         self.history: list[tuple[str, int, Judged]] = []
         self.beyond = False
         self.bits = np.inf
-        self.silent = name != port.layers[-1]  # whether the port shows no sums, as the last may
+        self.silent = self.name != port.layers[-1]  # whether it shows no sums, as the last may
 
     def ask(self, probe: Probe) -> None:
         if probe.of == "logits" and self.silent:
@@ -178,7 +179,7 @@ class _Asked:
         right = not found.wrong and found.q_share <= 1
         self.history.append((probe.name, len(probe.x), found))
         if not right:
-            self.beyond |= not by_transform(probe, actual)
+            self.beyond = self.beyond or not by_transform(self.case, probe, actual)
             self._note(probe, actual, found)
         if probe.says:
             self.record.form = self.record.form or probe.says(actual)
@@ -190,10 +191,13 @@ class _Asked:
     def _note(self, probe: Probe, actual: np.ndarray, found: Judged) -> None:
         if found.wrong:
             self.used |= int(np.bitwise_or.reduce(actual.view(np.uint32), axis=None))
-            with np.errstate(all="ignore"):
-                right = (probe.low.astype(np.float64) + probe.high) / 2
-                off = actual[probe.at] - right
-                size = np.sqrt(np.sum(np.square(off)) / np.sum(np.square(right)))
+            with np.errstate(
+                all="ignore"
+            ):  # in float32, as it is much; scaled, as 2^66 has no square
+                right = probe.low if probe.exact else probe.low / 2 + probe.high / 2
+                largest = max(right.max(), -right.min())
+                off, right = (actual[probe.at] - right) / largest, right / largest
+                size = np.linalg.norm(off) / np.linalg.norm(right)
             self.bits = min(self.bits, -np.log2(size) if size > 0 else np.inf)
             self.bits = self.bits if np.isfinite(size) else -np.inf
         better = self.failure is None or probe.x.size < self.failure.probe.x.size
@@ -305,11 +309,12 @@ class _Parameter:
         )
 
 
-def by_transform(probe: Probe, answer: np.ndarray) -> bool:
-    """Whether an answer is as near as a convolution by way of a transform may come."""
-    if probe.transform is None:
+def by_transform(case: LayerCase, probe: Probe, answer: np.ndarray) -> bool:
+    """Whether an answer is as near as a layer by way of a transform may come."""
+    if case.kind.transform is None:
         return False
-    room = np.broadcast_to(probe.transform, answer.shape)[probe.at]
+    there = case.kind.transform(case.but(x=probe.x, more=probe.more))
+    room = np.broadcast_to(there, answer.shape)[probe.at]
     found = answer[probe.at].astype(np.float64)
     with np.errstate(all="ignore"):
         return bool((np.maximum(probe.low - found, found - probe.high) <= room).all())

@@ -17,7 +17,7 @@ from parity.options import (
     option,
     port,
     takes,
-    with_names,
+    told,
 )
 from parity.ports import load
 from parity.probes.networks import layers_of
@@ -38,10 +38,6 @@ Names = tuple[str, ...]
 @option("--weights", help="A Keras weight file of the chosen model; default: the published one.")
 @SEED
 @option(
-    "--allow-transform", "transforms", multiple=True, metavar="LAYER",
-    help="This layer may convolve by way of a transform, FFT or Winograd (repeatable).",
-)  # fmt: skip
-@option(
     "--against", type=FILE,
     help="A probes.json of another port or day: says which weights read back are others.",
 )  # fmt: skip
@@ -54,7 +50,6 @@ def command(
     port: str,
     out: Path,
     seed: int | None,
-    transforms: Names,
     against: Path | None,
 ) -> None:
     """Ask every layer questions whose answers are known, and read its weights back.
@@ -72,7 +67,7 @@ def command(
     path, inputs = out / PROBES.file, [path for path in (against, weights) if path]
     check_writable(path, inputs=inputs, make=True)
     before = PROBES.read(against) if against else None
-    chosen = with_names(cases(models, weights))
+    chosen = told(cases(models, weights))
     only = chosen_layers(chosen, layers)
     seed = fresh_seed() if seed is None else seed
     jobs = {case: (case, port, seed, only) for case in chosen}
@@ -84,8 +79,6 @@ def command(
             found[case] = proof
             shown.done(case.model.name, "asked")
     proofs: list[Proof] = [found[case] for case in chosen]
-    for proof in proofs:
-        proof.transforms = frozenset(transforms)
     made = document(chosen, proofs, command=command_line(), again=again(), port=port, seed=seed)
     written = to_json(made)
     made = PROBES.read(path, written)

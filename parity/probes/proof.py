@@ -17,11 +17,11 @@ from parity.probes.naming import settle
 from parity.probes.networks import asked, layers_of
 from parity.recording.trace import Layer, Trace
 from parity.results import (
+    ALLOWED,
     DRIFTS,
     HELD,
     INCOMPLETE,
     NOT_PROBED,
-    ROUNDING,
     TRANSFORM,
     Probed,
     Probes,
@@ -43,7 +43,6 @@ class Proof:
     call: str | None = None
     read: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
     printed: str = ""  # by the port
-    transforms: frozenset[str] = frozenset()  # layers that may be computed by way of a transform
 
     def summary(self) -> Probes:
         """What the layers add up to."""
@@ -59,17 +58,14 @@ class Proof:
         )
 
     @property
-    def proved(self) -> list[str]:
-        """Layers that compute the original's function wherever they were asked."""
-        return [name for name, each in self.layers.items() if each.verdict in RIGHT]
+    def proved(self) -> dict[str, str]:
+        """{layer: verdict} of those that compute the original's function wherever asked."""
+        return {name: each.verdict for name, each in self.layers.items() if each.verdict in RIGHT}
 
     @property
     def verdict(self) -> RunVerdict:
         """INCOMPLETE where a layer was not asked: it is not proved."""
-        words = {
-            ROUNDING if each.verdict == TRANSFORM and name in self.transforms else each.verdict
-            for name, each in self.layers.items()
-        }
+        words = {each.verdict for each in self.layers.values()}
         if self.call or words - {*RIGHT, NOT_PROBED}:
             return DRIFTS
         return HELD if words and words <= RIGHT else INCOMPLETE
@@ -139,7 +135,10 @@ def _layer(
     rng = np.random.default_rng(seeds)
     layer = probe_layer(port, blank, rng)
     found.read[name] = layer.read
-    return settle(blank, layer)
+    record = settle(blank, layer)
+    if record.verdict == TRANSFORM and name in case.transforms:
+        record.verdict = ALLOWED
+    return record
 
 
 def whole_call(port: Port, layers: Mapping[str, Layer], seed: int) -> str | None:

@@ -1,4 +1,4 @@
-"""What is found out from the output: an eps, a gain, an offset, a tap, an alpha, an order of
+"""What is found out from the output: an eps, a gain, an offset, an alpha, an order of
 channels.
 """
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from parity.kinds import layer_case
-from parity.kinds.convolution import locate_tap
 from parity.kinds.elu import lattice_share
 from tests.diagnose.planting import SUBJECTS, output
 from tests.diagnose.test_named import explain, hidden
@@ -39,26 +38,6 @@ def test_a_registered_eps_comes_with_its_estimate(rng):
     found = explain(subject, layers.norm(subject.x, subject.params, eps=2e-5))
     assert found.hypothesis == "eps 2e-05 instead of 1e-05"
     _near(found.estimate, 2e-5)
-
-
-def test_a_tap_is_located_and_measured(rng):
-    subject = SUBJECTS["Convolution2D"](rng)
-    kernels = subject.params["W"].copy()
-    kernels[3, 5, 0, 2] += F(0.01)
-    found = explain(subject, layers.conv(subject.x, {**subject.params, "W": kernels}))
-    assert found.hypothesis == "one tap off: filter 3, channel 5, row 0, column 2"
-    _near(found.estimate, 0.01)
-
-
-def test_a_tap_off_by_less_than_rounding_shows_is_located(rng):
-    subject = SUBJECTS["Convolution2D"](rng)
-    kernels = subject.params["W"].copy()
-    kernels[6, 1, 2, 0] = F(0.2) * (1 + F(2e-5))
-    subject.params["W"][6, 1, 2, 0] = F(0.2)
-    found = locate_tap(subject, layers.conv(subject.x, {**subject.params, "W": kernels}))
-    assert found.at == [6, 1, 2, 0]
-    assert found.relative == pytest.approx(2e-5, rel=0.05)
-    assert locate_tap(subject, layers.conv(subject.x, subject.params)) is None
 
 
 @pytest.mark.parametrize(

@@ -30,14 +30,6 @@ def test_an_eps_has_to_be_read_to_one_percent(value, holds):
     assert of(document, "an eps of 1e-5") == (holds, value) and run.holds(document) == holds
 
 
-@pytest.mark.parametrize("change", [{}, {"located": False}, {"named": False}])
-def test_a_tap_has_to_be_located(change):
-    document = with_fault(
-        criteria.TAP, **{"cause": {**CAUSE, "estimate": {"value": 1.0, "relative": 2e-5}}, **change}
-    )
-    assert of(document, "a tap of") == (not change, 2e-5)
-
-
 @pytest.mark.parametrize(
     ("causes", "holds"),
     [
@@ -96,9 +88,7 @@ def test_stand_in_weights_promise_no_single_figure():
 
 def test_what_was_not_tried_is_neither_kept_nor_broken():
     document = found()
-    assert [of(document, word)[0] for word in ("an eps of 1e-5", "a tap of", "published port")] == [
-        None
-    ] * 3
+    assert [of(document, word)[0] for word in ("an eps of 1e-5", "published port")] == [None] * 2
     assert run.holds(document) and "not tried" in drawn.text(document)
 
 

@@ -10,9 +10,9 @@ import pytest
 from small_front import ROWS, recorded
 
 from parity.faults import arrays, table, trial
+from parity.faults.behaviours import gain
 from parity.faults.plant import weight
 from parity.faults.table import Fault
-from parity.kinds.convolution import taps
 from parity.numerics.structure import Regression
 from parity.port.proof import ChainerPort
 
@@ -61,33 +61,32 @@ def made(name, plant):
     return Fault(f"CRNN-conv2-{name}", plant, "a cause")
 
 
-SMALL_TAP = made("small-tap", weight("W", arrays.one_element((7, 9, 1, 1), 1 + 2e-5)))
-TINY_TAP = made("tiny-tap", weight("W", arrays.one_element((7, 9, 1, 1), 1 + 2**-23)))
+SMALL = made("small-gain", gain(32, channel=7))
+TINY = made("tiny-tap", weight("W", arrays.one_element((7, 9, 1, 1), 1 + 2**-23)))
 
 
 def test_a_fault_that_only_all_outputs_together_show_may_not_be_called_undecidable():
-    distance, is_equivalent = trial.equivalence(recorded("CRNN"), SMALL_TAP)
+    distance, is_equivalent = trial.equivalence(recorded("CRNN"), SMALL)
     assert distance < 1 and not is_equivalent
-    assert trial.equivalence(recorded("CRNN"), TINY_TAP)[1]
-    assert tried(SMALL_TAP).located_layer == "conv2"
+    assert trial.equivalence(recorded("CRNN"), TINY)[1]
+    assert tried(SMALL).located_layer == "conv2"
 
 
 def test_a_harness_that_has_lost_its_eye_for_structure_is_told_so(monkeypatch):
     """Blind to the fault and to its own blindness: on the published weights only what is known to
     be hidden may be.
     """
-    monkeypatch.setattr(taps.Taps, "finding", lambda self, values: None)
     findings = Regression.findings
     monkeypatch.setattr(
         Regression, "findings", lambda self, values: {**findings(self, values), "structured": False}
     )
     monkeypatch.setattr(trial, "_probe", lambda found, mutant, there: None)
-    record = tried(SMALL_TAP)
+    record = tried(SMALL)
     assert not record.caught and record.observability < 1 and record.undecidable, (
         "stand-in weights have no list"
     )
     real = replace(sound("CRNN"), original=recorded("CRNN")._replace(data="real"))
-    assert not trial.tried(SMALL_TAP, real).undecidable
+    assert not trial.tried(SMALL, real).undecidable
 
 
 def test_only_known_faults_may_be_hidden_on_the_published_weights():

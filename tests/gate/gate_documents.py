@@ -25,6 +25,7 @@ OTHERS = {
     "structured": False,
     "rho_det_exact": True,
     "proved": False,
+    "rho_transform": None,
     "bitwise_equal": False,
     "signed_zeros": 0,
     "share": None,

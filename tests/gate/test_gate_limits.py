@@ -121,6 +121,14 @@ def test_a_proved_layer_keeps_the_certain_bound(document, folder, figure):
     assert ("CNN0", "conv1", "budget") in found(document, folder)
 
 
+@pytest.mark.parametrize(("share", "passes"), [(0.4, True), (1.2, False), (None, False)])
+def test_an_allowed_transform_keeps_its_own_bound(document, folder, share, passes):
+    cell(document, "conv1").update(
+        verdict="ALLOWED TRANSFORM", rho_port=3.0, rho_det=2.0, rho_transform=share
+    )
+    assert (("CNN0", "conv1", "budget") not in found(document, folder)) == passes
+
+
 def test_a_looser_baseline_does_not_move_the_budget(document, folder):
     from gate_documents import APPROVED
 

@@ -1,14 +1,21 @@
 """What is wrong with a layer is named by reading: which weight, which rearrangement, which format."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import scipy.fft
 
+from parity.compare import verdict
+from parity.compare.measure import allow_transform, measure
+from parity.faults.reorderings import by_winograd
+from parity.kinds.convolution import convolution
+from parity.kinds.convolution.transforms import TILES, _winograd
+from parity.port_api import Answer
 from parity.probes.naming import cause_of, place_of, settle
 from parity.probes.proof import Proof
-from parity.results import TRANSFORM
+from parity.results import ALLOWED, TRANSFORM
 from tests.probes.formula_ports import case_of, computed, probed, without
 
 CONVOLUTION = case_of("Convolution2D", nb_row=3, border_mode="same")
@@ -97,12 +104,46 @@ def test_a_convolution_by_a_transform_is_told_from_other_weights_and_holds_where
     found = settle(CONVOLUTION, probed(CONVOLUTION, by_fft))
     assert (found.verdict, found.cause) == (TRANSFORM, None)
     proof = Proof("CNN", 0, {"conv1": found})
-    assert proof.verdict == "DRIFTS"
-    proof.transforms = frozenset({"conv1"})
-    assert proof.verdict == "HOLDS"
+    assert proof.verdict == "DRIFTS" and not proof.proved
+    found.verdict = ALLOWED
+    assert proof.verdict == "HOLDS" and proof.proved == {"conv1": ALLOWED}
     other = without(CONVOLUTION, "W", lambda W: W.astype(np.float16).astype(W.dtype))
     stored = settle(CONVOLUTION, probed(CONVOLUTION, lambda x: computed(other, x)))
     assert stored.verdict == "FORMULA(W stored in float16 or TF32)"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [(None, "ALLOWED TRANSFORM"), (np.float16, "EXCESS ROUNDING")]
+)
+def test_on_music_a_transform_has_its_own_bound(change, said):
+    x = np.random.default_rng(8).standard_normal((2, *CONVOLUTION.x.shape[1:]), np.float32)
+    case = CONVOLUTION.but(x=x)
+    answer = by_fft(x) + np.float32(2e-5)  # more than direct sums round off
+    if change:
+        other = without(CONVOLUTION, "W", lambda W: W.astype(change).astype(W.dtype))
+        answer = computed(other, x)
+    cell = measure(answer, case.value().astype(np.float32), case.witness)
+    assert not verdict.holds(verdict.judge(cell))
+    allow_transform(cell, Answer((x,), answer), case)
+    assert verdict.judge(cell) == said
+
+
+# the port's own link has its kernels turned
+KERNELS, BIAS = (np.asarray(CONVOLUTION.params[key], np.float32) for key in "Wb")
+LINK = SimpleNamespace(
+    W=SimpleNamespace(array=KERNELS[..., ::-1, ::-1]), b=SimpleNamespace(array=BIAS)
+)
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_winograds_tiles_stay_within_their_bound_and_are_not_far_below(tile):
+    rng = np.random.default_rng(9)
+    for _ in range(5):
+        x = rng.standard_normal((1, *CONVOLUTION.x.shape[1:]), np.float32)
+        answer = by_winograd(tile=tile)({"it": LINK}, "it")["it"](x)
+        case = CONVOLUTION.but(x=x)
+        share = np.abs(answer - case.value()) / _winograd(convolution(case), x)
+        assert 1e-3 < share.max() < 1
 
 
 def test_what_a_fit_ascribes_to_a_weight_is_told_from_a_gain_of_a_unit():

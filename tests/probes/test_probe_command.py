@@ -44,6 +44,7 @@ def test_a_sound_port_holds_and_its_document_is_read_and_compared(tmp_path):
 
 BAD = {
     "an unknown layer": (("--layer", "gruu"), "no layer called 'gruu'; did you mean gru2?"),
+    "an unknown layer that is allowed": (("--allow-transform", "convl"), "did you mean conv4?"),
     "no document": (("--against", "{folder}/none.json"), "none.json: cannot be read"),
     "another document": (("--against", "{folder}/other.json"), "other.json"),
     "no module": (("--port", "nothing.at:all"), "--port nothing.at:all: No module named"),

@@ -35,7 +35,6 @@ def _full():
     whole = factory.failing()
     whole["models"][0]["layers"][3]["isolated"]["structure"] = {
         "structured": True,
-        "tap": {"at": [7, 9, 1, 2], "change": 2.4e-5, "relative": 2e-5, "t": 39.3, "scale": 2.0},
     }
     return whole
 

@@ -129,18 +129,6 @@ def test_structure_names_channels_and_limits():
     assert "offset in 20 channels (0, 1, 2, 3, 4, 5, 6, 7, ...), strongest -5.0e-05" in block
 
 
-def test_a_weight_that_is_off_is_told_where():
-    structure = {
-        "structured": True,
-        "tap": {"at": [7, 9, 1, 2], "change": 2.4e-5, "relative": 2e-5, "t": 39.3, "scale": 2.0},
-    }
-    layer = factory.layer(isolated=factory.isolated("FORMULA(unnamed)", structure=structure))
-    assert (
-        "one weight off (filter 7, channel 9, row 1, column 2) by 2.4e-05, t 39.3"
-        in cell_message(factory.model(), layer, "isolated")
-    )
-
-
 def test_clean_structure_is_not_shouted():
     structure = {"structured": False, "gain": 1e-9, "gain_limit": 1.2e-7, "gain_t": 1.0}
     assert "structure" not in cell_message(

@@ -17,7 +17,7 @@ from parity.kinds.api import (
     Params,
     Refusal,
 )
-from parity.kinds.convolution import flip
+from parity.kinds.convolution import flip, transforms
 from parity.kinds.convolution.activated import activated
 from parity.kinds.convolution.bound import Sums, convolution
 from parity.kinds.convolution.probes import probes
@@ -25,8 +25,6 @@ from parity.kinds.convolution.variants import (
     COMBINED,
     VARIANTS,
     kernels_permuted,
-    locate_tap,
-    one_tap,
     some_filters,
 )
 from parity.kinds.fitting import adjusted
@@ -37,7 +35,7 @@ from parity.numerics.rounding import Array
 from parity.port_api import Port
 from parity.results import Asymmetry
 
-__all__ = ["CONVOLUTION", "CONVOLUTION_1D", "convolution", "locate_tap"]
+__all__ = ["CONVOLUTION", "CONVOLUTION_1D", "convolution"]
 
 
 def _as_theano(case: LayerCase) -> bool:
@@ -125,7 +123,7 @@ _PLAIN = LayerKind(
     parameters=("W", "b"),
     variants=lambda case: VARIANTS,
     combined=lambda case: COMBINED,
-    fits=((kernels_permuted,), (some_filters,), (one_tap,), (adjusted,)),
+    fits=((kernels_permuted,), (some_filters,), (adjusted,)),
     by_shape=(pooled_instead,),
     refusals=_refusals,
     propagate=_propagate,
@@ -136,6 +134,7 @@ _PLAIN = LayerKind(
     examine=flip.examine,
     any_image=True,
     probes=probes,
+    transform=transforms.room,
 )
 _BOTH = replace(_PLAIN, probes=partial(probes, both=True))
 _OF_STEPS = {

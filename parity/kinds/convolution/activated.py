@@ -115,6 +115,11 @@ def activated(linear: LayerKind, both: LayerKind) -> LayerKind:
             else:
                 yield random_probe(case, probe.x, probe.name)
 
+    def transform(case: LayerCase) -> Array:
+        """Of the sums: no activation is steeper than 1."""
+        assert linear.transform
+        return linear.transform(of_sums(case))
+
     return replace(
         linear,
         settings={**linear.settings, "activation": tuple(POINTWISE)},
@@ -123,6 +128,7 @@ def activated(linear: LayerKind, both: LayerKind) -> LayerKind:
         combined=combined,
         propagate=propagate,
         probes=probes,
+        transform=linear.transform and transform,
     )
 
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from parity.kinds.api import LayerCase
 from parity.kinds.convolution.arithmetic import Convolution
-from parity.kinds.convolution.taps import Taps
 from parity.numerics.rounding import FLUSHED, SPREAD, Array, Scratch, U, Where, tail_factor
 from parity.numerics.witness import Block, Limits, Witness
 
@@ -100,9 +98,6 @@ class Sums(Witness):
     def near(self, case: LayerCase) -> Witness | None:
         return SumsBeside(case, self) if case.x.dtype == self.x.dtype == np.float32 else None
 
-    def taps(self) -> Any:
-        return Taps(self)
-
 
 class SumsBeside(Sums):
     """A convolution on an input that differs little from another's: float32 suffices for what the
@@ -138,7 +133,3 @@ class SumsBeside(Sums):
         o = np.add(original.o, added, out=self.scratch.take("near", original.o.shape))
         shrunk, room = (1 - 2 * self.SLACK) ** 2, self.scratch.take("bound2", o.shape)
         return Block(where, o, np.multiply(original.bound2, shrunk, out=room))
-
-    def taps(self) -> Any:
-        """None: they are looked for on the original's own input."""
-        return None

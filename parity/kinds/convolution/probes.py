@@ -7,7 +7,6 @@ bias' rounding: answer / 2^64 is the weight, bit for bit.
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ from parity.kinds.probing import (
     noise,
     random_probe,
 )
-from parity.numerics.rounding import Array, U
+from parity.numerics.rounding import Array
 
 SIZES = (64, 62, 66)  # exponents of the impulses, in turn, so that none answers for another
 SMALL = -20  # exponent of the smallest inputs that music has: thresholds show there
@@ -165,8 +164,7 @@ def _impulses(
                 hidden=BELOW_BIAS,
             )
 
-    room = _by_transform(conv, x)
-    return Probe(name, x, right, right, slack=2.0, read=read, transform=room)
+    return Probe(name, x, right, right, slack=2.0, read=read)
 
 
 def _nothing(case: LayerCase, conv: Convolution, count: int) -> Probe:
@@ -180,20 +178,6 @@ def _nothing(case: LayerCase, conv: Convolution, count: int) -> Probe:
         yield Reading("b", ..., values[0, :, 0], conv.bias, seen=alike)
 
     return Probe("nothing", x, right, right, read=read)
-
-
-def _by_transform(conv: Convolution, x: Array) -> Array:
-    """How far a convolution by FFT may be off, (clips, filters, 1, 1).
-
-    A transform of n values errs by log2(n) 6.7 u of their norm (Higham, Accuracy and Stability,
-    theorem 24.2), and there are three of them: 20 log2(n) u |x| |w|, Euclidean norms of a channel
-    and its kernel, summed over C channels with C u more. Winograd's stay below that on probes.
-    """
-    n = np.prod([size + k - 1 for size, k in zip(x.shape[2:], conv.size, strict=True)])
-    norms = np.sqrt(np.square(conv.matrix.reshape(len(conv.bias), x.shape[1], -1)).sum(axis=2))
-    inputs = np.sqrt(np.square(x, dtype=np.float64).sum(axis=(2, 3)))
-    room: Array = U * (20 * np.log2(n) + x.shape[1]) * (inputs @ norms.T)
-    return room[:, :, None, None]
 
 
 def probes(case: LayerCase, rng: np.random.Generator, both: bool = False) -> Iterator[Probe]:
@@ -214,8 +198,7 @@ def probes(case: LayerCase, rng: np.random.Generator, both: bool = False) -> Ite
         yield _impulses(conv, shape, [quiet], f"impulses of 2^64 and of 2^{SMALL}")
     yield _nothing(case, conv, 1)
     x = noise(case, rng, centred=True)
-    yield replace(random_probe(case, x, slices=True), transform=_by_transform(conv, x))
+    yield random_probe(case, x, slices=True)
     x = rng.random(like(case, 1), np.float32) - np.float32(0.5)
     tiny = np.ldexp(np.copysign(1 + np.abs(x), x), SMALL)
-    small = random_probe(case, tiny, f"values of 2^{SMALL}")
-    yield replace(small, transform=_by_transform(conv, tiny))
+    yield random_probe(case, tiny, f"values of 2^{SMALL}")

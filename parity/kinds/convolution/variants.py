@@ -8,12 +8,9 @@ import numpy as np
 
 from parity.kinds.api import Change, LayerCase, Maker, Variant
 from parity.kinds.convolution.bound import Sums
-from parity.kinds.convolution.taps import Taps
 from parity.kinds.fitting import SUSPECTS_MOST, Proposal, Seen, channel_order, permutation_name
 from parity.kinds.general import bias_times, operands_rounded
-from parity.numerics.regression import Line
 from parity.numerics.rounding import Array
-from parity.results import OfTap
 
 
 def _kernels(change: Change, applies: Callable[[Array], bool] = lambda w: True) -> Maker:
@@ -173,59 +170,3 @@ def some_filters(seen: Seen) -> Iterator[Proposal]:
             for key, value in mixed.items():
                 value[touched] = variant.params[key][touched]
             yield Proposal(f"{name} ({which})", case.but(params=mixed))
-
-
-def one_tap(seen: Seen) -> Iterator[Proposal]:
-    """One weight of one kernel changed, by as much as the residual says."""
-    of_sums = isinstance(seen.judge, Sums) and len(seen.touched) <= 1
-    found = _locate(seen) if of_sums else None
-    if found:
-        kernels = seen.case.parameter("W").copy()
-        kernels[tuple(found.at)] += found.value
-        places = zip(("filter", "channel", "row", "column"), found.at, strict=True)
-        name = f"one tap off: {', '.join(f'{what} {at}' for what, at in places)}"
-        yield Proposal(name, seen.case.but(params={"W": kernels}), found)
-
-
-def locate_tap(case: LayerCase, actual: Array) -> OfTap | None:
-    """The kernel tap whose change best explains a convolution's residual, or None.
-
-    actual: the port's output on the case's input.
-    """
-    return _locate(Seen(case, actual))
-
-
-def _locate(seen: Seen) -> OfTap | None:
-    judge, taps = seen.judge, Taps(seen.judge)
-    for where in judge.blocks():
-        block = judge.block(where)
-        taps.add(block, seen.values[where] - block.o)
-    found = taps.finding(seen.values)
-    if not found:
-        return None
-    change, se = _measured(seen, found["filter"], found["tap"])
-    weight = judge.conv.matrix[found["filter"], found["tap"]]
-    return OfTap(
-        f"change of tap {found['at']} (filter, channel, row, column)",
-        change,
-        se,
-        found["at"],
-        change / float(weight) if weight else None,
-        found["t"],
-    )
-
-
-def _measured(seen: Seen, kernel: int, tap: int) -> tuple[float, float]:
-    """(change of that weight, its standard error): weighted by 1/B^2, clustered by row."""
-    judge, rows = seen.judge, []
-    for where in judge.blocks():
-        block, x = judge.block(where), judge.conv.patches(judge.x, where)[tap].astype(np.float64)
-        d, w = (seen.values[where] - block.o)[0, kernel], block.weights[0, kernel]
-        starts = np.arange(0, len(x), judge.shape[3])  # a block holds whole rows or a piece of one
-        rows.append(np.add.reduceat([w, w * x, w * x * x, w * d, w * x * d], starts, axis=1))
-    w, wx, wxx, wd, wxd = sums = np.concatenate(rows, axis=1)
-    line = Line(*sums.sum(axis=1))
-    mean = line.wx / line.w
-    scores = wxd - mean * wd - line.offset * (wx - mean * w) - line.gain * (wxx - mean * wx)
-    error = np.sqrt(np.sum(scores**2)) * line.w / line.determinant
-    return float(line.gain), float(error)
