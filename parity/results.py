@@ -727,11 +727,15 @@ class Model:
                     "items": {
                         "properties": {
                             **{
-                                mode: {"properties": {"verdict": {"enum": [EXACT, ROUNDING]}}}
+                                mode: {
+                                    "properties": {"verdict": {"enum": [EXACT, ROUNDING, ALLOWED]}}
+                                }
                                 for mode in MODES
                             },
                             "probed": {
-                                "properties": {"verdict": {"enum": [EXACT, ROUNDING, NOT_PROBED]}}
+                                "properties": {
+                                    "verdict": {"enum": [EXACT, ROUNDING, ALLOWED, NOT_PROBED]}
+                                }
                             },
                         }
                     },
