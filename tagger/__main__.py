@@ -109,7 +109,7 @@ TAGGING = (
 PLACE = (
     _option(
         "--workers",
-        type=click.IntRange(0),
+        type=click.IntRange(0, 999),
         help="Processes that share the files. 0: none but this. With `tag --out` one for each "
         "core by default.",
     ),

@@ -24,7 +24,7 @@ NOTHING = 3
     help="Clips that are proved together, under one verdict.",
 )  # fmt: skip
 @option(
-    "--workers", type=click.IntRange(0), default=None,
+    "--workers", type=click.IntRange(0, 999), default=None,
     help="Processes that prove, each with three recorders; by default one for two cores. 0: none "
     "but this.",
 )  # fmt: skip

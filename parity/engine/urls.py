@@ -7,6 +7,7 @@ from pathlib import Path
 
 from parity.errors import CannotRun
 
+HERE = "file://"
 LARGEST, AT_A_TIME = 1 << 32, 1 << 20  # bytes: hours of music
 
 
@@ -22,6 +23,8 @@ def local(name: str, leave: ExitStack) -> str:
     """
     if not is_url(name):
         return name
+    if name.startswith(HERE):
+        return name.removeprefix(HERE)
     import fsspec
 
     folder = leave.enter_context(tempfile.TemporaryDirectory())

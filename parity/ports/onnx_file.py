@@ -9,7 +9,7 @@ named so, or mapped by a table of names.
 import itertools
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -310,7 +310,8 @@ def read(path: str) -> onnx.ModelProto:
                 f"{path} is written in opset {each.version}, and {NEWEST} is the newest known "
                 "here; export it for that one or an older"
             )
-    for tensor in _tensors(found.graph):
+    inside = (_of_nodes(function.node) for function in found.functions)
+    for tensor in itertools.chain(_tensors(found.graph), *inside):
         if tensor.data_location == TensorProto.EXTERNAL:
             raise CannotRun(
                 f"{path} keeps {tensor.name} in another file; save it with its data inside"
@@ -325,11 +326,18 @@ def read(path: str) -> onnx.ModelProto:
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
     yield from graph.initializer
-    for node in graph.node:
-        for each in node.attribute:
-            yield from (each.t, *each.tensors)
-            for inner in (each.g, *each.graphs):
-                yield from _tensors(inner)
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _of_nodes(graph.node)
+
+
+def _of_nodes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
+    for each in (each for node in nodes for each in node.attribute):
+        yield from (each.t, *each.tensors)
+        for sparse in (each.sparse_tensor, *each.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+        for inner in (each.g, *each.graphs):
+            yield from _tensors(inner)
 
 
 def _read_by(node: NodeProto) -> list[str]:

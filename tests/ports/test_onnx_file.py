@@ -97,6 +97,18 @@ def external():
     return made
 
 
+def external_inside():
+    """The same in a function of the file's own."""
+    made = net()
+    tensor = onnx.numpy_helper.from_array(np.ones(1, np.float32), "w")
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    node = helper.make_node("Constant", [], ["y"], value=tensor)
+    function = helper.make_function("mine", "F", [], ["y"], [node], [helper.make_opsetid("", 13)])
+    made.functions.append(function)
+    return made
+
+
 def newer():
     made = net()
     made.opset_import[0].version = 99
@@ -115,6 +127,7 @@ BAD = {
     "damaged": (b"\\xff" * 90, "is no ONNX file, or a damaged one"),
     "cut short": (net().SerializeToString()[:-9], "damaged"),
     "external data": (external().SerializeToString(), "keeps w in another file"),
+    "external data in a function": (external_inside().SerializeToString(), "in another file"),
     "newer opset": (newer().SerializeToString(), "is written in opset 99"),
     "foreign operators": (foreign().SerializeToString(), "needs operators of com.example"),
 }
