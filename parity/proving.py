@@ -270,10 +270,14 @@ class _Proof:
             record.undecidable = [*diagnose.undecidable(case, step.expected)]
 
     def following(self, name: str) -> Iterator[tuple[Any, Params]]:
-        """The layers that alone read a layer, and one after the other, with their parameters."""
+        """The layers that alone read a layer, and one after the other, with their parameters; as
+        far as outputs keep the shape.
+        """
+        shape = self.reference.layers[name].shape
         for _ in range(FOLLOWING):
             readers = [each for each in self.reference.layers.values() if name in each.inbound]
-            if len(readers) != 1 or len(readers[0].inbound) != 1:
+            alone = len(readers) == 1 and len(readers[0].inbound) == 1
+            if not alone or readers[0].shape != shape:
                 return
             name = readers[0].name
             yield readers[0], self.params.get(name, {})

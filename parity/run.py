@@ -19,6 +19,7 @@ from parity.identity import identity
 from parity.model import Case
 from parity.options import asks_for
 from parity.ports import OURS, load, of_case
+from parity.probes.naming import told_by_clips
 from parity.probes.networks import without_clips
 from parity.probes.originals import ask_originals
 from parity.probes.proof import fresh_seed, probe
@@ -192,6 +193,8 @@ def _compare_one(
         )
         for layer in found.layers:
             layer.probed = proof.layers.get(layer.name)
+            if layer.probed and layer.cause:
+                told_by_clips(layer.probed, layer.cause.hypothesis)
         call = whole_call(asked, trace, found.scores, found.final)
         return found._replace(
             microscope=glances(trace, params, keras, asked) if explain else None,

@@ -25,6 +25,7 @@ BY_CHANCE = 14  # wrong answers to expect, where none has a probability of e^-14
 CLIPS = 2  # that hypotheses are tested on
 BITS = (8, 11, 16, 19, 20, 21, 22, 23)  # of a significand: bfloat16 8, float16 and TF32 11
 FORMATS = {8: "bfloat16", 11: "float16 or TF32"}
+OTHERS = " are others"
 LEVELS_MOST = 2**17  # distinct values of what is stored as whole numbers
 
 
@@ -60,6 +61,12 @@ def settle(case: LayerCase, layer: Layer, guess: bool = True) -> Probed:
     if record.cause and record.verdict == FORMULA:
         record.verdict = f"FORMULA({record.cause})"
     return record
+
+
+def told_by_clips(record: Probed, hypothesis: str | None) -> None:
+    """Where reading says only that values are others, what explains the clips is the cause."""
+    if hypothesis and (record.cause or "").endswith(OTHERS):
+        record.cause, record.verdict = hypothesis, f"FORMULA({hypothesis})"
 
 
 def place_of(case: LayerCase, layer: Layer) -> str | None:
@@ -223,7 +230,7 @@ def _single(record: Read, found: np.ndarray, own: np.ndarray | None) -> Iterator
 def _others(case: LayerCase, layer: Layer) -> Iterator[str]:
     """How many values that are read exactly are others."""
     for record, _, own in _exact(case, layer):
-        yield f"{record.read - record.within:,} of {own.size:,} values of {record.name} are others"
+        yield f"{record.read - record.within:,} of {own.size:,} values of {record.name}{OTHERS}"
 
 
 def _factors(case: LayerCase, layer: Layer) -> Iterator[str]:

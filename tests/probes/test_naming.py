@@ -13,9 +13,9 @@ from parity.faults.reorderings import by_winograd
 from parity.kinds.convolution import convolution
 from parity.kinds.convolution.transforms import TILES, _winograd
 from parity.port_api import Answer
-from parity.probes.naming import cause_of, place_of, settle
+from parity.probes.naming import cause_of, place_of, settle, told_by_clips
 from parity.probes.proof import Proof
-from parity.results import ALLOWED, TRANSFORM
+from parity.results import ALLOWED, TRANSFORM, Probed
 from tests.probes.formula_ports import case_of, computed, probed, without
 
 CONVOLUTION = case_of("Convolution2D", nb_row=3, border_mode="same")
@@ -180,3 +180,13 @@ def test_answers_stored_in_fewer_bits_are_told_from_weights_that_are():
 def _rounded(y):
     """As bfloat16 stores it."""
     return ((y.view(np.uint32) + 0x8000) & 0xFFFF0000).view(np.float32)
+
+
+def test_what_explains_the_clips_is_the_cause_where_values_are_others():
+    for cause, told in (("9 of 9 values of W are others", "bn1 done here already"),
+                        ("matrix transposed", "matrix transposed")):  # fmt: skip
+        record = Probed(verdict=f"FORMULA({cause})", cause=cause)
+        told_by_clips(record, None)
+        assert record.cause == cause
+        told_by_clips(record, "bn1 done here already")
+        assert record.cause == told and record.verdict == f"FORMULA({told})"
