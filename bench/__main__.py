@@ -15,6 +15,7 @@ BENCHES = (
     "whole_run",
     "probing",
     "smallest",
+    "harmless",
     "gate",
     "faults",
     "microscope",

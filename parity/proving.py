@@ -150,7 +150,9 @@ class _Proof:
         self.truth: dict[str, np.ndarray] = {}  # the output read last: the next layer's input
 
     def run(self, habits: Mapping[str, set[str]] | None = None) -> Found:
-        self.habits = meet(self.port, self.reference.layers) if habits is None else habits
+        if habits is None:
+            habits = meet(self.port, self.reference.layers, self.proved)
+        self.habits = habits
         for step in walk(self.reference, self.port):
             if step.layer.name in self.asked:
                 self.judge(step)

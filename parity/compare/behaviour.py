@@ -1,6 +1,6 @@
 """What a port does beside answering: every layer is met before anything is compared."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -21,15 +21,22 @@ def _like(layer: Layer, noise: np.ndarray, clips: int) -> np.ndarray:
     return values if layer.dtype.kind == "f" else (values > 0).astype(layer.dtype)
 
 
-def meet(port: Port, layers: Mapping[str, Layer]) -> dict[str, set[str]]:
+def meet(
+    port: Port, layers: Mapping[str, Layer], proved: Collection[str] = ()
+) -> dict[str, set[str]]:
     """{layer: its habits, keys of HABITS}, of layers that answer.
 
     Every layer that the port has is asked twice for one clip of noise, or for the whole batch
-    where it takes no less. Raises Misshapen for an answer of another shape than Keras says.
+    where it takes no less; not those that probes, which ask twice too, have proved. Raises
+    Misshapen for an answer of another shape than Keras says.
     """
     noise = np.random.default_rng(0).standard_normal(VALUES, np.float32)
     found = {}
-    asked = [name for name, layer in layers.items() if layer.inbound and name in port.layers]
+    asked = [
+        name
+        for name, layer in layers.items()
+        if layer.inbound and name in port.layers and name not in proved
+    ]
     one = ((name, [_like(layers[at], noise, 1) for at in layers[name].inbound]) for name in asked)
     prepare(port, (each for each in one for _ in range(2)))
     for name in asked:

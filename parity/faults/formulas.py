@@ -100,7 +100,7 @@ def bordered(link, x, *, to_the_right=0, **padding):
 
 
 def _hard_sigmoid(a, slope=0.2):
-    return np.clip(slope * a + 0.5, 0, 1).astype(a.dtype)
+    return np.minimum(np.maximum(slope * a + 0.5, 0), 1).astype(a.dtype)  # faster than np.clip
 
 
 def true_sigmoid(a):

@@ -36,7 +36,7 @@ def sigmoid(x: Array) -> Array:
 
 def hard_sigmoid(x: Array) -> Array:
     """clip(0.2 x + 0.5, 0, 1)."""
-    return np.clip(0.2 * x + 0.5, 0, 1)
+    return np.minimum(np.maximum(0.2 * x + 0.5, 0), 1)  # faster than np.clip
 
 
 def relu(x: Array) -> Array:

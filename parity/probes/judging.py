@@ -104,8 +104,12 @@ def _judge_single(verdict: Judged, probe: Probe, found: Array) -> None:
 def _judge_range(verdict: Judged, probe: Probe, found: Array) -> None:
     inside = (probe.low <= found) & (found <= probe.high)
     verdict.wrong = int(found.size - np.count_nonzero(inside))
-    half = (probe.high - probe.low) / 2
-    share = np.abs((found - probe.low) - half) / half
+    half = probe.high - probe.low
+    half /= 2
+    share = found - probe.low
+    share -= half
+    np.abs(share, out=share)
+    share /= half
     share[(half == 0) & inside] = 0.0
     _note_worst(verdict, probe, found, share.ravel(), None)
     if verdict.wrong:
@@ -115,9 +119,8 @@ def _judge_range(verdict: Judged, probe: Probe, found: Array) -> None:
 def _note_worst(
     verdict: Judged, probe: Probe, found: Array, share: Array, places: Array | None
 ) -> None:
-    share = np.where(np.isnan(share), np.inf, share)
-    most = int(np.argmax(share))
-    verdict.share = float(share[most])
+    most = int(np.argmax(share))  # the first NaN, if there is one
+    verdict.share = np.inf if np.isnan(share[most]) else float(share[most])
     at = most if places is None else int(places[most])
     if probe.at is ...:
         verdict.worst = tuple(int(i) for i in np.unravel_index(at, found.shape))

@@ -40,7 +40,7 @@ def _hard(slope: float, edge: float) -> Gate:
         return U * U * inside * (np.square(1.25 * slope * a) + np.square(y))
 
     return Gate(
-        lambda a: np.clip(slope * a + 0.5, 0, 1),
+        lambda a: np.minimum(np.maximum(slope * a + 0.5, 0), 1),  # faster than np.clip
         lambda a, d: slope * (np.abs(a) < edge + d),
         rounding2,
     )
