@@ -14,9 +14,7 @@ def rows():
     """One row per model, in the reference lane (optimizer None)."""
     for name in DEFAULT_MODELS:
         case = case_for(name)
-        wish = Job.of(
-            name, case.model.stack, "reference", case.weights, read_clips(case.clips).batch
-        )
+        wish = Job.of_case(case, "reference", read_clips(case.clips).batch)
         seconds = {
             what: times["cpu_s"]
             for what, times in recordings.timings(wish).items()

@@ -12,23 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from parity import room
 from parity.files import sha256_of
 from parity.model import Case
 from parity.port_api import Port
 from parity.recording.stacks import LANES, STACKS, Stack
 from parity.recording.trace import Trace, array_sha256
-from parity.source import definition
-
-DEFINITION = room("reference") / "models.py"
 
 
 def identity(case: Case, trace: Trace | None = None, port: Port | None = None) -> dict[str, Any]:
     """All that makes `case` the case it is, as JSON has it.
 
     trace : an open reference trace, which says what the original's layers are; None where none is
-    at hand, and then `original` is None and `definition`, a digest of the original's source
-    without comments and layout, stands in for it.
+    at hand, and then `original` is None and `definition`, a digest of what Keras says of it, stands
+    in for it.
     port : asked now what its settings are; where it does not say, only its layers' names are
     known. Raises CannotRun for unreadable weights, or a port that cannot describe itself.
     """
@@ -57,10 +53,8 @@ def asked(found: dict[str, Any], port: Port) -> dict[str, Any]:
 
 
 def _definition(case: Case) -> str:
-    outside = case.model.outside
-    if outside:
-        return sha256_of(outside.architecture)
-    return definition(DEFINITION.read_text(encoding="utf-8"))
+    architecture = case.model.definition and case.model.definition.architecture
+    return sha256_of(architecture) if architecture else ""
 
 
 def _tensors(params: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, list[Any]]:

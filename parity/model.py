@@ -1,11 +1,10 @@
 """What has to be proved: the originals, their weight files, and one of them with the weights and
 clips it is run on.
 
-The declared layers are written here, by hand, from the original definitions (sources:
-reference/models.py), so that a layer which vanished from the original or from the port is missed
-and not forgotten.
+Those of this project are a project file like anybody's, fixtures/networks/parity.toml.
 """
 
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from parity import untrusted
+from parity import architecture, room, untrusted
 from parity.architecture import layer_of, placed
 from parity.errors import CannotRun
 from parity.files import sha256_of
-from parity.fixtures.tags import GENRES, TAGS
 from parity.keras_files import Said, said, unreadable, what_else
 from parity.naming import Names, nearest
 
@@ -28,31 +26,21 @@ if TYPE_CHECKING:
 
 __all__ = ["MODELS", "Case", "Model", "Weights", "case_for", "cases", "select"]
 
-CLIPS = ("melgrams/bensound-thejazzpiano.npy", "melgrams/bensound-actionable.npy")
 INPUT_SHAPE = (1, 96, 1366)  # C, F, T
+SHIPPED = room("fixtures") / "networks" / "parity.toml"
 
 
-def _blocks(count: int) -> list[str]:
-    """Names of `count` convolution blocks, in network order."""
-    kinds = ("conv{}", "bn{}", "elu_{}", "pool{}", "dropout{}")
-    return [name.format(block) for block in range(1, count + 1) for name in kinds]
-
-
-_CNN = ("bn_0_freq", *_blocks(5), "flatten_1", "output")
-_CRNN = ("zeropadding2d_1", "bn_0_freq", *_blocks(4), "permute_1", "reshape_1", "gru1", "gru2")
-
-
-class Outside(NamedTuple):
-    """An original that somebody gave. definition : what the recorder builds: the path of
-    model.to_json()'s text or of a file of model.save, or "file.py:function"; custom : a Python file
-    with its own classes; architecture : the path of what Keras says of it; asked_by : the options
-    that choose it.
+class Definition(NamedTuple):
+    """Where an original is defined. path : what the recorder builds: the path of model.to_json()'s
+    text or of a file of model.save, or "file.py:function"; custom : a Python file with its own
+    classes; architecture : the path of what Keras says of it; asked_by : the options that choose
+    it, none for one of this project.
     """
 
-    definition: str
+    path: str
     custom: str | None
     architecture: Path
-    asked_by: str
+    asked_by: str = ""
 
 
 class Model(NamedTuple):
@@ -69,8 +57,12 @@ class Model(NamedTuple):
         As Keras names them, in network order.
     tags : tuple of str
         What its outputs stand for.
-    outside : Outside or None
-        Where it is defined, for an original that is none of this project's.
+    definition : Definition or None
+        None for what stands in for an original.
+    of_clips : bool
+        Whether it is run on clips, which may be audio, and not on arrays, one for each input.
+    port : str or None
+        What is proved unless another is asked for, as `ports.load` takes it; None: one is built.
     """
 
     name: str
@@ -78,12 +70,25 @@ class Model(NamedTuple):
     weights: str
     layers: tuple[str, ...]
     tags: tuple[str, ...]
-    outside: Outside | None = None
+    definition: Definition | None = None
+    of_clips: bool = True
+    port: str | None = None
+
+    @property
+    def asked_by(self) -> str:
+        """The options that choose it, where somebody gave it."""
+        return self.definition.asked_by if self.definition else ""
 
     @property
     def asked(self) -> str:
         """What a port is asked for: the model's name, or the path of its architecture."""
-        return str(self.outside.architecture) if self.outside else self.name
+        return str(self.defined.architecture) if self.asked_by else self.name
+
+    @property
+    def defined(self) -> Definition:
+        """Its definition, where it has one."""
+        assert self.definition, f"{self.name} stands in for an original"
+        return self.definition
 
 
 KERAS_VERSIONS = ("1.0.5", "1.0.6", "1.0.7", "1.0.8", "1.1.0", "1.2.2")  # that originals run on
@@ -94,20 +99,31 @@ def stack_of(keras: str) -> str:
     return "keras" + keras.replace(".", "")
 
 
-# fmt: off
-MODELS = {
-    row[0]: Model(row[0], row[1], f"weights/{row[2]}.h5", *row[3:])
-    for row in (
-        ("CRNN", "keras110", "crnn_net_gru_adam_ours_epoch_40",
-         (*_CRNN, "final_drop", "preds"), GENRES),
-        ("CRNN50", "keras106", "music_tagger_crnn_weights_theano",
-         (*_CRNN, "dropout_1", "output"), TAGS),
-        ("CNN0", "keras106", "cnn_weights_theano", _CNN, TAGS),
-        ("CNN", "keras106", "music_tagger_cnn_weights_theano", _CNN, TAGS),
-    )
-}
-# fmt: on
-DEFAULT_MODELS = ("CRNN", "CNN0", "CNN")
+def tags_of(entry: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    """The names of a model's outputs, which a project file lists, or has in a file of lines."""
+    said = entry.get("tags", ())
+    if isinstance(said, str):
+        try:
+            return tuple((folder / said).read_text(encoding="utf-8").splitlines())
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise CannotRun(f"{folder / said}: no tags can be read ({why}); a line each") from error
+    return tuple(said)
+
+
+def _shipped(name: str, entry: dict[str, Any]) -> Model:
+    path = SHIPPED.parent / entry["original"]
+    nodes = architecture.parse(architecture.read(path), path).nodes
+    layers = tuple(node.name for node in nodes if node.kind != architecture.INPUT)
+    definition = Definition(str(path), None, path)
+    tags = tags_of(entry, SHIPPED.parent)
+    stack, weights, port = stack_of(entry["keras"]), entry["weights"], entry["port"]
+    return Model(name, stack, weights, layers, tags, definition, port=port)
+
+
+ENTRIES: dict[str, Any] = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))["models"]
+MODELS = {name: _shipped(name, entry) for name, entry in ENTRIES.items()}
+DEFAULT_MODELS = tuple(name for name in MODELS if not ENTRIES[name].get("only-when-named"))
 
 
 @dataclass(frozen=True)
@@ -163,8 +179,8 @@ class Weights:
 class Case(NamedTuple):
     """A model with the weights and clips it is run on. `data` is "real" (published or given files)
     or "seeded"; `keras_from` says who named the release of its stack, "assumed": nobody;
-    port: the one that its project names; names: what a port calls its layers; transforms: those
-    that it may compute by way of a transform.
+    names: what a port calls its layers; transforms: those that it may compute by way of a
+    transform.
     """
 
     model: Model
@@ -172,7 +188,6 @@ class Case(NamedTuple):
     clips: tuple[Path, ...]
     data: Literal["real", "seeded"]
     keras_from: Literal["asked", "file", "assumed"] = "assumed"
-    port: str | None = None
     names: Names = Names()
     transforms: frozenset[str] = frozenset()
 
@@ -244,13 +259,14 @@ def case_for(
     from parity.fixtures import seeded, store
 
     found = _weights(weights) if weights else store.find(MODELS[name].weights)
-    published = [path for clip in CLIPS if (path := store.find(clip))]
+    own = ENTRIES[name]["clips"]
+    published = [path for clip in own if (path := store.find(clip))]
     heard = [_existing(clip) for clip in clips]
-    if not heard and len(published) == len(CLIPS):
+    if not heard and len(published) == len(own):
         heard = published
     is_real = bool(found and heard)
     read = Weights(found or seeded.weights(name))
-    heard = heard or seeded.clips(len(CLIPS))
+    heard = heard or seeded.clips(len(own))
     model, told = MODELS[name], read.said.keras
     if told and not keras and told not in KERAS_VERSIONS:
         raise CannotRun(

@@ -93,9 +93,10 @@ def told(cases: list[Case]) -> list[Case]:
         raise CannotRun("--names is about one model; say which with --model")
     said = port_names.read(path)
     case = port_names.named(cases[0], said.get("names", {}), said.get("fused", {}), path)
-    if outside := case.model.outside:
-        again = outside._replace(asked_by=f"{outside.asked_by} {NAMES} {shlex.quote(str(path))}")
-        case = case._replace(model=case.model._replace(outside=again))
+    if asked_by := case.model.asked_by:
+        said = f"{asked_by} {NAMES} {shlex.quote(str(path))}"
+        again = case.model.defined._replace(asked_by=said)
+        case = case._replace(model=case.model._replace(definition=again))
     return [case]
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from parity import architecture
 from parity.errors import CannotRun
 from parity.files import sha256_of
-from parity.model import KERAS_VERSIONS, Case, Model, Outside, Weights, stack_of
+from parity.model import KERAS_VERSIONS, Case, Definition, Model, Weights, stack_of
 from parity.processes import scratch
 from parity.recording import recorder, scheduler
 from parity.recording.cache import default_folder, key_of
-from parity.recording.job import OUTSIDE, Job, source_of, sources_sha256
+from parity.recording.job import Job, source_of, sources_sha256
 from parity.recording.stacks import LANES, SETTINGS, STACKS
 from parity.store import Store
 
@@ -74,14 +74,13 @@ def case_of(
             f"{len(paths)} were given; give an array for each with --input"
         )
     layers = tuple(node.name for node in found.nodes if node.kind != architecture.INPUT)
-    definition = f"{source.absolute()}{original[len(str(source)) :]}"
-    outside = Outside(
-        definition,
+    definition = Definition(
+        f"{source.absolute()}{original[len(str(source)) :]}",
         custom and str(Path(custom).absolute()),
         path,
         _asked_by(original=original, weights=weights, keras=keras, custom=custom, input=paths),
     )
-    model = Model(name or source.stem, stack_of(release), "", layers, (), outside)
+    model = Model(name or source.stem, stack_of(release), "", layers, (), definition, False)
     return Case(model, Weights(read.path, layers), paths, "real", told)  # type: ignore[arg-type]
 
 
@@ -117,7 +116,7 @@ def _described(original: str, custom: str | None, release: str) -> Path:
     expect = {
         **stack.expect(lane),
         **SETTINGS,
-        "recorder_sha256": sources_sha256(OUTSIDE),
+        "recorder_sha256": sources_sha256(),
         "definition_sha256": sha256_of(source_of(original)),
         "custom_sha256": custom and sha256_of(custom),
     }
@@ -127,8 +126,8 @@ def _described(original: str, custom: str | None, release: str) -> Path:
         return found
     more = {"definition": original, "custom": custom, "describe": True}
     job = Job(
-        source_of(original).stem, stack, lane, Path(), np.zeros(0), expect, "reference.outside",
-        more, ", its layers",
+        source_of(original).stem, stack, lane, Path(), np.zeros(0), expect, more=more,
+        what=", its layers",
     )  # fmt: skip
     command = recorder.command_of(stack, job.program)
     with (

@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from parity import architecture, room
+from parity import architecture
 from parity.architecture import Node, layer_of
 from parity.errors import CannotRun
 from parity.kinds import GROUPS
 from parity.model import Case
 from parity.naming import AND, Names, nearest, parts
-from parity.untrusted import read_json
 
 __all__ = ["named", "read"]
 
 TABLES = ("names", "fused")
-NETWORKS = room("fixtures") / "networks"  # what Keras says of the taggers
 
 
 def read(path: Path) -> dict[str, dict[str, str]]:
@@ -91,12 +89,8 @@ def named(case: Case, own: Mapping[str, Any], fused: Mapping[str, Any], where: o
     return case._replace(model=model, names=names)
 
 
-def _described(case: Case) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _described(case: Case) -> tuple[dict[str, Node], tuple[str, ...]]:
     """What is known of the original's layers before it runs, and its outputs."""
-    if not case.model.outside:
-        rows: list[Any] = read_json(NETWORKS / f"{case.model.name}.json")
-        keys = Node._fields
-        return {row["name"]: Node(*(row[key] for key in keys)) for row in rows}, ()
-    path = case.model.outside.architecture
+    path = case.model.defined.architecture
     found = architecture.parse(architecture.read(path), path)
     return {node.name: node for node in found.nodes}, found.outputs

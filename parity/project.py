@@ -141,12 +141,10 @@ def _case(path: Path, name: str, entry: dict[str, Any]) -> Case:
         name=name,
     )
     command = entry.get("port-command")
-    assert case.model.outside
-    outside = case.model.outside._replace(asked_by=f"--model {shlex.quote(name)}")
-    case = case._replace(
-        model=case.model._replace(tags=tuple(entry.get("tags", ())), outside=outside),
-        port=PREFIX + command if command else entry.get("port"),
-    )
+    definition = case.model.defined._replace(asked_by=f"--model {shlex.quote(name)}")
+    tags = model.tags_of(entry, path.parent)
+    port = PREFIX + command if command else entry.get("port")
+    case = case._replace(model=case.model._replace(tags=tags, definition=definition, port=port))
     names, fused = (entry.get(table, {}) for table in TABLES)
     if not names and not fused:
         return case

@@ -152,10 +152,10 @@ def written(case: Case, calibration: Path | None = None) -> "onnx.ModelProto":
     keras = case.model.stack.removeprefix("keras")
     release = ".".join(keras)
     said = {"written_by": f"parity {parity.__version__}"}
-    if case.model.outside:
+    if case.model.asked_by:
         if calibration:
             raise CannotRun("--calibration is for CNN0; leave it out for other models")
-        return of_keras(case.model.outside.architecture, case.weights.path, release, said)
+        return of_keras(case.model.defined.architecture, case.weights.path, release, said)
     given = release if case.keras_from == "asked" else None
     path = case.weights.path
 
@@ -206,7 +206,5 @@ def _case(
     case = originals.case_of(model, weights, None, keras=keras, custom=custom)
     if not folder:
         return case
-    outside = case.model.outside
-    assert outside
-    given = inputs or project.drawn_into(folder, outside.architecture, case.model.name)
+    given = inputs or project.drawn_into(folder, case.model.defined.architecture, case.model.name)
     return originals.case_of(model, weights, given, keras=keras, custom=custom)

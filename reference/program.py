@@ -4,11 +4,14 @@ One JSON object per line on stdout: {"stage": ...}, or {"error": sentence}. Exit
 refused.
 """
 
+import hashlib
 import json
 import sys
 from pathlib import Path
 
 from reference.refused import Refused
+
+SOURCES = Path(__file__).parent
 
 
 def say(**line):
@@ -28,3 +31,27 @@ def main(run, doc, arguments):
         say(error=str(refusal))
         return 2
     return 0
+
+
+def check(observed, expected):
+    """Raise Refused, naming every difference, unless what runs is what was asked for."""
+    wrong = [
+        f"{name} is {observed.get(name)!r}, asked for {value!r}"
+        for name, value in expected.items()
+        if observed.get(name) != value
+    ]
+    if wrong:
+        raise Refused(
+            f"what runs is not what was asked for: {'; '.join(wrong)}; delete its environment, "
+            f"{sys.prefix}, and the next run builds it again"
+        )
+
+
+def sources_sha256(folder=SOURCES):
+    """sha256, hex, over the recorder's own files, so that a trace is never taken for one of a
+    changed recorder.
+    """
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.py"), folder / "keras.json"]):
+        digest.update(f"{path.name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -19,21 +19,25 @@ _OTHER_MODEL = "give the weights that belong to this model"
 def read_weights(path, needed):
     """The arrays of `path`, layer by layer, as `needed` asks for them.
 
+    path : what save_weights or save wrote.
     needed : ordered {layer: [(dataset name, shape), ...]}, layers without parameters left out.
     Returns {layer: [float32 array, ...]} in that order.
     Raises Refused for a file that is missing, empty or not HDF5, and for any layer or dataset that
-    is missing, unexpected, out of order, of another shape or dtype, or not finite.
+    is missing, unexpected, of another shape or dtype, or not finite.
     """
     try:
         with h5py.File(path, "r") as file:
+            root = file.get("model_weights", file)
             held = {
-                layer: _names(path, file[layer], "weight_names")
-                for layer in _names(path, file, "layer_names")
+                layer: _names(path, root[layer], "weight_names")
+                for layer in _names(path, root, "layer_names")
             }
-            _check_layers(path, {layer for layer, names in held.items() if names}, list(needed))
+            groups = _groups(held, needed)
+            strange = {layer for layer, names in held.items() if names} - set(groups.values())
+            _check_layers(path, [name for name in needed if name not in groups], sorted(strange))
             return {
-                layer: _layer(path, file[layer], layer, held[layer], wanted)
-                for layer, wanted in needed.items()
+                layer: _layer(path, root[group], layer, held[group], needed[layer])
+                for layer, group in groups.items()
             }
     except (
         OSError,
@@ -44,6 +48,19 @@ def read_weights(path, needed):
             f"{path}: no readable Keras weight file ({_flat(error)}); check the path or "
             "fetch it again"
         ) from error
+
+
+def _groups(held, needed):
+    """{layer: its group}, in the order of `needed`: that of its name, or, where a nested Sequential
+    got another number, since Keras does not keep its name, the one with its very weights.
+    """
+    others = {tuple(names): group for group, names in held.items() if names and group not in needed}
+    found = {}
+    for layer, wanted in needed.items():
+        group = layer if layer in held else others.get(tuple(name for name, _ in wanted))
+        if group is not None:
+            found[layer] = group
+    return found
 
 
 def _flat(error):
@@ -61,8 +78,7 @@ def _names(path, group, attribute):
     ]
 
 
-def _check_layers(path, held, needed):
-    missing, extra = [name for name in needed if name not in held], sorted(held - set(needed))
+def _check_layers(path, missing, extra):
     if missing or extra:
         words = [f"has no layer {name}" for name in missing[:1]] + [
             f"has a layer {name} too many" for name in extra[:1]
@@ -75,16 +91,9 @@ def _layer(path, group, layer, names, wanted):
     missing = [name for name in wanted_names if name not in names or name not in group]
     if missing:
         raise Refused(f"{path}: {layer} has no dataset {missing[0]}; {_OTHER_MODEL}")
-    extra = sorted({*names, *group} - set(wanted_names))
+    extra = sorted(set(names) - set(wanted_names))
     if extra:
         raise Refused(f"{path}: {layer} has a dataset {extra[0]} too many; {_OTHER_MODEL}")
-    if (
-        names != wanted_names
-    ):  # Keras loads by position, so another order would load silently into the wrong places
-        raise Refused(
-            f"{path}: {layer} lists {' '.join(names)}, expected {' '.join(wanted_names)}; "
-            "save it with Keras 1.x"
-        )
     return [_array(path, group[name], layer, name, shape) for name, shape in wanted]
 
 

@@ -82,7 +82,7 @@ def _cases(asked: Asked, given: tuple[str, ...]) -> dict[Case, list[str]]:
     found: dict[Case, list[str]] = {}
     music: list[str] | None = None
     for case in cases:
-        if case.model.outside:
+        if not case.model.of_clips:
             own = [BETWEEN.join(map(str, case.clips))]
             found[case] = listing.arrays(given) if given else own
             continue

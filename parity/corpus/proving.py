@@ -24,7 +24,7 @@ from parity.engine.urls import local
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.identity import identity
-from parity.model import Case, Outside
+from parity.model import Case
 from parity.options import OUT
 from parity.ports import load, of_case
 from parity.probes.networks import without_clips
@@ -32,7 +32,7 @@ from parity.probes.proof import Proof, probe
 from parity.provenance import environment
 from parity.proving import Found, compare
 from parity.recording.clips import Clips, clips_of
-from parity.recording.job import OUTSIDE, sources_sha256
+from parity.recording.job import sources_sha256
 from parity.recording.trace import Trace
 from parity.results import Model
 
@@ -77,11 +77,9 @@ class Proving:
     @classmethod
     def of(cls, case: Case, port: str, batch: int, seed: int) -> "Proving":
         """What proves `case`, whose clips are left out."""
-        outside = case.model.outside
-        files = [str(case.weights)]
-        if outside:
-            files += [str(outside.architecture), *filter(None, [outside.custom])]
-        sources = sources_sha256(OUTSIDE if outside else ())
+        definition = case.model.defined
+        files = map(str, filter(None, [case.weights, definition.architecture, definition.custom]))
+        sources = sources_sha256()
         weights = case.weights.__class__(case.weights.path.absolute(), case.weights.layers)
         case = case._replace(clips=(), weights=weights)
         return cls(case, of_case(port, case), batch, seed, (sources, *map(sha256_of, files)))
@@ -160,7 +158,7 @@ class _Open:
 
     def _batches(self, keys: Sequence[str], rows: dict[str, list[Row]]) -> Iterator[_Batch]:
         """What can be read, some at a time; what cannot gets its row."""
-        size = 1 if self.job.case.model.outside else self.job.batch
+        size = self.job.batch if self.job.case.model.of_clips else 1
         for at in range(0, len(keys), size):
             read: dict[str, tuple[Case, Clips]] = {}
             with ExitStack() as leave:
@@ -264,23 +262,19 @@ class _Open:
             "shares": json.dumps(
                 {name: max(_large(s) for n, _, s, _ in shares if n == name) for name, *_ in shares}
             ),
-            "again": None if self._outside else self._again(batch.keys[at : at + 1]),
+            "again": None if self.job.case.model.asked_by else self._again(batch.keys[at : at + 1]),
             "sha256": batch.clips.sha256[at],
             "weights": model.weights.file if model.data == "real" else "stand-ins",
             "keras": model.stack.keras,
         }
-
-    @property
-    def _outside(self) -> Outside | None:
-        return self.job.case.model.outside
 
     def _again(self, keys: Sequence[str]) -> str:
         """The command that proves these clips alone."""
         return shlex.join(["parity", "run", "--model", self.job.case.model.name, "--clips", *keys])
 
     def _document(self, batch: _Batch, model: Model) -> str:
-        versions, outside = self.identity["stack"]["harness"], self._outside
-        command = f"parity run {outside.asked_by}" if outside else self._again(batch.keys)
+        versions, asked_by = self.identity["stack"]["harness"], self.job.case.model.asked_by
+        command = f"parity run {asked_by}" if asked_by else self._again(batch.keys)
         model.again = f"{command} --out {OUT / 'again'}"
         return to_json(
             document(

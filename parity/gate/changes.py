@@ -61,7 +61,7 @@ def _original(fresh: Json, base: Json) -> Pairs:
     elif fresh["definition"] != base["definition"]:
         yield (
             WHOLE,
-            "the original's definition in reference/models.py changed, and there is no recorded "
+            "what Keras says of the original (its description) changed, and there is no recorded "
             "trace to say where",
         )
 

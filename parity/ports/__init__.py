@@ -59,7 +59,7 @@ def of_case(port: Any, case: "Case") -> Any:
     """The port that is meant: one that was asked for, the project's, or the one that is built."""
     if port != OURS:
         return port
-    return case.port or (BUILT if case.model.outside else OURS)
+    return case.model.port or BUILT
 
 
 def load(port: Any, case: "Case", process: "Process | Command | Here | None" = None) -> "Elsewhere":
@@ -72,8 +72,8 @@ def load(port: Any, case: "Case", process: "Process | Command | Here | None" = N
         function is called as function(model, path of the weights, keras release), the release being
         that of the case's stack. It returns what `adapters.adapted` takes; where that is an ordered
         mapping of layer names to callables, its module may offer `describe(model, keras)`, {layer:
-        {setting: value}}, and `versions`. For an original from outside, `model` is the path of its
-        architecture. Anything but text is such an object itself, which stays in this process.
+        {setting: value}}, and `versions`. For an original that somebody gave, `model` is the path
+        of its architecture. Anything but text is such an object itself, which stays here.
     case : Case
         What it is to compute, and what the port calls its layers.
     process : Process, optional
@@ -126,7 +126,7 @@ def load(port: Any, case: "Case", process: "Process | Command | Here | None" = N
     for name, own in (*case.names.own, *case.names.fused):
         for part in parts(own):
             nearest(f"layer of the port for {name}", part, found.own, f"{case.names.where}: ")
-    if case.model.outside or case.names.where:
+    if case.model.asked_by or case.names.where:
         found.with_calls(case.model.layers)
     if not found.layers:
         raise CannotRun(f"{process.who}: it has no layers of {model}, so nothing can be proved")

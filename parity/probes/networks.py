@@ -1,47 +1,43 @@
-"""What Keras says of each original's layers, kept so that probes need neither Keras nor a trace.
+"""What is known of an original's layers and their shapes without running it, for probes.
 
-`fixtures/networks/MODEL.json` holds name, class, configuration, inputs and output shape of every
-layer, as the recorder wrote them down. `python -m parity.probes.networks` writes the files anew
-from recorded originals; a test compares them with those.
+The description of a model holds its outputs' shapes where somebody wrote them there, as that of a
+tagger does; where not, the original is recorded.
 """
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from parity import room
-from parity.errors import CannotRun
-from parity.files import atomic_write
+from parity import architecture
 from parity.kinds import LayerCase, layer_case
 from parity.model import Case
 from parity.recording.stacks import STACKS
 from parity.recording.trace import Layer, open_trace
-from parity.untrusted import read_json
 
 MASK = "Mask"  # what the recorder calls a mask that a layer reads
-FOLDER = room("fixtures") / "networks"
+SHAPES = "shapes"  # beside the model, {layer: shape without samples}
 
 
 def layers_of(case: Case) -> dict[str, Layer]:
-    """{name: layer} in network order, shapes without the clips, fused layers as one. Of an original
-    from outside they are what was recorded, now if need be. Raises CannotRun.
+    """{name: layer} in network order, shapes without the clips, fused layers as one. Raises
+    CannotRun.
     """
     return case.names.layers(_layers_of(case))
 
 
 def _layers_of(case: Case) -> dict[str, Layer]:
-    if case.model.outside:
+    path = case.model.defined.architecture
+    said = architecture.read(path)
+    if not (shapes := said.get(SHAPES)):
         return _recorded(case)
-    path = FOLDER / f"{case.model.name}.json"
-    try:
-        rows = read_json(path)
-    except OSError as error:
-        raise CannotRun(
-            f"{path}: the layers of {case.model.name} cannot be read ({error})"
-        ) from error
-    return {row["name"]: _layer(row) for row in rows}
+    return {
+        node.name: Layer(
+            node.name, node.kind, node.config, node.inbound, tuple(shapes[node.name]),
+            np.dtype("f4"), "",
+        )
+        for node in architecture.parse(said, path).nodes
+    }  # fmt: skip
 
 
 def _recorded(case: Case) -> dict[str, Layer]:
@@ -55,7 +51,7 @@ def _recorded(case: Case) -> dict[str, Layer]:
 
 
 def described(layers: Mapping[str, Layer]) -> str:
-    """A network file's text; shapes without clips."""
+    """Layers as text; shapes without clips."""
     rows = [
         {
             "name": layer.name,
@@ -86,24 +82,3 @@ def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
     x = np.broadcast_to((np.int32 if whole else np.float32)(0), (1, *layers[source].shape))
     params = case.params.get(name, {})
     return layer_case(layer, params, x, STACKS[case.model.stack].keras, more)
-
-
-def _layer(row: dict[str, Any]) -> Layer:
-    inbound, shape = tuple(row["inbound"]), tuple(row["shape"])
-    return Layer(row["name"], row["kind"], row["config"], inbound, shape, np.dtype("f4"), "")
-
-
-def _write() -> None:
-    from parity.model import MODELS, case_for
-    from parity.recording import recordings
-    from parity.recording.clips import read_clips
-
-    for name in MODELS:
-        case = case_for(name)
-        lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
-        with open_trace(lanes["reference"]) as trace:
-            atomic_write(FOLDER / f"{name}.json", described(without_clips(trace.layers)))
-
-
-if __name__ == "__main__":
-    _write()

@@ -20,7 +20,7 @@ from parity.model import Case
 from parity.processes import scratch
 from parity.recording import recorder as recorders
 from parity.recording.cache import default_folder, key_of, limit_bytes
-from parity.recording.job import OUTSIDE, Job, source_of, sources_sha256, weights_sha256
+from parity.recording.job import Job, source_of, sources_sha256, weights_sha256
 from parity.recording.stacks import LANES, SETTINGS, STACKS
 from parity.recording.trace import Layer, array_sha256
 from parity.store import Store
@@ -37,28 +37,25 @@ Answer = tuple[np.ndarray, np.ndarray | None]  # value, and the spread of draws 
 
 def job_of(case: Case, lane: str, questions: Path | None = None) -> Job:
     """The job of `reference.probes` for a case's original; without questions it stays open."""
-    stack, path, model = STACKS[case.model.stack], Path(case.weights).absolute(), case.model
-    weights_sha256(path)  # CannotRun where it cannot be read
-    more: dict[str, Any] = {"questions": questions and str(questions)}
-    if model.outside:
-        more |= {"definition": model.outside.definition, "custom": model.outside.custom}
-    expect = {**stack.expect(LANES[lane]), **SETTINGS}
-    return Job(
-        model.name, stack, LANES[lane], path, np.zeros(1, np.float32), expect,
-        program=f"reference.{PROGRAM}", more=more, what=", probes",
+    weights_sha256(case.weights)  # CannotRun where it cannot be read
+    return Job.asking(
+        case, LANES[lane], np.zeros(1, np.float32),
+        {**STACKS[case.model.stack].expect(LANES[lane]), **SETTINGS},
+        {"questions": questions and str(questions)},
+        program=f"reference.{PROGRAM}", what=", probes",
     )  # fmt: skip
 
 
 def made_of(case: Case) -> dict[str, Any]:
     """All that can change an answer of a case's original, as JSON has it."""
-    outside = case.model.outside
-    files = [source_of(outside.definition), outside.custom] if outside else []
+    definition = case.model.defined
+    files = [source_of(definition.path), definition.custom]
     return {
-        "recorder": sources_sha256((*OUTSIDE, PROGRAM)),
+        "recorder": sources_sha256([PROGRAM]),
         "weights": case.weights.sha256,
         "model": case.model.name,
         "files": [sha256_of(each) for each in files if each],
-        "definition": outside and outside.definition.rpartition("/")[2],
+        "definition": definition.path.rpartition("/")[2],
         "stack": STACKS[case.model.stack].packages,
     }
 

@@ -91,9 +91,9 @@ def read_clips(paths: Iterable[str | PathLike[str]]) -> Clips:
 def clips_of(cases: Iterable[Case]) -> dict[Case, Clips]:
     """What each case is run on; files that several are run on are read once."""
     cases = list(cases)
-    wanted = dict.fromkeys((case.clips, bool(case.model.outside)) for case in cases)
-    read = {key: (read_inputs if key[1] else read_clips)(key[0]) for key in wanted}
-    return {case: read[case.clips, bool(case.model.outside)] for case in cases}
+    wanted = dict.fromkeys((case.clips, case.model.of_clips) for case in cases)
+    read = {key: (read_clips if key[1] else read_inputs)(key[0]) for key in wanted}
+    return {case: read[case.clips, case.model.of_clips] for case in cases}
 
 
 def read_inputs(paths: Iterable[str | PathLike[str]]) -> Clips:

@@ -1,9 +1,10 @@
 """One recording that is asked for: what to run, on what, and what has to be found running."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,10 @@ from parity.recording.stacks import LANES, SETTINGS, STACKS, Lane, Stack
 from parity.recording.trace import array_sha256
 
 RECORDER = room("reference")
-OUTSIDE = ("outside",)  # the folder of it that builds what somebody gave
 
 
 class Job(NamedTuple):
-    """One recording; `of` makes one of a trace.
+    """One recording; `of_case` makes one of a trace.
 
     program: the module of `reference/` to run; more: what else its job file says; what:
     follows the lane in the label, where it is no trace.
@@ -31,7 +31,7 @@ class Job(NamedTuple):
     stack: Stack
     lane: Lane
     weights: Path
-    batch: np.ndarray  # (B, 1, 96, 1366) float32, decibels
+    batch: np.ndarray
     expect: dict[str, Any]
     program: str = "reference.record"
     more: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
@@ -39,44 +39,39 @@ class Job(NamedTuple):
     others: tuple[np.ndarray, ...] = ()  # of an original with several inputs
 
     @classmethod
-    def of(
-        cls, model: str, stack: str, lane: str, weights: PathLike[str], batch: np.ndarray
-    ) -> "Job":
-        """The recording of `model` on the stack and in the lane of those names."""
-        check_batch(batch)
-        path = Path(weights).absolute()
-        expect = {
-            **STACKS[stack].expect(LANES[lane]),
-            **SETTINGS,
-            "recorder_sha256": sources_sha256(),
-            "weights_sha256": weights_sha256(weights),
-            "input_sha256": array_sha256(batch),
-        }
-        return cls(model, STACKS[stack], LANES[lane], path, batch, expect)
-
-    @classmethod
     def of_case(cls, case: Case, lane: str, batch: np.ndarray, others: Sequence[Any] = ()) -> "Job":
-        """The recording of a case on its inputs."""
+        """The recording of a case on its inputs, in the lane of that name."""
         model = case.model
-        if not model.outside:
-            return cls.of(model.name, model.stack, lane, case.weights, batch)
-        definition, custom = model.outside.definition, model.outside.custom
-        given = [batch, *others]
+        if model.of_clips:
+            check_batch(batch)
+        definition, custom = model.defined.path, model.defined.custom
         expect = {
             **STACKS[model.stack].expect(LANES[lane]),
             **SETTINGS,
-            "recorder_sha256": sources_sha256(OUTSIDE),
+            "recorder_sha256": sources_sha256(),
             "definition_sha256": sha256_of(source_of(definition)),
             "custom_sha256": custom and sha256_of(custom),
             "weights_sha256": weights_sha256(case.weights),
-            "input_sha256": "+".join(map(array_sha256, given)),
+            "input_sha256": "+".join(map(array_sha256, [batch, *others])),
         }
-        more = {"definition": definition, "custom": custom}
-        path, stack = Path(case.weights).absolute(), STACKS[model.stack]
+        return cls.asking(case, LANES[lane], batch, expect, others=tuple(others))
+
+    @classmethod
+    def asking(
+        cls,
+        case: Case,
+        lane: Lane,
+        batch: np.ndarray,
+        expect: dict[str, Any],
+        more: Mapping[str, Any] = MappingProxyType({}),
+        **settings: Any,
+    ) -> "Job":
+        """Any program's work with the original of a case."""
+        model, path = case.model, Path(case.weights).absolute()
+        known = {"definition": model.defined.path, "custom": model.defined.custom, **more}
         return cls(
-            model.name, stack, LANES[lane], path, batch, expect, "reference.outside", more, "",
-            tuple(others),
-        )  # fmt: skip
+            model.name, STACKS[model.stack], lane, path, batch, expect, more=known, **settings
+        )
 
     @property
     def label(self) -> str:
@@ -86,12 +81,13 @@ class Job(NamedTuple):
     def key(self) -> str:
         """Everything that can change a number of the trace, and the make-up of the batch."""
         asked = {"model": self.model, "lane": self.lane.name, "batch_size": len(self.batch)}
-        return key_of({**asked, **self.expect})
+        _, is_code, function = str(self.more.get("definition")).rpartition(".py:")
+        return key_of({**asked, **self.expect, "function": function if is_code else None})
 
 
 def sources_sha256(more: Sequence[str] = ()) -> str:
     """sha256, hex, of the recorder's own files, those of the folders `more` too, computed as
-    reference/record.py does.
+    reference/program.py does.
     """
     files = sorted([*RECORDER.glob("*.py"), RECORDER / "keras.json"])
     for name in more:

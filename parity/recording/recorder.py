@@ -73,7 +73,7 @@ class Recorder:
             "model": job.model,
             "lane": job.lane.name,
             "weights": str(job.weights),
-            "input": str(folder / "input.npy"),
+            "input": str(paths[0]),
             "inputs": list(map(str, paths)),
             "expect": job.expect,
             **job.more,

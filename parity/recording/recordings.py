@@ -125,7 +125,7 @@ def check_open(job: Job, trace: Trace, remedy: str = "") -> None:
 
 def timings(job: Job) -> dict[str, Any]:
     """Time the second call of a Job's original, with and without all layers; record nothing."""
-    job = job._replace(more={"time": True})
+    job = job._replace(more={**job.more, "time": True})
     command = recorders.command_of(job.stack, job.program)
     with (
         scratch() as folder,

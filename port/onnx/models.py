@@ -8,14 +8,12 @@ import numpy as np
 import onnx
 
 from parity import architecture, room
-from parity.architecture import Architecture, Node
 from parity.files import sha256_of
 from parity.fixtures.tags import OF_COUNT
 from parity.port.from_keras import arrays_of
 from parity.port.network import Network
 from parity.port.onnx.export import exported
 from parity.port.weights import keras_arrays, load
-from parity.untrusted import read_json
 
 __all__ = ["of_keras", "of_tagger"]
 
@@ -42,16 +40,14 @@ def of_tagger(
     for name, link in network.steps().items():
         if frozen := getattr(link, "frozen", None):
             arrays[name] |= zip(FROZEN, (each.array for each in frozen), strict=True)
-    nodes = []
-    for row in read_json(room("fixtures") / "networks" / f"{model}.json"):
-        config = dict(row["config"])
-        if eps := getattr(network.steps().get(row["name"]), "eps", None):
-            config["epsilon"] = eps  # the release's own
-        nodes.append(Node(row["name"], row["kind"], config, tuple(row["inbound"])))
-    described = Architecture(tuple(nodes), (nodes[0].name,), (nodes[-1].name,))
+    path = room("fixtures") / "networks" / f"{model}.json"
+    described = architecture.parse(architecture.read(path), path)
+    for node in described.nodes:
+        if eps := getattr(network.steps().get(node.name), "eps", None):
+            node.config["epsilon"] = eps  # the release's own
     of = {
         "model": model,
-        "tags": OF_COUNT[len(arrays[nodes[-1].name]["b"])],
+        "tags": OF_COUNT[len(arrays[described.outputs[0]]["b"])],
         "keras_from": network.keras_from,
         "release": network.release,
         **_source(weights),

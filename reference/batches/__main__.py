@@ -1,11 +1,10 @@
 """`python -m reference.batches JOB.json OUT.h5`: run one original on many batches, one call after
 the other, by one function.
 
-JOB.json: {"model": "CNN0", "weights": path, "input": path of a float32 npy (clips, 1, 96, 1366),
-decibel,
+JOB.json: as of reference/record.py, and
+          {"input": path of a float32 npy (clips, 1, 96, 1366), decibel,
            "batches": [[label, [clip, ...]], ...] in the order of the calls, "keep": [layer, ...],
-           "most": values kept of each clip and layer or null for all, "expect": {name: value, ...}
-           which has to match what really runs}
+           "most": values kept of each clip and layer or null for all}
 OUT.h5: /<number of the call>, attributes label, parameters_before, parameters_after,
 others_before, others_after: sha256 of every parameter and persistent value, and of all else that
 the function keeps between calls (dropout's generators); groups
@@ -19,20 +18,19 @@ Stages and exit codes as of reference/program.py.
 import sys
 
 from reference import legacy
-from reference.program import main, say
-from reference.record import check
+from reference.program import check, main, say
 
 
 def _run(job, out):
     say(stage="import")
     legacy.apply()
-    from reference import graph  # takes seconds, and needs the shims
+    from reference import building, stack  # takes seconds, and needs the shims
     from reference.batches import calls
 
-    check(graph.observed_stack(), job["expect"])
+    check(stack.observed_stack(), job["expect"])
     clips = calls.read_clips(job)
     say(stage="load")
-    model = graph.load(job["model"], job["weights"])
+    model = building.loaded(job)
     say(stage="build")
     function = calls.Function(model, job["keep"])
     say(stage="run")

@@ -1,8 +1,6 @@
 """`python -m reference.probes JOB.json OUT.h5`: ask single layers of one original questions.
 
-JOB.json: {"model": "CNN0", "weights": path, "questions": path of an HDF5 file or null, "expect":
-{name: value, ...} which has to match what really runs}; for an original from outside also
-"definition" and "custom", as of reference/outside.
+JOB.json: as of reference/record.py, without inputs, and "questions": path of an HDF5 file or null.
 The file of questions: groups 0, 1, ... with attributes layer and of ("run", or "logits": what a
 Dense hands to its activation) and datasets 0, 1, ..., the layer's inputs; where attribute draws is
 not 0, that many draws of float32's rounding are made with its seed. What Keras does not answer is
@@ -22,8 +20,7 @@ import h5py
 import numpy as np
 
 from reference import legacy
-from reference.program import main, say
-from reference.record import check
+from reference.program import check, main, say
 from reference.refused import Refused
 from reference.trace_file import array_sha256
 
@@ -31,10 +28,10 @@ from reference.trace_file import array_sha256
 def _ask(job, out):
     say(stage="import")
     legacy.apply()
-    from reference import graph  # takes seconds, and needs the shims
+    from reference import stack  # takes seconds, and needs the shims
     from reference.probes.layers import Layers
 
-    check(graph.observed_stack(), job["expect"])
+    check(stack.observed_stack(), job["expect"])
     say(stage="load")
     layers = Layers(job)
     say(stage="run")

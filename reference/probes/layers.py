@@ -7,8 +7,10 @@ Import `reference.legacy` and apply it first.
 import theano
 from keras import backend as K
 
+from reference.building import loaded
 from reference.probes.rounding import Rounded
 from reference.refused import Refused
+from reference.walking import nodes_of
 
 _TEST_PHASE = 0
 
@@ -52,28 +54,8 @@ class Layers:
 
 def _nodes(job):
     """{layer: {"run" or "logits": (the variables that it reads, what it makes of them)}}"""
-    if "definition" not in job:
-        from reference import graph
-
-        model = graph.load(job["model"], job["weights"])
-        return {
-            layer.name: {
-                "run": ([layer.input], layer.output),
-                "logits": ([layer.input], _before(layer.output)),
-            }
-            for layer in model.layers
-        }
-    from reference.outside import building, walking
-
-    model = building.build(job["definition"], job["custom"])
-    building.load_weights(model, job["weights"])
     found = {}
-    for node in walking.nodes_of(model):
+    for node in nodes_of(loaded(job)):
         reads = [*node.tensors, *([] if node.mask is None else [node.mask])]
         found[node.name] = {"run": (reads, node.output), "logits": (reads, node.pre_activation)}
     return found
-
-
-def _before(output):
-    """The variable that a function is applied to last."""
-    return output.owner.inputs[0] if output.owner else output

@@ -14,8 +14,7 @@ import h5py
 import numpy as np
 
 from reference import legacy
-from reference.program import main, say
-from reference.record import check
+from reference.program import check, main, say
 from reference.refused import Refused
 
 _TRAIN_PHASE, _TEST_PHASE = 1, 0
@@ -24,7 +23,7 @@ _TRAIN_PHASE, _TEST_PHASE = 1, 0
 def _train(job, out):
     say(stage="import")
     legacy.apply()
-    from reference.graph import observed_stack  # takes seconds, and needs the shims
+    from reference.stack import observed_stack  # takes seconds, and needs the shims
 
     check(observed_stack(), job["expect"])
     batches = np.load(job["input"], allow_pickle=False)

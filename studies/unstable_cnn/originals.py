@@ -3,8 +3,6 @@
 Its answer is kept in the cache folder by content, as traces are.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from parity.errors import CannotRun
@@ -66,16 +64,9 @@ def _job(
         "keep": list(keep or layers[-1:]),
         "most": most,
     }
-    job = Job(
-        case.model.name,
-        stack,
-        lane,
-        Path(case.weights).absolute(),
-        np.stack(list(clips.values())),
-        expect,
-        program="reference.batches",
-        more=more,
-    )
+    case = case._replace(model=case.model._replace(stack=stack.name))
+    batch = np.stack(list(clips.values()))
+    job = Job.asking(case, lane, batch, expect, more, program="reference.batches")
     key = key_of(
         {
             "model": job.model,

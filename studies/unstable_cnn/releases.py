@@ -13,7 +13,6 @@ from parity.ports import OURS, load
 from parity.processes import side_by_side
 from parity.proving import compare_case
 from parity.recording import recordings, stacks
-from parity.recording.job import Job
 from parity.recording.trace import array_sha256, open_trace
 from parity.studies.unstable_cnn import averages, cache, runs
 
@@ -40,16 +39,11 @@ def under_all(case, batch, progress=None):
 
 
 def _run(case, batch, progress):
-    jobs = {
-        name: Job.of(case.model.name, name, LANE, case.weights, batch) for name in stacks.STACKS
-    }
-    paths = recordings.record(jobs.values(), workers=WORKERS, progress=progress)
-    return _judge_all(
-        {
-            name: (case._replace(model=case.model._replace(stack=name)), paths[job.key])
-            for name, job in jobs.items()
-        }
+    cases = {name: case._replace(model=case.model._replace(stack=name)) for name in stacks.STACKS}
+    paths = recordings.traces(
+        dict.fromkeys(cases.values(), batch), lanes=[LANE], workers=WORKERS, progress=progress
     )
+    return _judge_all({name: (each, paths[each][LANE]) for name, each in cases.items()})
 
 
 def _judge_all(traces):

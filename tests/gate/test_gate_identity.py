@@ -145,7 +145,7 @@ def test_without_a_trace_the_originals_source_stands_in(document):
     fresh = {**copy.deepcopy(base), "original": None}
     assert changes(fresh, base) == []
     fresh["definition"] = "0" * 64
-    assert "definition in reference/models.py changed" in changes(fresh, base)[0][1]
+    assert "(its description) changed" in changes(fresh, base)[0][1]
 
 
 SOURCE = '''"""Words."""

@@ -157,7 +157,7 @@ def test_a_whole_model_of_another_backend_is_refused(files, tmp_path):
 
 
 def test_what_was_typed_chooses_it_again(files):
-    assert case(files).model.outside.asked_by == (
+    assert case(files).model.asked_by == (
         f"--original {files.definition} --weights {files.weights} --keras 1.2.2 "
         f"--input {files.inputs[0]} --input {files.inputs[1]}"
     )

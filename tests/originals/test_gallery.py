@@ -160,7 +160,7 @@ def test_a_function_in_a_file_gives_the_model(tmp_path, monkeypatch):
     given = (tmp_path / "lenet.h5", [tmp_path / "lenet-0.npy"])
     first, again = (originals.case_of(f"{path}:build", *given, keras="1.1.0") for _ in range(2))
     assert first.model.layers == again.model.layers == ("first", "last")
-    assert first.model.outside.architecture.is_file()
+    assert first.model.defined.architecture.is_file()
     with pytest.raises(CannotRun, match="gives no Keras model with inputs"):
         originals.case_of(f"{path}:nothing", *given, keras="1.1.0")
     with pytest.raises(CannotRun, match="Keras cannot build it"):

@@ -34,7 +34,7 @@ def cases(folder, text, name="parity.toml", **asked):
 
 def test_a_model_of_the_file_is_a_case_with_its_port_and_tags(folder):
     (case,) = cases(folder, f'{TABLE}port = "mine:port"\ntags = ["same"]\n')
-    assert (case.model.name, case.model.tags, case.port) == ("net", ("same",), "mine:port")
+    assert (case.model.name, case.model.tags, case.model.port) == ("net", ("same",), "mine:port")
     assert case.weights.params["same"]["W"].shape == (12, 1)
     assert of_case(OURS, case) == "mine:port" and of_case("asked:for", case) == "asked:for"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parity.model import MODELS, Case, Weights
 from parity.recording import recorder as recorders
 from parity.recording.cache import trace_cache
 from parity.recording.job import Job
@@ -69,15 +70,15 @@ def make_job(tmp_path):
         weights = tmp_path / "weights.h5"
         if not weights.exists():
             weights.write_bytes(b"weights")
-        return Job.of(
-            model,
-            stack,
-            lane,
-            weights,
-            np.zeros((1, 1, 96, 1366), np.float32) if batch is None else batch,
-        )
+        batch = np.zeros((1, 1, 96, 1366), np.float32) if batch is None else batch
+        return Job.of_case(case_of(model, stack, weights), lane, batch)
 
     return make
+
+
+def case_of(model, stack, weights):
+    """A tagger with other weights, on another release."""
+    return Case(MODELS[model]._replace(stack=stack), Weights(weights), (), "seeded")
 
 
 @pytest.fixture

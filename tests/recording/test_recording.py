@@ -141,9 +141,11 @@ from pathlib import Path
 import numpy as np
 from parity.recording import recorder as recorders, recordings
 from parity.recording.job import Job
+from parity.model import MODELS, Case, Weights
 recorders.WORK = Path({work!r})
 recorders.command_of = lambda *_: [sys.executable, {fake!r}, {mode!r}, {notes!r}]
-job = Job.of("CNN0", "keras106", "reference", {weights!r}, np.zeros((1, 1, 96, 1366), np.float32))
+case = Case(MODELS["CNN0"], Weights(Path({weights!r})), (), "seeded")
+job = Job.of_case(case, "reference", np.zeros((1, 1, 96, 1366), np.float32))
 try:
     print(recordings.record([job])[job.key])
 except KeyboardInterrupt:

@@ -14,6 +14,7 @@ import pytest
 
 from parity import store
 from parity.errors import CannotRun
+from parity.model import MODELS, Case, Weights
 from parity.recording import cache as module
 from parity.recording import job as job_module
 from parity.recording import recordings, stacks
@@ -289,6 +290,8 @@ def test_the_key_names_everything_the_recorder_is_held_to(make_job):
         "floatX",
         "optimizer",
         "recorder_sha256",
+        "definition_sha256",
+        "custom_sha256",
         "weights_sha256",
         "input_sha256",
     }
@@ -316,4 +319,5 @@ def test_weights_that_are_not_there_are_refused_before_anything_starts(tmp_path)
     with pytest.raises(
         CannotRun, match=r"none\.h5: the weights cannot be read \(No such file or directory\)"
     ):
-        Job.of("CNN0", "keras106", "reference", tmp_path / "none.h5", BATCH)
+        case = Case(MODELS["CNN0"], Weights(tmp_path / "none.h5"), (), "seeded")
+        Job.of_case(case, "reference", BATCH)

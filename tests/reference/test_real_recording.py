@@ -7,7 +7,7 @@ import pytest
 
 from parity.errors import CannotRun
 from parity.fixtures import seeded
-from parity.model import MODELS
+from parity.model import MODELS, Case, Weights
 from parity.recording import recordings
 from parity.recording.cache import trace_cache
 from parity.recording.job import Job
@@ -25,7 +25,9 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
     batch = np.load(seeded.clips(1, folder)[0]).astype(np.float32)
     jobs = {
-        model: Job.of(model, MODELS[model].stack, LANE, seeded.weights(model, folder), batch)
+        model: Job.of_case(
+            Case(MODELS[model], Weights(seeded.weights(model, folder)), (), "seeded"), LANE, batch
+        )
         for model in MODELS_RECORDED
     }
     paths = recordings.record(jobs.values(), workers=2, cache=trace_cache(folder / "traces"))

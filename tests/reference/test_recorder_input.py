@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from parity.recording.job import sources_sha256
-from reference import record
+from reference import program, record
 from reference.refused import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,16 +19,13 @@ GOOD = np.zeros((1, 1, 96, 1366), np.float32)
 
 def test_a_batch_of_mel_spectrograms_is_read(tmp_path):
     np.save(tmp_path / "in.npy", GOOD)
-    assert record._read_batch(tmp_path / "in.npy").shape == GOOD.shape
+    assert record._read(tmp_path / "in.npy").shape == GOOD.shape
 
 
 @pytest.mark.parametrize(
     ("batch", "sentence"),
     [
-        (GOOD[0], r"float32 \(1, 96, 1366\), expected float32 \(B, 1, 96, 1366\)"),
-        (GOOD[..., :1365], r"1365\), expected"),
-        (GOOD.astype("f8"), r"float64 .*, expected float32"),
-        (GOOD[:0], r"holds no clip"),
+        (GOOD[:0], r"holds no sample"),
         (GOOD + np.float32("nan"), r"NaN or infinity"),
         (np.array([None]), r"cannot be read .*[Pp]ickle"),
     ],
@@ -36,36 +33,37 @@ def test_a_batch_of_mel_spectrograms_is_read(tmp_path):
 def test_any_other_input_is_refused(tmp_path, batch, sentence):
     np.save(tmp_path / "in.npy", batch, allow_pickle=True)
     with pytest.raises(Refused, match=sentence):
-        record._read_batch(tmp_path / "in.npy")
+        record._read(tmp_path / "in.npy")
 
 
 def test_a_stack_that_is_not_the_one_asked_for_is_refused_with_every_difference():
     observed = {"keras": "1.1.0", "floatX": "float32", "gcc": "12"}
-    record.check(observed, {"keras": "1.1.0", "floatX": "float32"})
+    program.check(observed, {"keras": "1.1.0", "floatX": "float32"})
     with pytest.raises(
         Refused,
         match=r"keras is '1\.1\.0', asked for '1\.0\.6'; floatX is 'float32', asked for 'float64'",
     ):
-        record.check(observed, {"keras": "1.0.6", "floatX": "float64"})
+        program.check(observed, {"keras": "1.0.6", "floatX": "float64"})
     with pytest.raises(Refused, match=r"optimizer is None, asked for 'None'"):
-        record.check(observed, {"optimizer": "None"})
+        program.check(observed, {"optimizer": "None"})
 
 
 def test_weights_that_cannot_be_read_are_refused(tmp_path):
-    with pytest.raises(Refused, match=r"none\.h5: the weights cannot be read \(No such file"):
-        record._digests(tmp_path / "none.h5", GOOD)
+    job = {"definition": __file__, "custom": None, "weights": str(tmp_path / "none.h5")}
+    with pytest.raises(Refused, match=r"none\.h5: cannot be read \(No such file"):
+        record.digests(job, [GOOD])
 
 
 def test_both_programs_digest_the_recorders_sources_alike_and_see_a_change(tmp_path):
-    assert record.sources_sha256() == sources_sha256()
-    for source in record.SOURCES.iterdir():
+    assert program.sources_sha256() == sources_sha256()
+    for source in program.SOURCES.iterdir():
         if source.is_file():
             (tmp_path / source.name).write_bytes(source.read_bytes())
-    assert record.sources_sha256(tmp_path) == record.sources_sha256()
+    assert program.sources_sha256(tmp_path) == program.sources_sha256()
     (tmp_path / "keras.json").write_text(
         (tmp_path / "keras.json").read_text().replace('"th"', '"tf"')
     )
-    assert record.sources_sha256(tmp_path) != record.sources_sha256()
+    assert program.sources_sha256(tmp_path) != program.sources_sha256()
 
 
 def imports(folder):

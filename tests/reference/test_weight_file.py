@@ -36,6 +36,19 @@ def test_a_fitting_file_is_read_in_the_models_order(weights):
     assert found["conv1"][0][1, 0, 2, 1] == 16
 
 
+def test_arrays_go_where_their_names_say_in_whatever_order_a_release_lists_them(weights):
+    with h5py.File(weights, "r+") as file:
+        file["conv1"].attrs["weight_names"] = [b"conv1_b", b"conv1_W"]
+        file.move("conv1", "sequential_7")  # a nested Sequential: Keras keeps no name of it
+        file.attrs["layer_names"] = [b"input_1", b"sequential_7", b"bn_0_freq"]
+    with pytest.raises(Refused, match="has no layer conv1"):
+        read_weights(weights, NEEDED)
+    with h5py.File(weights, "r+") as file:
+        file["sequential_7"].attrs["weight_names"] = [b"conv1_W", b"conv1_b"]
+    found = read_weights(weights, NEEDED)
+    assert [array.shape for array in found["conv1"]] == [(2, 1, 3, 3), (2,)]
+
+
 def replace(file, name, array):
     del file[name]
     file[name] = array
@@ -60,10 +73,6 @@ def name_more(file):
     file["conv1"]["conv1_c"] = np.zeros(2, np.float32)
 
 
-def swap(file):
-    file["bn_0_freq"].attrs["weight_names"] = [b"bn_0_freq_beta", b"bn_0_freq_gamma"]
-
-
 def poison(value):
     def spoil(file):
         file["conv1/conv1_W"][1, 0, 2, 0] = value
@@ -83,17 +92,6 @@ def poison(value):
         (lambda file: file.__delitem__("conv1"), r"no readable Keras weight file"),
         (lambda file: file.__delitem__("conv1/conv1_b"), r"conv1 has no dataset conv1_b"),
         (name_more, r"conv1 has a dataset conv1_c too many"),
-        (
-            lambda file: file["conv1"].create_dataset("stray", data=1.0),
-            r"conv1 has a dataset stray too many",
-        ),
-        (
-            swap,
-            (
-                r"bn_0_freq lists bn_0_freq_beta bn_0_freq_gamma, expected bn_0_freq_gamma "
-                r"bn_0_freq_beta"
-            ),
-        ),
         (
             lambda file: replace(file, "bn_0_freq/bn_0_freq_beta", np.zeros(96, np.float32)),
             (

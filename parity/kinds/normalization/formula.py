@@ -46,18 +46,25 @@ DIALECTS = (
     ((1, 0, 7), "1/(sqrt(s) + eps)", "1/(sqrt(s) + eps)"),
     ((1, 0, 8), "1/sqrt(s + eps)", "1/sqrt(s + eps)"),
 )
+# Since which Keras: the eps of a layer that states none.
+DEFAULTS = (((1, 0, 4), 1e-6), ((1, 0, 8), 1e-5), ((1, 2, 0), 1e-3))
 LAST_KNOWN = (1, 2, 2)
 ALIKE = 1e-12  # of their terms: nearer float64 values are the same
 
 
 def dialect(keras: str) -> tuple[str, str]:
     """Names in SPREADS of 1/spread under that Keras: of the stored value, of a batch variance."""
+    return _since(DIALECTS, keras)[1:]
+
+
+def _since(rows: Any, keras: str) -> Any:
+    """The last row that begins no later than that Keras."""
     version = tuple(map(int, keras.split("."))) if re.fullmatch(r"\d+(\.\d+)+", keras) else ()
     if not DIALECTS[0][0] <= version <= LAST_KNOWN:
         raise CannotRun(
             f"Keras {keras}: its batch normalisation is unknown here; known are 1.0.4 to 1.2.2"
         )
-    return [row for row in DIALECTS if row[0] <= version][-1][1:]
+    return [row for row in rows if row[0] <= version][-1]
 
 
 def uses_batch(case: LayerCase) -> bool:
@@ -66,8 +73,9 @@ def uses_batch(case: LayerCase) -> bool:
 
 
 def epsilon(case: LayerCase) -> float:
-    """The layer's eps."""
-    return float(case.config["epsilon"])
+    """The layer's eps, which a description may leave to the release."""
+    stated = case.config.get("epsilon")
+    return float(_since(DEFAULTS, case.keras)[1] if stated is None else stated)
 
 
 def channel_axis(case: LayerCase) -> int:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from parity.model import CLIPS, DEFAULT_MODELS, case_for
+from parity.model import DEFAULT_MODELS, ENTRIES, case_for
 from parity.recording.environments import UV, WORK
 
 from .changes import CHANGES, DOCUMENT, HARMLESS, IDENTITY
@@ -62,7 +62,10 @@ def _prepared(root, models):
         (root / built.name).symlink_to(built)
     for name in DEFAULT_MODELS:
         case = case_for(name)
-        files = [(case.model.weights, case.weights), *zip(CLIPS, case.clips, strict=True)]
+        files = [
+            (case.model.weights, case.weights),
+            *zip(ENTRIES[name]["clips"], case.clips, strict=True),
+        ]
         for relative, path in files:
             (root / "data" / relative).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, root / "data" / relative)

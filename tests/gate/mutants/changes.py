@@ -1,11 +1,12 @@
 """Changes that the gate must catch, and harmless ones that it must pass: data, a row each."""
 
 import ast
+import json
 from typing import NamedTuple
 
 import numpy as np
 
-from parity.model import CLIPS
+from parity.model import ENTRIES
 
 from . import planting as plant
 
@@ -34,8 +35,11 @@ MINUS_ONE = "    np.exp(negative, out=negative)\n    negative -= 1\n"
 MINUS_ONE_LESS_EXACT = (
     "    np.exp(negative, out=negative)\n    negative += 3  # costs two bits\n    negative -= 4\n"
 )
+CLIPS = ENTRIES["CNN0"]["clips"]
+PROJECT, DESCRIBED = "fixtures/networks/parity.toml", "fixtures/networks/CRNN.json"
 CLIPS_WERE, CLIPS_ARE = (
-    f'CLIPS = ("{first}", "{second}")' for first, second in (CLIPS, CLIPS[::-1])
+    f'{ENTRIES["CNN0"]["weights"]}"\nkeras = "1.0.6"\nclips = {json.dumps(clips)}'
+    for clips in (CLIPS, CLIPS[::-1])
 )
 AT_ONCE = """        x = x.reshape(*x.shape[:2], bands // height, height, frames // width, width)
         return (x.max(axis=(3, 5)),)"""
@@ -173,7 +177,7 @@ CHANGES = (
         "the clips of the batch in another order",
         "CNN0",
         IDENTITY,
-        plant.edit("parity/model.py", CLIPS_WERE, CLIPS_ARE),
+        plant.edit(PROJECT, CLIPS_WERE, CLIPS_ARE),
         "identity",
     ),
     Change(
@@ -212,7 +216,7 @@ CHANGES = (
         "the original's definition",
         "CRNN",
         IDENTITY,
-        plant.edit("reference/models.py", "Dropout(0.3, name", "Dropout(0.5, name"),
+        plant.edit(DESCRIBED, '"p": 0.3', '"p": 0.5'),
         "identity",
     ),
     Change(

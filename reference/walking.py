@@ -4,6 +4,7 @@ Names are those of parity/architecture.py: `outer/inner`, and `name#2` from the 
 order is Keras's own (Container.run_internal_graph).
 """
 
+import time
 from collections import namedtuple
 
 import keras.layers
@@ -164,6 +165,26 @@ def compiled(model, nodes):
         ]
 
     return run
+
+
+def timings(model, run, arrays):
+    """Second call of plain `predict` and of all layers: seconds, CPU seconds, and whether what it
+    predicts is among the layers' outputs, bit for bit.
+    """
+    predicted, predict = _second_call(lambda: model.predict(arrays, batch_size=len(arrays[0])))
+    layers, all_layers = _second_call(lambda: run(arrays))
+    _check_predicted(_listed(predicted), [layer.output for layer in layers])
+    return {"predict": predict, "all_layers": all_layers, "bitwise_equal": True}
+
+
+def _second_call(call):
+    call()
+    start_s, start_cpu_s = time.perf_counter(), time.process_time()
+    result = call()
+    return result, {
+        "wall_s": time.perf_counter() - start_s,
+        "cpu_s": time.process_time() - start_cpu_s,
+    }
 
 
 def _check(model, arrays):

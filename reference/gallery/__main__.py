@@ -1,5 +1,5 @@
 """Writes the descriptions of fixtures/gallery, in the environment of the release that each names:
-`python -m reference.outside.gallery FOLDER` with Keras 1.0.6, then, and with
+`python -m reference.gallery FOLDER` with Keras 1.0.6, then, and with
 tests/originals/attention.py, with 1.2.2.
 
 From LeCun et al. 1998 (LeNet-5), Simonyan and Zisserman 2015 (VGG), He et al. 2016 (ResNet),
@@ -215,7 +215,7 @@ def unshared():
 def attended():
     from keras.layers import AtrousConvolution1D, Lambda, LocallyConnected1D
 
-    from reference.outside.building import _objects
+    from reference.building import _objects
 
     attention = _objects(sys.argv[2])["Attention"]
     return Sequential(

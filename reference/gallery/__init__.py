@@ -1,0 +1,1 @@
+"""The networks of fixtures/gallery, as Python."""
