@@ -10,6 +10,7 @@ import argparse
 import json
 import statistics
 import time
+from types import MappingProxyType
 
 import chainer
 import chainer.functions as F
@@ -17,7 +18,6 @@ import chainer.links as L
 import numpy as np
 
 from parity.port.architectures import MEL_SHAPE, MODELS
-from parity.port.links.shapes import flatten, permute, reshape, zero_padding_2d
 from parity.port.network import Network
 
 TIMED = ("CRNN", "CNN0", "CNN")
@@ -50,33 +50,37 @@ class BatchStatistics(L.BatchNormalization):
         return F.batch_normalization(x, self.gamma, self.beta, axis=self.axis)
 
 
-def _batch_normalization(size, axis, mode=0):
-    others = tuple(other for other in range(4) if other != axis)
-    return (BatchStatistics if mode == 2 else L.BatchNormalization)(size, axis=others)
+def _batch_normalization(link):
+    others = tuple(other for other in range(4) if other != link.axis)
+    return (BatchStatistics if link.mode == 2 else L.BatchNormalization)(
+        link.gamma.size, axis=others
+    )
 
 
-# Keras class name -> the stock link or function for a row of parity.port.architectures.MODELS.
+# Keras class name -> the stock link or function in the place of the port's link.
 STOCK = {
-    "ZeroPadding2D": lambda **a: lambda x: zero_padding_2d(x, **a),
+    "ZeroPadding2D": lambda link: link,
     "BatchNormalization": _batch_normalization,
-    "Convolution2D": lambda in_channels, out_channels: L.Convolution2D(
-        in_channels, out_channels, 3, pad=1
+    "Convolution2D": lambda link: L.Convolution2D(*link.W.shape[1::-1], 3, pad=1),
+    "ELU": lambda link: F.elu,
+    "MaxPooling2D": lambda link: (
+        lambda x: F.max_pooling_2d(x, link.arguments["pool_size"], cover_all=False)
     ),
-    "ELU": lambda: F.elu,
-    "MaxPooling2D": lambda pool_size: lambda x: F.max_pooling_2d(x, pool_size, cover_all=False),
-    "Dropout": lambda ratio: lambda x: F.dropout(x, ratio),
-    "Permute": lambda **a: lambda x: permute(x, **a),
-    "Reshape": lambda **a: lambda x: reshape(x, **a),
-    "Flatten": lambda: flatten,
-    "GRU": StatefulSequence,
-    "Dense": lambda in_size, out_size: chainer.Sequential(L.Linear(in_size, out_size), F.sigmoid),
+    "Dropout": lambda link: link,
+    "Permute": lambda link: link,
+    "Reshape": lambda link: link,
+    "Flatten": lambda link: link,
+    "GRU": lambda link: StatefulSequence(link.W.shape[1], link.out_size, link.return_sequences),
+    "Dense": lambda link: chainer.Sequential(L.Linear(*link.W.shape[::-1]), F.sigmoid),
 }
 
 
-def stock(model):
-    """The network of `model` out of stock Chainer links."""
+def stock(model, instead=MappingProxyType({})):
+    """The network of `model` out of stock Chainer links, but for some steps."""
+    network = Network(model)
+    kinds = MODELS[model].layers
     return chainer.Sequential(
-        *(STOCK[kind](**arguments) for _, kind, arguments in MODELS[model].layers)
+        *(instead.get(name) or STOCK[kinds[name]](network[name]) for name in kinds)
     )
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import chainer
 import numpy as np
 
-from bench.port_speed import STOCK, TIMED
+from bench.port_speed import TIMED, stock
 from parity.fixtures import seeded
 from parity.fixtures.store import DATA_VARIABLE, WEIGHTS
-from parity.port.architectures import MEL_SHAPE, MODELS
+from parity.port.architectures import MEL_SHAPE
 from parity.port.stock import replacements
 from parity.port.weights import load
 
@@ -92,12 +92,7 @@ def published(model, weights):
         name: _on_arrays(step)
         for name, step in replacements(model, weights)["published BatchNormalization"].items()
     }
-    return chainer.Sequential(
-        *(
-            steps.get(name) or STOCK[kind](**arguments)
-            for name, kind, arguments in MODELS[model].layers
-        )
-    )
+    return stock(model, steps)
 
 
 def _on_arrays(step):

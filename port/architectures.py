@@ -1,75 +1,55 @@
-"""The four taggers as rows, with the names Keras gave the layers."""
+"""The four taggers, by the names of their descriptions in fixtures/networks."""
 
 import difflib
 from collections.abc import Iterable
-from itertools import pairwise
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
+
+from parity import architecture, room
 
 MEL_SHAPE = (1, 96, 1366)  # C,F,T of one clip: 96 mel bands, 1366 frames of 256 samples at 12 kHz
 GENRES, TAGS = 10, 50  # outputs
 
-Row = tuple[str, str, dict[str, Any]]
 
+class Architecture:
+    """What Keras says of a tagger, read when it is asked for."""
 
-class Architecture(NamedTuple):
-    """The Keras release of a model's published weights, and its layers: (name, kind, arguments)."""
+    def __init__(self, model: str) -> None:
+        self.path = room("fixtures") / "networks" / f"{model}.json"
 
-    keras: str
-    layers: list[Row]
+    @cached_property
+    def said(self) -> dict[str, Any]:
+        return architecture.read(self.path)
+
+    @cached_property
+    def described(self) -> architecture.Architecture:
+        return architecture.parse(self.said, self.path)
+
+    @property
+    def keras(self) -> str:
+        """The release of the published weights."""
+        return str(self.said["keras_version"])
+
+    @property
+    def layers(self) -> dict[str, str]:
+        """{name: Keras's class} in network order."""
+        nodes = self.described.nodes
+        return {node.name: node.kind for node in nodes if node.kind != architecture.INPUT}
 
     @property
     def outputs(self) -> int:
-        return int(self.layers[-1][2]["out_size"])
+        return int(self.said["shapes"][self.described.outputs[0]][-1])
+
+    @property
+    def parameters(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """{layer: {Keras's suffix: shape}}, of all layers."""
+        return {
+            layer: {name.removeprefix(f"{layer}_"): tuple(shape) for name, shape in held}
+            for layer, held in self.said["weights"].items()
+        }
 
 
-def _blocks(
-    widths: tuple[int, ...], pools: tuple[tuple[int, int], ...], mode: int, ratio: float
-) -> list[Row]:
-    # conv -> batch normalisation -> ELU -> max pooling -> dropout; widths counts the input's one
-    # channel first.
-    rows: list[Row] = []
-    for i, ((inputs, outputs), pool) in enumerate(zip(pairwise(widths), pools, strict=True), 1):
-        rows += [
-            (f"conv{i}", "Convolution2D", {"in_channels": inputs, "out_channels": outputs}),
-            (f"bn{i}", "BatchNormalization", {"size": outputs, "axis": 1, "mode": mode}),
-            (f"elu_{i}", "ELU", {}),
-            (f"pool{i}", "MaxPooling2D", {"pool_size": pool}),
-            (f"dropout{i}", "Dropout", {"ratio": ratio}),
-        ]
-    return rows
-
-
-def _cnn(mode: int) -> list[Row]:
-    return [
-        ("bn_0_freq", "BatchNormalization", {"size": 1366, "axis": 3}),
-        *_blocks(
-            (1, 32, 128, 128, 192, 256), ((2, 4), (2, 4), (2, 4), (3, 5), (4, 4)), mode, ratio=0.5
-        ),
-        ("flatten_1", "Flatten", {}),
-        ("output", "Dense", {"in_size": 256, "out_size": TAGS}),
-    ]
-
-
-def _crnn(dropout: str, output: str, outputs: int) -> list[Row]:
-    return [
-        ("zeropadding2d_1", "ZeroPadding2D", {"padding": (0, 37)}),
-        ("bn_0_freq", "BatchNormalization", {"size": 1440, "axis": 3}),
-        *_blocks((1, 64, 128, 128, 128), ((2, 2), (3, 3), (4, 4), (4, 4)), mode=0, ratio=0.1),
-        ("permute_1", "Permute", {"dims": (3, 1, 2)}),
-        ("reshape_1", "Reshape", {"target_shape": (15, 128)}),
-        ("gru1", "GRU", {"in_size": 128, "out_size": 32, "return_sequences": True}),
-        ("gru2", "GRU", {"in_size": 32, "out_size": 32}),
-        (dropout, "Dropout", {"ratio": 0.3}),
-        (output, "Dense", {"in_size": 32, "out_size": outputs}),
-    ]
-
-
-MODELS = {
-    "CRNN": Architecture("1.1.0", _crnn("final_drop", "preds", GENRES)),
-    "CRNN50": Architecture("1.0.6", _crnn("dropout_1", "output", TAGS)),
-    "CNN0": Architecture("1.0.6", _cnn(mode=2)),
-    "CNN": Architecture("1.0.6", _cnn(mode=0)),
-}
+MODELS = {model: Architecture(model) for model in ("CRNN", "CRNN50", "CNN0", "CNN")}
 
 
 def architecture_of(model: str) -> Architecture:

@@ -1,4 +1,4 @@
-"""What configures each layer of a tagger, as plain data: for whoever has to notice that a setting
+"""What configures each layer, as plain data: for whoever has to notice that a setting
 changed.
 
 Functions and classes are left out: two of them may compute the same, and what they compute is
@@ -8,15 +8,6 @@ judged by its numbers.
 from typing import Any
 
 from chainer import Link
-
-from parity.port.network import Network
-
-
-def describe(network: Network) -> dict[str, dict[str, object]]:
-    """Ordered dict layer name -> {setting: value}, values as JSON has them: everything but
-    formulas and parameters' numbers.
-    """
-    return {name: settings(link) for name, link in network.steps().items()}
 
 
 def settings(link: Link) -> dict[str, object]:

@@ -5,7 +5,8 @@
 (2, 6, 28, 28)
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from parity.architecture import INPUT, Architecture, layer_of, placed
 from parity.errors import CannotRun
 from parity.port.describe import settings
 from parity.port.links.keras import MAKERS, unknown
-from parity.port.proof import VERSIONS, in_test_phase
-from parity.port.types import Array
+from parity.port.types import Array, Maker
 
 GIVE_ONE = "give a port of your own with --port or --port-command to have it proved"
+
+VERSIONS = {"chainer": version("chainer")}
 
 __all__ = ["KerasModel", "KerasPort", "steps"]
 
@@ -38,6 +40,8 @@ class KerasModel(chainer.Chain):
         {layer: {Keras's suffix: array in Keras's layout}}.
     keras : str
         The release whose formulas to use.
+    makers : mapping
+        {Keras's class: what makes a link of its settings and arrays}.
 
     Attributes
     ----------
@@ -50,23 +54,38 @@ class KerasModel(chainer.Chain):
         For a layer whose arrays do not fit, and where none can be built.
     """
 
-    def __init__(self, described: Architecture, arrays: Arrays, keras: str) -> None:
+    def __init__(
+        self,
+        described: Architecture,
+        arrays: Arrays,
+        keras: str,
+        makers: Mapping[str, Maker] = MAKERS,
+    ) -> None:
         super().__init__()
         self.described, self.arrays, self.keras = described, arrays, keras
-        self.steps: dict[str, chainer.Link] = {}
+        self.names: tuple[str, ...] = ()
         self.lacks: dict[str, str] = {}
         for node in described.nodes:
             name = layer_of(node.name)
-            if node.kind == INPUT or name in self.steps:
+            if node.kind == INPUT or name in self.names:
                 continue
             if missing := unknown(node.kind, node.config):
                 self.lacks[name] = f"no Chainer link is known for {missing}; {GIVE_ONE}"
                 continue
-            self.steps[name] = _link(name, node.kind, node.config, arrays, keras)
-            self.add_link(name.replace("/", " "), self.steps[name])
-        if not self.steps:
+            link = _link(name, node.kind, node.config, arrays, keras, makers)
+            self.add_link(name.replace("/", " "), link)
+            self.names += (name,)
+        if not self.names:
             name, why = next(iter(self.lacks.items()))
             raise CannotRun(f"layer {name}: {why}")
+
+    def step(self, name: str) -> chainer.Link:
+        """The link of a layer."""
+        return self[name.replace("/", " ")]
+
+    def steps(self) -> dict[str, chainer.Link]:
+        """Layer name -> link, in network order."""
+        return {name: self.step(name) for name in self.names}
 
     def forward(self, *inputs: Array) -> Any:
         """The model's output, or a tuple of several. Raises CannotRun where a layer is lacking."""
@@ -77,7 +96,7 @@ class KerasModel(chainer.Chain):
         for node in self.described.nodes:
             if node.kind == INPUT:
                 continue
-            link, given = self.steps[layer_of(node.name)], [made[name] for name in node.inbound]
+            link, given = self.step(layer_of(node.name)), [made[name] for name in node.inbound]
             mask = next((masks[name] for name in node.inbound if name in masks), None)
             if hasattr(link, "mask_of"):
                 masks[node.name] = link.mask_of(*given)
@@ -90,9 +109,11 @@ class KerasModel(chainer.Chain):
         return outputs if len(outputs) > 1 else outputs[0]
 
 
-def _link(name: str, kind: str, config: Any, arrays: Arrays, keras: str) -> chainer.Link:
+def _link(
+    name: str, kind: str, config: Any, arrays: Arrays, keras: str, makers: Mapping[str, Maker]
+) -> chainer.Link:
     try:
-        return MAKERS[kind](config, arrays.get(name, {}), keras)
+        return makers[kind](config, arrays.get(name, {}), keras)
     except KeyError as error:
         raise CannotRun(
             f"layer {name} ({kind}): the weights hold no {error} for it; give those that were "
@@ -107,10 +128,10 @@ class KerasPort:
     versions: Mapping[str, str] = VERSIONS
 
     def __init__(self, model: KerasModel) -> None:
-        self.model, self.layers, self.lacks = model, tuple(model.steps), model.lacks
+        self.model, self.layers, self.lacks = model, model.names, model.lacks
 
     def run(self, layer: str, *inputs: np.ndarray) -> np.ndarray:
-        return in_test_phase(self.model.steps[layer_of(layer)])(*inputs)
+        return in_test_phase(self.model.step(layer_of(layer)))(*inputs)
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray | None:
         if self.lacks or len(self.model.described.outputs) > 1:
@@ -118,16 +139,26 @@ class KerasPort:
         return in_test_phase(self.model)(*inputs)
 
     def logits(self, *inputs: np.ndarray) -> np.ndarray | None:
-        last = self.model.steps[self.layers[-1]]
+        last = self.model.step(self.layers[-1])
         return in_test_phase(last.logits)(*inputs) if hasattr(last, "logits") else None
 
     def describe(self) -> dict[str, dict[str, object]]:
-        return {name: settings(link) for name, link in self.model.steps.items()}
+        return {name: settings(link) for name, link in self.model.steps().items()}
 
     def with_weights(self, layer: str, changes: Mapping[str, np.ndarray]) -> "KerasPort":
         own = self.model
         arrays = {**own.arrays, layer: {**own.arrays[layer], **changes}}
         return KerasPort(KerasModel(own.described, arrays, own.keras))
+
+
+def in_test_phase(step: Callable) -> Callable[..., np.ndarray]:
+    """`step`, a callable on Variables, as a callable on arrays."""
+
+    def call(*inputs: np.ndarray) -> Any:
+        with chainer.using_config("train", False), chainer.no_backprop_mode():
+            return chainer.as_array(step(*inputs))
+
+    return call
 
 
 def steps(model: str, weights: str, keras: str) -> KerasPort:

@@ -1,17 +1,19 @@
-"""A tagger's network: the layers of an architecture as one Chainer chain."""
+"""A tagger's network: what its description says, built of links that train."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import chainer
+import numpy as np
 
 from parity.port.architectures import MEL_SHAPE, architecture_of
-from parity.port.links import BY_RELEASE, KINDS
+from parity.port.from_keras import KerasModel
+from parity.port.links.trainable import TRAINABLE
 from parity.port.types import Array
 
 NAMED = {"asked": "as asked", "file": "as the file says", "assumed": "assumed"}
 
 
-class Network(chainer.Chain):
+class Network(KerasModel):
     """Mel spectrograms (B,1,96,1366) in dB -> scores (B,outputs) in [0, 1].
 
     A real chain: it takes Variables or arrays, trains where chainer.config.train is on, and
@@ -38,28 +40,28 @@ class Network(chainer.Chain):
     """
 
     def __init__(self, model: str, keras: str | None = None) -> None:
-        super().__init__()
-        architecture = architecture_of(model)
-        self.model, self.keras = model, keras or architecture.keras
+        own = architecture_of(model)
+        shapes = {
+            layer: {suffix: np.broadcast_to(np.float32(0), shape) for suffix, shape in held.items()}
+            for layer, held in own.parameters.items()
+        }
+        super().__init__(own.described, shapes, keras or own.keras, TRAINABLE)
+        self.model = model
         self.keras_from = "asked" if keras else "assumed"
         self.remarks: tuple[str, ...] = ()
-        self.layer_names = tuple(name for name, _, _ in architecture.layers)
-        with self.init_scope():
-            for name, kind, arguments in architecture.layers:
-                release = {"keras": self.keras} if kind in BY_RELEASE else {}
-                setattr(self, name, KINDS[kind](**arguments, **release))
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """In network order."""
+        return self.names
 
     @property
     def release(self) -> str:
         """The Keras release and who named it, in words: "1.0.6 (assumed)"."""
         return f"{self.keras} ({NAMED[self.keras_from]})"
 
-    def steps(self) -> dict[str, Callable[[Array], chainer.Variable]]:
-        """Layer name -> link, in network order."""
-        return {name: self[name] for name in self.layer_names}
-
-    def forward(self, x: Array) -> chainer.Variable:
-        return self.through(x, self.layer_names)
+    def forward(self, *inputs: Array) -> chainer.Variable:
+        return self.through(*inputs, self.layer_names)
 
     def logits(self, x: Array) -> chainer.Variable:
         """The scores before the last sigmoid: x (B,1,96,1366) -> (B,outputs)."""

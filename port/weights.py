@@ -96,7 +96,7 @@ def chainer_arrays(network: Network) -> Arrays:
     """Chainer's name "conv1/W" -> the parameter itself, as the npz files hold it."""
     serializer = chainer.serializers.DictionarySerializer()
     serializer.save(network)
-    return dict(serializer.target)
+    return dict(sorted(serializer.target.items()))
 
 
 def digest_of(network: Network) -> str:
@@ -297,7 +297,7 @@ def _layout(found: Arrays) -> str | None:
     of the known ones.
     """
     groups = dict.fromkeys(name.split("/")[0] for name in found)
-    ours = {name for row in MODELS.values() for name, _, _ in row.layers}
+    ours = {name for row in MODELS.values() for name in row.layers}
     strange = [group for group in groups if group not in ours]
     kernels = [array.shape for array in found.values() if array.ndim == 4]
     if kernels and all(shape[:2] == (3, 3) and shape[2:] != (3, 3) for shape in kernels):
@@ -422,7 +422,7 @@ def published_members(model: str) -> dict[str, str]:
     """Keras's dataset "conv1/conv1_W" -> the member of a published .model file that holds it."""
     return {
         f"{name}/{name}_{suffix}": member
-        for name, kind, _ in MODELS[model].layers
+        for name, kind in MODELS[model].layers.items()
         for suffix, member in _published_of_layer(name, kind).items()
     }
 

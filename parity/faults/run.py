@@ -32,7 +32,7 @@ from parity.faults.trial import (
     tried,
 )
 from parity.files import sha256_of
-from parity.port.proof import VERSIONS
+from parity.port.from_keras import VERSIONS
 from parity.processes import side_by_side
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings

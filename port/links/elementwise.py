@@ -8,7 +8,8 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
-from parity.port.links.batch_normalization import BatchNormalization
+from parity.port.keras_versions import dialect
+from parity.port.links.batch_normalization import DIALECTS, BatchNormalization
 from parity.port.types import Array, Arrays, Config
 
 EPSILON = 1e-7  # K.epsilon()
@@ -64,10 +65,11 @@ class SampleNormalization(chainer.Link):
 
 
 def batch_normalization(config: Config, arrays: Arrays, keras: str) -> chainer.Link:
+    size, axis, eps = len(arrays["gamma"]), config["axis"], config.get("epsilon")
     if config["mode"] == 1:
-        return SampleNormalization(arrays["gamma"], arrays["beta"], config["epsilon"])
-    size, axis = len(arrays["gamma"]), config["axis"]
-    link = BatchNormalization(size, axis, config["mode"], keras, config["epsilon"])
+        eps = dialect(DIALECTS, keras).eps if eps is None else eps
+        return SampleNormalization(arrays["gamma"], arrays["beta"], eps)
+    link = BatchNormalization(size, axis, config["mode"], keras, eps)
     for suffix, values in link.keras_arrays().items():
         values[...] = arrays[suffix]
     return link

@@ -9,7 +9,7 @@ from parity.document import now
 from parity.errors import CannotRun
 from parity.kinds import KINDS, layer_case
 from parity.kinds.convolution.flip import distance
-from parity.port.proof import VERSIONS
+from parity.port.from_keras import VERSIONS
 from parity.port.stock import moving_averages, replacements
 from parity.ports import OURS, load
 from parity.processes import side_by_side

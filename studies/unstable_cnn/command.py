@@ -65,7 +65,7 @@ def _investigate(chosen, models, clips, pairs, output):
     from parity import progress
     from parity.document import to_json
     from parity.files import publish as write
-    from parity.port.proof import VERSIONS
+    from parity.port.from_keras import VERSIONS
     from parity.provenance import environment, threads_per_worker
     from parity.reports import investigation as drawn
     from parity.reports import publish

@@ -101,7 +101,7 @@ def test_a_chain_is_asked_link_by_link_and_as_a_whole(lenet):
 
 def test_a_chain_without_a_layer_is_incomplete(lenet):
     whole = steps(str(lenet.definition), str(lenet.weights), lenet.keras).model
-    part = chainer.Chain(**{name: whole.steps[name].copy() for name in ("c1", "output")})
+    part = chainer.Chain(**{name: whole.step(name).copy() for name in ("c1", "output")})
     found = prove(lenet, part)
     assert (
         found.verdict == "INCOMPLETE"

@@ -70,8 +70,8 @@ def test_a_layer_that_returns_its_last_state_ends_the_mask(arrays):
     link = model("Masking", {"mask_value": 0.0}, alone, {"n1": arrays["n2"], "n3": arrays["n2"]})
     x = np.random.default_rng(5).standard_normal((2, 4, 3)).astype(np.float32)
     x[:, 0] = 0
-    again = in_test_phase(link.steps["n3"])
-    repeated = np.repeat(in_test_phase(link.steps["n1"])(x, x.any(axis=-1))[:, None], 2, axis=1)
+    again = in_test_phase(link.step("n3"))
+    repeated = np.repeat(in_test_phase(link.step("n1"))(x, x.any(axis=-1))[:, None], 2, axis=1)
     np.testing.assert_array_equal(in_test_phase(link)(x), again(repeated))
     assert np.abs(again(repeated, x.any(axis=-1)[:, :2]) - again(repeated)).max() > 1e-3
 

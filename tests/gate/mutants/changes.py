@@ -24,12 +24,9 @@ class Change(NamedTuple):
     layer: str = ""
 
 
-MODELS, WEIGHTS = "port/architectures.py", "port/weights.py"
+WEIGHTS = "port/weights.py"
 BN, POOLING = "port/links/batch_normalization.py", "port/links/max_pooling_2d.py"
-ELU = '            (f"elu_{i}", "ELU", {}),\n'
-POOL = '            (f"pool{i}", "MaxPooling2D", {"pool_size": pool}),\n'
-FLATTEN = '        ("flatten_1", "Flatten", {}),\n'
-EXTRA = '        ("dropout6", "Dropout", {"ratio": 0.0}),\n'
+EXTRA = {"name": "dropout6", "class_name": "Dropout", "config": {"name": "dropout6", "p": 0.0}}
 DIALECT = '    "1.0.6": Dialect(\n        1e-6, 0.9, "std",'
 MINUS_ONE = "    np.exp(negative, out=negative)\n    negative -= 1\n"
 MINUS_ONE_LESS_EXACT = (
@@ -43,6 +40,10 @@ CLIPS_WERE, CLIPS_ARE = (
 )
 AT_ONCE = """        x = x.reshape(*x.shape[:2], bands // height, height, frames // width, width)
         return (x.max(axis=(3, 5)),)"""
+
+
+def _swapped(layers, at):
+    layers[at], layers[at + 1] = layers[at + 1], layers[at]
 
 
 def _pooled_at_once(text):
@@ -80,18 +81,27 @@ CHANGES = (
         "a layer inserted",
         "CNN0",
         FIGURES,
-        plant.edit(MODELS, FLATTEN, EXTRA + FLATTEN),
+        plant.ports_description(
+            "CNN0", plant.at("flatten_1", lambda layers, at: layers.insert(at, EXTRA))
+        ),
         "identity",
         "dropout6",
     ),
     Change(
-        "a layer removed", "CNN0", FIGURES, plant.edit(MODELS, FLATTEN, ""), "identity", "flatten_1"
+        "a layer removed",
+        "CNN0",
+        FIGURES,
+        plant.ports_description("CNN0", plant.at("flatten_1", list.pop)),
+        "identity",
+        "flatten_1",
     ),
     Change(
         "a layer renamed",
         "CRNN",
         FIGURES,
-        plant.edit(MODELS, '("permute_1"', '("permute"'),
+        plant.ports_description(
+            "CRNN", plant.at("permute_1", lambda layers, at: layers[at].update(name="permute"))
+        ),
         "identity",
         "permute_1",
     ),
@@ -99,7 +109,7 @@ CHANGES = (
         "two layers in another order",
         "CNN0",
         FIGURES,
-        plant.edit(MODELS, ELU + POOL, POOL + ELU),
+        plant.ports_description("CNN0", plant.at("elu_1", _swapped)),
         "identity",
         "elu_1",
     ),
@@ -107,7 +117,9 @@ CHANGES = (
         "pool size",
         "CNN0",
         FIGURES,
-        plant.edit(MODELS, "(3, 5), (4, 4)), mode", "(3, 4), (4, 4)), mode"),
+        plant.ports_description(
+            "CNN0", plant.settings(pool4={"pool_size": [3, 4], "strides": [3, 4]})
+        ),
         "identity",
         "pool4",
     ),
@@ -115,7 +127,7 @@ CHANGES = (
         "padding",
         "CRNN",
         FIGURES,
-        plant.edit(MODELS, '"padding": (0, 37)', '"padding": (0, 36)'),
+        plant.ports_description("CRNN", plant.settings(zeropadding2d_1={"padding": [0, 36]})),
         "identity",
         "zeropadding2d_1",
     ),
@@ -161,7 +173,9 @@ CHANGES = (
         "batch normalisation's mode",
         "CNN0",
         FIGURES,
-        plant.edit(MODELS, "_cnn(mode=2)", "_cnn(mode=0)"),
+        plant.ports_description(
+            "CNN0", plant.settings(**{f"bn{number}": {"mode": 0} for number in range(1, 6)})
+        ),
         "budget",
         "bn1",
     ),
@@ -252,7 +266,7 @@ HARMLESS = (
         "a docstring",
         "CNN0",
         FIGURES,
-        plant.edit(MODELS, '"""The four taggers as', '"""All taggers as'),
+        plant.edit("port/architectures.py", '"""The four taggers, by', '"""All taggers, by'),
     ),
     Change(
         "an equivalent step, computed at once",

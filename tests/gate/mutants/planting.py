@@ -1,6 +1,8 @@
 """How a change is planted: each function returns one that is called with the copy's root."""
 
 import json
+import shutil
+from itertools import pairwise
 
 import h5py
 import numpy as np
@@ -20,6 +22,40 @@ def edit(file, old, new):
         path.write_text(source.replace(old, new), encoding="utf-8")
 
     return plant
+
+
+def ports_description(model, change):
+    """The port reads descriptions of its own, that of one model changed: change(layers), in order,
+    each of which then reads the one before it.
+    """
+
+    def plant(root):
+        shutil.copytree(root / "fixtures" / "networks", root / "port" / "networks")
+        path = root / "port" / "networks" / f"{model}.json"
+        said = json.loads(path.read_text(encoding="utf-8"))
+        layers = said["config"]["layers"]
+        change(layers)
+        for before, layer in pairwise(layers):
+            layer["inbound_nodes"] = [[[before["name"], 0, 0]]]
+        path.write_text(json.dumps(said), encoding="utf-8")
+        edit("port/architectures.py", 'room("fixtures")', 'room("port")')(root)
+
+    return plant
+
+
+def settings(**changed):
+    """{name: settings} as a change of layers."""
+
+    def change(layers):
+        for layer in layers:
+            layer["config"].update(changed.get(layer["name"], {}))
+
+    return change
+
+
+def at(name, make):
+    """make(layers, the place of the layer of that name in them) as a change of layers."""
+    return lambda layers: make(layers, [layer["name"] for layer in layers].index(name))
 
 
 def rewrite(file, rewritten):
