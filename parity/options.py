@@ -94,8 +94,8 @@ def told(cases: list[Case]) -> list[Case]:
     said = port_names.read(path)
     case = port_names.named(cases[0], said.get("names", {}), said.get("fused", {}), path)
     if asked_by := case.model.asked_by:
-        said = f"{asked_by} {NAMES} {shlex.quote(str(path))}"
-        again = case.model.defined._replace(asked_by=said)
+        asked_by += f" {NAMES} {shlex.quote(str(path))}"
+        again = case.model.defined._replace(asked_by=asked_by)
         case = case._replace(model=case.model._replace(definition=again))
     return [case]
 

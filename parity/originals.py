@@ -31,6 +31,7 @@ def case_of(
     keras: str | None = None,
     custom: str | None = None,
     name: str | None = None,
+    of_clips: bool = False,
 ) -> Case:
     """The case of an original that is given.
 
@@ -49,6 +50,8 @@ def case_of(
         A Python file with classes and functions of its own.
     name : str, optional
         By default that of the file.
+    of_clips : bool
+        Whether `inputs` are clips for its only input, spectrograms or audio.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def case_of(
     release, told = keras or _said_by(original, read, said), "asked" if keras else "file"
     path = _described(original, custom, release) if is_code else source.absolute()
     found = architecture.parse(said or architecture.read(path), original)
-    if inputs is not None and len(paths) != len(found.inputs):
+    if inputs is not None and not of_clips and len(paths) != len(found.inputs):
         raise CannotRun(
             f"{original} has {len(found.inputs)} inputs ({', '.join(found.inputs)}), and "
             f"{len(paths)} were given; give an array for each with --input"
@@ -80,7 +83,7 @@ def case_of(
         path,
         _asked_by(original=original, weights=weights, keras=keras, custom=custom, input=paths),
     )
-    model = Model(name or source.stem, stack_of(release), "", layers, (), definition, False)
+    model = Model(name or source.stem, stack_of(release), "", layers, (), definition, of_clips)
     return Case(model, Weights(read.path, layers), paths, "real", told)  # type: ignore[arg-type]
 
 

@@ -4,10 +4,11 @@
     original = "lenet.json"            # as --original
     weights = "lenet.h5"               # not for a file of model.save
     keras = "1.0.6"                    # not where the files say it
-    inputs = ["digits.npy"]
+    inputs = ["digits.npy"]            # or: clips = ["song.mp3"], spectrograms or audio
     port = "mypackage.port:steps"      # or: port-command = "python port.py"; else one is built
     custom = "layers.py"
-    tags = ["zero", "one"]
+    tags = ["zero", "one"]             # or a file with a line for each
+    only-when-named = true             # left out where no model is named
 
     [models.lenet.names]               # what the port calls its layers, where not as Keras
     conv1 = "features/0"
@@ -42,12 +43,15 @@ __all__ = ["FILE", "cases", "is_one", "layers_of", "written"]
 
 FILE, SHARED = "parity.toml", "pyproject.toml"
 TEXTS = ("original", "weights", "keras", "port", "port-command", "custom")
-LISTS = ("inputs", "tags")
+LISTS = ("inputs", "clips")
 TABLES = ("names", "fused")
-KINDS: dict[str, tuple[type, str]] = {
+NAMED = "only-when-named"
+KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     **dict.fromkeys(TEXTS, (str, "text")),
     **dict.fromkeys(LISTS, (list, "a list of texts")),
     **dict.fromkeys(TABLES, (dict, "a table of texts")),
+    "tags": ((list, str), "a list of texts, or a file"),
+    NAMED: (bool, "true or false"),
 }
 SAMPLES, SIDE = 4, 32  # of inputs that are drawn; where a model takes any length
 
@@ -71,7 +75,8 @@ def cases(
         raise CannotRun(
             f"{path} says what its models run on; leave out --weights, --keras and clips"
         )
-    names = [nearest("model", name, entries) for name in models] or [*entries]
+    unasked = [name for name, entry in entries.items() if not entry.get(NAMED)]
+    names = [nearest("model", name, entries) for name in models] or unasked or [*entries]
     return [_case(path, name, entries[name]) for name in dict.fromkeys(names)]
 
 
@@ -115,14 +120,15 @@ def _checked(path: Path, said: dict[str, Any]) -> dict[str, Any]:
                 near = difflib.get_close_matches(key, KINDS, n=1, cutoff=0)[0]
                 raise CannotRun(f"{path}: models.{name} has {key}, which is not known; {near}?")
             kind, what = KINDS[key]
-            several = value if isinstance(value, list) else [value]
-            texts = value.values() if isinstance(value, dict) else several
+            texts = value.values() if isinstance(value, dict) else value
+            texts = texts if isinstance(value, list | dict) else ()
             if not isinstance(value, kind) or not all(isinstance(each, str) for each in texts):
                 raise CannotRun(f"{path}: models.{name}.{key} has to be {what}")
         if "original" not in entry:
             raise CannotRun(f"{path}: models.{name} has no original; name its file")
-        if "port" in entry and "port-command" in entry:
-            raise CannotRun(f"{path}: models.{name} has two ports; leave one away")
+        for one, other in (("port", "port-command"), ("inputs", "clips")):
+            if one in entry and other in entry:
+                raise CannotRun(f"{path}: models.{name} has {one} and {other}; leave one away")
     return entries
 
 
@@ -135,10 +141,11 @@ def _case(path: Path, name: str, entry: dict[str, Any]) -> Case:
     case = originals.case_of(
         str(there(entry["original"])),
         there(entry.get("weights")),
-        [path.parent / file for file in entry.get("inputs", [])],
+        [path.parent / file for file in entry.get("clips", entry.get("inputs", []))],
         keras=entry.get("keras"),
         custom=there(entry.get("custom")),
         name=name,
+        of_clips="clips" in entry,
     )
     command = entry.get("port-command")
     definition = case.model.defined._replace(asked_by=f"--model {shlex.quote(name)}")

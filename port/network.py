@@ -61,7 +61,8 @@ class Network(KerasModel):
         return f"{self.keras} ({NAMED[self.keras_from]})"
 
     def forward(self, *inputs: Array) -> chainer.Variable:
-        return self.through(*inputs, self.layer_names)
+        (x,) = inputs
+        return self.through(x, self.layer_names)
 
     def logits(self, x: Array) -> chainer.Variable:
         """The scores before the last sigmoid: x (B,1,96,1366) -> (B,outputs)."""

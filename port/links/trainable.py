@@ -18,6 +18,12 @@ from parity.port.links.max_pooling_2d import max_pooling_2d
 from parity.port.links.shapes import Apply, zero_padding_2d
 from parity.port.types import Arrays, Config, Maker
 
+
+def _both(shape: tuple[int, ...]) -> tuple[int, int]:
+    rows, columns = shape
+    return rows, columns
+
+
 # Keras class name -> the settings that its link is for, and what makes it; of arrays the shapes
 OWN: dict[str, tuple[Mapping[str, Any], Maker]] = {
     "ZeroPadding2D": (
@@ -44,11 +50,13 @@ OWN: dict[str, tuple[Mapping[str, Any], Maker]] = {
     "GRU": (
         {"activation": "tanh", "inner_activation": "hard_sigmoid", "go_backwards": False,
          "consume_less": "cpu"},
-        lambda config, arrays, keras: GRU(*arrays["W_z"].shape, config["return_sequences"]),
+        lambda config, arrays, keras: GRU(
+            *_both(arrays["W_z"].shape), config["return_sequences"]
+        ),
     ),
     "Dense": (
         {"activation": "sigmoid", "bias": True},
-        lambda config, arrays, keras: SigmoidDense(*arrays["W"].shape),
+        lambda config, arrays, keras: SigmoidDense(*_both(arrays["W"].shape)),
     ),
 }  # fmt: skip
 

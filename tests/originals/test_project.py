@@ -1,6 +1,7 @@
 """A project file names the models of somebody's own folder, or one sentence says what is wrong."""
 
 import shutil
+import tomllib
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from parity import project
 from parity.cli import main
 from parity.errors import CannotRun
 from parity.fixtures.gallery import made
+from parity.model import DEFAULT_MODELS, ENTRIES, MODELS, SHIPPED
 from parity.ports import BUILT, OURS, PREFIX, of_case
 
 
@@ -67,6 +69,24 @@ def test_models_and_layers_are_asked_for_by_name(folder):
         cases(folder, TABLE, models=["nett"])
 
 
+def test_the_taggers_are_such_a_file(tmp_path):
+    """A copy of it, with the files that it names beside it, gives the taggers' own cases."""
+    entries = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))["models"]
+    assert project._checked(SHIPPED, {"models": entries}) == ENTRIES
+    shutil.copytree(SHIPPED.parent, tmp_path, dirs_exist_ok=True)
+    for entry in entries.values():
+        for name in (entry["weights"], *entry["clips"]):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(b"")
+    found = {case.model.name: case for case in project.cases(folder=tmp_path)}
+    assert tuple(found) == DEFAULT_MODELS
+    found["CRNN50"], *_ = project.cases(["CRNN50"], folder=tmp_path)
+    for name, case in found.items():
+        shared = ("name", "stack", "layers", "tags", "of_clips", "port")
+        assert all(getattr(case.model, key) == getattr(MODELS[name], key) for key in shared)
+        assert [str(path.relative_to(tmp_path)) for path in case.clips] == ENTRIES[name]["clips"]
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -77,9 +97,12 @@ def test_models_and_layers_are_asked_for_by_name(folder):
         ("[models]\nnet = 1\n", "models.net is no table"),
         (TABLE.replace("weights", "wieghts"), "has wieghts, which is not known; weights"),
         (TABLE.replace('"siamese.h5"', "7"), "models.net.weights has to be text"),
-        (TABLE + "tags = [1]\n", "models.net.tags has to be a list of texts"),
+        (TABLE + "tags = [1]\n", "models.net.tags has to be a list of texts, or a file"),
+        (TABLE + "tags = 'none.txt'\n", "none.txt: no tags can be read"),
+        (TABLE + "only-when-named = 'no'\n", "only-when-named has to be true or false"),
+        (TABLE + "clips = ['a.mp3']\n", "has inputs and clips; leave one away"),
         ('[models.net]\nweights = "w.h5"\n', "has no original"),
-        (f'{TABLE}port = "a:b"\nport-command = "c"\n', "has two ports"),
+        (f'{TABLE}port = "a:b"\nport-command = "c"\n', "has port and port-command; leave"),
         (TABLE.replace("siamese.json", "gone.json"), "gone.json: no such file"),
     ],
 )
