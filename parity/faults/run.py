@@ -13,10 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-from parity import model, room
+from parity import model, ports, project, room
 from parity.document import now
 from parity.errors import CannotRun
-from parity.faults import criteria, table
+from parity.faults import anywhere, criteria, table
 from parity.faults.table_row import Fault
 from parity.faults.trial import (
     BELOW,
@@ -36,6 +36,7 @@ from parity.port.from_keras import VERSIONS
 from parity.processes import side_by_side
 from parity.provenance import environment, threads_per_worker
 from parity.recording import recordings
+from parity.recording.asking import asking
 from parity.recording.clips import clips_of
 from parity.recording.trace import open_trace
 from parity.results import Data, Natural, Text, Time
@@ -123,6 +124,38 @@ def run(
         kept.discard(key)
     _remove_empty(folder)
     return found
+
+
+def of_project(models=(), layers=(), ids=(), *, workers=2, command="", progress=None) -> dict:
+    """The same document on the models of the project here, their ports broken by every formula that
+    is known for a layer. Raises CannotRun, for a port that does not hold too.
+    """
+    cases = project.cases(models)
+    chosen = project.layers_of(cases, layers)
+    inputs = {case: clips.inputs for case, clips in clips_of(cases).items()}
+    traces = recordings.traces(inputs, lanes=["reference"], workers=workers, progress=progress)
+    records, known, versions = [], set(), {}
+    for case, paths in traces.items():
+        port = ports.load(ports.OURS, case)
+        versions |= port.versions
+        with open_trace(paths["reference"]) as recorded, asking(case) as original:
+            trace = recorded.grouped(case.names)
+            trace.layers = original.answering(trace.layers)
+            for name, found in anywhere.trials(case, trace, port, chosen, ids):
+                known.add(name)
+                records += [asdict(found)] if found else []
+                if progress:
+                    progress.update("faults", f"{len(known)} tried: {name}")
+    if unknown := {*ids} - known:
+        near = difflib.get_close_matches(min(unknown), known, n=1, cutoff=0)
+        raise CannotRun(f"no fault called {min(unknown)!r}; did you mean {near[0]}?")
+    return document(
+        records,
+        data="real",
+        selection=[record["id"] for record in records],
+        command=command,
+        environment=environment(threads_per_worker(1), versions),
+    )
 
 
 def _records(kept, keys, arguments, workers, progress):

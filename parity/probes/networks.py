@@ -70,7 +70,9 @@ def without_clips(layers: Mapping[str, Layer]) -> dict[str, Layer]:
     return {name: layer._replace(shape=layer.shape[1:]) for name, layer in layers.items()}
 
 
-def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
+def asked(
+    case: Case, layers: Mapping[str, Layer], name: str, keras: str | None = None
+) -> LayerCase:
     """The layer with one clip of zeros, as a kind's `probes` take it. Raises CannotRun."""
     layer = layers[name]
     source, *others = layer.inbound
@@ -81,4 +83,4 @@ def asked(case: Case, layers: Mapping[str, Layer], name: str) -> LayerCase:
     whole = layers[source].dtype.kind in "iu"
     x = np.broadcast_to((np.int32 if whole else np.float32)(0), (1, *layers[source].shape))
     params = case.params.get(name, {})
-    return layer_case(layer, params, x, STACKS[case.model.stack].keras, more)
+    return layer_case(layer, params, x, keras or STACKS[case.model.stack].keras, more)
