@@ -108,6 +108,8 @@ class _Flat:
         self.nodes: list[Node] = []
         self.inputs: tuple[str, ...] = ()
         self.calls: dict[str, int] = {}
+        self.made: set[str] = set()  # prefixes of models within
+        self.sequentials = 0  # that Keras has made, and numbered, when it builds the model
 
     def container(
         self, kind: str, config: Any, prefix: str, given: Sequence[str] | None
@@ -123,7 +125,12 @@ class _Flat:
         self, kind: str, config: Any, name: str, prefix: str, inbound: Sequence[str]
     ) -> list[str]:
         if kind in CONTAINERS:
-            return self.container(kind, config, f"{prefix}{name}/", inbound)
+            inside, before = f"{prefix}{name}/", self.sequentials
+            made = self.container(kind, config, inside, inbound)
+            if inside in self.made:  # called again
+                self.sequentials = before
+            self.made.add(inside)
+            return made
         full = prefix + name
         self.calls[full] = self.calls.get(full, 0) + 1
         at = full if self.calls[full] == 1 else f"{full}{CALL}{self.calls[full]}"
@@ -132,7 +139,8 @@ class _Flat:
 
     def _sequential(self, layers: Any, prefix: str, given: Sequence[str] | None) -> list[str]:
         flow = None if given is None else list(given)
-        for number, layer in enumerate(layers):
+        self.sequentials += 1
+        for layer in layers:
             kind, config = layer["class_name"], layer["config"]
             if flow is None and kind == "Merge" and "layers" in config:
                 flow = [
@@ -148,7 +156,9 @@ class _Flat:
                 self.nodes.append(Node(flow[0], INPUT, _input_of(config), ()))
                 if kind == INPUT:
                     continue
-            name = config["name"] if isinstance(config, dict) else _name_of(layer, number)
+            # of a Sequential Keras keeps no name, and numbers it as it builds it
+            own = layer.get("name", f"sequential_{self.sequentials + 1}")
+            name = config["name"] if isinstance(config, dict) else own
             flow = self._layer(kind, config, name, prefix, flow)
         return flow or []
 
@@ -197,11 +207,6 @@ def _input_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config.get(key) for key in ("batch_input_shape", "input_dtype")}
 
 
-def _name_of(layer: Mapping[str, Any], number: int) -> str:
-    """The name of a nested Sequential, whose configuration is a list and holds none."""
-    return str(layer.get("name", f"sequential_{number + 1}"))
-
-
 def placed(names: Mapping[str, Iterable[str]], layers: Iterable[str]) -> dict[Place, Place]:
     """{(group, dataset) of a weight file: (layer, Keras's suffix)}.
 
@@ -226,10 +231,17 @@ def placed(names: Mapping[str, Iterable[str]], layers: Iterable[str]) -> dict[Pl
         inside = [(layer, parts[-1]) for layer, parts in known if parts[0] == group]
         # a Sequential that a model begins with leaves no name of its own on its layers
         inside = inside or [(layer, parts[-1]) for layer, parts in known if parts[-1] == group]
-        inside = inside or [(layer, layer) for layer, parts in known if len(parts) == 1]
+        # of one within another the file may have another number
+        others = [] if inside else [(layer, parts[-1]) for layer, parts in known]
+        tops = [(layer, layer) for layer, parts in known if len(parts) == 1]
         for dataset in datasets:
             said = dataset.rsplit("/", 1)[-1]
-            fits = [(len(last), layer) for layer, last in inside if said.startswith(f"{last}_")]
-            length, layer = max(fits, default=(-1, group))
+            each = (_fits(said, among) for among in (inside or tops, others))
+            length, layer = max(next(filter(None, each), [(-1, group)]))
             found[group, dataset] = layer, said[length + 1 :]
     return found
+
+
+def _fits(dataset: str, layers: Iterable[tuple[str, str]]) -> list[tuple[int, str]]:
+    """(length of its name, layer) of those that a dataset is called after."""
+    return [(len(last), layer) for layer, last in layers if dataset.startswith(f"{last}_")]

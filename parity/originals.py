@@ -69,7 +69,9 @@ def case_of(
     read = Weights(Path(weights or source))
     said = {} if is_code else architecture.read(source)
     release, told = keras or _said_by(original, read, said), "asked" if keras else "file"
-    path = _described(original, custom, release) if is_code else source.absolute()
+    definition = f"{source.absolute()}{original[len(str(source)) :]}"
+    classes = custom and str(Path(custom).absolute())
+    path = _described(definition, classes, release) if is_code else source.absolute()
     found = architecture.parse(said or architecture.read(path), original)
     if inputs is not None and not of_clips and len(paths) != len(found.inputs):
         raise CannotRun(
@@ -77,13 +79,13 @@ def case_of(
             f"{len(paths)} were given; give an array for each with --input"
         )
     layers = tuple(node.name for node in found.nodes if node.kind != architecture.INPUT)
-    definition = Definition(
-        f"{source.absolute()}{original[len(str(source)) :]}",
-        custom and str(Path(custom).absolute()),
+    given = Definition(
+        definition,
+        classes,
         path,
         _asked_by(original=original, weights=weights, keras=keras, custom=custom, input=paths),
     )
-    model = Model(name or source.stem, stack_of(release), "", layers, (), definition, of_clips)
+    model = Model(name or source.stem, stack_of(release), "", layers, (), given, of_clips)
     return Case(model, Weights(read.path, layers), paths, "real", told)  # type: ignore[arg-type]
 
 

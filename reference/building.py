@@ -77,7 +77,9 @@ def loaded(job):
     model = build(job["definition"], job["custom"])
     held = {layer.name: _parameters(layer) for layer in _saved_layers(model)}
     needed = {
-        layer: [(_name(weight, at), K.get_value(weight).shape) for at, weight in enumerate(weights)]
+        layer: [
+            (_called(weight, at), K.get_value(weight).shape) for at, weight in enumerate(weights)
+        ]
         for layer, weights in held.items()
         if weights
     }
@@ -85,6 +87,25 @@ def loaded(job):
         for weight, array in zip(held[layer], arrays, strict=True):
             K.set_value(weight, array)
     return model
+
+
+def described(model):
+    """model.to_json(), with the names of nested Sequentials, which Keras does not keep."""
+    said = json.loads(model.to_json())
+    _name(model, said["config"])
+    return json.dumps(said)
+
+
+def _name(model, config):
+    if isinstance(config, list):
+        pairs = [(layer, said) for layer, said in zip(model.layers, config, strict=True)]
+    else:
+        pairs = [(model.get_layer(said["name"]), said) for said in config.get("layers", [])]
+    for layer, said in pairs:
+        if hasattr(layer, "flattened_layers"):
+            said["name"] = layer.name
+        if hasattr(layer, "layers"):
+            _name(layer, said["config"])
 
 
 def _saved_layers(model):
@@ -97,6 +118,6 @@ def _parameters(layer):
     return [*getattr(layer, "trainable_weights", []), *getattr(layer, "non_trainable_weights", [])]
 
 
-def _name(weight, at):
+def _called(weight, at):
     """What save_weights calls it (keras/engine/topology.py)."""
     return str(weight.name) if getattr(weight, "name", None) else f"param_{at}"

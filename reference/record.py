@@ -6,8 +6,8 @@ model.save, or "file.py:function", which returns the model, "custom": path of a 
 model's own classes and functions or null, "weights": path, "inputs": [path of a npy, ...] in the
 order of model.inputs, "expect": {name: value, ...} which has to match what really runs, "time":
 true to print timings instead of writing}
-A job of "describe": true gets model.to_json() as OUT. Stages on stdout: import, load, build, run,
-write, done; or {"timings": {...}}.
+A job of "describe": true gets model.to_json() as OUT, with the names of nested Sequentials. Stages
+on stdout: import, load, build, run, write, done; or {"timings": {...}}.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def record(job, out):
     check(observed, job["expect"])
     say(stage="load")
     if job.get("describe"):
-        Path(out).write_text(building.build(job["definition"], job["custom"]).to_json())
+        Path(out).write_text(building.described(building.build(job["definition"], job["custom"])))
         return say(stage="done")
     model = building.loaded(job)
     say(stage="build")

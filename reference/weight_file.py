@@ -98,6 +98,12 @@ def _layer(path, group, layer, names, wanted):
 
 
 def _array(path, dataset, layer, name, shape):
+    if len(shape) == 4 and dataset.shape == (*shape[2:], *shape[1::-1]) != shape:
+        raise Refused(
+            f"{path}: {name} is {dataset.shape}, TensorFlow's order of dimensions; expected "
+            f"{shape}: describe the model with dim_ordering tf, or load the file there, transpose "
+            "and flip the kernels, and save it with dim_ordering th"
+        )
     if dataset.shape != shape:
         raise Refused(
             f"{path}: {name} has shape {dataset.shape}, expected {shape}; "

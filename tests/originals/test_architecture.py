@@ -68,6 +68,22 @@ def test_the_first_model_in_a_sequential_is_its_own_beginning():
     assert rows(found) == [("a_input", ()), ("a", ("a_input",)), ("b", ("a",))]
 
 
+def test_a_sequential_within_one_has_the_number_that_keras_gives_it():
+    def sequential(*layers, **more):
+        return {"class_name": "Sequential", "config": [*layers], **more}
+
+    def plain(name):
+        return {"class_name": "Dense", "config": {"name": name}}
+
+    first, inner, last = sequential(plain("a")), sequential(plain("b")), sequential(plain("c"))
+    deep = sequential(first, inner, sequential(plain("d"), sequential(plain("e"))), last)
+    names = [name for name, _ in rows(parse(deep))]
+    assert names == ["a_input", "a", *(f"sequential_{part}" for part in
+                     ("3/b", "4/d", "4/sequential_5/e", "6/c"))]  # fmt: skip
+    named = sequential(plain("a"), {**inner, "name": "own"})  # as the recorder says it of code
+    assert [name for name, _ in rows(parse(named))] == ["a_input", "a", "own/b"]
+
+
 def test_a_sequential_may_begin_with_a_merge_of_others():
     branches = [
         {"class_name": "Sequential", "config": [{"class_name": "Dense", "config": {"name": name}}]}
@@ -139,6 +155,11 @@ def test_weights_are_placed_by_the_longest_name_that_fits():
 def test_a_sequential_at_the_beginning_is_a_group_that_no_layer_is_named_after():
     found = placed({"sequential_4": ["conv_W"]}, ["conv", "m/conv"])
     assert found == {("sequential_4", "conv_W"): ("conv", "W")}
+
+
+def test_a_sequential_may_have_another_number_in_the_file():
+    found = placed({"sequential_1": ["a_W", "a_b"]}, ["first", "sequential_2/a"])
+    assert [*found.values()] == [("sequential_2/a", "W"), ("sequential_2/a", "b")]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -104,6 +104,10 @@ def poison(value):
             r"conv1_b has shape \(3,\), expected \(2,\); give the weights",
         ),
         (
+            lambda file: replace(file, "conv1/conv1_W", np.zeros((3, 3, 1, 2), np.float32)),
+            r"conv1_W is \(3, 3, 1, 2\), TensorFlow's order of dimensions; expected \(2, 1, 3, 3\)",
+        ),
+        (
             lambda file: replace(file, "conv1/conv1_b", np.zeros(2)),
             r"conv1_b is float64, expected float32",
         ),
