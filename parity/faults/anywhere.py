@@ -22,6 +22,7 @@ from parity.faults.trial import (
     Found,
     Named,
     Trial,
+    Way,
     named,
 )
 from parity.kinds import Formula, LayerCase, layer_case
@@ -95,7 +96,8 @@ def _tried(
     )  # fmt: skip
     if not verdict.holds(word):
         said = cause(own, step.expected, actual)
-        found.cause = Named(said.hypothesis, [each.name for each in said.survivors], said.estimate)
+        names = [each if isinstance(each, str) else each.name for each in said.survivors]
+        found.cause = Named(said.hypothesis, names, said.estimate)
 
     def step_of(x: np.ndarray, *more: np.ndarray) -> np.ndarray:
         there = formula.witness(blank.but(x=x, more=more))
@@ -108,10 +110,9 @@ def _tried(
     told = settle(blank, probed, guess=not found.cause)
     found.probed = [Found(name, told.verdict, told.message, told.cause, told.form, told.place)]
     seen = [told.cause, told.form]
-    found.ways = [
-        *(["isolated"] if not verdict.holds(word) else []),
-        *(["probed"] if told.verdict not in {*RIGHT, NOT_PROBED} else []),
-    ]
+    by_clips, by_probes = not verdict.holds(word), told.verdict not in {*RIGHT, NOT_PROBED}
+    ways: dict[Way, bool] = {"isolated": by_clips, "probed": by_probes}
+    found.ways = [way for way, caught in ways.items() if caught]
     found.caught = found.located = bool(found.ways)
     found.located_layer = name if found.caught else None
     found.named = named(formula.name, found.cause) or formula.name in seen

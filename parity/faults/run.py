@@ -134,7 +134,8 @@ def of_project(models=(), layers=(), ids=(), *, workers=2, command="", progress=
     chosen = project.layers_of(cases, layers)
     inputs = {case: clips.inputs for case, clips in clips_of(cases).items()}
     traces = recordings.traces(inputs, lanes=["reference"], workers=workers, progress=progress)
-    records, known, versions = [], set(), {}
+    records, known = [], set()
+    versions: dict[str, str] = {}
     for case, paths in traces.items():
         port = ports.load(ports.OURS, case)
         versions |= port.versions
