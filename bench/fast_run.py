@@ -22,9 +22,7 @@ def rows():
     for name in DEFAULT_MODELS:
         case = case_for(name)
         batch = read_clips(case.clips).batch
-        original = recordings.timings(Job.of(name, case.model.stack, "noise", case.weights, batch))[
-            "predict"
-        ]["wall_s"]
+        original = recordings.timings(Job.of_case(case, "noise", batch))["predict"]["wall_s"]
         port = ports.load(ports.OURS, case)
         with threadpool_limits(1):
             own = sorted(forward_s(port, batch) for _ in range(RUNS))[RUNS // 2]

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,13 @@ class Original:
     """
 
     def __init__(self, case: Case, leave: ExitStack) -> None:
-        self.case, self.made, self._leave = case, made_of(case), leave
+        self.case, self._leave = case, leave
         self._recorder: _Open | None = None
         self._kept = Store(default_folder().parent / "answers", ".h5", limit_bytes=limit_bytes)
+
+    @cached_property
+    def made(self) -> dict[str, Any]:
+        return made_of(self.case)
 
     def answering(self, layers: Mapping[str, Layer]) -> dict[str, Layer]:
         """A trace's layers, which can be asked."""
