@@ -14,6 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from parity.drawing import vl_convert
 from parity.errors import visible
 from parity.reports import Figure, Record, figures
 from parity.reports.drawing import small, width
@@ -99,9 +100,7 @@ def _width(chart: Chart) -> int:
 
 def rendered(spec: Record) -> str:
     """A Vega-Lite specification as SVG, the same bytes for the same chart."""
-    from vl_convert import vegalite_to_svg
-
-    return str(vegalite_to_svg(spec))
+    return str(vl_convert().vegalite_to_svg(spec))
 
 
 def _rows(points: Iterable[Point], log: bool) -> tuple[list[Record], float | None]:

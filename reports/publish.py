@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from parity import files
+from parity.drawing import check_room
 from parity.errors import CannotRun, visible
 from parity.reports import Record, junit, markdown, table, terminal
 from parity.reports.document import PARITY, ReportError, read
@@ -64,6 +65,7 @@ def check(folder: Path | str) -> None:
 
     for name in (PARITY.file, *FILES, PAGE):
         files.check_writable(Path(folder) / name, make=True)
+    check_room()
     companions.beside(Path(folder) / PARITY.file)
 
 

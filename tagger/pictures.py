@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parity.drawing import vl_convert
 from parity.errors import visible
 from parity.files import FilePath
 from tagger.tagging import Scored, percent_of
@@ -141,8 +142,6 @@ def shortened(name: str) -> str:
 
 
 def _drawn(path: FilePath, chart: "altair.TopLevelMixin", titles: list[str]) -> bytes:
-    import vl_convert
-
     title = {
         "text": titles,
         "anchor": "start",
@@ -153,8 +152,8 @@ def _drawn(path: FilePath, chart: "altair.TopLevelMixin", titles: list[str]) -> 
     chart = chart.properties(title=title, background="#ffffff", padding=10)
     spec = chart.configure_view(stroke=None).to_dict()
     if Path(path).suffix.lower() == ".png":
-        return _signed(vl_convert.vegalite_to_png(spec, scale=PNG_SCALE))
-    return vl_convert.vegalite_to_svg(spec).encode()
+        return _signed(vl_convert().vegalite_to_png(spec, scale=PNG_SCALE))
+    return vl_convert().vegalite_to_svg(spec).encode()
 
 
 def _signed(png: bytes) -> bytes:
