@@ -188,6 +188,7 @@ class _Proof:
                 f"rounding alone may change what {name} ({layer.kind}) gives by {share:.1g} of its "
                 "size, so that the port agrees there says little"
             )
+        proved = self.proved.get(name, ALLOWED) != ALLOWED
         found = compare_layer(
             case,
             step.expected,
@@ -195,16 +196,16 @@ class _Proof:
             step.chained,
             carrier.observe if carrier else None,
             self.explain,
+            proved,
         )
         record.closer, record.evidence = found.closeness.closer, found.evidence
         record.closeness_bits = found.closeness.bits
         record.closeness_interval = found.closeness.interval
-        proved = self.proved.get(name, ALLOWED) != ALLOWED
         if self.proved.get(name) == ALLOWED:
             for each, said in ((found.isolated, step.isolated), (found.chained, step.chained)):
                 allow_transform(each, said, case)
-        record.isolated = _judged(found.isolated, step.isolated, None, proved) or Isolated()
-        record.chained = _judged(found.chained, step.chained, self.upstream, proved) or Chained()
+        record.isolated = _judged(found.isolated, step.isolated, None) or Isolated()
+        record.chained = _judged(found.chained, step.chained, self.upstream) or Chained()
         for cell, side in zip(record.cells(), (step.isolated, step.chained), strict=True):
             cell.message = side.fault if side.actual is None else cell.message
         self.note_habits(record, step)
@@ -359,11 +360,10 @@ class _Proof:
         )
 
 
-def _judged(cell: Any, side: Answer, upstream: str | None, proved: bool) -> Any:
+def _judged(cell: Any, side: Answer, upstream: str | None) -> Any:
     """The measured cell with its verdict; None where the port gave nothing."""
     if side.actual is None:
         return None
-    cell.proved = proved
     cell.verdict = verdict.judge(cell, upstream_holds=upstream is None)
     if cell.verdict == verdict.INHERITED:
         cell.message = f"its input differs since {upstream}"

@@ -64,15 +64,19 @@ def compare_layer(
     chained: Answer | None = None,
     observe: Observer | None = None,
     evidence: bool = False,
+    proved: bool = False,
 ) -> Compared:
     """Compare one layer in both modes; the oracle on the original's input is computed once.
 
     case, expected: the layer on the original's input, and the original's output, both as recorded;
     actual: the port's output on that input; chained: what it gave for its own in the chain.
     observe: called with (witness, block, expected - o) for every block of the oracle on the
-    original's input. evidence: gather it. Raises CannotRun for what the oracle does not know.
+    original's input. evidence: gather it. proved: probes have shown the function. Raises CannotRun
+    for what the oracle does not know.
     """
-    isolated, own, fault = Comparison(case.witness, actual, expected), None, ""
+    regress = evidence or not proved
+    isolated = Comparison(case.witness, actual, expected, proved, regress)
+    own, fault = None, ""
     chained = chained if chained and chained.actual is not None else None
     if chained:
         pairs = list(zip(chained.inputs, (case.x, *case.more), strict=True))
@@ -84,7 +88,7 @@ def compare_layer(
             if not same and not fault:
                 beside = case.but(x=chained.x, more=chained.inputs[1:])
                 judge = judge.near(beside) or beside.witness
-            own = Comparison(judge, chained.actual, expected)
+            own = Comparison(judge, chained.actual, expected, proved, regress)
             own.usable &= not fault
     watch = Watch(isolated, own) if evidence and isolated.usable else None
     closer, in_chain = Closeness(), None
@@ -160,12 +164,15 @@ def _cell(kind: type[C], comparison: Comparison, reference: Tally | None) -> C:
         return kind(**common, **UNMEASURED)
     port, pair = comparison.port, comparison.pair
     rho_det, u_in, certain = _certainty(comparison)
-    structure, alone = None, port.rho > 1 and rho_det > 1 and not verdict.reduced_operands(u_in)
-    if port.regression and not alone:  # else single elements show that it is another formula
+    # single elements may show that it is another formula, probes that it is none
+    shown = port.rho > 1 and rho_det > 1 and not verdict.reduced_operands(u_in)
+    structure = None
+    if port.regression and not shown and not comparison.proved:
         structure = Structure(**port.regression.findings(port.values))
     at = port.worst
     return kind(
         **common,
+        proved=comparison.proved,
         exact=pair.equal == pair.count or (comparison.judge.moves and port.worst2 == 0),
         rho_port=port.rho,
         q_port=port.q,

@@ -181,15 +181,24 @@ def pair_of(actual: np.ndarray, expected: np.ndarray) -> Pair:
 
 class Comparison:
     """A port's output against the original's and the oracle. fault: why they cannot be compared,
-    or ""; copies: equal bit for bit.
+    or ""; copies: equal bit for bit; proved: by probes, which see what channels share better than a
+    regression of clips (structure), which is then for the reader alone.
     """
 
-    def __init__(self, judge: Witness, actual: np.ndarray | None, expected: np.ndarray) -> None:
+    def __init__(
+        self,
+        judge: Witness,
+        actual: np.ndarray | None,
+        expected: np.ndarray,
+        proved: bool = False,
+        structure: bool = True,
+    ) -> None:
         self.judge, self.actual, self.expected = judge, np.asarray(actual), np.asarray(expected)
+        self.proved = proved
         self.fault = mismatch(self.actual, self.expected)
         self.usable = not self.fault and judge.shape == self.expected.shape
         if self.usable:
-            self.port = Tally(judge, self.actual, structure=True)
+            self.port = Tally(judge, self.actual, structure)
             self.pair = Pair(self.actual, self.expected, judge.view)
         self.copies = self.usable and np.array_equal(self.actual, self.expected)
         self.inherited2 = self.local2 = 0.0

@@ -447,3 +447,18 @@ def test_blocks_and_the_whole_give_the_same_figures(given, monkeypatch, kind, si
             )
         elif key != "structure":
             assert getattr(pieces.isolated, key) == figure, key
+
+
+def test_what_probes_proved_is_not_regressed_but_for_the_reader(given):
+    x, params, _ = given
+    expected = f32.conv(x, params)
+    actual = expected.copy()
+    actual[:, 3] *= F(1 + 24 * U)  # below every element's bound
+    case = layer_case(CONV, params, x, f32.KERAS)
+    plain, proved, told = (
+        compare_layer(case, expected, actual, evidence=evidence, proved=proved)
+        for evidence, proved in ((False, False), (False, True), (True, True))
+    )
+    assert plain.isolated.structure.gain_channels == [3] and "FORMULA" in judge(plain.isolated)
+    assert proved.isolated.structure is None and judge(proved.isolated) == "ROUNDING"
+    assert told.isolated.structure is None and told.evidence.channels is not None
