@@ -138,7 +138,7 @@ def test_reports_know_only_the_json():
         "html.page(d), junit.junit(d), table.csv(d), terminal.text(d), markdown.markdown(d)"
     )
     ours = {name for name in loaded if name.startswith("parity")}
-    tools = {"parity", "parity.errors", "parity.untrusted", "parity.reports"}
+    tools = {"parity", "parity.drawing", "parity.errors", "parity.untrusted", "parity.reports"}
     assert ours == tools and not loaded & {
         "chainer",
         "h5py",
