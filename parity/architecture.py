@@ -105,6 +105,7 @@ class _Flat:
     """Nodes gathered while containers are walked through."""
 
     def __init__(self) -> None:
+        self.merged: dict[str, list[str]] = {}  # a model that is merged -> what it gives
         self.nodes: list[Node] = []
         self.inputs: tuple[str, ...] = ()
         self.calls: dict[str, int] = {}
@@ -131,6 +132,11 @@ class _Flat:
                 self.sequentials = before
             self.made.add(inside)
             return made
+        if CALL in name:
+            raise CannotRun(
+                f"layer {name}: {CALL} marks the second call of a layer here; name it without, in "
+                "the model and its weight file"
+            )
         full = prefix + name
         self.calls[full] = self.calls.get(full, 0) + 1
         at = full if self.calls[full] == 1 else f"{full}{CALL}{self.calls[full]}"
@@ -143,11 +149,7 @@ class _Flat:
         for layer in layers:
             kind, config = layer["class_name"], layer["config"]
             if flow is None and kind == "Merge" and "layers" in config:
-                flow = [
-                    out
-                    for each in config["layers"]
-                    for out in self.container(each["class_name"], each["config"], prefix, None)
-                ]
+                flow = [out for each in config["layers"] for out in self._branch(each, prefix)]
             elif flow is None and kind in CONTAINERS:  # the first: Keras builds on its tensors
                 flow = self.container(kind, config, prefix, None)
                 continue
@@ -161,6 +163,16 @@ class _Flat:
             name = config["name"] if isinstance(config, dict) else own
             flow = self._layer(kind, config, name, prefix, flow)
         return flow or []
+
+    def _branch(self, model: Any, prefix: str) -> list[str]:
+        """What a model gives that a Merge reads, written there in whole: twice where two read it,
+        and names are given once.
+        """
+        key = json.dumps(model, sort_keys=True)
+        if key not in self.merged:
+            made = self.container(model["class_name"], model["config"], prefix, None)
+            self.merged[key] = made
+        return self.merged[key]
 
     def _graph(self, config: Any, prefix: str, given: Sequence[str] | None) -> list[str]:
         tensors: dict[tuple[str, int], list[str]] = {}
@@ -224,24 +236,29 @@ def placed(names: Mapping[str, Iterable[str]], layers: Iterable[str]) -> dict[Pl
     --------
     >>> placed({"enc": ["dense_1_W"]}, ["enc/dense_1"])
     {('enc', 'dense_1_W'): ('enc/dense_1', 'W')}
+    >>> placed({"fire/conv": ["fire/conv_W"]}, ["fire/conv"])
+    {('fire/conv', 'fire/conv_W'): ('fire/conv', 'W')}
     """
     found: dict[Place, Place] = {}
-    known = [(layer, layer.split("/")) for layer in dict.fromkeys(map(layer_of, layers))]
+    # a name may hold a "/" of its own: whatever follows one may be what its datasets begin with
+    known = [
+        (layer, [layer[at:] for at in range(len(layer)) if not at or layer[at - 1] == "/"])
+        for layer in dict.fromkeys(map(layer_of, layers))
+    ]
     for group, datasets in names.items():
-        inside = [(layer, parts[-1]) for layer, parts in known if parts[0] == group]
-        # a Sequential that a model begins with leaves no name of its own on its layers
-        inside = inside or [(layer, parts[-1]) for layer, parts in known if parts[-1] == group]
-        # of one within another the file may have another number
-        others = [] if inside else [(layer, parts[-1]) for layer, parts in known]
-        tops = [(layer, layer) for layer, parts in known if len(parts) == 1]
+        inside = [each for each in known if f"{each[0]}/".startswith(f"{group}/")]
+        # JSON holds no name of a Sequential that another one, or a model, begins with or holds
+        beyond = [each for each in known if group in each[1]] or known
+        tiers = [inside] if group in dict(known) else [inside, beyond]
         for dataset in datasets:
             said = dataset.rsplit("/", 1)[-1]
-            each = (_fits(said, among) for among in (inside or tops, others))
-            length, layer = max(next(filter(None, each), [(-1, group)]))
-            found[group, dataset] = layer, said[length + 1 :]
+            fits = [
+                (-number, len(own), -layer.count("/"), layer, whole[len(own) + 1 :])
+                for number, tier in enumerate(tiers)
+                for layer, ends in tier
+                for own in ends
+                for whole in (dataset, said)
+                if whole.startswith(f"{own}_")
+            ]
+            found[group, dataset] = max(fits, default=(0, 0, 0, group, said))[3:]
     return found
-
-
-def _fits(dataset: str, layers: Iterable[tuple[str, str]]) -> list[tuple[int, str]]:
-    """(length of its name, layer) of those that a dataset is called after."""
-    return [(len(last), layer) for layer, last in layers if dataset.startswith(f"{last}_")]

@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -135,10 +136,14 @@ def _described(original: str, custom: str | None, release: str) -> Path:
         what=", its layers",
     )  # fmt: skip
     command = recorder.command_of(stack, job.program)
+    while (compiling := recorder.compile_lock(job)) is None:  # Theano tidies its folder at the end
+        time.sleep(scheduler.POLL_S)
     with (
+        ExitStack() as leave,
         scratch() as folder,
         recorder.Recorder(job, folder, command) as running,
     ):
+        leave.callback(compiling.release)
         while not running.poll():
             time.sleep(scheduler.POLL_S)
         return kept.write(key, running.out.read_text())

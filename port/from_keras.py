@@ -104,7 +104,9 @@ class KerasModel(chainer.Chain):
                 masks[node.name] = mask
             if mask is not None and getattr(link, "reads_mask", False):
                 given.append(mask)
-            made[node.name] = link(*given)
+            made[node.name] = out = link(*given)
+            # as one alone would be given it: in another order of memory, sums round otherwise
+            out.array = self.xp.ascontiguousarray(out.array)
         outputs = tuple(made[name] for name in self.described.outputs)
         return outputs if len(outputs) > 1 else outputs[0]
 

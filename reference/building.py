@@ -8,7 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 from keras import backend as K
-from keras.models import model_from_json
+from keras.engine.topology import Container
+from keras.models import Sequential, model_from_json
 
 from reference.refused import Refused
 from reference.weight_file import read_weights
@@ -38,7 +39,32 @@ def build(definition, custom):
         model.build()
     if not getattr(model, "inputs", None):
         raise Refused(f"{definition}: gives no Keras model with inputs; give one that is complete")
+    if not is_code:
+        _as_said(said, model)
     return model
+
+
+def _as_said(said, model):
+    """Call a model's Sequentials as its JSON does: Keras numbers them anew, as they are written."""
+    config = said["config"]
+    if isinstance(config, list):
+        pairs = list(zip(config, model.layers, strict=True))
+        if config[0]["class_name"] == "Merge":
+            pairs += zip(
+                config[0]["config"].get("layers", []), model.layers[0].layers, strict=False
+            )
+    else:
+        made = {layer.name: layer for layer in model.layers}
+        numbered = [name for name in made if type(made[name]) is Sequential]
+        numbered = iter(sorted(numbered, key=lambda name: int(name.rpartition("_")[2])))
+        pairs = [
+            (each, made[next(numbered) if each["class_name"] == "Sequential" else each["name"]])
+            for each in config["layers"]
+        ]
+    for each, layer in pairs:
+        if isinstance(layer, Container):
+            _as_said(each, layer)
+            layer.name = each.get("name", layer.name)
 
 
 def _text(path):

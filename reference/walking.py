@@ -42,6 +42,8 @@ class _Walk:
     def top(self, container):
         """Keras has called the layers of the outermost model; its own tensors are recorded."""
         for node, number in _calls(container, 0):
+            if all(id(tensor) in self.names for tensor in node.output_tensors):
+                continue  # of a model that two others read
             layer = node.outbound_layer
             tensors, masks = list(node.input_tensors), list(node.input_masks)
             if isinstance(layer, Container) and not node.inbound_layers:
@@ -82,6 +84,11 @@ class _Walk:
             layer.called_with = None
         x, mask = (xs[0], masks[0]) if len(xs) == 1 else (xs, masks)
         outputs, out_masks = _listed(layer.call(x, mask)), _listed(layer.compute_mask(x, mask))
+        if all(hasattr(each, "_keras_shape") for each in xs):  # as Container.run_internal_graph
+            shapes = [each._keras_shape for each in xs]
+            made = layer.get_output_shape_for(shapes[0] if len(xs) == 1 else shapes)
+            for each, shape in zip(outputs, _listed(made), strict=True):
+                each._keras_shape = shape
         self.add(layer, name, number, xs, masks, outputs)
         return list(zip(outputs, out_masks, strict=True))
 
@@ -89,6 +96,11 @@ class _Walk:
         if len(outputs) != 1:
             raise Refused(f"layer {name} has {len(outputs)} outputs; layers have one here")
         name = name if not number else f"{name}#{number + 1}"
+        if name in self.names.values():
+            raise Refused(
+                f"two layers are called {name}, as in JSON of a model that two others read; give "
+                "the model as FILE.py:FUNCTION, or each layer a name of its own"
+            )
         is_input = type(layer).__name__ == "InputLayer"
         inbound = [] if is_input else [self.names[id(tensor)] for tensor in tensors]
         mask = masks[0] if masks and _reads_mask(outputs[0], tensors, masks[0]) else None

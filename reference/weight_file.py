@@ -2,6 +2,8 @@
 anything is loaded.
 """
 
+import re
+
 import h5py
 import numpy as np
 
@@ -14,6 +16,11 @@ _HINTS = {
     )
 }
 _OTHER_MODEL = "give the weights that belong to this model"
+_SHARED = "where JSON leaves out a PReLU's shared_axes, give the model as FILE.py:FUNCTION"
+_RENUMBERED = (
+    "Keras numbered them after other models of that process: give the model.to_json() of it, or "
+    "take the weights over by model.load_weights and save them anew"
+)
 
 
 def read_weights(path, needed):
@@ -54,10 +61,11 @@ def _groups(held, needed):
     """{layer: its group}, in the order of `needed`: that of its name, or, where a nested Sequential
     got another number, since Keras does not keep its name, the one with its very weights.
     """
-    others = {tuple(names): group for group, names in held.items() if names and group not in needed}
+    others = {tuple(names): group for group, names in held.items() if names}
     found = {}
     for layer, wanted in needed.items():
-        group = layer if layer in held else others.get(tuple(name for name, _ in wanted))
+        names, own = [name for name, _ in wanted], layer if layer in held else None
+        group = own if held.get(layer) == names else others.get(tuple(names), own)
         if group is not None:
             found[layer] = group
     return found
@@ -83,7 +91,12 @@ def _check_layers(path, missing, extra):
         words = [f"has no layer {name}" for name in missing[:1]] + [
             f"has a layer {name} too many" for name in extra[:1]
         ]
-        raise Refused(f"{path}: {' and '.join(words)}; {_OTHER_MODEL}")
+        anew = sorted(map(_unnumbered, missing)) == sorted(map(_unnumbered, extra))
+        raise Refused(f"{path}: {' and '.join(words)}; {_RENUMBERED if anew else _OTHER_MODEL}")
+
+
+def _unnumbered(name):
+    return re.sub(r"_\d+$", "", name)
 
 
 def _layer(path, group, layer, names, wanted):
@@ -107,7 +120,7 @@ def _array(path, dataset, layer, name, shape):
     if dataset.shape != shape:
         raise Refused(
             f"{path}: {name} has shape {dataset.shape}, expected {shape}; "
-            f"{_HINTS.get(layer, _OTHER_MODEL)}"
+            f"{_SHARED if name.endswith('_alphas') else _HINTS.get(layer, _OTHER_MODEL)}"
         )
     if dataset.dtype != np.float32:
         raise Refused(

@@ -106,33 +106,32 @@ def _dot(case: LayerCase, some: list[Array]) -> Witness:
 
 
 def _cosine(case: LayerCase, some: list[Array]) -> Witness:
-    """N/max(sqrt(Dx Dy), 1e-7), with an axis of 1 after the clips: the sums' own bounds, half the
-    relative ones of Dx and Dy, and three roundings.
+    """N/max(sqrt(max(Dx Dy, 0)), 1e-7), with an axis of 1 after the clips: the sums' own bounds,
+    the lengths that those of Dx and Dy allow, and three roundings.
     """
     x, y = some
     of_x, of_y = _axes(case, x, y)
     product = Dots((of_x, of_y), x, y)
     squares = [Dots(axes, z, z) for axes, z in (((of_x, of_y), x), ((of_x, of_y), y))]
-    with np.errstate(invalid="ignore"):
-        length = np.sqrt(squares[0].value * squares[1].value)
+    length = np.sqrt(np.maximum(squares[0].value * squares[1].value, 0))  # K.sqrt clips
     least = length < EPSILON
     length = np.where(least, EPSILON, length)
     out = product.value / length
 
-    def of(own: str) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            each = [getattr(z, own) / np.abs(z.value) for z in squares]
-        return np.asarray(np.where(least, 0, sum(each) / 2 + U))
+    def off(own: str) -> Array:
+        (a, of_a), (b, of_b) = ((np.abs(z.value), getattr(z, own)) for z in squares)
+        lost = a * of_b + b * of_a + of_a * of_b
+        of_both = squares[0].value * squares[1].value
+        low, high = (np.sqrt(np.maximum(of_both + e, EPSILON**2)) for e in (-lost, lost))
+        share = np.maximum(length / low - 1, 1 - length / high) + np.where(high > EPSILON, U, 0)
+        return getattr(product, own) / low + np.abs(out) * (share + 2 * U) + FLUSHED
 
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = sum(z.sigma2 / np.square(z.value) for z in squares) / 4
     variance = np.where(least, 0, variance) + 2.25 * np.square(SPREAD * U)
     parts = (
         out,
-        *(
-            np.square(getattr(product, own) / length + np.abs(out) * (of(own) + 2 * U) + FLUSHED)
-            for own in ("bound", "certain")
-        ),
+        *(np.square(off(own)) for own in ("bound", "certain")),
         product.sigma2 / np.square(length) + np.square(out) * variance + FLUSHED**2,
     )
     value, bound2, certain2, sigma2 = (part[:, None] for part in parts)

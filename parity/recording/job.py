@@ -85,6 +85,21 @@ class Job(NamedTuple):
         return key_of({**asked, **self.expect, "function": function if is_code else None})
 
 
+def changed(job: Job) -> Path | None:
+    """A file of the job that is no longer what it was when it was asked for."""
+    definition, custom = job.more.get("definition"), job.more.get("custom")
+    files = {
+        "weights_sha256": job.weights,
+        "definition_sha256": definition and source_of(definition),
+        "custom_sha256": custom and Path(custom),
+    }
+    return next(
+        (path for key, path in files.items()
+         if path and key in job.expect and sha256_of(path) != job.expect[key]),
+        None,
+    )  # fmt: skip
+
+
 def sources_sha256(more: Sequence[str] = ()) -> str:
     """sha256, hex, of the recorder's own files, those of the folders `more` too, computed as
     reference/program.py does.

@@ -18,7 +18,7 @@ from parity import processes
 from parity.errors import CannotRun
 from parity.progress import Lines, Live
 from parity.recording.environments import WORK, lock_in_work, python_of
-from parity.recording.job import RECORDER, Job
+from parity.recording.job import RECORDER, Job, changed
 from parity.recording.stacks import Stack
 from parity.settings import setting
 
@@ -136,6 +136,8 @@ class Recorder:
     def _raise_failure(self) -> None:
         """Raise CannotRun where it failed, with its own sentence or the tail of its log."""
         code = self.process.returncode
+        if self._error and (path := changed(self.job)):
+            raise CannotRun(f"{self.job.label}: {path} was changed while it was read; run again")
         if self._error:
             raise CannotRun(f"{self.job.label}: {self._error}")
         if code:

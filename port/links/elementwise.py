@@ -120,7 +120,8 @@ def _dot(x: Array, y: Array, axes: Axes) -> chainer.Variable:
 
 
 def _cosine(x: Array, y: Array, axes: Axes) -> chainer.Variable:
-    length = F.sqrt(_dot(x, x, axes) * _dot(y, y, axes))  # Keras's axes, also where they differ
+    # Keras's axes, also where they differ; rows that differ make products below zero: K.sqrt clips
+    length = F.sqrt(F.relu(_dot(x, x, axes) * _dot(y, y, axes)))
     least = x.xp.full_like(length.array, EPSILON)
     return F.expand_dims(_dot(x, y, axes) / F.maximum(length, least), 1)
 

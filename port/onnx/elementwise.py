@@ -256,7 +256,7 @@ def _product(graph: Graph, layer: Layer) -> Value:
 def _cosine(graph: Graph, layer: Layer) -> Value:
     (x, y), axes = layer.inputs, _axes(layer)
     sizes = graph("Mul", _dot(graph, x, x, axes), _dot(graph, y, y, axes))
-    length = graph("Max", graph("Sqrt", sizes), number(EPSILON))
+    length = graph("Max", graph("Sqrt", graph("Relu", sizes)), number(EPSILON))
     found = graph("Div", _dot(graph, x, y, axes), length)
     return graph("Unsqueeze", found, ints(1), rank=found.rank + 1)
 

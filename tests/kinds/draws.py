@@ -152,7 +152,7 @@ def _parametric(d):
 
 def _merge(d):
     mode, clips = d.of("sum", "ave", "mul", "max", "concat", "concat", "dot", "cos"), d.size(2, 4)
-    shape = list(d.shape({"cos": 1, "dot": d.size(1, 2)}.get(mode, d.size(1, 3))))
+    shape = list(d.shape({"cos": d.size(1, 2), "dot": d.size(1, 2)}.get(mode, d.size(1, 3))))
     shapes, config = [shape] * d.size(2, 4), {"mode": mode}
     if mode == "concat":
         axis = d.size(0, len(shape) - 1)

@@ -95,6 +95,23 @@ def test_a_sequential_may_begin_with_a_merge_of_others():
     assert found.inputs == ("a_input", "b_input")
 
 
+def test_a_model_that_two_others_read_is_written_twice_and_there_once():
+    asked, told = (
+        {"class_name": "Sequential", "config": [{"class_name": "Dense", "config": {"name": name}}]}
+        for name in "ab"
+    )
+    merge = {"class_name": "Merge", "config": {"name": "m", "layers": [told, asked]}}
+    both = {"class_name": "Sequential", "config": [merge]}
+    last = {"class_name": "Merge", "config": {"name": "n", "layers": [both, asked]}}
+    found = parse({"class_name": "Sequential", "config": [last]})
+    assert (found.nodes[-1].inbound, found.inputs) == (("m", "a"), ("b_input", "a_input"))
+
+
+def test_a_name_that_would_be_another_layers_second_call_is_refused():
+    with pytest.raises(CannotRun, match="layer d#2: # marks the second call"):
+        parse(graph(entry("x"), dense("d#2", [("x", 0)]), ends=[("d#2", 0)]))
+
+
 DAMAGED = {
     "a circle": graph(
         entry("x"), dense("a", [("b", 0)]), dense("b", [("a", 0)]), ends=[("b", 0)]
@@ -150,6 +167,11 @@ def test_weights_are_placed_by_the_longest_name_that_fits():
         ("dense", "dense_b"): ("dense", "b"),
         ("wrapper", "gru_W_z"): ("wrapper", "gru_W_z"),
     }
+
+
+def test_a_group_may_have_the_number_that_another_sequential_has_here():
+    found = placed({"sequential_3": ["b_W"]}, ["sequential_3/a", "sequential_5/b"])
+    assert found == {("sequential_3", "b_W"): ("sequential_5/b", "W")}
 
 
 def test_a_sequential_at_the_beginning_is_a_group_that_no_layer_is_named_after():

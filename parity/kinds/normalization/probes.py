@@ -157,8 +157,9 @@ def _two_valued(case: LayerCase, clips: int, turn: int, offset: float) -> Probe:
     large = (np.arange(channels) + turn) % 2 == 0  # in every other probe, where s shows well
     d = np.ldexp(1.0, np.where(large, abs(exponent) % 11, exponent))
     position = np.arange(before * after).reshape(before, 1, after)
-    signs = position // (before * after // clips)
-    if clips != SEVERAL or offset:
+    a_clip = before * after // clips
+    signs = position // a_clip
+    if a_clip > 1 and (clips != SEVERAL or offset):
         signs += position
     down = np.broadcast_to(signs % 2 == 1, target.shape)
     sides = d * (offset + 1), d * (offset - 1)  # (C,): of +d and of -d
@@ -178,7 +179,8 @@ def _spikes(case: LayerCase) -> Probe:
     """Zeros but for +d and -d in each channel: their answers are gamma sqrt(N/2) off beta, so that
     s shows beside any beta.
     """
-    target = view(case.but(x=np.zeros(like(case, 1), np.float32)))
+    whole = like(case, 1 if case.x[:1].size > len(case.params["beta"]) else 2 * SEVERAL)
+    target = view(case.but(x=np.zeros(whole, np.float32)))
     before, channels, after = target.shape
     count, channel = before * after, np.arange(channels)
     first = channel * 127 % count
@@ -186,7 +188,7 @@ def _spikes(case: LayerCase) -> Probe:
     d = np.full(channels, 2.0**6)
     x = np.zeros(target.shape, np.float32)
     x[places[0]], x[places[1]] = d, -d
-    affine = formula(case.but(x=x.reshape(like(case, 1))))
+    affine = formula(case.but(x=x.reshape(whole)))
     beta, size = affine.beta.astype(np.float32), affine.scale * d
     low, high = (np.broadcast_to(beta[:, None], target.shape).copy() for _ in range(2))
     for at, sign in zip(places, (1, -1), strict=True):
@@ -201,7 +203,6 @@ def _spikes(case: LayerCase) -> Probe:
         scale = (up - down) / (2 * d)
         yield Reading("scale", ..., scale, affine.scale, allowed, count > 2, to=CLOSE)
 
-    whole = like(case, 1)
     name = "two spikes a channel"
     return Probe(name, x.reshape(whole), low.reshape(whole), high.reshape(whole), read=read)
 
