@@ -159,8 +159,9 @@ def _merge(d):
         config["concat_axis"] = d.of(axis + 1, axis - len(shape))
         shapes = [[*shape[:axis], d.size(1, 6), *shape[axis + 1 :]] for _ in shapes]
     if mode in ("dot", "cos"):
-        other = list(d.shape(len(shape) if mode == "cos" else d.size(1, 2)))
-        of_x, of_y = d.size(1, len(shape)), d.size(1, len(other))
+        other = list(shape if mode == "cos" else d.shape(d.size(1, 2)))
+        of_x = d.size(1, len(shape))
+        of_y = of_x if mode == "cos" else d.size(1, len(other))
         other[of_y - 1] = shape[of_x - 1]
         shapes, config["dot_axes"] = [shape, other], [of_x, of_y]
     x, *more = (d.input(*each, clips=clips) for each in shapes)
