@@ -40,31 +40,9 @@ def build(definition, custom):
     if not getattr(model, "inputs", None):
         raise Refused(f"{definition}: gives no Keras model with inputs; give one that is complete")
     if not is_code:
-        _as_said(said, model)
-    return model
-
-
-def _as_said(said, model):
-    """Call a model's Sequentials as its JSON does: Keras numbers them anew, as they are written."""
-    config = said["config"]
-    if isinstance(config, list):
-        pairs = list(zip(config, model.layers, strict=True))
-        if config[0]["class_name"] == "Merge":
-            pairs += zip(
-                config[0]["config"].get("layers", []), model.layers[0].layers, strict=False
-            )
-    else:
-        made = {layer.name: layer for layer in model.layers}
-        numbered = [name for name in made if type(made[name]) is Sequential]
-        numbered = iter(sorted(numbered, key=lambda name: int(name.rpartition("_")[2])))
-        pairs = [
-            (each, made[next(numbered) if each["class_name"] == "Sequential" else each["name"]])
-            for each in config["layers"]
-        ]
-    for each, layer in pairs:
-        if isinstance(layer, Container):
-            _as_said(each, layer)
+        for each, layer in _models_in(said, model, restored=True):
             layer.name = each.get("name", layer.name)
+    return model
 
 
 def _text(path):
@@ -118,20 +96,33 @@ def loaded(job):
 def described(model):
     """model.to_json(), with the names of nested Sequentials, which Keras does not keep."""
     said = json.loads(model.to_json())
-    _name(model, said["config"])
+    for each, layer in _models_in(said, model):
+        if hasattr(layer, "flattened_layers"):
+            each["name"] = layer.name
     return json.dumps(said)
 
 
-def _name(model, config):
+def _models_in(said, model, restored=False):
+    """(what JSON says of it, it) of every model within one. From JSON, Keras numbers Sequentials
+    anew, in the order in which they are written.
+    """
+    config = said["config"]
     if isinstance(config, list):
-        pairs = [(layer, said) for layer, said in zip(model.layers, config, strict=True)]
+        pairs = list(zip(config, model.layers, strict=True))
+        merged = config[0]["config"].get("layers") if config[0]["class_name"] == "Merge" else None
+        pairs += zip(merged or [], getattr(model.layers[0], "layers", None) or [], strict=False)
     else:
-        pairs = [(model.get_layer(said["name"]), said) for said in config.get("layers", [])]
-    for layer, said in pairs:
-        if hasattr(layer, "flattened_layers"):
-            said["name"] = layer.name
-        if hasattr(layer, "layers"):
-            _name(layer, said["config"])
+        made = {layer.name: layer for layer in model.layers}
+        numbered = [name for name in made if restored and type(made[name]) is Sequential]
+        numbered = iter(sorted(numbered, key=lambda name: int(name.rpartition("_")[2])))
+        anew = [restored and each["class_name"] == "Sequential" for each in config["layers"]]
+        names = [next(numbered) if new else each["name"]
+                 for new, each in zip(anew, config["layers"], strict=True)]  # fmt: skip
+        pairs = [(each, made[name]) for each, name in zip(config["layers"], names, strict=True)]
+    for each, layer in pairs:
+        if isinstance(layer, Container):
+            yield each, layer
+            yield from _models_in(each, layer, restored)
 
 
 def _saved_layers(model):
