@@ -12,6 +12,7 @@ from parity.corpus.command import command as corpus
 from parity.diagnose.listing import hypotheses
 from parity.faults.command import faults
 from parity.gate.commands import gate
+from parity.layers import layers
 from parity.model import KERAS_VERSIONS
 from parity.options import (
     FILE,
@@ -242,6 +243,7 @@ for _command in (
     gate,
     hypotheses,
     investigate,
+    layers,
     microscope,
     probe,
     rescue,

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from parity import project
+from parity import model, project
 from parity.errors import CannotRun
 from parity.model import KERAS_VERSIONS, Case
 from parity.ports import OURS, PREFIX
@@ -232,6 +232,19 @@ def asks_for(command: str, model: str) -> str:
     return command if chosen else f"{command} --model {shlex.quote(model)}"
 
 
+def _own(_: click.Context, __: click.Parameter, is_asked: bool) -> None:
+    here = Path().resolve()
+    if is_asked and not project.is_one(here) and here not in model.SHIPPED.resolve().parents:
+        raise CannotRun(
+            f"there is no {project.FILE} here, and no [tool.parity] in {project.SHARED}, so there "
+            "is nothing of this folder's to judge; write one with `parity init`"
+        )
+
+
+PROJECT_ONLY = option(
+    "--project-only", is_flag=True, expose_value=False, callback=_own,
+    help="Where this folder has no project file, refuse, in place of taking the taggers.",
+)  # fmt: skip
 MODELS = option(
     "-m", "--model", "models", multiple=True,
     help="CRNN, CRNN50, CNN0 or CNN (repeatable); default: CRNN, CNN0, CNN.",

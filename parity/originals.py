@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from parity import architecture
+from parity import architecture, untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
-from parity.model import KERAS_VERSIONS, Case, Definition, Model, Weights, stack_of
+from parity.model import KERAS_VERSIONS, MODELS, Case, Definition, Model, Weights, stack_of
 from parity.processes import scratch
 from parity.recording import recorder, scheduler
 from parity.recording.cache import default_folder, key_of
@@ -21,7 +21,7 @@ from parity.recording.job import Job, source_of, sources_sha256
 from parity.recording.stacks import LANES, SETTINGS, STACKS
 from parity.store import Store
 
-__all__ = ["case_of"]
+__all__ = ["case_of", "layers_of"]
 
 
 def case_of(
@@ -59,20 +59,17 @@ def case_of(
     CannotRun
         Where something is missing, or the model cannot be read.
     """
-    source, paths = source_of(original), tuple(map(Path, inputs or ()))
-    if custom and not Path(custom).is_file():
-        raise CannotRun(f"{custom}: no such file; give the Python file with the model's classes")
-    if not source.is_file():
-        raise CannotRun(f"{source}: no such file; {architecture.NOT_ONE}")
-    is_code, is_json = source != Path(original), source.suffix.lower() == ".json"
+    (source, is_code), paths = _there(original, custom), tuple(map(Path, inputs or ()))
+    is_json = source.suffix.lower() == ".json"
     if weights is None and (is_code or is_json):
         raise CannotRun(f"{original} holds no weights; give them with --weights")
     read = Weights(Path(weights or source))
     said = {} if is_code else architecture.read(source)
     release, told = keras or _said_by(original, read, said), "asked" if keras else "file"
-    definition = f"{source.absolute()}{original[len(str(source)) :]}"
-    classes = custom and str(Path(custom).absolute())
-    path = _described(definition, classes, release) if is_code else source.absolute()
+    definition, classes = _absolute(original, custom)
+    path = source.absolute()
+    if is_code:
+        path = _asked("reference.record", definition, classes, release)
     found = architecture.parse(said or architecture.read(path), original)
     if inputs is not None and not of_clips and len(paths) != len(found.inputs):
         raise CannotRun(
@@ -90,6 +87,23 @@ def case_of(
     return Case(model, Weights(read.path, layers), paths, "real", told)  # type: ignore[arg-type]
 
 
+def _there(original: str, custom: str | None) -> tuple[Path, bool]:
+    """(the file of an original, whether it is Python code). Raises CannotRun where one is not."""
+    source = source_of(original)
+    if custom and not Path(custom).is_file():
+        raise CannotRun(f"{custom}: no such file; give the Python file with the model's classes")
+    if not source.is_file():
+        raise CannotRun(f"{source}: no such file; {architecture.NOT_ONE}")
+    return source, source != Path(original)
+
+
+def _absolute(original: str, custom: str | None) -> tuple[str, str | None]:
+    """The same files from any folder."""
+    source = source_of(original)
+    definition = f"{source.absolute()}{original[len(str(source)) :]}"
+    return definition, custom and str(Path(custom).absolute())
+
+
 def _asked_by(**options: Any) -> str:
     """The options as they are typed."""
     words = []
@@ -99,15 +113,13 @@ def _asked_by(**options: Any) -> str:
     return shlex.join(words)
 
 
-def _said_by(original: str, weights: Weights, description: Mapping[str, Any]) -> str:
+def _said_by(original: str, weights: Weights | None, description: Mapping[str, Any]) -> str:
     """The release that the files name."""
-    said = str(weights.said.keras or description.get("keras_version") or "")
+    said = str((weights and weights.said.keras) or description.get("keras_version") or "")
     known = ", ".join(KERAS_VERSIONS)
     if not said:
-        raise CannotRun(
-            f"neither {original} nor {weights} says which Keras wrote it; give the release with "
-            f"--keras ({known})"
-        )
+        who = f"neither {original} nor {weights} says" if weights else f"{original} does not say"
+        raise CannotRun(f"{who} which Keras wrote it; give the release with --keras ({known})")
     if said not in KERAS_VERSIONS:
         raise CannotRun(
             f"Keras {said} wrote {original}, and no environment has that; say with --keras on "
@@ -116,8 +128,22 @@ def _said_by(original: str, weights: Weights, description: Mapping[str, Any]) ->
     return said
 
 
-def _described(original: str, custom: str | None, release: str) -> Path:
-    """The path of model.to_json() of a model that Python code returns."""
+def layers_of(original: str, keras: str | None, custom: str | None) -> list[dict[str, Any]]:
+    """What Keras says of every layer of a model, as reference/layers writes it; a tagger by its
+    name. Raises CannotRun.
+    """
+    if original in MODELS:
+        keras = keras or STACKS[MODELS[original].stack].keras
+        original = MODELS[original].defined.path
+    source, is_code = _there(original, custom)
+    release = keras or _said_by(original, None, {} if is_code else architecture.read(source))
+    definition, classes = _absolute(original, custom)
+    found: Any = untrusted.read_json(_asked("reference.layers", definition, classes, release))
+    return found
+
+
+def _asked(program: str, original: str, custom: str | None, release: str) -> Path:
+    """The path of what a program of the recorder says of a model without weights, kept."""
     stack, lane = STACKS[stack_of(release)], LANES["reference"]
     expect = {
         **stack.expect(lane),
@@ -127,13 +153,13 @@ def _described(original: str, custom: str | None, release: str) -> Path:
         "custom_sha256": custom and sha256_of(custom),
     }
     kept = Store(default_folder().parent / "architectures", ".json")
-    key = key_of([original, expect])
+    key = key_of([original, expect, program, sources_sha256([program.partition(".")[2]])])
     if found := kept.find(key):
         return found
     more = {"definition": original, "custom": custom, "describe": True}
     job = Job(
-        source_of(original).stem, stack, lane, Path(), np.zeros(0), expect, more=more,
-        what=", its layers",
+        source_of(original).stem, stack, lane, Path(), np.zeros(0), expect, program=program,
+        more=more, what=", its layers",
     )  # fmt: skip
     command = recorder.command_of(stack, job.program)
     while (compiling := recorder.compile_lock(job)) is None:  # Theano tidies its folder at the end

@@ -19,7 +19,18 @@ from parity.gate.judge import judge, judge_identity
 from parity.gate.outcome import Json, Outcome
 from parity.identity import asked
 from parity.model import Case
-from parity.options import FOLDER, OUT, OUT_FOLDER, WORKERS, again, option, port, takes, told
+from parity.options import (
+    FOLDER,
+    OUT,
+    OUT_FOLDER,
+    PROJECT_ONLY,
+    WORKERS,
+    again,
+    option,
+    port,
+    takes,
+    told,
+)
 from parity.ports import load, of_case, opened
 from parity.program import FORCE, Commands, Name, end, result, say, wants_json, wrote
 from parity.project import cases
@@ -66,7 +77,7 @@ _MODELS = option("-m", "--model", "models", multiple=True, help="Only this model
     is_flag=True,
     help="Compare with the compact golden traces, even where recorded ones are cached.",
 )
-@takes(port("The port to judge."), WORKERS, OUT_FOLDER, FORCE)
+@takes(port("The port to judge."), WORKERS, OUT_FOLDER, PROJECT_ONLY, FORCE)
 @click.pass_context
 def gate(
     context: click.Context,

@@ -10,6 +10,7 @@ from parity.options import (
     LAYERS,
     MODELS,
     OUT_FOLDER,
+    PROJECT_ONLY,
     SEED,
     WORKERS,
     again,
@@ -36,7 +37,7 @@ Names = tuple[str, ...]
 @click.command("probe", cls=Command, example="parity probe --model CNN0 --layer conv1")
 @takes(MODELS, LAYERS, WORKERS, port("The port to ask."), OUT_FOLDER, JSON)
 @option("--weights", help="A Keras weight file of the chosen model; default: the published one.")
-@SEED
+@takes(SEED, PROJECT_ONLY)
 @option(
     "--against", type=FILE,
     help="A probes.json of another port or day: says which weights read back are others.",

@@ -120,6 +120,8 @@ def hooks(folder):
 
 
 def test_our_hooks_judge_another_repository(home, stranger):
+    code, said = hooks(stranger)
+    assert code == 1 and said.count("there is no parity.toml here") == 2, said
     words = ("net.json", "lenet.h5", "--keras", "1.0.6", "--input", "lenet-0.npy")
     for command in (("init", *words), ("run",), ("gate", "accept", "--reason", "first")):
         call(sys.executable, stranger, "parity", *command, path=ROOT)  # this one has a recorder

@@ -1,0 +1,1 @@
+"""What Keras says of every layer of a model, without running it."""
