@@ -116,7 +116,7 @@ def allow_transform(cell: Cell | None, said: Answer, case: LayerCase) -> None:
     if not verdict.holds(verdict.judge(cell)):
         there = case.but(x=said.inputs[0], more=said.inputs[1:])
         o = there.value()
-        room = case.kind.transform(there) + 2 * U * np.abs(o)  # the bias is added to it
+        room = case.kind.transform(there, False) + 2 * U * np.abs(o)  # the bias is added to it
         cell.rho_transform = float(np.max(np.abs(said.actual - o) / room))
 
 

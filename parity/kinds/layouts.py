@@ -161,11 +161,11 @@ def lifted(
         for probe in base.probes(inside(case), rng):
             yield _relaid(probe, case, reading)
 
-    def transform(case: LayerCase) -> Array:
+    def transform(case: LayerCase, at_most: bool) -> Array:
         assert base.transform
         if not applies(case.config):
-            return base.transform(case)
-        return last(base.transform(inside(case)), case.x.ndim)
+            return base.transform(case, at_most)
+        return last(base.transform(inside(case), at_most), case.x.ndim)
 
     return replace(
         base,

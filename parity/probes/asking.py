@@ -179,7 +179,7 @@ class _Asked:
         right = not found.wrong and found.q_share <= 1
         self.history.append((probe.name, len(probe.x), found))
         if not right:
-            self.beyond = self.beyond or not by_transform(self.case, probe, actual)
+            self.beyond = self.beyond or not by_transform(self.case, probe, actual, at_most=True)
             self._note(probe, actual, found)
         if probe.says:
             self.record.form = self.record.form or probe.says(actual)
@@ -215,6 +215,8 @@ class _Asked:
         wrong, answers = (sum(getattr(each, of) for each in record.asked) for of in OF_ASKED)
         spread = wrong > EVERYWHERE * answers
         transform = self.failure is not None and spread and not self.beyond and not self.fault
+        if transform and self.failure:  # the smallest question that shows it is looked at closely
+            transform = by_transform(self.case, self.failure.probe, self.failure.answer)
         return Layer(record, arrays, self.failure, self.history, transform, self.odd, bits)
 
     def _verdict(self, moves: bool) -> tuple[str, str | None]:
@@ -309,11 +311,13 @@ class _Parameter:
         )
 
 
-def by_transform(case: LayerCase, probe: Probe, answer: np.ndarray) -> bool:
-    """Whether an answer is as near as a layer by way of a transform may come."""
+def by_transform(case: LayerCase, probe: Probe, answer: np.ndarray, at_most: bool = False) -> bool:
+    """Whether an answer is as near as a layer by way of a transform may come, or, at_most, may be
+    so near.
+    """
     if case.kind.transform is None:
         return False
-    there = case.kind.transform(case.but(x=probe.x, more=probe.more))
+    there = case.kind.transform(case.but(x=probe.x, more=probe.more), at_most)
     room = np.broadcast_to(there, answer.shape)[probe.at]
     found = answer[probe.at].astype(np.float64)
     with np.errstate(all="ignore"):

@@ -10,7 +10,7 @@ import scipy.fft
 from parity.compare import verdict
 from parity.compare.measure import allow_transform, measure
 from parity.faults.reorderings import by_winograd
-from parity.kinds.convolution import convolution
+from parity.kinds.convolution import convolution, transforms
 from parity.kinds.convolution.transforms import TILES, _winograd
 from parity.port_api import Answer
 from parity.probes.naming import cause_of, place_of, settle, told_by_clips
@@ -142,8 +142,9 @@ def test_winograds_tiles_stay_within_their_bound_and_are_not_far_below(tile):
         x = rng.standard_normal((1, *CONVOLUTION.x.shape[1:]), np.float32)
         answer = by_winograd(tile=tile)({"it": LINK}, "it")["it"](x)
         case = CONVOLUTION.but(x=x)
-        share = np.abs(answer - case.value()) / _winograd(convolution(case), x)
-        assert 1e-3 < share.max() < 1
+        room = _winograd(convolution(case), x)
+        assert 1e-3 < (np.abs(answer - case.value()) / room).max() < 1
+        assert (transforms.room(case, at_most=True) >= room).all()
 
 
 def test_what_a_fit_ascribes_to_a_weight_is_told_from_a_gain_of_a_unit():

@@ -115,10 +115,10 @@ def activated(linear: LayerKind, both: LayerKind) -> LayerKind:
             else:
                 yield random_probe(case, probe.x, probe.name)
 
-    def transform(case: LayerCase) -> Array:
+    def transform(case: LayerCase, at_most: bool) -> Array:
         """Of the sums: no activation is steeper than 1."""
         assert linear.transform
-        return linear.transform(of_sums(case))
+        return linear.transform(of_sums(case), at_most)
 
     return replace(
         linear,

@@ -1,6 +1,7 @@
 """How far a convolution by way of a transform may be off: FFT, Winograd on tiles of 2 and 4."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -15,10 +16,13 @@ POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # at which polynomials are eval
 KERNELS = (2, 3, 4, 5)  # sizes that are computed so: larger ones would need more points
 
 
-def room(case: LayerCase) -> Array:
-    """The farther of the two that an answer may be off, against the output's shape, float64."""
+def room(case: LayerCase, at_most: bool = False) -> Array:
+    """The farther of the two that an answer may be off, against the output's shape, float64;
+    at_most: or more, by norms alone.
+    """
     conv = convolution(case)
-    return np.maximum(_fft(conv, case.x), _winograd(conv, case.x))
+    winograd = _by_norms if at_most else _winograd
+    return np.maximum(_fft(conv, case.x), winograd(conv, case.x))
 
 
 def _fft(conv: Convolution, x: Array) -> Array:
@@ -29,14 +33,45 @@ def _fft(conv: Convolution, x: Array) -> Array:
     and its kernel, summed over C channels with C u more.
     """
     n = np.prod([size + k - 1 for size, k in zip(x.shape[2:], conv.size, strict=True)])
-    norms = np.sqrt(np.square(conv.matrix.reshape(len(conv.bias), x.shape[1], -1)).sum(axis=2))
-    inputs = np.sqrt(np.square(x, dtype=np.float64).sum(axis=(2, 3)))
+    inputs, norms = map(np.sqrt, _squares(conv, x))
     allowed: Array = U * (20 * np.log2(n) + x.shape[1]) * (inputs @ norms.T)
     return allowed[:, :, None, None]
 
 
+def _squares(conv: Convolution, x: Array) -> tuple[Array, Array]:
+    """Squared norms of each clip's channels, (clips, C), and of each kernel's, (K, C)."""
+    kernels = np.square(conv.matrix.reshape(len(conv.bias), x.shape[1], -1)).sum(axis=2)
+    return np.square(x, dtype=np.float64).sum(axis=(2, 3)), kernels
+
+
+def _tiles_of(conv: Convolution, x: Array) -> Iterator[tuple[int, list[Any], float]]:
+    """(outputs of a tile, matrices of each axis, lam u sqrt(T)) of those that fit."""
+    if conv.stride != (1, 1) or not all(size in KERNELS for size in conv.size):
+        return
+    lam = tail_factor(np.prod(conv.output_shape(x.shape)))
+    for tile in TILES:
+        sides = [matrices(tile, size) for size in conv.size]
+        roundings = 6 * sum(len(G) for _, G, _ in sides) + x.shape[1] / 3
+        yield tile, sides, float(lam * U * np.sqrt(roundings))
+
+
+def _by_norms(conv: Convolution, x: Array) -> Array:
+    """(clips, filters, 1, 1), at least what `_winograd` gives: no entry of M a N' is larger than
+    the norms of a row of M, of one of N and of a.
+    """
+    inputs, kernels = _squares(conv, x)
+    most = 0.0
+    for _, sides, share in _tiles_of(conv, x):
+        rows = (
+            np.square(A) @ (np.square(G).sum(axis=1) * np.square(B).sum(axis=1))
+            for A, G, B in sides
+        )
+        most = max(most, 2 * share * float(np.sqrt(np.prod([each.max() for each in rows]))))
+    return most * np.sqrt(inputs @ kernels.T)[:, :, None, None]
+
+
 def _winograd(conv: Convolution, x: Array) -> Array:
-    """(clips, filters, rows, columns), or 0 where no such tiles fit.
+    """(clips, filters, rows, columns), 0 where no such tiles fit.
 
     Y = A'[sum over channels of (G w G') * (B' d B)]A. Written out, an output is a sum of products
     of one entry of each matrix, a weight and an input; as each of its T roundings is of a partial
@@ -46,14 +81,9 @@ def _winograd(conv: Convolution, x: Array) -> Array:
     axis and C/3 of the sum over C channels. The bound is lam of its deviations.
     """
     shape = conv.output_shape(x.shape)
-    if conv.stride != (1, 1) or not all(size in KERNELS for size in conv.size):
-        return np.zeros((1, 1, 1, 1))
     kernels = conv.matrix.reshape(shape[1], x.shape[1], *conv.size)
     found = np.zeros(shape)
-    for tile in TILES:
-        sides = [matrices(tile, size) for size in conv.size]
-        roundings = 2 * sum(3 * len(G) for _, G, _ in sides) + x.shape[1] / 3
-        share = tail_factor(np.prod(shape)) * U * np.sqrt(roundings)
+    for tile, sides, share in _tiles_of(conv, x):
         weights = _both_ways(kernels, *(G for _, G, _ in sides))
         for clip, tiles in enumerate(_tiles(conv, x, tile)):
             inputs = _both_ways(tiles, *(B for _, _, B in sides))
