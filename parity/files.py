@@ -222,7 +222,7 @@ def _beside(path: Path, data: bytes | str, leave: ExitStack) -> str:
     linked = 0
     while not linked:  # else it was swept away before it was held
         name = str(path.with_name(f"{path.name[:80]}.{secrets.token_hex(4)}.part"))
-        stream = leave.enter_context(os.fdopen(os.open(name, flags, 0o666), "wb"))  # less the umask
+        stream = leave.enter_context(os.fdopen(os.open(name, flags, 0o666), "wb", 0))
         leave.callback(Path(name).unlink, missing_ok=True)
         with suppress(OSError):  # a file system without locks
             fcntl.flock(stream, fcntl.LOCK_EX)
@@ -232,8 +232,9 @@ def _beside(path: Path, data: bytes | str, leave: ExitStack) -> str:
         with suppress(PermissionError):
             os.fchown(stream.fileno(), before.st_uid, before.st_gid)
         os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
-    stream.write(_bytes(data))
-    stream.flush()
+    left = memoryview(_bytes(data))
+    while left:
+        left = left[stream.write(left) :]
     os.fsync(stream.fileno())  # a full disk may not say so before
     return name
 

@@ -40,19 +40,14 @@ def opened(
     layers : what the harness will ask for, by the port's own names. Raises CannotRun for a file
     that is damaged, foreign or cannot be run.
     """
-    inputs: Sequence[str] = ()
-    if name in model.MODELS:
-        rows = untrusted.read_json(room("fixtures") / "networks" / f"{name}.json")
-        inbound = {row["name"]: row["inbound"] for row in rows if row["inbound"]}
-        outputs = [rows[-1]["name"]]
-    else:
-        described = architecture.parse(architecture.read(Path(name)), name)
-        nodes = [node for node in described.nodes if node.kind != architecture.INPUT]
-        inbound = {node.name: node.inbound for node in nodes}
-        inputs, outputs = described.inputs, [*described.outputs]
-    found = OnnxPort(path, {**dict.fromkeys(layers, ()), **inbound}, inputs, outputs)
+    ours = name in model.MODELS
+    source = room("fixtures") / "networks" / f"{name}.json" if ours else Path(name)
+    described = architecture.parse(architecture.read(source), name)
+    nodes = [node for node in described.nodes if node.kind != architecture.INPUT]
+    inbound = {**dict.fromkeys(layers, ()), **{node.name: node.inbound for node in nodes}}
+    found = OnnxPort(path, inbound, () if ours else described.inputs, described.outputs)
     found.check_weights(weights)
-    if name in model.MODELS:
+    if ours:
         found.check_tags(model.MODELS[name].tags)
     return found
 
