@@ -4,6 +4,7 @@ clips it is run on.
 Those of this project are a project file like anybody's, fixtures/networks/parity.toml.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -173,7 +174,7 @@ class Weights:
         anything but finite float32 numbers.
         """
         found = _read(Path(self.path), bool(self.layers))
-        return _by_node(found, self.layers) if self.layers else found
+        return _by_node(self.path, found, self.layers) if self.layers else found
 
 
 class Case(NamedTuple):
@@ -300,13 +301,29 @@ def _existing(given: str | PathLike[str]) -> Path:
 
 
 def _by_node(
-    found: dict[str, dict[str, np.ndarray]], nodes: tuple[str, ...]
+    path: PathLike[str], found: dict[str, dict[str, np.ndarray]], nodes: tuple[str, ...]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The arrays of each node, from those of each group under their own names."""
+    """The arrays of each node, from those of each group under their own names.
+
+    Raises CannotRun where those have the numbers of another process.
+    """
     by_layer: dict[str, dict[str, np.ndarray]] = {}
     for (group, dataset), (layer, suffix) in placed(found, nodes).items():
         by_layer.setdefault(layer, {})[suffix] = found[group][dataset]
+    layers = [layer_of(node) for node in reversed(nodes)]  # the first of a kind is named
+    lacking = {_unnumbered(each): each for each in layers if each not in by_layer}
+    for group in by_layer:
+        if group not in layers and (own := lacking.get(_unnumbered(group))):
+            raise CannotRun(
+                f"{path}: it has {group} where the model has {own}: Keras numbered them after "
+                "other models of that process; give the model.to_json() of it, or take the weights "
+                "over by model.load_weights, which goes by order, and save them anew"
+            )
     return {node: by_layer[layer_of(node)] for node in nodes if layer_of(node) in by_layer}
+
+
+def _unnumbered(name: str) -> str:
+    return re.sub(r"_\d+$", "", name)
 
 
 def _read(path: Path, whole_names: bool = False) -> dict[str, dict[str, np.ndarray]]:

@@ -117,9 +117,10 @@ def _link(
     try:
         return makers[kind](config, arrays.get(name, {}), keras)
     except KeyError as error:
+        held = ", ".join(arrays.get(name, {})) or "nothing"
         raise CannotRun(
-            f"layer {name} ({kind}): the weights hold no {error} for it; give those that were "
-            "saved with this model"
+            f"layer {name} ({kind}): the weights hold no {error} for it, but {held}; give those "
+            "that save_weights of Keras 1 wrote of this model"
         ) from error
 
 

@@ -38,7 +38,9 @@ def whole_call(
         return WholeCall(True, away, final.holds, None)
     allowed = final.allowed
     judged = (
-        f"of at most {allowed:.2g}" if allowed else "and a run without explanation cannot judge it"
+        f"of at most {allowed:.2g}"
+        if allowed
+        else "and nothing bounds that where the end is not explained, nor in a graph"
     )
     return WholeCall(
         False,

@@ -48,6 +48,19 @@ def test_the_release_is_taken_from_the_description_where_none_is_asked_for(files
     assert case(files, keras=None).keras_from == "file"
 
 
+def test_weights_with_the_numbers_of_another_process_are_refused_by_their_reason(files, tmp_path):
+    one = tmp_path / "one.json"
+    kind = {"class_name": "Dense", "config": {"name": "dense_1", "output_dim": 2}}
+    one.write_text(json.dumps({"class_name": "Sequential", "config": [kind]}))
+    with h5py.File(tmp_path / "one.h5", "w") as file:
+        file.attrs["layer_names"] = [b"dense_3"]
+        file.create_group("dense_3").attrs["weight_names"] = [b"dense_3_W"]
+        file["dense_3/dense_3_W"] = np.ones((3, 2), np.float32)
+    found = case(files, original=str(one), weights=tmp_path / "one.h5", inputs=files.inputs[:1])
+    with pytest.raises(CannotRun, match="has dense_3 where the model has dense_1"):
+        _ = found.weights.params
+
+
 def test_whole_models_need_no_weights_beside_them(files, tmp_path):
     whole = tmp_path / "whole.h5"
     with h5py.File(whole, "w") as file, h5py.File(files.weights) as weights:
