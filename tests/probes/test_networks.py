@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
+from parity import architecture
 from parity.model import MODELS, case_for
 from parity.probes import proof
 from parity.probes.networks import asked, described, layers_of, without_clips
@@ -40,6 +41,19 @@ def test_a_kept_network_has_every_declared_layer_and_its_weights(name):
     assert {each for each, params in case.weights.params.items() if params} <= {*layers}
     for each in MODELS[name].layers:
         assert asked(case, layers, each).x.shape[0] == 1
+
+
+def test_a_description_holds_nothing_that_some_release_does_not_know():
+    """CRNN was described by Keras 1.1.0 and CRNN50 by 1.0.6; each is run on every release."""
+    said = [
+        {
+            (layer["class_name"], key)
+            for layer in architecture.read(MODELS[name].defined.architecture)["config"]["layers"]
+            for key in layer["config"]
+        }
+        for name in ("CRNN", "CRNN50")
+    ]
+    assert said[0] == said[1]
 
 
 class Few:
