@@ -267,6 +267,13 @@ def _reduced(reduce: Any) -> Maker:
     return lambda s: Moves(reduce(s.x, axis=of_all(s.config, s.x)))
 
 
+def _propagate_to_all(case: LayerCase, d: Array) -> Array:
+    """As `_propagate`, over all places."""
+    axes = of_all(case.config, case.x)
+    near: Array = case.x - case.x.max(axis=axes, keepdims=True) + d
+    return np.asarray(near.max(axis=axes), np.float32)
+
+
 GLOBAL_MAX = tuple(
     LayerKind(
         name,
@@ -277,6 +284,7 @@ GLOBAL_MAX = tuple(
             "average instead of maximum": lambda s: mean(s.x, of_all(s.config, s.x)),
         },
         by_shape=(other_axes,),
+        propagate=_propagate_to_all,
         input_ranks=(),
         probes=of_ranks,
     )

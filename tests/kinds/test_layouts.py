@@ -60,3 +60,11 @@ def test_a_cosine_of_nothing_is_divided_by_the_least_length():
     case = layer_case(layer("Merge", mode="cos", dot_axes=[1, 1]), {}, x, "1.1.0", (x + 1,))
     assert case.value().shape == (2, 1, 1) and not case.value().any()
     assert np.isfinite(case.witness.bound2).all() and np.isfinite(case.witness.sigma2).all()
+
+
+def test_a_deviation_goes_through_a_global_maximum_where_the_maximum_is():
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    d = np.full_like(x, 2.0**-8)
+    d[:, -1] = -(2.0**-10)
+    case = layer_case(layer("GlobalMaxPooling1D"), {}, x, "1.2.2")
+    assert np.array_equal(case.kind.propagate(case, d), np.full((2, 4), -(2.0**-10)))
