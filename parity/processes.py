@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -192,9 +193,7 @@ def side_by_side(
                 child.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(error, BrokenProcessPool):
-                for child in children:
-                    child.join(1)
-                if UNGUARDED in [child.exitcode for child in children]:
+                if UNGUARDED in map(_exit_code, children):
                     raise CannotRun(
                         "workers import the program that calls this, and it calls it again while "
                         'it is imported; put the call below `if __name__ == "__main__":`'
@@ -203,6 +202,16 @@ def side_by_side(
                     f"a process died, most likely for want of memory; {advice}"
                 ) from error
             raise
+
+
+def _exit_code(child: BaseProcess) -> int | None:
+    """Of a process that ends; None after a second without. `join` alone does not do: where the
+    pool's own thread is the one that waited for it, it returns before that has noted the code.
+    """
+    until = time.monotonic() + LOOK_S
+    while (code := child.exitcode) is None and time.monotonic() < until:
+        time.sleep(0.01)
+    return code
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from parity import processes
 from parity.errors import CannotRun
 from parity.processes import run, side_by_side, start, stop
 
@@ -99,6 +100,15 @@ def test_where_a_pool_has_no_room_for_a_thread_it_ends(monkeypatch):
     with pytest.raises(CannotRun, match="for want of memory; try WORKERS=1"):
         list(side_by_side(os.getpid, {1: ()}, 1))
     assert threading.excepthook is before
+
+
+def test_an_exit_code_is_waited_for_where_another_thread_notes_it():
+    codes = iter([None, None, 77])
+
+    class Child:
+        exitcode = property(lambda _: next(codes))
+
+    assert processes._exit_code(Child()) == 77
 
 
 UNGUARDED = """
