@@ -120,7 +120,7 @@ class Rounded:
             if noise is not None:
                 cell = storage[variable]
                 drawn = self.rng.uniform(-1 / UNIFORM, 1 / UNIFORM, np.shape(cell[0]))
-                cell[0] = np.asarray(cell[0] + noise * drawn)
+                cell[0] = np.asarray(cell[0] + noise * drawn, cell[0].dtype)
         return waits
 
     def _measured(self, machine, node, thunk):
