@@ -18,7 +18,7 @@ import onnx
 import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from parity import architecture, model, room, untrusted
+from parity import architecture, model, untrusted
 from parity.errors import CannotRun
 from parity.files import sha256_of
 
@@ -41,7 +41,7 @@ def opened(
     that is damaged, foreign or cannot be run.
     """
     ours = name in model.MODELS
-    source = room("fixtures") / "networks" / f"{name}.json" if ours else Path(name)
+    source = model.MODELS[name].defined.architecture if ours else Path(name)
     described = architecture.parse(architecture.read(source), name)
     nodes = [node for node in described.nodes if node.kind != architecture.INPUT]
     inbound = {**dict.fromkeys(layers, ()), **{node.name: node.inbound for node in nodes}}

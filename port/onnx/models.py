@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from parity import architecture, room
+from parity import architecture
 from parity.files import sha256_of
 from parity.fixtures.tags import OF_COUNT
+from parity.port.architectures import MODELS
 from parity.port.from_keras import arrays_of
 from parity.port.network import Network
 from parity.port.onnx.export import exported
@@ -40,7 +41,7 @@ def of_tagger(
     for name, link in network.steps().items():
         if frozen := getattr(link, "frozen", None):
             arrays[name] |= zip(FROZEN, (each.array for each in frozen), strict=True)
-    path = room("fixtures") / "networks" / f"{model}.json"
+    path = MODELS[model].path
     described = architecture.parse(architecture.read(path), path)
     for node in described.nodes:
         if eps := getattr(network.steps().get(node.name), "eps", None):
