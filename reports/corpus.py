@@ -51,6 +51,17 @@ def sentence(model: Record) -> str:
     return said + (f"; {model['failed']} could not be read" if model["failed"] else "")
 
 
+def ends(model: Record) -> str:
+    """How much was met of what hides differences."""
+    parts = {"silence": "values silent", "saturation": "scores", "gates": "gates"}
+    told = ", ".join(
+        f"{figures.percent(model[name])} of the {said}"
+        for name, said in parts.items()
+        if model[name] is not None
+    )
+    return f"of all clips: {told} at 0 or 1"
+
+
 def _told(model: Record) -> Iterable[str]:
     yield f"{model['name']}: {model['verdict']}; {sentence(model)}"
     near = model["near"][:SHOWN]
@@ -62,6 +73,7 @@ def _told(model: Record) -> Iterable[str]:
             f"  {model['nearer']} clips drift no farther than the original from itself; "
             f"{model['silent']} silent for half, {model['saturated']} with a score at 0 or 1"
         )
+        yield f"  {ends(model)}"
 
 
 def _drifts(model: Record) -> object:

@@ -33,6 +33,7 @@ __all__ = ["Corpus", "Gathered", "listed"]
 WORST = 100  # clips that are listed
 QUANTILES = np.linspace(0, 1, 101)
 SILENT = 0.5  # of a clip's values
+SHARES = ("silence", "saturation", "gates")  # of a clip's values, scores and gates
 
 
 @dataclass
@@ -75,7 +76,8 @@ class Near:
 class CorpusModel:
     """One model over all clips. drift, noise, share: their quantiles, from 0 to 100 %; nearer:
     clips whose drift is at most the original's own noise; silent: clips half of which is silence;
-    saturated: clips with a score at 0 or 1.
+    saturated: clips with a score at 0 or 1; silence, saturation, gates: shares of all the clips'
+    values that are silence, of their scores and of their gates that are at 0 or 1.
     """
 
     name: Text
@@ -95,6 +97,8 @@ class CorpusModel:
     silent: Natural
     saturated: Natural
     silence: Share
+    saturation: Share
+    gates: Share
     near: list[Near]
 
 
@@ -136,7 +140,7 @@ class Gathered:
         if row["verdict"] == FAILED:
             return
         self.told = self.told or row
-        for name in ("drift", "noise", "share", "silence", "saturation"):
+        for name in ("drift", "noise", "share", *SHARES):
             value = row.get(name)
             self.numbers[name].append(float("nan") if value is None else value)
         for layer, share in json.loads(row["shares"]).items():
@@ -178,7 +182,7 @@ class Gathered:
             self.first,
             int((numbers.get("silence", none) > SILENT).sum()),
             int((numbers.get("saturation", none) > 0).sum()),
-            float(np.mean(numbers["silence"])) if "silence" in numbers else None,
+            *(_mean(numbers.get(name, none)) for name in SHARES),
             [
                 Near(layer, self.most[layer][0], float(np.median(shares)), self.most[layer][1])
                 for layer, shares in sorted(
@@ -196,6 +200,11 @@ def listed(
         typed(CorpusClip, {**row, "report": pages.get((row["model"], row["clip"]))})
         for _, _, row in heapq.nlargest(WORST, heap, key=lambda entry: entry[:2])
     ]
+
+
+def _mean(values: np.ndarray) -> float | None:
+    """None where no clip has a value."""
+    return float(values.mean()) if np.isfinite(values).any() else None
 
 
 def _quantiles(values: np.ndarray) -> list[float | None]:

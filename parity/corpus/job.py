@@ -22,7 +22,6 @@ from parity.program import say
 from parity.provenance import environment
 
 JSON, PAGE, PARTS, CLIPS = "corpus.json", "corpus.html", "corpus.parts", "clips"
-PAGES = 10  # of the worst clips
 BATCHES = 8  # in a partition
 
 
@@ -151,7 +150,7 @@ class Collection:
         for clip in worst:
             key = clip.model, clip.clip
             text = rows[key].get("document")
-            if text is None or len(found) == PAGES:
+            if text is None:
                 continue
             name = f"{CLIPS}/{len(found) + 1}-{clip.model}.html"
             publish({self.out / name: html.page(PARITY.read(name, text))})

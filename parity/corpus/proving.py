@@ -24,6 +24,7 @@ from parity.engine.urls import local
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.identity import identity
+from parity.kinds import KINDS, layer_case
 from parity.model import Case
 from parity.options import OUT
 from parity.ports import load, of_case
@@ -31,12 +32,13 @@ from parity.probes.networks import without_clips
 from parity.probes.proof import Proof, probe
 from parity.provenance import environment
 from parity.proving import Found, compare
+from parity.recording.asking import asking
 from parity.recording.clips import Clips, clips_of
 from parity.recording.job import sources_sha256
 from parity.recording.trace import Trace
 from parity.results import Model
 
-REPORTS = 5  # of the worst clips of a worker: their whole documents are kept
+REPORTS = 100  # of the worst clips of a worker: their whole documents are kept
 TRACES = 1  # of those: their traces are kept, too
 TOP = 10  # tags
 AT_AN_END = 2.0**-23  # a score nearer to 0 or 1 is at it
@@ -47,7 +49,8 @@ COLUMNS = {
     **dict.fromkeys(("share", "drift", "noise", "port_truth", "original_truth"), "figure"),
     **dict.fromkeys(("worst_layer", "worst_mode", "worst_verdict", "worst_element"), "text"),
     **dict.fromkeys(("top", "top_port", "changes"), "text"),
-    **{"changed": "count", "margin": "figure", "silence": "figure", "saturation": "figure"},
+    **{"changed": "count", "margin": "figure"},
+    **dict.fromkeys(("silence", "saturation", "gates"), "figure"),
     **{
         "batch": "count",
         "shares": "text",
@@ -134,6 +137,7 @@ class _Open:
         self.job, self.number = job, 0
         self.port = load(job.port, job.case)
         self.originals = Originals(job.case)
+        self.original = self.originals.leave.enter_context(asking(job.case, keeps=False))
         self.proof: Proof | None = None
         self.identity: Any = None
         self.habits: Mapping[str, set[str]] = {}
@@ -177,11 +181,17 @@ class _Open:
         try:
             with ExitStack() as leave:
                 traces = self.originals.traces(batch.number, leave)
-                self._meet(batch.case, traces["reference"])
+                reference = traces["reference"]
+                reference.layers = self.original.answering(reference.layers)
+                self._meet(batch.case, reference)
                 found = self._found(batch.case, traces)
                 paths = {lane: trace.path for lane, trace in traces.items()}
                 model = runs.model_record(batch.case, batch.clips, paths, found)
-                made = [self._row(batch, at, model, found, traces) for at in range(len(batch.keys))]
+                gates = saturated_gates(batch.case, reference)
+                made = [
+                    self._row(batch, at, model, found, traces) | {"gates": gates and gates[at]}
+                    for at in range(len(batch.keys))
+                ]
             place = rank(made[0])
             if self._is_among_the_worst(place, batch.number):
                 made[0]["document"] = self._document(batch, model)
@@ -370,6 +380,20 @@ def silence(clip: np.ndarray) -> float:
     return float(np.mean(clip == clip.min())) if clip.dtype.kind == "f" else 0.0
 
 
-def saturation(scores: np.ndarray) -> float:
-    """The share of scores that are at 0 or 1, as near as float32 tells."""
-    return float(np.mean((scores <= AT_AN_END) | (scores >= 1 - AT_AN_END)))
+def saturation(values: np.ndarray) -> float:
+    """The share of scores, or gates, that are at 0 or 1, as near as float32 tells."""
+    return float(np.mean((values <= AT_AN_END) | (values >= 1 - AT_AN_END)))
+
+
+def saturated_gates(case: Case, reference: Trace) -> list[float] | None:
+    """The share of a clip's gates that are shut or wide open, over all recurrent layers and steps;
+    None for a network without.
+    """
+    found, params, keras = [], case.params, reference.provenance["keras"]
+    for name, layer in reference.layers.items():
+        kind = KINDS.get(layer.kind)
+        if kind and kind.gates and kind.knows(layer):
+            x, *more = map(reference.read, layer.inbound)
+            gates = kind.gates(layer_case(layer, params.get(name, {}), x, keras, more))
+            found.append(gates.reshape(len(x), -1))
+    return [*map(saturation, np.concatenate(found, axis=1))] if found else None

@@ -241,6 +241,7 @@ class LayerKind:
     beside_activation : whether ports are known to put an activation in its place.
     any_image : whether it treats images of any size alike, so that a small one shows its formula.
     probes : (case, rng) -> questions whose answers are known; see parity.kinds.probing.
+    gates : case -> what the oracle's gates let through, 0 to 1, (B, ...); None where it has none.
     transform : (case, at_most) -> how far an answer may be off, against the output's shape, where
         the layer is computed by way of a transform; at_most: or more, found quickly. None where no
         layer of the kind is.
@@ -271,6 +272,7 @@ class LayerKind:
     beside_activation: bool = False
     any_image: bool = False
     probes: Callable[[LayerCase, np.random.Generator], Iterator[Any]] | None = None
+    gates: Callable[[LayerCase], Array] | None = None
     transform: Callable[[LayerCase, bool], Array] | None = None
 
     def check_settings(self, layer: Any) -> None:

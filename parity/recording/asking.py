@@ -66,10 +66,11 @@ class Original:
     Use `asking`, which ends it.
     """
 
-    def __init__(self, case: Case, leave: ExitStack) -> None:
+    def __init__(self, case: Case, leave: ExitStack, keeps: bool) -> None:
         self.case, self._leave = case, leave
         self._recorder: _Open | None = None
-        self._kept = Store(default_folder().parent / "answers", ".h5", limit_bytes=limit_bytes)
+        folder = default_folder().parent / "answers"
+        self._kept = Store(folder, ".h5", limit_bytes=limit_bytes) if keeps else None
 
     @cached_property
     def made(self) -> dict[str, Any]:
@@ -87,9 +88,15 @@ class Original:
 
         Raises CannotRun where Keras refuses, or has ended.
         """
+        if self._kept is None:
+            with scratch() as folder:
+                return self._read(self._asked(folder, layer, inputs, draws), draws)
         question = {"layer": layer, "inputs": [array_sha256(np.asarray(x)) for x in inputs]}
         key = key_of([self.made, question, draws, SEED if draws else 0])
-        path = self._kept.find(key) or self._asked(key, layer, inputs, draws)
+        path = self._kept.find(key) or self._added(self._kept, key, layer, inputs, draws)
+        return self._read(path, draws)
+
+    def _read(self, path: Path, draws: int) -> Answer:
         try:
             with untrusted.hdf5(path) as file:
                 value, spread = (read(file, 0, what) for what in ("value", "spread"))
@@ -99,18 +106,23 @@ class Original:
             raise CannotRun(f"{path}: the answer lacks a part; {AGAIN}")
         return value, spread
 
-    def _asked(self, key: str, layer: str, inputs: Sequence[np.ndarray], draws: int) -> Path:
+    def _added(
+        self, kept: Store, key: str, layer: str, inputs: Sequence[np.ndarray], draws: int
+    ) -> Path:
         with ExitStack() as leave:
-            while (lock := self._kept.try_lock(key)) is None:
+            while (lock := kept.try_lock(key)) is None:
                 time.sleep(POLL_S)
-            leave.callback(self._kept.unlock, lock)
-            folder = self._kept.scratch(key)
+            leave.callback(kept.unlock, lock)
+            folder = kept.scratch(key)
             leave.callback(shutil.rmtree, folder, ignore_errors=True)
-            asked, told = (folder / f"{name}.h5" for name in ("questions", "answers"))
-            with h5py.File(asked, "w") as file:
-                write(file, 0, layer, inputs, draws=draws, seed=SEED)
-            self._running().answer(layer, asked, told)
-            return self._kept.add(key, told)
+            return kept.add(key, self._asked(folder, layer, inputs, draws))
+
+    def _asked(self, folder: Path, layer: str, inputs: Sequence[np.ndarray], draws: int) -> Path:
+        asked, told = (folder / f"{name}.h5" for name in ("questions", "answers"))
+        with h5py.File(asked, "w") as file:
+            write(file, 0, layer, inputs, draws=draws, seed=SEED)
+        self._running().answer(layer, asked, told)
+        return told
 
     def _running(self) -> "_Open":
         if self._recorder is None:
@@ -122,10 +134,12 @@ class Original:
 
 
 @contextmanager
-def asking(case: Case) -> Iterator[Original]:
-    """A case's original, which can be asked until the `with` ends."""
+def asking(case: Case, keeps: bool = True) -> Iterator[Original]:
+    """A case's original, which can be asked until the `with` ends; keeps: answers, for other
+    runs.
+    """
     with ExitStack() as leave:
-        yield Original(case, leave)
+        yield Original(case, leave, keeps)
 
 
 class _Open(recorders.Recorder):

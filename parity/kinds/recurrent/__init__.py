@@ -5,7 +5,7 @@ from typing import Any
 
 from parity.kinds.api import ANY, TRAINING_ONLY, LayerCase, LayerKind, Makers
 from parity.kinds.recurrent import variants
-from parity.kinds.recurrent.formula import ACTIVATIONS, CELLS, Recurrent
+from parity.kinds.recurrent.formula import ACTIVATIONS, CELLS, Recurrent, gates
 from parity.kinds.recurrent.probes import probes
 from parity.kinds.recurrent.unrolled import examine, glance
 
@@ -42,12 +42,15 @@ def _kind(name: str, settings: dict[str, Any], table: Makers, **more: Any) -> La
 
 
 SIMPLE_RNN = _kind("SimpleRNN", SETTINGS, variants.SIMPLE)
-LSTM = _kind("LSTM", {**GATED, "forget_bias_init": ANY}, variants.LSTM)
+LSTM = _kind(
+    "LSTM", {**GATED, "forget_bias_init": ANY}, variants.LSTM, gates=partial(gates, "ifo")
+)
 GRU = _kind(
     "GRU",
     GATED,
     variants.GRU,
     combined=partial(_table, variants.COMBINED),
+    gates=partial(gates, "zr"),
     part="gru",
     glance=glance,
     examine=examine,

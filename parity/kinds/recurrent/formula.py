@@ -307,6 +307,12 @@ def steps_of(case: LayerCase, before: Any = None) -> Iterator[Step]:
     return steps(*given, backwards, before=before, form=form_of(case), mask=mask_of(case))
 
 
+def gates(names: str, case: LayerCase) -> Array:
+    """The values of a layer's gates, (B, T, gates, units)."""
+    steps = [np.stack([step[name] for name in names], axis=1) for step in steps_of(case)]
+    return np.stack(steps, axis=1)
+
+
 def step_errors(
     cell: Cell, s: Step, form: Form = KERAS, before2: Any = None
 ) -> tuple[Array, Array]:
