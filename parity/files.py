@@ -27,7 +27,7 @@ TAIL_BYTES = {".npz": 4096, ".parquet": 1 << 16}  # where these say what they ar
 OURS = {
     ".json": rb'\{\n "(format|verdict|approved|batch|received|model)":',
     ".csv": rb"(model,layer,kind,mode,verdict|file,genre,predicted|file,frame,error),",
-    ".jsonl": rb'\{"file": .*"frame": ',
+    ".jsonl": rb'\{"file": .*"(frame|genre)": ',
     ".parquet": rb"(?s)PAR1.*music-tagger-parity",
     ".xml": rb'<\?xml [^>]*>\n<testsuites name="parity',
     ".html": rb"(?s)<!DOCTYPE html>.{0,400} script-src 'sha256-",

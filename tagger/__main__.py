@@ -110,8 +110,7 @@ PLACE = (
     _option(
         "--workers",
         type=click.IntRange(0, 999),
-        help="Processes that share the files. 0: none but this. With `tag --out` one for each "
-        "core by default.",
+        help="Processes that share the files; by default one for each core. 0: none but this.",
     ),
     _option(
         "--scheduler",
@@ -257,8 +256,9 @@ def compare(table, front_end, limit, engine):
 @_options(_model("CRNN"), *TAGGING)
 @_file(
     "--results",
-    metavar="FILE.csv",
-    help="Write each track's result here as it comes; a second run goes on where it stopped.",
+    metavar="TABLE",
+    help="Write each track's result to a .parquet, .csv or .jsonl; the same command goes on where "
+    "it was stopped.",
 )
 @_file("--plot", metavar="FILE", help="Also draw the confusion matrix: .svg or .png.")
 @_options(*PLACE)
@@ -267,16 +267,12 @@ def evaluate(folder, results, plot, scheduler, workers, **options):
     """Accuracy, confusion matrix and recall on FOLDER_OF_GENRES/<tag>/<audio files>; bad files are
     named and left out.
     """
+    from tagger.collections import Tagging
     from tagger.evaluating import evaluate as run
 
     tagger, cut = _tagger_and_cut(**options)
-    elsewhere = None
-    if scheduler or workers:
-        from tagger.collections import elsewhere as scored
-
-        job = (tagger, cut, options["keras"], options["calibration"])
-        elsewhere = scored(*job, scheduler, workers)
-    return run(tagger, cut, folder, results, plot, elsewhere)
+    job = Tagging.of(tagger, cut, options["keras"], options["calibration"])
+    return run(tagger, job, folder, results, plot, scheduler, workers)
 
 
 def main(arguments=None):

@@ -2,19 +2,17 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from parity.engine.cluster import place
 from parity.engine.collection import collect
 from parity.engine.job import Row
-from parity.engine.parts import cut as partitions
-from parity.engine.parts import parts
+from parity.engine.parts import Parts, parts
 from parity.engine.tables import check_kind, write
 from parity.engine.urls import is_url, local
 from parity.errors import CannotRun, visible
@@ -22,7 +20,6 @@ from parity.files import FilePath, check_writable, sha256_of
 from parity.program import say
 from tagger import outputs
 from tagger.model import Tagger, load
-from tagger.reading import AudioError
 from tagger.tagging import Scored, score_files
 
 PACKAGES = ("numpy", "chainer", "onnxruntime", "h5py", "av", "soxr")
@@ -145,32 +142,25 @@ class _Open:
         ]
 
 
-def elsewhere(
-    tagger: Tagger,
-    cut: dict[str, Any],
-    keras: str | None,
-    calibration: str | None,
+@contextmanager
+def tagged(
+    job: Tagging,
+    files: Sequence[str],
+    out: FilePath | None,
     scheduler: str | None,
     workers: int | None,
-) -> Callable[[Sequence[FilePath]], Iterator[Scored]]:
-    """What scores files in other processes, each as it comes."""
-    job = Tagging.of(tagger, cut, keras, calibration)
-
-    def scored(paths: Sequence[FilePath]) -> Iterator[Scored]:
+) -> Iterator[Parts]:
+    """The rows of every file, kept beside `out` until the `with` ends well, so that the same call
+    goes on where it was stopped; without `out` in no place that lasts. Raises CannotRun.
+    """
+    with ExitStack() as leave:
+        target = Path(out or Path(leave.enter_context(tempfile.TemporaryDirectory()), "rows"))
+        folder = target.with_name(f"{target.name}.parts")
+        kept = leave.enter_context(parts(folder, target, job.setting))
         with place(scheduler, workers) as where:
-            for rows in where.spread(job, partitions(map(os.fspath, paths), (), job.size)):
-                for key, found in rows.items():
-                    yield _scored(tagger, key, found)
-
-    return scored
-
-
-def _scored(tagger: Tagger, key: str, rows: Sequence[Row]) -> Scored:
-    """The scores of a file, from its rows."""
-    if rows[0].get("error"):
-        return Scored(key, None, AudioError(rows[0]["error"]))
-    frames = [[row[tag] for tag in tagger.tags] for row in rows if row["frame"] != "mean"]
-    return Scored(key, np.array(frames, np.float32), None, tuple(rows[0][REMARKS]))
+            collect(job, files, kept, where, job.size, "files")
+        yield kept
+        kept.remove()
 
 
 def tag_all(
@@ -190,9 +180,7 @@ def tag_all(
     check_writable(out, inputs=inputs, make=True)
     columns = dict.fromkeys(FIXED, "text") | dict.fromkeys(tagger.tags, "number")
     failed: set[str] = set()
-    with parts(out.with_name(f"{out.name}.parts"), out, job.setting) as kept:
-        with place(scheduler, workers) as where:
-            collect(job, files, kept, where, job.size, "files")
+    with tagged(job, files, out, scheduler, workers) as kept:
 
         def rows() -> Iterator[Row]:
             for key, found in kept.rows(files):
@@ -200,6 +188,5 @@ def tag_all(
                 yield from found
 
         write(out, columns, rows(), inputs)
-        kept.remove()
     say(f"{out}: {len(files) - len(failed)} of {len(files)} files tagged by {tagger.name}")
     return len(files) - len(failed), len(failed)

@@ -5,7 +5,6 @@ They raise ValueError or CannotRun with one sentence where nothing can be done.
 
 import io
 import os
-import sys
 
 import numpy as np
 
@@ -13,7 +12,8 @@ from parity.errors import visible
 from parity.files import check_writable, publish, sha256_of
 from parity.fixtures import seeded as stand_ins
 from parity.port.architectures import architecture_of
-from parity.program import on_terminal, say
+from parity.program import say
+from parity.progress import counted
 from tagger import outputs, weight_files
 from tagger.audio import melgrams
 from tagger.inputs import audio_files
@@ -63,7 +63,7 @@ def tag(tagger, given, cut, top, unit, form, plot):
     tell([*errors, *tagger.remarks * (not writer.is_read), *found.passed_over()])
     _print(writer.begin())
     done, tracks = 0, []
-    for scored in progress(score_files(tagger.predict, paths, **cut), len(paths), "tagging"):
+    for scored in progress(score_files(tagger.predict, paths, **cut), len(paths), "files"):
         if scored.error:
             tell([scored.error])
             errors.append(scored.error)
@@ -130,21 +130,15 @@ def exit_code(done, failed):
     return 0 if not failed else SOME if done else NOTHING
 
 
-def progress(results, count, doing):
-    """The results as they come, with a bar on a terminal's stderr."""
-    if not on_terminal() or count < 2:
+def progress(results, count, what):
+    """The results as they come, with the rate and the time that is left."""
+    if count < 2:
         yield from results
         return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(
-        console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
-    ) as bar:
-        task = bar.add_task(doing, total=count)
+    with counted(what, count) as advance:
         for result in results:
             yield result
-            bar.advance(task)
+            advance(1)
 
 
 def calibrate(tagger, given, out, frames, front_end):
@@ -162,7 +156,7 @@ def calibrate(tagger, given, out, frames, front_end):
         tagger.network,
         clips,
         tagger.correction,
-        lambda passed, layer: progress(passed, len(clips.paths), f"calibrating {layer}"),
+        lambda passed, layer: progress(passed, len(clips.paths), f"files for {layer}"),
     )
     calibrations.save(
         out,

@@ -1,5 +1,6 @@
 """A log is never silent for long, and where quiet was asked for it is."""
 
+import re
 import time
 
 import pytest
@@ -18,6 +19,18 @@ def test_a_log_says_what_is_being_done_where_that_takes_long(capsys):
     assert "CNN0 truth: run, 40%, for 0 s; CNN: comparing, for 0 s" in said
     assert "CNN0 truth: recorded" in said
     assert said[-1] == "CNN: comparing, for 0 s"
+
+
+def test_the_rate_and_the_time_left_of_what_is_counted_are_told(capsys, monkeypatch):
+    monkeypatch.setattr(progress.Lines.__init__, "__defaults__", (0.05,))
+    with progress.counted("files", 10, done=2) as advance:
+        time.sleep(0.2)
+        advance(4)
+        time.sleep(0.2)
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "files: 2 of 10, 20%, for 0 s"
+    assert re.fullmatch(r"files: 6 of 10, \d+\.\d a second, 60%, 0:00:00 left, for 0 s", last), last
+    assert progress._left(0.75, 0.25, 7200) == ", 75%, 1:00:00 left, for 7200 s"
 
 
 def test_a_short_or_idle_job_says_nothing_but_its_end(capsys):

@@ -2,21 +2,16 @@
 that is left.
 """
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 from parity.engine.cluster import Place
 from parity.engine.job import Job
 from parity.engine.parts import Parts, cut
 from parity.errors import CannotRun
-from parity.program import on_terminal, say
-from parity.settings import setting
+from parity.program import say
+from parity.progress import counted
 
 __all__ = ["collect"]
-
-EVERY_S = 30.0  # a line, where no terminal is
 
 
 def collect(job: Job, keys: Sequence[str], kept: Parts, where: Place, size: int, unit: str) -> None:
@@ -46,7 +41,7 @@ def collect(job: Job, keys: Sequence[str], kept: Parts, where: Place, size: int,
     if done:
         say(f"{done} of {many} {unit} are done already", err=True)
     try:
-        with _shown(done, many, unit) as advance:
+        with counted(unit, many, done) as advance:
             for rows in where.spread(job, partitions):
                 kept.add(rows)
                 advance(len(rows))
@@ -59,49 +54,3 @@ def collect(job: Job, keys: Sequence[str], kept: Parts, where: Place, size: int,
         raise CannotRun(
             f"{error} ({done} of {many} {unit} are done and kept in {kept.folder})"
         ) from error
-
-
-@contextmanager
-def _shown(done: int, many: int, unit: str) -> Iterator[Any]:
-    if setting("PARITY_QUIET"):
-        yield lambda _: None
-        return
-    if on_terminal():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        columns = (
-            MofNCompleteColumn(),
-            TextColumn(unit),
-            BarColumn(),
-            TextColumn("{task.fields[at]}"),
-        )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task, rate = bar.add_task(unit, total=many, completed=done, at=""), _Rate(many - done)
-            yield lambda count: bar.update(task, advance=count, at=rate.after(count))
-        return
-    rate, said_s = _Rate(many - done), time.monotonic()
-
-    def advance(count: int) -> None:
-        nonlocal said_s
-        words = rate.after(count)
-        if time.monotonic() - said_s > EVERY_S:
-            said_s = time.monotonic()
-            say(f"{many - rate.left} of {many} {unit}, {words}", err=True)
-
-    yield advance
-
-
-class _Rate:
-    """How fast it goes."""
-
-    def __init__(self, left: int) -> None:
-        self.left, self.done, self.start_s = left, 0, time.monotonic()
-
-    def after(self, count: int) -> str:
-        self.done, self.left = self.done + count, self.left - count
-        per_s = self.done / (time.monotonic() - self.start_s)
-        minutes, seconds = divmod(round(self.left / per_s), 60)
-        hours, minutes = divmod(minutes, 60)
-        rate = f"{per_s:.1f} a second" if per_s >= 1 else f"{60 * per_s:.1f} a minute"
-        return f"{rate}, {hours}:{minutes:02}:{seconds:02} left"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.engine import collection, tables
+from parity.engine import tables
 from parity.engine.cluster import HERE
 from parity.engine.collection import collect
 from parity.engine.parts import cut, parts
@@ -156,17 +156,6 @@ def test_a_full_disk_loses_nothing_that_is_done(tmp_path, monkeypatch):
         done(tmp_path)
     monkeypatch.undo()
     assert len(done(tmp_path)) == 5
-
-
-def test_the_rate_and_the_time_left_are_told(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(collection, "EVERY_S", -1)
-    done(tmp_path)
-    assert "2 of 5 keys, " in (said := capsys.readouterr().err) and "0:00:00 left" in said
-    monkeypatch.setattr(collection, "on_terminal", lambda: True)
-    (tmp_path / "t.parts" / "setting.json").unlink()
-    for path in tmp_path.glob("t.parts/*"):
-        path.unlink()
-    done(tmp_path)
 
 
 @pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])

@@ -104,6 +104,8 @@ def run(capfd, stand_ins, monkeypatch):
             arguments
         ):
             arguments.insert(1, "--seeded")
+        if arguments[0] == "evaluate" and "--workers" not in arguments:
+            arguments += ["--workers", "0"]  # a cluster takes seconds to start
         code = main(arguments)
         said = capfd.readouterr()
         return code, said.out, said.err

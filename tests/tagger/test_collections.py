@@ -136,13 +136,9 @@ def test_two_processes_give_the_table_of_one_and_evaluate_the_same_figures(
     run("tag", *FEW, "-o", one, collection)
     run("tag", "--workers", 2, "--batch-size", 1, "-o", two, collection)
     assert one.read_bytes() == two.read_bytes()
-    alone = run("evaluate", "--batch-size", 1, collection, "--results", tmp_path / "a.csv")
+    alone = run("evaluate", *FEW, collection, "--results", tmp_path / "a.csv")
     apart = run(
         "evaluate", "--workers", 2, "--batch-size", 1, collection, "--results", tmp_path / "b.csv"
     )
-    assert alone[:2] == apart[:2] and "rock.00001.wav" in apart[2]
-    known = {row["file"]: row for row in rows_of(tmp_path / "a.csv")}
-    for row in rows_of(tmp_path / "b.csv"):
-        score, expected = float(row.pop("score")), float(known[row["file"]].pop("score"))
-        assert score == pytest.approx(expected, abs=2e-6)  # one thread sums in another order
-        assert row == known[row["file"]]
+    assert alone == apart and "rock.00001.wav" in apart[2]
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()

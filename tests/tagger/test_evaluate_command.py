@@ -6,12 +6,14 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from tagger import collections
 from tagger.evaluating import confusion, report
 from tagger.model import load
 
 pytestmark = pytest.mark.slow
 
 GENRES = ("blues", "jazz", "rock")
+FEW = ("--workers", 0, "--batch-size", 1)
 
 
 def rows_of(path):
@@ -30,8 +32,10 @@ def test_every_track_gets_the_best_of_the_folders_tags(run, collection, stand_in
         out.splitlines()[-2] == "1 could not be tagged:"
         and "rock.00001.wav is empty" in out.splitlines()[-1]
     )
-    rows, tagger = rows_of(tmp_path / "r.csv"), load("CRNN", stand_ins / "seeded-CRNN.h5")
+    *rows, bad = rows_of(tmp_path / "r.csv")
+    tagger = load("CRNN", stand_ins / "seeded-CRNN.h5")
     assert len(rows) == 5 and {row["genre"] for row in rows} == set(GENRES)
+    assert "is empty" in bad["error"] and (bad["genre"], bad["predicted"]) == ("rock", "")
     for row in rows:
         table = tagger.tag(collection / row["file"])
         assert row["predicted"] == next(tag for tag in table.tag if tag in GENRES)
@@ -46,60 +50,30 @@ def test_every_track_gets_the_best_of_the_folders_tags(run, collection, stand_in
     assert sum(int(text) for text in texts if text and text.isdigit()) == 5
 
 
-def test_a_second_run_goes_on_where_the_first_stopped(run, collection, tmp_path, monkeypatch):
-    results = tmp_path / "r.csv"
-    run("evaluate", collection, "--results", results)
-    whole = results.read_text()
-    results.write_text(
-        "".join(whole.splitlines(keepends=True)[:3]) + "jazz/jazz.000"
-    )  # a line that was being written
-    tagged = []
-    monkeypatch.setattr(
-        "tagger.evaluating.score_files",
-        lambda tagger, paths, **cut: tagged.extend(paths) or _real(tagger, paths, **cut),
-    )
-    code, _, _ = run("evaluate", collection, "--results", results)
-    assert code == 1 and len(tagged) == 4
-    for fresh, old in zip(
-        csv.DictReader(results.open()), csv.DictReader(whole.splitlines()), strict=True
-    ):
-        assert float(fresh.pop("score")) == pytest.approx(
-            float(old.pop("score")), abs=2e-6
-        )  # other company in the batch: rounding
-        assert fresh == old
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_table(
+    kind, run, collection, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(collections, "BATCHES", 1)
+    whole, results = tmp_path / f"whole.{kind}", tmp_path / f"r.{kind}"
+    _, figures, _ = run("evaluate", *FEW, collection, "--results", whole)
+    real, tagged = collections.score_files, []
 
+    def stopping(predict, paths, *cut):
+        tagged.extend(paths := list(paths))
+        if len(tagged) == 3:
+            raise KeyboardInterrupt
+        return real(predict, paths, *cut)
 
-def _real(tagger, paths, **cut):
-    from tagger.tagging import score_files
-
-    return score_files(tagger, paths, **cut)
-
-
-def test_results_of_other_options_are_not_mixed_in(run, collection, tmp_path):
-    run("evaluate", collection, "--results", tmp_path / "r.csv")
-    code, _, err = run(
-        "evaluate", "--front-end", "2016", collection, "--results", tmp_path / "r.csv"
-    )
-    assert code == 2 and "other weights, options or genre folders" in err and err.count("\n") == 1
-
-
-def test_results_of_other_genre_folders_are_not_mixed_in(run, collection, wav, tmp_path):
-    run("evaluate", collection, "--results", tmp_path / "r.csv")
-    wav("music/metal/one.wav")
-    code, _, err = run("evaluate", collection, "--results", tmp_path / "r.csv")
-    assert code == 2 and "genre folders" in err, (
-        "which tag is the best depends on which folders there are"
-    )
-
-
-def test_a_track_that_is_gone_does_not_count(run, collection, tmp_path):
-    run("evaluate", collection, "--results", tmp_path / "r.csv")
-    (collection / "jazz" / "jazz.00000.wav").unlink()
-    code, out, err = run("evaluate", collection, "--results", tmp_path / "r.csv")
-    assert (
-        code == 1 and "of 4 tracks)" in out and "1 tracks that are no longer in the folder" in err
-    )
-    assert len(rows_of(tmp_path / "r.csv")) == 5, "a folder that was not mounted loses no results"
+    monkeypatch.setattr(collections, "score_files", stopping)
+    code, out, err = run("evaluate", *FEW, collection, "--results", results)
+    assert (code, out) == (2, "") and "stopped; 2 of 6 files are done" in err
+    code, _, err = run("evaluate", *FEW, "--front-end", "2016", collection, "--results", results)
+    assert code == 2 and "other weights, options" in err and err.count("\n") == 1
+    assert run("evaluate", *FEW, collection, "--results", results)[:2] == (1, figures)
+    assert len(tagged) == 3 + 4 and results.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / f"r.{kind}.parts").exists()
+    assert run("evaluate", *FEW, collection, "--results", results)[0] == 1, "it is our own"
 
 
 def test_gtzan_comes_as_au(run, wav, tmp_path):
@@ -140,26 +114,19 @@ def test_closed_folders_and_results_that_cannot_be_are_said_before_any_work(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("folder", "it is a folder"), ("other.csv", "is no file of results")]
+    ("name", "said"),
+    [
+        ("folder.csv", "it is a folder"),
+        ("other.csv", "this program did not write"),
+        ("r.txt", "name a table .parquet, .csv or .jsonl"),
+    ],
 )
 def test_results_of_another_kind_are_refused(name, said, run, collection, tmp_path):
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.csv").mkdir()
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     code, out, err = run("evaluate", collection, "--results", tmp_path / name)
     assert (code, out) == (2, "") and said in err and err.count("\n") == 1
     assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
-
-
-def test_cnn0s_dependence_on_its_batch_is_said_and_that_a_resumed_run_has_others(
-    run, collection, tmp_path
-):
-    results = tmp_path / "r.csv"
-    _, _, err = run("evaluate", "-m", "CNN0", collection, "--results", results)
-    assert err.count("\n") == 2 and "depend on the clips" in err and "goes on with" not in err
-    results.write_text("".join(results.read_text().splitlines(keepends=True)[:3]))
-    _, _, err = run("evaluate", "-m", "CNN0", collection, "--results", results)
-    assert "depend on the clips" in err and "goes on with 4 more tracks" in err
-    assert "depend on the clips" not in run("evaluate", collection)[2]
 
 
 def test_accuracy_and_recall_of_a_known_table():

@@ -42,9 +42,7 @@ def _kind(name: str, settings: dict[str, Any], table: Makers, **more: Any) -> La
 
 
 SIMPLE_RNN = _kind("SimpleRNN", SETTINGS, variants.SIMPLE)
-LSTM = _kind(
-    "LSTM", {**GATED, "forget_bias_init": ANY}, variants.LSTM, gates=partial(gates, "ifo")
-)
+LSTM = _kind("LSTM", {**GATED, "forget_bias_init": ANY}, variants.LSTM, gates=partial(gates, "ifo"))
 GRU = _kind(
     "GRU",
     GATED,
