@@ -182,7 +182,9 @@ class Gathered:
             self.first,
             int((numbers.get("silence", none) > SILENT).sum()),
             int((numbers.get("saturation", none) > 0).sum()),
-            *(_mean(numbers.get(name, none)) for name in SHARES),
+            _mean(self.numbers["silence"]),
+            _mean(self.numbers["saturation"]),
+            _mean(self.numbers["gates"]),
             [
                 Near(layer, self.most[layer][0], float(np.median(shares)), self.most[layer][1])
                 for layer, shares in sorted(
@@ -202,9 +204,9 @@ def listed(
     ]
 
 
-def _mean(values: np.ndarray) -> float | None:
+def _mean(values: list[float]) -> float | None:
     """None where no clip has a value."""
-    return float(values.mean()) if np.isfinite(values).any() else None
+    return float(np.mean(values)) if np.isfinite(values).any() else None
 
 
 def _quantiles(values: np.ndarray) -> list[float | None]:

@@ -5,6 +5,7 @@ import json
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from parity.cli import main
 from parity.corpus import listing
 from parity.corpus.figures import Gathered
 from parity.corpus.originals import Originals
-from parity.corpus.proving import FAILED, Proving, rank, saturation, silence
+from parity.corpus.proving import FAILED, Proving, rank, saturated_gates, saturation, silence
 from parity.errors import CannotRun
 from parity.fixtures.gallery import made
 from parity.model import case_for
@@ -22,6 +23,7 @@ from parity.originals import case_of
 from parity.recording import recordings
 from parity.recording.cache import trace_cache
 from parity.recording.clips import clips_of
+from parity.recording.trace import Layer
 
 PORT = "tests.corpus.ports:off"
 
@@ -103,6 +105,19 @@ def test_a_port_that_is_off_does_not_hold(folder, tmp_path):
     assert code == 1, said
     assert "siamese: DRIFTS; 0 of 4 clips hold" in said
     assert {row["worst_layer"] for row in rows_of(tmp_path / "off")[:4]} == {"same"}
+
+
+@pytest.mark.slow
+def test_layers_that_only_keras_explains_are_proved_by_experiment(tmp_path):
+    files = made("unshared", tmp_path)
+    asked = ["--original", str(files.definition), "--weights", str(files.weights), "--workers", "0"]
+    asked += ["--port", "tests.corpus.ports:without_a_carry", "--out", str(tmp_path / "out")]
+    found = CliRunner().invoke(main, ["corpus", *asked, str(files.inputs[0])])
+    assert found.exit_code == 1 and "0 of 3 clips hold" in found.output, found.output
+    for row in rows_of(tmp_path / "out"):
+        shares = json.loads(row["shares"])
+        over = {name for name, share in shares.items() if share > 1}
+        assert row["worst_layer"] == "highway" and over == {"highway"} and len(shares) > 5
 
 
 @pytest.mark.slow
@@ -190,6 +205,22 @@ def test_rows_are_ranked_by_verdict_then_share_and_nan_is_the_worst():
         {"verdict": "DRIFTS", "share": None},
     ]
     assert sorted(rows, key=rank) == rows
+
+
+def test_gates_that_are_shut_or_wide_open_are_counted():
+    shape = {"name": "gru", "inbound": ("x",), "config": {"return_sequences": False}}
+    gru = Layer(kind="GRU", shape=(2, 1), dtype=np.dtype("f4"), sha256="", **shape)
+    zero, one = np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)
+    params = {f"{name}_{gate}": zero for name in "WU" for gate in "zrh"}
+    params |= {f"b_{gate}": np.zeros(1, np.float32) for gate in "zrh"} | {"W_z": 10 * one}
+    x = np.float32([[[1.0], [0.0]], [[0.0], [0.0]]])
+    reference = SimpleNamespace(
+        layers={"gru": gru}, read=lambda _: x, provenance={"keras": "1.0.6"}
+    )
+    case = SimpleNamespace(params={"gru": params})
+    assert saturated_gates(case, reference) == [0.25, 0.0], "z of one step of four gates"
+    reference.layers = {}
+    assert saturated_gates(case, reference) is None
 
 
 def test_silence_and_saturation_are_shares():
