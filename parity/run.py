@@ -35,8 +35,6 @@ from parity.results import INCOMPLETE, Clip, Model, Stack, Weights
 Lanes = Mapping[str, Path]
 EXIT = {"HOLDS": 0, "DRIFTS": 1, "INCOMPLETE": 1}
 NOTHING_COMPARED = 3
-# glibc: reuse freed arrays, a tenth less time
-KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33)}
 
 
 def run(
@@ -77,7 +75,7 @@ def run(
     for case in cases if progress else ():
         progress.update(case.model.name, "asking and comparing")
     in_turn = ((case, _compare_one(*job)) for case, job in jobs.items())
-    others = partial(side_by_side, _compare_one, jobs, workers, **KEEP_PAGES)
+    others = partial(side_by_side, _compare_one, jobs, workers)
     with closing(in_turn if here else others()) as done:
         for case, record in done:
             found[case] = record

@@ -80,8 +80,7 @@ class Paths:
         if np.array_equal(actual, carrier.expected):
             self.port = self.reference
         elif not moved(carrier.layer, x, actual):
-            drift = np.subtract(actual, carrier.expected, dtype=np.float64)
-            self.port = self._start(f"port {name}", drift.astype(np.float32))
+            self.port = self._start(f"port {name}", np.subtract(actual, carrier.expected))
         self.gaps.append((name, self.port, self.reference))
         apart = {path for _, *ends in self.gaps if ends[0] != ends[1] for path in ends}
         for path in left - {"oracle", self.port, self.reference} - apart:

@@ -18,7 +18,7 @@ from parity.kinds.api import LayerCase
 from parity.kinds.fitting import Proposal, Seen
 from parity.numerics.regression import add_per_channel
 from parity.numerics.rounding import Array, Where
-from parity.numerics.witness import Witness, has_whole_channels, pieces
+from parity.numerics.witness import Adjusted, Witness, pieces
 from parity.results import Cause, Estimate, Survivor
 
 OPERAND_NAMES = tuple(
@@ -200,11 +200,10 @@ def _effect(
     """
     values, channels = np.ascontiguousarray(actual).reshape(judge.view), judge.view[1]
     sums = with_d, d2, total, left = np.zeros((4, channels))
-    for where, cut in _some(original, channels):
+    for where in _some(original):
         block = original.block(where)
-        o, other = block.o[cut], judge.block(where).o[cut]
-        w = 1.0 if block.bound2 is None else block.weights[cut]
-        d, error = other - o, values[where][cut] - o
+        w = 1.0 if block.bound2 is None else block.weights
+        d, error = judge.value(where) - block.o, values[where] - block.o
         terms = (error * d, d * d, error * error, np.square(error - d))
         add_per_channel(sums, where[1], (w * term for term in terms))
     if not d2.sum() > 0:
@@ -214,13 +213,10 @@ def _effect(
     return {"value": float(theta), "se": float(se)}, float(1 - left.sum() / total.sum())
 
 
-def _some(original: Witness, channels: int) -> Iterable[tuple[Where, Any]]:
-    """(block, part of it) with about POSITIONS_ENOUGH positions per channel: every n-th block and
-    the last, where all have every channel.
+def _some(original: Witness) -> Iterable[Where]:
+    """Blocks of all channels with about POSITIONS_ENOUGH positions together: every n-th and the
+    last.
     """
-    wheres = list(original.blocks())
+    wheres = list(Adjusted(original).blocks())
     every = max(1, original.view[0] * original.view[2] // POSITIONS_ENOUGH)
-    if has_whole_channels(wheres, channels):
-        chosen = sorted({*range(0, len(wheres), every), len(wheres) - 1})
-        return [(wheres[at], np.s_[:]) for at in chosen]
-    return [(where, np.s_[:, :, ::every]) for where in wheres]
+    return [wheres[at] for at in sorted({*range(0, len(wheres), every), len(wheres) - 1})]

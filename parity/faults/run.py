@@ -40,7 +40,6 @@ from parity.recording.asking import asking
 from parity.recording.clips import clips_of
 from parity.recording.trace import open_trace
 from parity.results import Data, Natural, Text, Time
-from parity.run import KEEP_PAGES
 from parity.schema import Later, Says
 from parity.store import Store, key_of
 
@@ -167,7 +166,7 @@ def _records(kept, keys, arguments, workers, progress):
     jobs = {name: each for name, each in arguments.items() if name not in records}
     advice = "try again with WORKERS=1, it goes on from here"
     try:
-        with closing(side_by_side(_timed, jobs, workers, advice, **KEEP_PAGES)) as done:
+        with closing(side_by_side(_timed, jobs, workers, advice)) as done:
             for count, (name, found) in enumerate(done, start=1):
                 records[name] = found
                 kept.write(keys[name], json.dumps(found))

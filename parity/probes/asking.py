@@ -13,7 +13,7 @@ from parity.errors import CannotRun
 from parity.kinds import LayerCase
 from parity.kinds.probing import Probe, Reading
 from parity.numerics.rounding import U
-from parity.port_api import HABITS, Answer, Port, answer, ask, prepare
+from parity.port_api import HABITS, Answer, Port, answer, ask, prepare, same_bits
 from parity.probes.judging import Judged, judged
 from parity.recording.trace import array_sha256
 from parity.results import (
@@ -144,7 +144,7 @@ class _Asked:
         wrong = [(self.failure.probe, self.failure.answer)] if self.failure else []
         for probe, before in (*wrong, self.first):
             said = self._answer(probe)
-            if said.actual is None or not np.array_equal(said.actual, before, equal_nan=True):
+            if not same_bits(said.actual, before):
                 self._blame(f"{BEHAVIOUR}it {HABITS['other-answer'].text}")
         if not self.fault and not wrong:
             with threads(self.port) as count:

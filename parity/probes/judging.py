@@ -17,6 +17,7 @@ from parity.numerics.rounding import Array, U, tail_factor
 
 Q_MOST = 1.1  # of one accumulator, in any order: measured 0.86 to 1.03 on six convolutions
 WHOLE = "all of it"
+TOGETHER = 2**15  # answers judged at a time: they stay in the processor's cache
 SOME = 2**16  # wrong answers that are looked at one by one
 ENOUGH = 16  # wrong answers that have one place in common not by chance
 ALIKE = 3 * U  # what two factors that are read off float32 numbers may differ by
@@ -89,7 +90,7 @@ def judged(probe: Probe, answer: Array) -> Judged:
 
 def _judge_single(verdict: Judged, probe: Probe, found: Array) -> None:
     """Answers of which one is right, or its neighbours within the slack."""
-    other = np.flatnonzero(found.ravel() != probe.low.ravel())
+    other = np.flatnonzero(found != probe.low)
     if not len(other):
         return
     right = probe.low.ravel()[other].astype(np.float64)
@@ -102,26 +103,29 @@ def _judge_single(verdict: Judged, probe: Probe, found: Array) -> None:
 
 
 def _judge_range(verdict: Judged, probe: Probe, found: Array) -> None:
-    inside = (probe.low <= found) & (found <= probe.high)
-    verdict.wrong = int(found.size - np.count_nonzero(inside))
-    half = probe.high - probe.low
-    half /= 2
-    share = found - probe.low
-    share -= half
-    np.abs(share, out=share)
-    share /= half
-    share[(half == 0) & inside] = 0.0
-    _note_worst(verdict, probe, found, share.ravel(), None)
-    if verdict.wrong:
-        _note_places(verdict, probe, found, np.flatnonzero(~inside))
+    flat = [array.reshape(-1) for array in (probe.low, probe.high, found)]
+    wrong, most = [], []
+    for start in range(0, found.size, TOGETHER):
+        low, high, answer = (array[start : start + TOGETHER] for array in flat)
+        inside = (low <= answer) & (answer <= high)
+        half = (high - low) / 2
+        share = np.abs(answer - low - half) / half
+        share[(half == 0) & inside] = 0.0
+        at = int(np.argmax(share))  # the first NaN, if there is one
+        most.append((share[at], start + at))
+        if not inside.all():
+            wrong.append(start + np.flatnonzero(~inside))
+    _note_worst(verdict, probe, found, *map(np.array, zip(*most, strict=True)))
+    if wrong:
+        places = np.concatenate(wrong)
+        verdict.wrong = len(places)
+        _note_places(verdict, probe, found, places)
 
 
-def _note_worst(
-    verdict: Judged, probe: Probe, found: Array, share: Array, places: Array | None
-) -> None:
-    most = int(np.argmax(share))  # the first NaN, if there is one
+def _note_worst(verdict: Judged, probe: Probe, found: Array, share: Array, places: Array) -> None:
+    most = int(np.argmax(share))
     verdict.share = np.inf if np.isnan(share[most]) else float(share[most])
-    at = most if places is None else int(places[most])
+    at = int(places[most])
     if probe.at is ...:
         verdict.worst = tuple(int(i) for i in np.unravel_index(at, found.shape))
     else:

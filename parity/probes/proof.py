@@ -11,7 +11,7 @@ import numpy as np
 from parity.errors import CannotRun
 from parity.kinds.probing import REAL, real
 from parity.model import Case
-from parity.port_api import Ended, Port, ask, lacking, output
+from parity.port_api import Ended, Port, ask, lacking, output, same_bits
 from parity.probes.asking import RIGHT, probe_layer
 from parity.probes.naming import settle
 from parity.probes.networks import asked, layers_of
@@ -164,7 +164,7 @@ def whole_call(port: Port, layers: Mapping[str, Layer], seed: int) -> str | None
             raise
         except CannotRun as error:
             return str(error)
-        if not np.array_equal(y, said.actual, equal_nan=True):
+        if not same_bits(y, said.actual):
             off = float(np.abs(y - said.actual).max()) if y.shape == said.actual.shape else np.inf
             return (
                 "what users call is not the composition of the layers: "
