@@ -504,17 +504,19 @@ class Final:
 @dataclass
 class FusedLayer:
     """A layer whose output is still there once a runtime has fused layers: its largest difference
-    from the original's.
+    from the original's, their rms, and how large that may be, null where nobody found out.
     """
 
     name: str
     port_reference: Size
+    rms: Later[Size] = None
+    allowed_rms: Later[Size] = None
 
 
 @dataclass
 class Fused:
     """The port as its runtime makes it fast, at the layers that are left, of `declared`; holds:
-    as of WholeCall.
+    as of WholeCall, and none of these layers may be farther off than rounding up to there allows.
     """
 
     declared: Natural

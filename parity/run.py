@@ -196,7 +196,7 @@ def _compare_one(
         call = whole_call(asked, trace, found.scores, found.final)
         return found._replace(
             microscope=glances(trace, params, keras, asked) if explain else None,
-            whole_call=as_fused(asked, trace, found.final, call),
+            whole_call=as_fused(asked, trace, found.layers, found.final, call),
             identity=identity(case, trace, asked),
             probes=proof.summary(),
             printed=asked.process.said().strip("\n"),

@@ -1,6 +1,6 @@
 """What users call, the port as a whole, against the composition of its layers, which was judged."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from parity.compare.walk import network_order
 from parity.errors import CannotRun
 from parity.port_api import Ended, Port, ask, same_bits
 from parity.recording.trace import Trace
-from parity.results import Final, Fused, FusedLayer, WholeCall
+from parity.results import Final, Fused, FusedLayer, Layer, WholeCall
 
 
 def whole_call(
@@ -51,10 +51,13 @@ def whole_call(
     )
 
 
-def as_fused(port: Port, trace: Trace, final: Final, call: WholeCall | None) -> WholeCall | None:
+def as_fused(
+    port: Port, trace: Trace, layers: Iterable[Layer], final: Final, call: WholeCall | None
+) -> WholeCall | None:
     """`call` with what is found of the port as its runtime makes it fast, where it shows that.
 
-    Every layer that is left is measured; the end is judged by its allowance.
+    layers, final : as compare_case found them. Every layer that is left is held to what rounding up
+    to there may part two float32 runs by, the end to its own allowance.
     """
     fast = getattr(port, "fast", None)
     try:
@@ -67,14 +70,24 @@ def as_fused(port: Port, trace: Trace, final: Final, call: WholeCall | None) -> 
     if call is None or found is None:
         return call
     order = network_order(trace)
+    allowed = {layer.name: layer.chained.rounding_rms for layer in layers}
     points = [
-        FusedLayer(name, _apart(found[name], trace.read(name))) for name in order if name in found
+        FusedLayer(name, *_apart(found[name], trace.read(name)), allowed.get(name))
+        for name in order
+        if name in found
     ]
     away = next((each.port_reference for each in points if each.name == order[-1]), None)
-    holds = away is not None and away <= final.allowed if final.allowed else None
+    beyond = [
+        each.name
+        for each in points
+        if each.allowed_rms is not None and not (each.rms or 0.0) <= each.allowed_rms
+    ]
+    holds = away is not None and away <= final.allowed and not beyond if final.allowed else None
     limit = f"of at most {final.allowed:.2g}" if final.allowed else "which was not judged"
     end = "gives no scores" if away is None else f"is up to {away:.2g} from the original, {limit}"
     said = f"as its runtime fuses it, {len(points)} of {len(order)} layers are left, and it {end}"
+    if beyond:
+        said += f"; farther from the original than rounding allows: {', '.join(beyond)}"
     return replace(
         call,
         holds=call.holds and holds is not False,
@@ -88,7 +101,9 @@ def _inputs(trace: Trace) -> list[np.ndarray]:
     return [trace.read(name) for name in trace.provenance.get("inputs", entries)]
 
 
-def _apart(actual: np.ndarray, expected: np.ndarray) -> float:
+def _apart(actual: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
+    """(largest difference, their rms)."""
     if actual.shape != expected.shape:
-        return float("inf")
-    return float(np.abs(np.subtract(actual, expected, dtype=np.float64)).max())
+        return float("inf"), float("inf")
+    gap = np.abs(np.subtract(actual, expected, dtype=np.float64))
+    return float(gap.max()), float(np.sqrt(np.square(gap).mean()))

@@ -13,7 +13,6 @@ from typing import Any
 
 from parity.engine.job import Job, Row, close, cores, surroundings, work
 from parity.errors import CannotRun
-from parity.processes import KEEP_PAGES
 
 __all__ = ["HERE", "Place", "Rows", "place"]
 
@@ -23,7 +22,8 @@ AHEAD = 2  # partitions handed out for each worker
 POLL_S, CONNECT_S = 2.0, 10.0
 ALONE_S = 60.0  # without a worker
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-IN_EVERY_THREAD = {"MALLOC_ARENA_MAX": 1}  # freed arrays are used again
+# glibc: freed arrays are used again, in every thread, as job.keep_pages says
+KEEP_PAGES = {"MALLOC_ARENA_MAX": 1, "MALLOC_MMAP_MAX_": 0, "MALLOC_TRIM_THRESHOLD_": 2**33}
 MISSING = (
     "Dask is not here; use the environment that `make corpus` builds (.tox/corpus/bin/python), or "
     "--workers 0, which works in this process"
@@ -84,7 +84,7 @@ def _connected(scheduler: str | None, workers: int, leave: ExitStack) -> "_Clust
     for name in ("distributed", "tornado", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what matters is said in sentences
     if not scheduler:
-        pinned = dict.fromkeys(THREADS, 1) | IN_EVERY_THREAD | KEEP_PAGES
+        pinned = dict.fromkeys(THREADS, 1) | KEEP_PAGES
         settings = {
             "distributed.nanny.pre-spawn-environ": pinned,
             "distributed.scheduler.allowed-failures": 1,  # of a partition, then it is looked into

@@ -8,7 +8,7 @@ from parity.compare.walk import network_order
 from parity.compare.whole import as_fused, whole_call
 from parity.errors import CannotRun
 from parity.ports.callables import Callables
-from parity.results import Final
+from parity.results import Chained, Final, Layer
 
 SCORES = np.array([[16.0, 9.0]], np.float32)  # what the recorded layers end in
 
@@ -76,9 +76,10 @@ class Fast(Called):
         return self.left
 
 
-def fused(port, allowed):
+def fused(port, allowed, **layers):
     final = end(allowed, True)
-    return as_fused(port, Recorded(), final, judged(port, allowed))
+    there = [Layer(name, chained=Chained(rounding_rms=rms)) for name, rms in layers.items()]
+    return as_fused(port, Recorded(), there, final, judged(port, allowed))
 
 
 @pytest.mark.parametrize(("by", "allowed", "holds", "whole"), [
@@ -89,6 +90,14 @@ def test_a_fused_network_is_judged_at_its_end(by, allowed, holds, whole):
     found = fused(Fast(SCORES + np.float32(by)), allowed)
     assert (found.fused.holds, found.holds, len(found.fused.layers)) == (holds, whole, 1)
     assert f"1 of {found.fused.declared} layers are left" in found.message
+
+
+@pytest.mark.parametrize(("by", "holds"), [(0, True), (1e-4, True), (1e-2, False), (np.nan, False)])
+def test_a_layer_that_is_left_is_held_to_what_rounding_allows_there(by, holds):
+    found = fused(Fast(add=Recorded().read("add") + np.float32(by)), 1e-3, add=1e-3)
+    assert (found.fused.holds, found.holds) == (holds, holds)
+    assert ("farther from the original than rounding allows: add" in found.message) is not holds
+    assert found.fused.layers[0].allowed_rms == 1e-3
 
 
 def test_a_network_that_cannot_be_fused_does_not_hold():
