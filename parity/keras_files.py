@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import h5py
 
+from parity.errors import visible
 from parity.files import FilePath
 from parity.untrusted import Damaged
 
@@ -23,10 +24,12 @@ def said(file: h5py.File) -> Said:
     """The attributes keras_version and backend of an open file."""
 
     def text(name: str) -> str | None:
-        found = file.attrs.get(name)
-        return found.decode(errors="replace") if isinstance(found, bytes) else found and str(found)
+        found = file.attrs.get(name, "")
+        words = found.decode(errors="replace") if isinstance(found, bytes) else str(found)
+        return visible(words.strip()) or None
 
-    return Said(text("keras_version"), text("backend"))
+    backend = text("backend")
+    return Said(text("keras_version"), backend and backend.lower())
 
 
 def what_else(file: h5py.File, root: h5py.Group | None = None) -> str | None:

@@ -143,7 +143,7 @@ class _Proof:
         names = dict.fromkeys([*case.model.layers, *network_order(self.reference), *port.layers])
         self.records = {name: Layer(name) for name in names}
         self.asked = set(names if layers is None else layers)
-        self.explanation, self.remarks = None, list[str]()
+        self.explanation, self.remarks, self.unmoved = None, list[str](), list[str]()
         if explain and layers is None and is_chain(self.reference):
             self.explanation = Explanation(self.reference, self.params, self.keras, port)
         self.upstream: str | None = None  # the first layer whose chained output is at fault
@@ -161,6 +161,11 @@ class _Proof:
             self.flag_stranger(name, record)
         attribution, logits = self.attribute()
         chosen = [record for name, record in self.records.items() if name in self.asked]
+        if self.unmoved:
+            self.remarks.append(
+                f"the statistics of {', '.join(self.unmoved)} are still the 0 and 1 they began "
+                "with, so training never moved them, or these weights are another model's"
+            )
         actual = step.chained.actual
         return Found(
             chosen,
@@ -182,6 +187,8 @@ class _Proof:
         case = layer_case(layer, self.params.get(name, {}), step.x, self.keras, step.inputs[1:])
         record.axes = list(case.kind.axes(layer.config, len(layer.shape)))
         record.bound = "experiment" if case.kind is EXPERIMENT else "derived"
+        if case.kind.unmoved and case.kind.unmoved(case):
+            self.unmoved.append(name)
         share = getattr(case.witness, "share", 0.0)
         if not share <= LITTLE:
             self.remarks.append(

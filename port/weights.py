@@ -252,7 +252,7 @@ def _check_modes(path: FilePath, network: Network) -> None:
     """
     links: dict[str, Any] = network.steps()
     modes = {name: link.mode for name, link in links.items() if hasattr(link, "running_mean")}
-    moved = [name for name in modes if links[name].running_mean.any()]
+    moved = [name for name in modes if has_moved(links[name].running_mean, links[name].running_std)]
     wrong = [name for name in moved if modes[name] == 2]
     still = [name for name, mode in modes.items() if mode == 0 and name not in moved]
     if wrong:
@@ -261,16 +261,22 @@ def _check_modes(path: FilePath, network: Network) -> None:
             "never does (mode 2), so these are CNN's weights; ask for CNN or give "
             f"{network.model}'s file"
         )
-    if still and moved and network.model == "CNN":
+    if network.model == "CNN" and moved == ["bn_0_freq"]:
         raise WeightsError(
-            f"{path}: the statistics of {still[0]} are still the 0 and 1 they began with, as those "
-            "of CNN0 are (mode 2), so these are not CNN's weights; ask for CNN0 or give CNN's file"
+            f"{path}: the statistics of {', '.join(still)} are still the 0 and 1 they began with, "
+            "as those of CNN0 are (mode 2), so these are not CNN's weights; ask for CNN0 or give "
+            "CNN's file"
         )
     if still:
         network.remarks += (
             f"{path}: the statistics of {', '.join(still)} are still the 0 and 1 they began with, "
             "so training never moved them",
         )
+
+
+def has_moved(mean: np.ndarray, std: np.ndarray) -> bool:
+    """Whether training moved a normalisation's statistics from the 0 and 1 they begin with."""
+    return bool(mean.any() or (std != 1).any())
 
 
 def _faults(found: Arrays, expected: Arrays) -> Iterator[str]:
@@ -350,7 +356,10 @@ def _recognised(arrays: Arrays) -> str | None:
     """
     held = resembles(arrays)
     if len(held) == 2:
-        return "CNN" if arrays["bn1/bn1_running_mean"].any() else "CNN0"
+        stored = (
+            arrays[f"bn{n}/bn{n}_running_{what}"] for n in range(1, 6) for what in ("mean", "std")
+        )
+        return "CNN" if any(map(has_moved, stored, stored)) else "CNN0"
     return held[0] if held else None
 
 

@@ -180,8 +180,8 @@ def embed(audio, layer, out, **options):
     from tagger.embedding import embed as run
 
     tagger, cut = _tagger_and_cut(**options)
-    done, errors = run(tagger, audio, layer, out, **cut)
-    steps.tell([*errors, *steps.outputs.told(tagger)])
+    done, errors, said = run(tagger, audio, layer, out, **cut)
+    steps.tell([*errors, *said, *steps.outputs.told(tagger)])
     return steps.exit_code(done, len(errors))
 
 

@@ -19,7 +19,9 @@ CLIP_FRAMES = 1 + CLIP_SAMPLES // HOP_SAMPLES  # 1366
 TODAY = "today"  # the front end with librosa's current defaults, except for the padding
 SHORT_S = 29.0  # collections of 29 s clips lack 0.12 s of a whole one, which changes nothing
 FAINT_DB = 60
-FAINT = 10 ** (-FAINT_DB / 10)  # mean square
+FAINT = 10 ** (-FAINT_DB / 10)  # mean square, of what is no constant
+SILENT = 1e-9  # the same, of a second in which nothing sounds: 90 dB below full scale
+SILENT_S = 3
 NAMED = 5  # frames that a remark names
 
 
@@ -67,8 +69,9 @@ def _heard(path, frames, front_end, is_silence_heard):
     sound = read(path, front_end)
     clips = CUTS[frames](sound.samples)
     if not is_silence_heard and not any(clip.any() for clip in clips):
+        part = "".join(f" ({why})" for why in (*sound.unheard, *sound.levels.remarks()))
         raise AudioError(
-            f"{path} holds nothing but silence in its {CUTS_IN_WORDS[frames]}; "
+            f"{path} holds nothing but silence in its {CUTS_IN_WORDS[frames]}{part}; "
             "tags of that would mean nothing"
         )
     return _melgrams_of(path, clips), _remarks(clips, sound)
@@ -142,15 +145,32 @@ def _remarks(clips: list[np.ndarray], sound: Sound) -> tuple[str, ...]:
             f"missing, where the taggers were trained on music up to {SAMPLE_RATE_HZ // 2} Hz; "
             "take its tags with caution or give a better copy"
         )
-    quiet = [number for number, clip in enumerate(clips) if clip @ clip < FAINT * len(clip)]
+    quiet = [number for number, clip in enumerate(clips) if clip.var(dtype=float) < FAINT]
     if quiet:
-        named = ", ".join(map(str, quiet[:NAMED])) + ", .." * (len(quiet) > NAMED)
-        where, so = f"its {CUTS_IN_WORDS['centre']}", ""
-        if len(clips) > 1:
-            where = f"{len(quiet)} of {len(clips)} frames ({named})"
-            so = ", and a mean over all frames has them in it"
+        so = ", and a mean over all frames has them in it" if len(clips) > 1 else ""
         said.append(
             f"holds nothing but silence, dither or noise, more than {FAINT_DB} dB below full "
-            f"scale, in {where}: tags of that mean nothing{so}; take those of other music"
+            f"scale, in {_in(quiet, clips)}: tags of that mean nothing{so}; take those of other "
+            "music"
+        )
+    elif sound.seconds >= SHORT_S and (gaps := [n for n, clip in enumerate(clips) if _gap(clip)]):
+        said.append(
+            f"is silent for {max(_gap(clips[number]) for number in gaps)} s of {_in(gaps, clips)}: "
+            "the taggers were trained on music throughout; give a clip that is"
         )
     return tuple(said)
+
+
+def _in(numbers, clips):
+    """Where in a file the clips of those numbers are, in words."""
+    if len(clips) == 1:
+        return f"its {CUTS_IN_WORDS['centre']}"
+    named = ", ".join(map(str, numbers[:NAMED])) + ", .." * (len(numbers) > NAMED)
+    return f"{len(numbers)} of {len(clips)} frames ({named})"
+
+
+def _gap(clip):
+    """How many seconds of a clip are silent; 0 where they are few."""
+    seconds = clip[: len(clip) // SAMPLE_RATE_HZ * SAMPLE_RATE_HZ].reshape(-1, SAMPLE_RATE_HZ)
+    count = int((seconds.var(axis=1) < SILENT).sum())
+    return count if count > SILENT_S else 0

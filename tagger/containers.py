@@ -19,6 +19,7 @@ AFTER_BYTES = 1 << 16  # of what follows the sound, looked at
 LEAST_SHARE = 0.001  # of the sound; less is no music
 NO_AUDIO = "cannot be read as audio; give a wav, flac, ogg or mp3 file"
 LAST_PAGE = 4  # a flag
+ID3, FOOTER = re.compile(rb"ID3...[\0-\x7f]{4}", re.DOTALL), 0x10
 FIRST_PAGE = re.compile(rb"OggS\0[\x02\x06]")
 
 
@@ -70,10 +71,13 @@ def plan_of(stream: BinaryIO) -> Plan:
 
 
 def _after_id3(stream):
-    """Where the file begins after its ID3v2 tags, whose lengths have seven bits a byte."""
+    """Where the file begins after its ID3v2 tags: ten bytes, of which the length has four with
+    seven bits each, what is so long, and ten more where a flag says so.
+    """
     start = 0
-    while (head := _read(stream, start, 10))[:3] == b"ID3" and len(head) == 10:
-        start += 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:]))
+    while ID3.fullmatch(head := _read(stream, start, 10)):
+        length = sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:]))
+        start += 10 + length + 10 * bool(head[5] & FOOTER)
     return start
 
 
@@ -131,11 +135,11 @@ def _whole(held, promised):
 
 
 def _after(stream, kind, size, end, promised):
-    """Words on bytes after the sound that are neither chunks nor tags, or None."""
+    """Words on bytes after the sound that are neither other chunks nor tags, or None."""
     at = end + -end % 2
     for _ in range(MOST_CHUNKS):
         name, length, after = _chunk(stream, at, kind)
-        if name is None or not name[:4].isascii() or name[:4] in CHECKS or length > size - after:
+        if not _is_other(name, kind) or length > size - after:
             break
         at = after + -(-max(0, length) // kind.padded_to) * kind.padded_to
     rest = _read(stream, at, AFTER_BYTES).lstrip(b"\0")
@@ -147,6 +151,10 @@ def _after(stream, kind, size, end, promised):
     ):
         return None
     return f"{promised:,} of {promised + size - at:,} bytes"
+
+
+def _is_other(name, kind):
+    return name and name[:4].isascii() and name[:4] not in CHECKS and name != kind.sound
 
 
 def _au(stream, start, size):
@@ -165,6 +173,8 @@ def _ogg(stream, start, size):
         first = [page.start() for page in FIRST_PAGE.finditer(data, start)]
         ends = {page + _page_bytes(data, page) for page in first}
         starts = [page for page in first if page not in ends]
+        if not starts:
+            raise Fault("is cut short: its first page is missing; copy it again")
         parts = tuple(zip(starts, [*starts[1:], size], strict=True))
         for part, end in parts:
             last = data.rfind(b"OggS", part, end)

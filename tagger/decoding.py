@@ -20,7 +20,7 @@ BLOCK_SAMPLES = 1 << 18
 BUFFER_BYTES = 1 << 17
 CLOCKED = ("ogg", "flac")  # their frames or pages say when they are
 CHECKED = {"err_detect": "crccheck+explode"}  # a frame whose check fails is no sound
-TICK_S = 0.001
+TICK_S = 0.01  # two lengths closer than that read alike, and no tag tells them apart
 LEAD_IN_S = 0.1  # an Opus encoder's (RFC 7845, 4.2): the last page counts it, the decoder drops it
 
 
@@ -73,8 +73,8 @@ class Recording:
         if self._failed and not self.heard_s:
             raise Fault(NO_AUDIO)
         if self.held_s > self.heard_s + TICK_S:
-            lengths = f"{self.heard_s:.2f} of {self.held_s:.2f} s can be decoded"
-            self.unheard.append(", since ".join([lengths, *self._why]))
+            why = f", since {' and '.join(self._why)}" if self._why else ""
+            self.unheard.append(f"{self.heard_s:.2f} of {self.held_s:.2f} s can be decoded{why}")
 
     def _frames(self, part):
         import av
@@ -97,16 +97,17 @@ class Recording:
     def _counted(self, container, sound, mpeg):
         import av
 
-        before_s, end_s, failed, is_torn = self.heard_s, 0.0, 0, False
+        before_s, end_s, lost_s, failed, is_torn = self.heard_s, 0.0, 0.0, 0, False
         for packet in container.demux(sound):
-            if mpeg and packet.size:
-                mpeg.take(packet.pos, bytes(packet))
+            frames, is_sound = [], True
             try:
                 frames = packet.decode()
-                is_torn = is_torn and not packet.size
             except av.error.InvalidDataError:
-                failed, is_torn = failed + 1, True
-                continue
+                failed, is_sound = failed + 1, False
+                lost_s += float((packet.duration or 0) * packet.time_base)
+            is_torn = not is_sound or (is_torn and not packet.size)
+            if mpeg and packet.size:
+                mpeg.take(packet.pos, bytes(packet), is_sound)
             for frame in frames:
                 length_s = frame.samples / frame.sample_rate
                 self.heard_s += length_s
@@ -119,8 +120,9 @@ class Recording:
         elif self._plan.kind in CLOCKED:
             said_s = float((sound.duration or 0) * sound.time_base)
             self.held_s += max(heard_s, _by_clock(end_s, said_s, is_torn))
-        elif failed:
-            self.unheard.append(f"{failed} of its packets cannot be decoded")
+        else:
+            self.held_s += heard_s + lost_s
+            self._why += [f"{failed:,} of its packets cannot be decoded"] * bool(failed)
 
     def _by_frames(self, mpeg, heard_s):
         """How long an MP3 is. Raises Fault where it is cut short or no audio."""
@@ -135,7 +137,7 @@ class Recording:
         if mpeg.torn or (cut and not stray):
             raise Fault(f"is cut short: {mpeg.torn or cut[0]}; copy it again")
         if stray:
-            self._why.append(f"{stray:,} bytes inside are no frames of an mp3")
+            self._why.append(f"{stray:,} bytes inside are no frames that can be decoded")
         for held, promised, lack in promises:
             if lack is None:
                 self._why.append(f"its table promises {promised:,} frames and {held:,} are there")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from parity.errors import visible
 from parity.files import FilePath, check_writable, publish, sha256_of
 from parity.port.architectures import nearest
 from tagger.inputs import audio_files
-from tagger.tagging import decoded
+from tagger.tagging import ScoreError, decoded, sentences
 
 Tagger = Any  # tagger.model's, which has a method that comes here
 KINDS = (".npz", ".parquet")
@@ -20,12 +21,13 @@ KINDS = (".npz", ".parquet")
 
 class Embedded(NamedTuple):
     """One clip. frame : "centre", or its number in the track; values : float32, as the layer shapes
-    it.
+    it; remarks : on what changes their worth.
     """
 
     path: FilePath
     frame: str
     values: np.ndarray
+    remarks: str
 
 
 def embedded(tagger: Tagger, x: np.ndarray, layer: str) -> np.ndarray:
@@ -67,11 +69,11 @@ def until(tagger: Tagger, layer: str) -> tuple[str, ...]:
 
 def embed(
     tagger: Tagger, given: Iterable[FilePath], layer: str, out: Path, *, batch_size: int, **cut: Any
-) -> tuple[int, list[Any]]:
-    """Write the embeddings of audio files; returns how many files are in it, and what is wrong with
-    others.
+) -> tuple[int, list[Any], list[str]]:
+    """Write the embeddings of audio files; returns how many files are in it, what is wrong with
+    others, and sentences on what changes their worth.
 
-    out : .npz has `values`, `files`, `frames` and `provenance`; .parquet a row for each clip.
+    out : .npz has `values`, `files`, `frames`, `remarks` and `provenance`; .parquet a row a clip.
     batch_size : clips of one file at a time. cut : options of tagger.tagging.decoded.
     """
     found = audio_files(given)
@@ -82,16 +84,21 @@ def embed(
         raise ValueError(f"{out}: pyarrow is not here, which writes Parquet; name it .npz")
     check_writable(out, kind, [tagger.source, *found.paths])
     until(tagger, layer)  # said before anything is read
-    errors, clips, done = list(found.errors), [], 0
+    errors, clips, done, said = list(found.errors), [], 0, found.passed_over()
     for track in decoded(found.paths, **cut):
-        if track.error:
-            errors.append(track.error)
+        starts = range(0, len(track.clips), batch_size)
+        rows = [embedded(tagger, track.clips[at : at + batch_size], layer) for at in starts]
+        if error := track.error or fault_of(track.path, rows):
+            errors.append(error)
             continue
         done += 1
-        for at in range(0, len(track.clips), batch_size):
-            values = embedded(tagger, track.clips[at : at + batch_size], layer)
-            names = ["centre"] if len(track.clips) == 1 else map(str, range(at, at + len(values)))
-            clips += map(Embedded, [track.path] * len(values), names, values)
+        said += sentences(track.path, track.remarks)
+        remarks, count = "; ".join(track.remarks), len(track.clips)
+        names = ["centre"] if count == 1 else map(str, range(count))
+        clips += [
+            Embedded(track.path, name, values, remarks)
+            for name, values in zip(names, itertools.chain(*rows), strict=True)
+        ]
     if clips:
         told = {
             "layer": layer,
@@ -99,12 +106,20 @@ def embed(
             "weights": tagger.source.name,
             "weights_sha256": sha256_of(tagger.source),
             "remedies": "; ".join(tagger.remedies),
+            "remarks": "; ".join(tagger.remarks),
             "meaningless": str(tagger.is_meaningless),
             "writer": "music-tagger-parity",
         }
         write = _npz if kind == ".npz" else _parquet
         publish({out: write(clips, told)}, inputs=[tagger.source, *found.paths])
-    return done, errors
+    return done, errors, said
+
+
+def fault_of(path: FilePath, rows: list[np.ndarray]) -> ScoreError | None:
+    """That a track's values are no numbers, or None."""
+    if all(np.isfinite(values).all() for values in rows):
+        return None
+    return ScoreError(f"{path}: a value of it is NaN or infinite; give other weights")
 
 
 def _npz(clips: list[Embedded], told: dict[str, str]) -> bytes:
@@ -114,6 +129,7 @@ def _npz(clips: list[Embedded], told: dict[str, str]) -> bytes:
         values=np.stack([clip.values for clip in clips]),
         files=np.array([visible(clip.path) for clip in clips]),
         frames=np.array([clip.frame for clip in clips]),
+        remarks=np.array([clip.remarks for clip in clips]),
         provenance=np.array([f"{name}: {said}" for name, said in told.items()]),
     )
     return stream.getvalue()
@@ -127,8 +143,10 @@ def _parquet(clips: list[Embedded], told: dict[str, str]) -> bytes:
         "file": [visible(clip.path) for clip in clips],
         "frame": [clip.frame for clip in clips],
         "values": [clip.values.ravel() for clip in clips],
+        "remarks": [clip.remarks for clip in clips],
     }
-    kinds = [pyarrow.string(), pyarrow.string(), pyarrow.list_(pyarrow.float32())]
+    text = pyarrow.string()
+    kinds = [text, text, pyarrow.list_(pyarrow.float32()), text]
     shape = {"shape": "x".join(map(str, clips[0].values.shape))}
     schema = pyarrow.schema(list(zip(columns, kinds, strict=True)), metadata=told | shape)
     stream = io.BytesIO()

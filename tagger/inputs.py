@@ -75,8 +75,12 @@ def below(folder: FilePath, suffixes: Collection[str] = SUFFIXES) -> Found:
     for parent, folders, names in os.walk(folder, onerror=closed):
         folders[:] = [name for name in folders if not _passed(name, found)]
         for name in names:
-            if not _passed(name, found, suffixes) and os.path.isfile(os.path.join(parent, name)):
+            if _passed(name, found, suffixes):
+                continue
+            if os.path.isfile(os.path.join(parent, name)):
                 found.paths.append(Path(parent, name))
+            else:
+                found.passed.update(["no file"])  # a pipe, or a link to what is gone
     found.paths.sort()
     return found._replace(
         errors=found.errors or _unless(found.paths, folder, "holds no audio file")
@@ -122,7 +126,7 @@ def _expanded(name: str, suffixes: Collection[str]) -> Found:
 def _listed(name: str, suffixes: Collection[str]) -> Found:
     """What a list names, a line each, relative to its own folder; # begins a remark."""
     try:
-        lines = Path(name).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = Path(name).read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     except OSError as error:
         said = f"{name} cannot be read ({error.strerror}); give a list that may be read"
         return Found([], [AudioError(said)], Counter())

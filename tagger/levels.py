@@ -2,7 +2,7 @@
 
 import numpy as np
 
-DEAD = 1e-6  # of the loudest channel's power: 60 dB below it
+DEAD = 1e-4  # of the loudest channel's power: hiss or crosstalk, 40 dB below it
 CANCELLED = 1e-2  # of the channels' mean power: what is left of it in their mean, 20 dB below
 INTEGERS = 16.0  # floating-point masters overshoot full scale by a few times, not by 24 dB
 
@@ -49,8 +49,8 @@ def _of_channels(count, powers, of_mean):
         lower_db = 20 * np.log10(count / (count - len(dead)))
         yield (
             f"has {count} channels, of which {', '.join(dead)} {'is' if len(dead) == 1 else 'are'} "
-            f"silent: their mean, which is tagged, is {lower_db:.1f} dB quieter than the music; "
-            "give the others alone"
+            f"all but silent: their mean, which is tagged, is {lower_db:.1f} dB quieter than the "
+            "music; give the others alone"
         )
     elif of_mean <= CANCELLED * powers.mean():
         left_db = 10 * np.log10(max(of_mean / powers.mean(), 1e-20))

@@ -60,7 +60,7 @@ class Table(NamedTuple):
     @classmethod
     def at(cls, head: bytes) -> "Table":
         found = TABLE.search(head[:TABLE_WITHIN_BYTES])
-        if not found:
+        if not (found and frame_bytes(head)):
             return cls()
         frames, size, alone, size_first, last = (
             int.from_bytes(n or b"", "big") for n in found.groups()
@@ -95,23 +95,25 @@ class Frames:
         self._stream, self._strays = stream, []
         self._at, self._first = 0, frame_bytes(head)
 
-    def take(self, position: int, packet: bytes) -> None:
-        """Count a packet at `position` of the stream; packets come in order."""
+    def take(self, position: int, packet: bytes, is_sound: bool = True) -> None:
+        """Count a packet at `position` of the stream, whether it could be decoded or not; packets
+        come in order.
+        """
         if start := _after_tags(packet):
             self.take(position, packet[:start])
-            position, packet = position + start, packet[start:]
+            position, packet, is_sound = position + start, packet[start:], True
         if not self._at and position == self._first:
             self._at = position  # the decoder has kept the table for itself
         length, held, follows = frame_bytes(packet), len(packet), position == self._at
         self._stray(self._at, position)
         self.torn = None
-        if 0 < length <= held:
+        if 0 < length <= held and is_sound:
             self.whole, self.whole_bytes = self.whole + 1, self.whole_bytes + length
             if (table := Table.at(packet)).frames:  # an MP3 behind another
                 self._tables.append((table, self.whole, self.whole_bytes))
             self._stray(position + length, position + held)
         else:
-            if length and follows:
+            if length > held and follows:
                 self.torn = f"{held} of {length} bytes of its last frame are there"
             self._stray(position, position + held)
         self._at = position + held
@@ -125,7 +127,7 @@ class Frames:
             yield frames, table.frames, table.lacks(frames, size)
 
     def stray_bytes(self) -> int:
-        """How many bytes are neither frames nor tags, nor zeros at the end."""
+        """How many bytes are neither frames nor tags, nor zeros at either end."""
         return sum(end - start for start, end in self._strays if not self._is_tag(start, end))
 
     def _stray(self, start, end):
@@ -136,7 +138,7 @@ class Frames:
     def _is_tag(self, start, end):
         self._stream.seek(start)
         data = self._stream.read(min(end - start, LOOKED_AT_BYTES))
-        return TAGS.match(data) or (end >= self._at and not data.strip(b"\0"))
+        return TAGS.match(data) or ((not start or end >= self._at) and not data.strip(b"\0"))
 
 
 def _after_tags(packet: bytes) -> int:

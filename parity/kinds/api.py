@@ -240,6 +240,7 @@ class LayerKind:
     passes_on : whether its output is its input.
     beside_activation : whether ports are known to put an activation in its place.
     any_image : whether it treats images of any size alike, so that a small one shows its formula.
+    unmoved : case -> whether training never moved what it moves beside weights.
     probes : (case, rng) -> questions whose answers are known; see parity.kinds.probing.
     gates : case -> what the oracle's gates let through, 0 to 1, (B, ...); None where it has none.
     transform : (case, at_most) -> how far an answer may be off, against the output's shape, where
@@ -271,6 +272,7 @@ class LayerKind:
     passes_on: bool = False
     beside_activation: bool = False
     any_image: bool = False
+    unmoved: Callable[[LayerCase], bool] | None = None
     probes: Callable[[LayerCase, np.random.Generator], Iterator[Any]] | None = None
     gates: Callable[[LayerCase], Array] | None = None
     transform: Callable[[LayerCase, bool], Array] | None = None

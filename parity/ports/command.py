@@ -40,7 +40,9 @@ class Command:
         self.forgotten: list[int] = []
         self.job: dict[str, Any] = {}
         self.answers: dict[tuple[str, ...], list[Any]] = {}  # each for one question
+        self.silent = {*layers}  # those not asked yet; empty as soon as it has answered once
         self._printed: processes.Printed | None = None
+        self.over: Ended | None = None
         try:
             self.words = shlex.split(command)
         except ValueError as error:
@@ -67,18 +69,31 @@ class Command:
         return [actual, []]
 
     def prepare(self, questions: Iterable[Question]) -> None:
-        """Call the command once for all of these; each answer is given out once."""
+        """Call the command once for all of these; each answer is given out once. Ended where it has
+        been asked for every layer and has answered nothing.
+        """
+        if self.over:
+            raise self.over
         asked = list(questions)
         try:
             with processes.scratch("parity-port-") as folder:
                 rows = [_written(folder, number, *each) for number, each in enumerate(asked)]
                 (folder / "questions.json").write_text(json.dumps({**self.job, "questions": rows}))
                 self._call(folder)
-                for each, row in zip(asked, rows, strict=True):
-                    given = self._read(folder / row["output"])
-                    self.answers.setdefault(_key(*each), []).append(given)
+                found = [self._read(folder / row["output"]) for row in rows]
+            for each, given in zip(asked, found, strict=True):
+                self.answers.setdefault(_key(*each), []).append(given)
+            if self.silent and all(given is None for given in found):
+                self.silent -= {layer for layer, _ in asked}
+                if not self.silent:
+                    self._ends(
+                        "wrote no output for any layer", "write each where its question says"
+                    )
+            else:
+                self.silent = set()
         except CannotRun as error:  # of ours, and no answer of the port's
-            raise Ended(str(error)) from error
+            self.over = Ended(str(error))
+            raise self.over from error
 
     def known(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray | None:
         """An answer that was prepared, left where it is."""

@@ -2,6 +2,7 @@
 explained, the form of an ELU.
 """
 
+import shutil
 from dataclasses import asdict
 
 import h5py
@@ -90,8 +91,13 @@ def parts(tmp_path_factory):
 
 
 def compared(parts, original=None, **port):
-    """{layer: its record}: of a port with these steps in place of the original's; original: steps
-    that were recorded instead.
+    """{layer: its record}; see `found_of`."""
+    return {layer.name: asdict(layer) for layer in found_of(parts, original, **port).layers}
+
+
+def found_of(parts, original=None, **port):
+    """What is found of a port with these steps in place of the original's; original: steps that
+    were recorded instead.
     """
     folder, _, steps, batch = parts
     recorded = {**steps, **(original or {})}
@@ -102,10 +108,9 @@ def compared(parts, original=None, **port):
             recording(batch.astype("f8" if lane == "truth" else "f4"), recorded),
             {"keras": "1.0.6", "model": "TINY", "lane": lane},
         )
-    found = compare_case(
+    return compare_case(
         Case(MODEL, Weights(folder / "weights.h5"), (), "real"), lanes, Callables({**steps, **port})
     )
-    return {layer.name: asdict(layer) for layer in found.layers}
 
 
 def recording(x, steps):
@@ -121,6 +126,18 @@ def recording(x, steps):
         )
         before = name
     return layers
+
+
+def test_statistics_that_no_training_moved_are_remarked_on(parts, tmp_path):
+    folder, params, steps, batch = parts
+    assert found_of(parts).remarks == ()
+    still = params["bn1"] | {"running_mean": np.zeros(2, F), "running_std": np.ones(2, F)}
+    shutil.copy(folder / "weights.h5", tmp_path)
+    with h5py.File(tmp_path / "weights.h5", "a") as file:
+        for suffix in ("running_mean", "running_std"):
+            file[f"bn1/bn1_{suffix}"][...] = still[suffix]
+    (said,) = found_of((tmp_path, params, steps | {"bn1": _normalised(still, 1e-6)}, batch)).remarks
+    assert "the statistics of bn1 are still the 0 and 1 they began with" in said
 
 
 def test_a_layer_that_raises_is_named_by_what_it_says(parts):

@@ -121,6 +121,9 @@ def test_what_the_file_says_of_its_release_is_taken_and_contradicted_aloud(cnn):
         altered(cnn, keras_version="2.1.3")
     )
     assert load("CNN", cnn, "1.0.6").keras_from == "asked"
+    assert "says that Keras [1 2] wrote it" in refusal(altered(cnn, keras_version=[1, 2]))
+    assert load("CNN", altered(cnn, keras_version=b"", backend="Theano")).keras_from == "assumed"
+    assert load("CNN", altered(cnn, backend=b"")).keras_from == "assumed"
     assert "was written on tensorflow, whose kernels are not flipped" in refusal(
         altered(cnn, backend=b"tensorflow")
     )
@@ -179,6 +182,17 @@ def test_the_twins_in_each_others_place_are_refused(keras_file, tmp_path, held, 
             write_published(path, held, network)
     assert said in refusal(path, asked)
     assert load(held, path).model == held if kind != "npz" else True
+
+
+def test_cnn_with_a_layer_that_no_training_moved_is_cnn(keras_file):
+    with h5py.File(keras_file("CNN"), "a") as file:
+        file["bn3/bn3_running_mean"][...], file["bn3/bn3_running_std"][...] = 0, 1
+        for number in (1, 2, 4, 5):  # deviations alone tell it, too
+            file[f"bn{number}/bn{number}_running_mean"][...] = 0
+        path = file.filename
+    for asked in (None, "CNN"):
+        network = load(asked, path)
+        assert network.model == "CNN" and "statistics of bn3 are still" in network.remarks[0]
 
 
 def write_published(path, model, network):

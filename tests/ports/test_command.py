@@ -12,7 +12,7 @@ import pytest
 from parity.errors import CannotRun
 from parity.model import Case, Model, Weights
 from parity.naming import Names
-from parity.port_api import answer, prepare
+from parity.port_api import Ended, answer, prepare
 from parity.ports import PREFIX, answering, load
 
 DOUBLES = """
@@ -52,6 +52,14 @@ def test_it_answers_layer_by_layer_and_may_lack_one(port_of):
     assert np.array_equal(answer(port, "a", X).actual, 2 * X)
     assert "wrote no output" in answer(port, "b", X).fault
     assert port(X) is None and port.logits(X) is None and port.describe() is None
+
+
+def test_one_that_answers_for_no_layer_has_ended(port_of):
+    port = port_of("")
+    assert "wrote no output for it" in answer(port, "b", X).fault
+    for _ in range(2):  # it is not asked again
+        with pytest.raises(Ended, match="wrote no output for any layer, so nothing is proved"):
+            prepare(port, [("a", [X]), ("a", [X + 1])])
 
 
 def test_what_is_known_beforehand_is_asked_in_one_call_and_given_out_once(port_of):

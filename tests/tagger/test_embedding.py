@@ -7,7 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from tagger.audio import melgrams
-from tagger.embedding import until
+from tagger.embedding import fault_of, until
 from tagger.model import load
 
 
@@ -31,11 +31,14 @@ def test_a_layers_vectors_are_those_on_the_way_to_the_scores(run, wav, tagger, t
 
 def test_every_frame_of_every_file_is_a_row_and_a_broken_file_is_told(run, wav, tagger, tmp_path):
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    paths = wav("a.wav", seconds=60), wav("b.wav"), tmp_path / "broken.wav"
+    paths = wav("a.wav", seconds=60), wav("b.wav", seconds=5), tmp_path / "broken.wav"
     words = ("--frames", "all", "--layer", "pool4", "-o", tmp_path / "e.parquet")
     code, _, err = run("embed", "--seeded", *paths, *words)
     assert code == 1 and "broken.wav" in err
+    assert "b.wav is 5.00 s long" in err
     table = parquet.read_table(tmp_path / "e.parquet")
+    short = ["is 5.00 s long" in said for said in table["remarks"].to_pylist()]
+    assert short == [False, False, True]
     assert table["frame"].to_pylist() == ["0", "1", "centre"]
     assert table.schema.metadata[b"shape"] == b"128x1x15"
     values = np.array(table["values"].to_pylist()[:2], np.float32)
@@ -61,3 +64,9 @@ def test_a_network_that_shows_scores_alone_is_told():
     tagger = SimpleNamespace(network=object(), source="CRNN.onnx")
     with pytest.raises(ValueError, match=r"CRNN\.onnx gives scores alone"):
         until(tagger, "gru2")
+
+
+def test_values_that_are_no_numbers_are_a_fault():
+    fine = np.ones((1, 2), np.float32)
+    assert fault_of("a.wav", [fine]) is None
+    assert "NaN or infinite" in str(fault_of("a.wav", [fine, fine * np.inf]))

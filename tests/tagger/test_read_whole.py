@@ -25,6 +25,7 @@ RATES_HZ = {"opus": 48000}
 ID3V1 = b"TAG" + bytes(125)
 PICTURE = np.random.default_rng(3).bytes(60000)
 ID3V2 = b"ID3\x03\0\0" + bytes(len(PICTURE) >> shift & 127 for shift in (21, 14, 7, 0)) + PICTURE
+ID3V2_FOOTED = b"ID3\4\0\x10\0\0\0\x0bTXXX\0\0\0\x01\0\0\0" + b"3DI\4\0\x10\0\0\0\x0b"
 ID3V2_SMALL = b"ID3\x04\0\0\0\0\0\x0bTXXX\0\0\0\x01\0\0\0"
 LYRICS = b"LYRICSBEGINLYR00020" + b"la la la\r\n" * 2
 LYRICS3 = LYRICS + b"%06dLYRICS200" % len(LYRICS)
@@ -96,6 +97,25 @@ def without_last_frame(data):
     return data[: at[-2]]
 
 
+def with_damaged_frame(data):
+    """An mp3 with one frame in its middle that says what no frame can."""
+    at = 0
+    while at < len(data) / 2:
+        at += mpeg.frame_bytes(data, at)
+    return data[: at + 4] + b"\xff" * 20 + data[at + 24 :]
+
+
+def in_wav(data):
+    """An mp3 as a wav may hold it (format 0x55)."""
+    form = struct.pack(
+        "<2H2I2HH2I3H", 0x55, 1, RATE_HZ, 8000, 1, 0, 12, 1 << 16 | 1, 1 << 16, 1, 1, 0
+    )
+    sound = (
+        b"fmt " + struct.pack("<I", 30) + form[:30] + b"data" + struct.pack("<I", len(data)) + data
+    )
+    return b"RIFF" + struct.pack("<I", 4 + len(sound)) + b"WAVE" + sound
+
+
 def without_bytes(data):
     """An mp3 whose table says how many frames there are, and not how many bytes."""
     at = max(data.find(b"Xing", 0, 64), data.find(b"Info", 0, 64)) + 4
@@ -161,6 +181,10 @@ WHOLE = {
     "mp3, Lyrics3": ("mp3", lambda of: of("mp3") + LYRICS3 + ID3V1, ONE),
     "mp3, APE": ("mp3", lambda of: of("mp3") + APE_TAG + ID3V1, ONE),
     "mp3, zeros": ("mp3", lambda of: of("mp3") + bytes(20000), ONE),
+    "mp3 after a byte order mark": ("mp3", lambda of: b"\xef\xbb\xbf" + of("mp3"), ONE),
+    "mp3 after zeros": ("mp3", lambda of: bytes(20000) + of("mp3"), ONE),
+    "mp3 after what begins as a tag does": ("mp3", lambda of: b"ID3\3\0\0" + b"\xff" * 4 + bytes(60) + of("mp3"), ONE),
+    "flac after a tag with a footer": ("flac", lambda of: ID3V2_FOOTED + of("flac"), ONE),
     "ogg after ogg": ("ogg", lambda of: of("ogg") + of("ogg", "b"), TWO),
     "ogg after ogg, another rate": ("ogg", lambda of: of("ogg") + of("ogg", "b", 22050), TWO),
     "opus after opus": ("opus", lambda of: of("opus") + of("opus", "b"), TWO),
@@ -195,6 +219,8 @@ PART = {
     "mp3 with much noise in it": ("mp3", lambda of: within(of("mp3"), noise(60000)), (9.9, 10.1), 10),
     "mp3 without a table, with noise in it": ("mp3", lambda of: within(without_table(of("mp3")), noise(20000)), (9.9, 10.1), 12.2),
     "mp3 whose table may count itself": ("mp3", lambda of: without_bytes(without_last_frame(of("mp3"))), (9.9, 10.1), 10),
+    "mp3 with a damaged frame": ("mp3", lambda of: with_damaged_frame(of("mp3")), (9.9, 9.98), 10),
+    "mp3 in a wav, with a damaged frame": ("wav", lambda of: in_wav(with_damaged_frame(without_table(of("mp3")))), (9.9, 10.1), 10),
     "mp3 with zeros over it": ("mp3", lambda of: over(of("mp3"), bytes(20000)), (7, 9.9), 10),
     "ogg without a page": ("ogg", lambda of: without_page(of("ogg")), (8, 9.99), 10),
     "ogg with a hole in a page": ("ogg", lambda of: over(of("ogg"), bytes(500)), (8, 9.99), 10),
@@ -221,6 +247,7 @@ def test_what_is_read_in_part_says_both_lengths(case, sound, tmp_path):
 @pytest.mark.parametrize("make", [
     lambda data: with_length(data, len(data) // 2 & ~1),
     lambda data: data + data,
+    lambda data: data + b"data" + struct.pack("<I", len(data)) + data,
 ])  # fmt: skip
 def test_a_wav_with_sound_after_its_end_says_both_lengths(make, sound, tmp_path):
     path = tmp_path / "x.wav"
@@ -248,6 +275,7 @@ CUT = {
     "mp3 after mp3, between its last frames": ("mp3", lambda of: of("mp3", "b") + without_last_frame(of("mp3"))),
     "mp3 after mp3, tagged, between its last frames": ("mp3", lambda of: of("mp3", "b") + ID3V1 + ID3V2_SMALL + without_last_frame(of("mp3"))),
     "ogg": ("ogg", lambda of: of("ogg")),
+    "ogg without its first page, the one": ("ogg", lambda of: of("ogg")[pages(of("ogg"))[1] :]),
     "the first of two ogg": ("ogg", lambda of: of("ogg")[: pages(of("ogg"))[-1]] + of("ogg", "b") * 2),
     "flac": ("flac", lambda of: of("flac")),
     "flac without a length": ("flac", lambda of: without_length(of("flac"))),

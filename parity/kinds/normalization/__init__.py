@@ -63,6 +63,12 @@ def _told(shape: Shape, axis: int, features: int, clashes: Any, shapes: list[Sha
     )
 
 
+def _unmoved(case: LayerCase) -> bool:
+    """Whether its averages are those of a new layer; only mode 0 moves them."""
+    mean, stored = case.params["running_mean"], case.params["running_std"]
+    return bool(case.config["mode"] == 0 and not mean.any() and (stored == 1).all())
+
+
 BATCH_NORMALIZATION = LayerKind(
     "BatchNormalization",
     {**TRAINING_ONLY, "epsilon": ANY, "mode": (0, 1, 2), "axis": ANY},
@@ -81,5 +87,6 @@ BATCH_NORMALIZATION = LayerKind(
     channelwise=True,
     beside_activation=True,
     any_image=True,
+    unmoved=_unmoved,
     probes=probes,
 )
