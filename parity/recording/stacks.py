@@ -16,7 +16,7 @@ class Lane(NamedTuple):
 
 
 class Stack(NamedTuple):
-    """What an original runs on, one environment, built from requirements/<name>.txt."""
+    """What an original runs on: Keras of requirements/<name>.txt, the rest of reference.txt."""
 
     name: str
     keras: str
@@ -28,7 +28,7 @@ class Stack(NamedTuple):
 
     @property
     def packages(self) -> dict[str, str]:
-        """{distribution: version} in the environment, as requirements/<name>.txt pins them."""
+        """{distribution: version} in the environment, as both locks pin them."""
         return {name: getattr(self, name) for name in ("keras", "theano", "numpy", "scipy", "h5py")}
 
     def expect(self, lane: Lane) -> dict[str, Any]:

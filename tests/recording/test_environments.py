@@ -38,11 +38,12 @@ def called(folder):
     return (folder / "called").read_text().split()
 
 
-BUILDS = """[ $1 = venv ] && mkdir -p {bare}/.tox/keras106/bin && \
-printf '#!/bin/sh\\necho {bare}/include\\n' > {bare}/.tox/keras106/bin/python && \
-chmod +x {bare}/.tox/keras106/bin/python
+BUILDS = """for home; do :; done
+[ $1 = venv ] && mkdir -p $home/bin && \
+printf '#!/bin/sh\\necho {bare}/include\\n' > $home/bin/python && chmod +x $home/bin/python
 exit 0
 """
+BOTH = ["python", "venv", "pip"] * 2  # what they share, and Keras
 
 
 @pytest.fixture
@@ -55,8 +56,9 @@ def building(bare):
 
 
 def test_every_stack_has_a_lock_of_its_packages():
+    shared = (environments.LOCKS / "reference.txt").read_text()
     for stack in STACKS.values():
-        pins = (environments.LOCKS / f"{stack.name}.txt").read_text().lower()
+        pins = shared + (environments.LOCKS / f"{stack.name}.txt").read_text().lower()
         for name, version in stack.packages.items():
             assert f"{name}=={version}" in pins, stack.name
 
@@ -94,10 +96,15 @@ def test_the_headers_of_this_python_are_found():
 def test_a_missing_environment_is_built_once_and_told_before(building, capsys):
     python = environments.python_of(STACK)
     assert python == building / ".tox" / "keras106" / "bin" / "python"
-    assert called(building) == ["python", "venv", "pip"]
-    assert "keras106: building its environment, about" in capsys.readouterr().err
+    assert called(building) == BOTH
+    said = capsys.readouterr().err
+    assert "reference: building its environment, about" in said
+    assert "keras106: building its environment, about" in said
+    site = building / ".tox" / "{}" / environments.SITE
+    below = Path(str(site).format("keras106")) / "below.pth"
+    assert below.read_text() == str(site).format("reference")
     environments.python_of(STACK)
-    assert called(building) == ["python", "venv", "pip"]
+    assert called(building) == BOTH
 
 
 def test_an_environment_of_another_lock_or_half_built_is_built_again(building):
@@ -116,7 +123,7 @@ NO_PYTHON = '[ "$2" = find ] && exit 2\n'
 def test_a_missing_python_is_fetched_after_saying_so(building, capsys):
     install_uv(building, NO_PYTHON + BUILDS.format(bare=building))
     environments.python_of(STACK)
-    assert called(building) == ["python", "python", "venv", "pip"]
+    assert called(building) == ["python", "python", "venv", "pip"] * 2
     assert "no Python 3.11 here: uv fetches one, about 30 MB" in capsys.readouterr().err
 
 
@@ -129,7 +136,7 @@ def test_a_missing_python_is_fetched_after_saying_so(building, capsys):
         ),
         (
             "[ $1 = python ] && exit 0\necho resolving; echo no network >&2; exit 1\n",
-            r"keras106: its environment could not be built; .* ends with:\n  resolving\n  no network$",
+            r"reference: its environment could not be built; .* ends with:\n  resolving\n  no network$",
         ),
         ("[ $1 = python ] && exit 0\nexit 1\n", r"ends with:\n  no output$"),
     ],
@@ -160,14 +167,14 @@ environments.python_of(STACKS["keras106"])
 """
     runs = [subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) for _ in range(2)]
     assert [run.wait(timeout=30) for run in runs] == [0, 0]
-    assert called(building) == ["python", "venv", "pip"]
+    assert called(building) == BOTH
 
 
 def test_a_work_folder_that_cannot_be_written_is_told(bare):
     (bare / ".tox").write_text("in the way")
     with pytest.raises(
         CannotRun,
-        match=r"keras106\.lock: cannot be written \((File exists|Not a directory)\); the recorders'",
+        match=r"reference\.lock: cannot be written \((File exists|Not a directory)\); the recorders'",
     ):
         environments.python_of(STACK)
 
