@@ -195,6 +195,8 @@ class _Proof:
                 f"rounding alone may change what {name} ({layer.kind}) gives by {share:.1g} of its "
                 "size, so that the port agrees there says little"
             )
+        if caveat := case.kind.caveat(layer.config):
+            self.remarks.append(f"{name} ({layer.kind}) {caveat}")
         proved = self.proved.get(name, ALLOWED) != ALLOWED
         found = compare_layer(
             case,

@@ -18,6 +18,7 @@ from parity import architecture, untrusted
 from parity.architecture import INPUT, Architecture, layer_of, placed
 from parity.errors import CannotRun
 from parity.port.describe import settings
+from parity.port.links.flow import flow
 from parity.port.links.keras import MAKERS, unknown
 from parity.port.types import Array, Maker
 
@@ -91,23 +92,7 @@ class KerasModel(chainer.Chain):
         """The model's output, or a tuple of several. Raises CannotRun where a layer is lacking."""
         for name, why in self.lacks.items():
             raise CannotRun(f"layer {name}: {why}")
-        made: dict[str, Any] = dict(zip(self.described.inputs, inputs, strict=True))
-        masks: dict[str, Any] = {}
-        for node in self.described.nodes:
-            if node.kind == INPUT:
-                continue
-            link, given = self.step(layer_of(node.name)), [made[name] for name in node.inbound]
-            mask = next((masks[name] for name in node.inbound if name in masks), None)
-            if hasattr(link, "mask_of"):
-                masks[node.name] = link.mask_of(*given)
-            elif mask is not None and getattr(link, "hands_mask_on", True):
-                masks[node.name] = mask
-            if mask is not None and getattr(link, "reads_mask", False):
-                given.append(mask)
-            made[node.name] = out = link(*given)
-            # as one alone would be given it: in another order of memory, sums round otherwise
-            out.array = self.xp.ascontiguousarray(out.array)
-        outputs = tuple(made[name] for name in self.described.outputs)
+        outputs = flow(self.described, self.step, inputs)
         return outputs if len(outputs) > 1 else outputs[0]
 
 

@@ -234,6 +234,7 @@ class LayerKind:
     glance : (case, expected, port) -> (evidence, message), what every run can afford to look at,
         in a type of parity.results; expected: the original's output. Either may be None.
     examine : (case, expected, actual, port) -> evidence, what `parity microscope` looks at.
+    caveat : config -> what a verdict on such a layer does not say, or None.
     axes : (config, number of axes) -> what each axis of such an output is, for the reader.
     input_ranks : number of axes its input has in the networks proved so far.
     channelwise : whether it treats each channel (axis 1) by itself.
@@ -266,6 +267,7 @@ class LayerKind:
     part: str = ""
     glance: Callable[[LayerCase, Array, Port], tuple[Any, str | None]] | None = None
     examine: Callable[[LayerCase, Array, Array, Port], Any] | None = None
+    caveat: Callable[[Config], str | None] = lambda config: None
     axes: Callable[[Config, int], tuple[str, ...]] = by_rank
     input_ranks: tuple[int, ...] = (4,)
     channelwise: bool = False

@@ -78,6 +78,12 @@ def known_inside(kinds: Kinds, layer: Any, inner: Mapping[str, Any]) -> LayerKin
     return kinds[name]
 
 
+def caveat_inside(kinds: Kinds, config: Mapping[str, Any]) -> str | None:
+    """What a verdict does not say of the layer inside another."""
+    inner = config["layer"]
+    return kinds[inner["class_name"]].caveat(inner["config"])
+
+
 WRAPPED = ("layer",)  # the parameters of a kind that are those of the layer inside
 
 
@@ -154,6 +160,7 @@ class TimeDistributed:
             {"layer": partial(known_inside, self.kinds)},
             reference=self.reference,
             parameters=WRAPPED,
+            caveat=partial(caveat_inside, self.kinds),
             variants=self.variants,
             input_ranks=(3,),
             probes=self.probes,
@@ -316,6 +323,7 @@ class Bidirectional:
             {"layer": self.check_inside, "merge_mode": tuple(MERGED)},
             reference=self.reference,
             parameters=WRAPPED,
+            caveat=partial(caveat_inside, self.kinds),
             variants=self.variants,
             input_ranks=(3,),
             probes=self.probes,

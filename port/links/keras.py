@@ -7,6 +7,7 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
+from parity.architecture import CONTAINERS, INPUT, parse
 from parity.port.links import elementwise, images, recurrent, sequences, wrappers
 from parity.port.links.dense import sigmoid
 from parity.port.links.elu import elu
@@ -130,6 +131,10 @@ MAKERS["Bidirectional"] = wrappers.bidirectional(MAKERS)
 
 def unknown(kind: str, config: Config) -> str | None:
     """What no link is known for, of a layer or of the one inside it; None where one is."""
+    if kind in CONTAINERS:
+        nodes = parse({"class_name": kind, "config": config}).nodes
+        inside = (unknown(node.kind, node.config) for node in nodes if node.kind != INPUT)
+        return next(filter(None, inside), None)
     if kind not in MAKERS:
         return kind
     for setting, values in KNOWN.items():

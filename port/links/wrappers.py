@@ -8,7 +8,9 @@ from typing import Any
 import chainer
 import chainer.functions as F
 
+from parity.architecture import CONTAINERS, INPUT, layer_of, parse
 from parity.port.inner import Inner
+from parity.port.links.flow import Within
 from parity.port.types import Array, Arrays, Config
 
 Makers = Mapping[str, Callable[[Config, Arrays, str], chainer.Link]]
@@ -17,7 +19,15 @@ Makers = Mapping[str, Callable[[Config, Arrays, str], chainer.Link]]
 def _inside(makers: Makers, config: Config, arrays: Arrays, keras: str, **more: Any) -> Any:
     """The link of the layer inside; more: settings of it to change."""
     inner = config["layer"]
-    return makers[inner["class_name"]]({**inner["config"], **more}, Inner(arrays), keras)
+    if inner["class_name"] not in CONTAINERS:
+        return makers[inner["class_name"]]({**inner["config"], **more}, Inner(arrays), keras)
+    described = parse(inner)
+    links = {
+        layer_of(node.name): makers[node.kind](node.config, Inner.of(node.name, arrays), keras)
+        for node in described.nodes
+        if node.kind != INPUT
+    }
+    return Within(described, links)
 
 
 class TimeDistributed(chainer.Chain):

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from parity.architecture import CONTAINERS, INPUT, Architecture, parse
 from parity.errors import CannotRun
 from parity.port.inner import Inner
 from parity.port.onnx.elementwise import ACTIVATIONS, Layer, Writer, number
-from parity.port.onnx.graph import BOOL, FLOAT, INT64, Graph, Value, ints
+from parity.port.onnx.graph import BOOL, FLOAT, INT64, ITEM, Graph, Value, ints
 
 States = list[Value]
 Activation = Callable[[Graph, Value], Value]
@@ -172,11 +173,31 @@ def repeat_vector(graph: Graph, layer: Layer) -> Value:
 
 def _inside(writers: Mapping[str, Writer], graph: Graph, layer: Layer, **more: Any) -> Value:
     inner = layer.config["layer"]
-    kind, config = inner["class_name"], {**inner["config"], **more}
+    kind = inner["class_name"]
+    if kind in CONTAINERS:
+        return _model(writers, graph, layer, parse(inner))
+    config = {**inner["config"], **more}
     if kind not in writers:
         raise CannotRun(f"no ONNX nodes are known for {kind}, which it has inside")
     own = layer._replace(config=config, arrays=Inner(layer.arrays))
     return writers[kind](graph, own)
+
+
+def _model(
+    writers: Mapping[str, Writer], graph: Graph, layer: Layer, described: Architecture
+) -> Value:
+    made, outer = dict(zip(described.inputs, layer.inputs, strict=True)), graph.layer
+    for node in described.nodes:
+        if node.kind == INPUT:
+            continue
+        if node.kind not in writers or node.kind == "Masking" or node.config.get("mask_zero"):
+            raise CannotRun(f"no ONNX nodes are known for {node.kind}, which it has inside")
+        inputs = tuple(made[name] for name in node.inbound)
+        own = Layer(node.config, Inner.of(node.name, layer.arrays), layer.keras, inputs)
+        graph.layer = f"{outer}{ITEM}{node.name}"
+        made[node.name] = writers[node.kind](graph, own)
+    graph.layer = outer
+    return made[described.outputs[0]]
 
 
 def time_distributed(writers: Mapping[str, Writer]) -> Writer:

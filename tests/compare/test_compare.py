@@ -2,12 +2,15 @@
 never skipped and never green.
 """
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
 
 from parity import proving as job
 from parity.document import model_verdict
+from parity.kinds import KINDS
 from parity.model import Case, Model, Weights
 from parity.ports.callables import Callables
 from reference.trace_file import Layer, write_trace
@@ -216,6 +219,13 @@ def test_a_reordered_port_is_not_green(recorded):
 def test_a_selection_judges_only_what_was_asked(recorded):
     case, lanes, steps = recorded
     assert list(verdicts(compare_case(case, lanes, steps, layers=("output",)))) == ["output"]
+
+
+def test_what_a_verdict_does_not_say_of_a_layer_is_a_remark(recorded, monkeypatch):
+    case, lanes, steps = recorded
+    told = replace(KINDS["Flatten"], caveat=lambda config: "keeps something")
+    monkeypatch.setitem(KINDS, "Flatten", told)
+    assert compare_case(case, lanes, steps).remarks == ("flatten_1 (Flatten) keeps something",)
 
 
 def test_an_oracle_that_disagrees_with_the_truth_fails_the_model(recorded, tmp_path):

@@ -180,7 +180,6 @@ def test_gru_backwards_and_last_state(rng):
         ("MaxPooling2D", "border_mode", "full"),
         ("Dense", "activation", "selu"),
         ("GRU", "inner_activation", "softmax"),
-        ("GRU", "stateful", True),
         ("ELU", "beta", 1),
     ],
 )

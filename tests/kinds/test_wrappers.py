@@ -24,7 +24,7 @@ def around(kind, inner, **settings):
         (around("TimeDistributed", "Dense", activation="selu"), "layer in_it .* activation='selu'"),
         (around("TimeDistributed", "Dense"), "layer in_it .* the weights hold no .*_W"),
         (around("Bidirectional", "Dense"), "layer it .* does not compute it of Dense; it knows "),
-        (around("Bidirectional", "GRU", stateful=True), "layer in_it .* stateful=True"),
+        (around("Bidirectional", "GRU", activation="selu"), "layer in_it .* activation='selu'"),
     ],
 )
 def test_what_it_cannot_compute_inside_stops_the_run(case, said):
@@ -42,3 +42,13 @@ def test_what_cannot_be_asked_is_not_probed_and_the_reason_said():
     )
     dense = case_of("Dense").but(x=np.zeros((1, 2, 3, 40), np.float32))
     assert probed(dense).record.message == "it reads 4 axes, and is asked of 2 or 3"
+
+
+@pytest.mark.parametrize("kind", ["TimeDistributed", "Bidirectional"])
+def test_a_state_that_is_kept_is_said_of_what_is_inside(kind):
+    def said(**settings):
+        one = around(kind, "GRU", **settings)
+        return one.kind.caveat(one.config)
+
+    assert said(stateful=True).startswith("keeps its state from call to call")
+    assert said() is said(stateful=False) is None

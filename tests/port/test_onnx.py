@@ -13,8 +13,10 @@ from parity.kinds import layer_case
 from parity.port.links.keras import MAKERS
 from parity.port.onnx.export import exported
 from parity.port.onnx.table import WRITERS
+from parity.port.proof import in_test_phase
 from tests.kinds.layers import LAYERS
 from tests.kinds.recorded_layers import layer
+from tests.port.test_makers import HELD, INSIDE, X, within_model
 from tests.probes.formula_ports import settings
 
 RELEASES = ("1.0.6", "1.1.0", "1.2.2")
@@ -102,3 +104,16 @@ def test_weights_are_the_files_bit_for_bit_from_their_other_end():
     flipped = np.ascontiguousarray(one.weights["W"][:, :, ::-1, ::-1])
     assert held["it:W"].tobytes() == flipped.tobytes()
     assert held["it:b"].tobytes() == one.weights["b"].tobytes()
+
+
+def test_a_model_at_every_step_is_what_the_port_computes():
+    node = Node("it", "TimeDistributed", {"layer": within_model()}, ("in0",))
+    described = Architecture((entry("in0", X), node), ("in0",), ("it",))
+    link = MAKERS["TimeDistributed"](node.config, HELD, "1.1.0")
+    made = run(exported(described, {"it": HELD}, "1.1.0"), {"in0": X}, fast=False)
+    assert np.allclose(made, in_test_phase(link)(X), rtol=0, atol=4 * 2**-24)
+    for inner in ({"class_name": "Masking", "config": {"name": "m", "mask_value": 0.0}},
+                  {"class_name": "Highway", "config": {"name": "h"}}):  # fmt: skip
+        node.config["layer"] = within_model([*INSIDE, inner])
+        with pytest.raises(CannotRun, match=f"no ONNX nodes are known for {inner['class_name']}"):
+            exported(described, {"it": HELD}, "1.1.0")

@@ -1,5 +1,6 @@
 """Recurrent layers."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -16,12 +17,18 @@ SETTINGS = {
     **dict.fromkeys(("output_dim", "input_dim", "input_length", "dropout_W", "dropout_U"), ANY),
     "return_sequences": (True, False),
     "go_backwards": (True, False),
-    "stateful": (False,),
+    "stateful": (True, False),
     "unroll": (True, False),
     "consume_less": ("cpu", "mem", "gpu"),
     "activation": ACTIVATIONS,
 }
 GATED = {**SETTINGS, "inner_activation": ACTIVATIONS}
+
+
+def _caveat(config: Mapping[str, Any]) -> str | None:
+    if not config.get("stateful"):
+        return None
+    return "keeps its state from call to call; what is compared is a first call, from zeros"
 
 
 def _table(table: Makers, case: LayerCase) -> Makers:
@@ -37,6 +44,7 @@ def _kind(name: str, settings: dict[str, Any], table: Makers, **more: Any) -> La
         variants=partial(_table, table),
         input_ranks=(3,),
         probes=probes,
+        caveat=_caveat,
         **more,
     )
 
