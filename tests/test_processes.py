@@ -17,12 +17,13 @@ from parity.processes import run, side_by_side, start, stop
 ROOT = Path(__file__).resolve().parents[1]
 # A program with a child of its own, and two workers; it tells their numbers.
 SCRIPT = """
-import os, sys, time
+import os, signal, sys, time
 from parity.processes import scratch, side_by_side, start
 def work(path):
     open(path, "w").write(str(os.getpid()))
     time.sleep(60)
 if __name__ == "__main__":
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell's `&` has it ignored
     folder = sys.argv[1]
     made = scratch()
     print(made.__enter__(), flush=True)
@@ -68,7 +69,7 @@ def test_nothing_is_left_of_a_killed_run(tmp_path, number):
     assert wait_until(lambda: len(numbers()) == 4, 20)
     assert all(map(alive, numbers())) and scratch.is_dir()
     parent.send_signal(number)
-    parent.wait()
+    parent.wait(timeout=20)
     assert wait_until(lambda: not any(map(alive, numbers())), 5)
     assert wait_until(lambda: not scratch.exists(), 5)
 
