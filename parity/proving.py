@@ -304,7 +304,7 @@ class _Proof:
         judge = layer_case(layer, params, x, self.keras, more).witness
         flat = expected.reshape(judge.view)
         gaps = [np.abs(judge.value(where) - flat[where]).max() for where in judge.blocks()]
-        sizes = [np.abs(flat[where]).max() for where in judge.blocks()]
+        sizes = [flat.max(), -flat.min()]
         gap, allowed = float(np.max(gaps)), TRUTH_AGREEMENT * float(np.max(sizes))  # NaN stays NaN
         ratio = gap / allowed if allowed else (0.0 if gap == 0 else float("inf"))
         if not ratio <= (self.oracle_truth.ratio or 0.0):

@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
+from parity.engine.listing import is_list, listed
 from parity.engine.urls import is_url
+from parity.errors import CannotRun
 from parity.files import FilePath
 from tagger.reading import AudioError
 
@@ -16,7 +18,6 @@ SUFFIXES = (
     *(".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus"),
     *(".aif", ".aiff", ".au", ".w64", ".caf"),
 )
-LISTS = (".txt", ".m3u", ".m3u8")  # files that name others, a line each
 HIDDEN = "hidden"
 NAMED = 5  # kinds of other files
 
@@ -75,12 +76,8 @@ def below(folder: FilePath, suffixes: Collection[str] = SUFFIXES) -> Found:
     for parent, folders, names in os.walk(folder, onerror=closed):
         folders[:] = [name for name in folders if not _passed(name, found)]
         for name in names:
-            if _passed(name, found, suffixes):
-                continue
-            if os.path.isfile(os.path.join(parent, name)):
+            if not _passed(name, found, suffixes):  # a link to nothing is a track that is missing
                 found.paths.append(Path(parent, name))
-            else:
-                found.passed.update(["no file"])  # a pipe, or a link to what is gone
     found.paths.sort()
     return found._replace(
         errors=found.errors or _unless(found.paths, folder, "holds no audio file")
@@ -107,7 +104,7 @@ def _expanded(name: str, suffixes: Collection[str]) -> Found:
         return _stored(name, suffixes)
     if os.path.isdir(name):
         return below(name, suffixes)
-    if _suffix(name) in LISTS and not glob.has_magic(name):
+    if is_list(name):
         return _listed(name, suffixes)
     if os.path.lexists(name) or not glob.has_magic(name):
         return Found([Path(name)], [], Counter())
@@ -124,16 +121,12 @@ def _expanded(name: str, suffixes: Collection[str]) -> Found:
 
 
 def _listed(name: str, suffixes: Collection[str]) -> Found:
-    """What a list names, a line each, relative to its own folder; # begins a remark."""
+    """What a list names, as parity.engine.listing says."""
     try:
-        lines = Path(name).read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-    except OSError as error:
-        said = f"{name} cannot be read ({error.strerror}); give a list that may be read"
-        return Found([], [AudioError(said)], Counter())
-    given = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    folder = os.path.dirname(name)
-    named = [line if is_url(line) else os.path.join(folder, line) for line in given]
-    found = together([_expanded(line, suffixes) for line in named if line != name])
+        named = list(listed(name))
+    except CannotRun as error:
+        return Found([], [AudioError(str(error))], Counter())
+    found = together([_expanded(each, suffixes) for each in named])
     return found._replace(errors=found.errors or _unless(found.paths, name, "names no audio file"))
 
 

@@ -73,7 +73,7 @@ def command(
 def _cases(asked: Asked, given: tuple[str, ...]) -> dict[Case, list[str]]:
     """The keys of each case."""
     from parity.corpus import listing
-    from parity.engine.parts import BETWEEN
+    from parity.engine.listing import BETWEEN
 
     if asked.original and given:
         keys = listing.arrays(given)

@@ -5,12 +5,10 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from parity.engine.parts import BETWEEN
+from parity.engine.listing import BETWEEN, is_list, listed
 from parity.engine.urls import is_url
 from parity.errors import CannotRun
 from parity.recording.clips import FINDER, SPECTROGRAM, asked
-
-LIST = ".txt"
 
 
 def clips(given: Collection[str]) -> tuple[list[str], list[str]]:
@@ -41,14 +39,7 @@ def _expanded(name: str) -> Iterator[str]:
         yield from sorted(map(str, path.rglob(f"*{SPECTROGRAM}")))
     elif glob.has_magic(name) and not path.exists():
         yield from sorted(glob.glob(name, recursive=True))
-    elif path.suffix == LIST:
-        try:
-            lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        except OSError as error:
-            raise CannotRun(
-                f"{path} cannot be read ({error.strerror}); give a list that may be read"
-            ) from error
-        for line in filter(None, map(str.strip, lines)):
-            yield BETWEEN.join(str(path.parent / part) for part in line.split(BETWEEN))
+    elif is_list(name):
+        yield from listed(name, BETWEEN)
     else:
         yield name

@@ -22,7 +22,7 @@ from parity.recording.stacks import LANES
 from parity.recording.trace import Trace, open_trace
 from parity.store import Store
 
-POLL_S = 0.01
+POLL_S = 0.03
 PROGRAM = "reference.stream"
 Inputs = Sequence[np.ndarray]
 

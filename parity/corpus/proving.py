@@ -19,7 +19,7 @@ from parity.compare.whole import whole_call
 from parity.corpus.originals import Originals, RefusedBatch
 from parity.document import document, to_json
 from parity.engine.job import Row
-from parity.engine.parts import BETWEEN
+from parity.engine.listing import BETWEEN
 from parity.engine.urls import local
 from parity.errors import CannotRun
 from parity.files import sha256_of
@@ -140,6 +140,7 @@ class _Open:
         self.original = self.originals.leave.enter_context(asking(job.case, keeps=False))
         self.proof: Proof | None = None
         self.identity: Any = None
+        self.surroundings: Any = None
         self.habits: Mapping[str, set[str]] = {}
         self.worst: list[tuple[tuple[int, float], int]] = []
         self.kept: list[tuple[tuple[int, float], int, dict[str, str]]] = []
@@ -211,6 +212,7 @@ class _Open:
             self.proof = probe(case, self.port, self.job.seed, layers, None, reference)
             self.habits = meet(self.port, reference.layers)
             self.identity = identity(case, reference, self.port)
+            self.surroundings = environment(1, self.identity["stack"]["harness"])
 
     def _found(self, case: Case, traces: Mapping[str, Trace]) -> Found:
         proof, reference = self.proof, traces["reference"]
@@ -283,17 +285,18 @@ class _Open:
         return shlex.join(["parity", "run", "--model", self.job.case.model.name, "--clips", *keys])
 
     def _document(self, batch: _Batch, model: Model) -> str:
-        versions, asked_by = self.identity["stack"]["harness"], self.job.case.model.asked_by
+        asked_by = self.job.case.model.asked_by
         command = f"parity run {asked_by}" if asked_by else self._again(batch.keys)
         model.again = f"{command} --out {OUT / 'again'}"
         return to_json(
             document(
                 [model],
-                environment=environment(1, versions),
+                environment=self.surroundings,
                 command=command,
                 port=self.job.port,
                 audio_read_by=batch.clips.read_by,
-            )
+            ),
+            indent=None,
         )
 
     def _keep(self, place: tuple[int, float], number: int) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 from parity import untrusted
 from parity.engine.job import Row
+from parity.engine.listing import BETWEEN
 from parity.errors import CannotRun
 from parity.files import atomic_write, check_writable, lock
 
 __all__ = ["Parts", "cut", "parts"]
 
 SETTING, LOCK = "setting.json", "lock"
-BETWEEN = "\t"  # of the files of one key
 PART = re.compile(r"[0-9a-f]{16}\.jsonl")
 OURS = untrusted.record(format={"const": "parts"}, setting={"type": "object"})
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -25,6 +26,7 @@ def folder(wav, tmp_path):
         wav(f"music/{at}.wav", pitch_hz=300 * (1 + at), seconds=29.12 if at else 2)
     (tmp_path / "music" / "bad.wav").write_bytes(b"RIFF, but no more")
     (tmp_path / "music" / "cover.jpg").write_bytes(b"")
+    (tmp_path / "music" / "gone.wav").symlink_to("nowhere")
     return tmp_path / "music"
 
 
@@ -33,10 +35,12 @@ def test_each_track_is_a_row_with_every_score_and_a_broken_one_says_why(
 ):
     table = tmp_path / "t.csv"
     code, out, err = run("tag", *FEW, "--out", table, folder)
-    assert code == 1 and out == f"{table}: 3 of 4 files tagged by " + out.split("tagged by ")[1]
-    assert "1 could not be tagged; the table says why" in err and "passed over 1 file" in err
+    assert code == 1 and out == f"{table}: 3 of 5 files tagged by " + out.split("tagged by ")[1]
+    assert "2 could not be tagged; the table says why" in err and "passed over 1 file" in err
     rows, tagger = rows_of(table), load("CRNN", stand_ins / "seeded-CRNN.h5")
-    assert [row["file"].split("/")[-1] for row in rows] == ["0.wav", "1.wav", "2.wav", "bad.wav"]
+    names = ["0.wav", "1.wav", "2.wav", "bad.wav", "gone.wav"]
+    assert [row["file"].split("/")[-1] for row in rows] == names
+    assert "gone.wav is not there" in rows[4]["error"]
     assert "bad.wav" in rows[3]["error"] and not rows[3]["rock"] and not rows[0]["error"]
     assert "is 2.00 s long" in rows[0]["remarks"] and rows[0]["weights"].startswith("MEANINGLESS")
     with threadpool_limits(1):
@@ -71,11 +75,11 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_table(
 
     monkeypatch.setattr(collections, "score_files", stopping)
     code, out, err = run("tag", *FEW, "-o", table, folder)
-    assert (code, out) == (2, "") and "stopped; 2 of 4 files are done, and the same" in err
+    assert (code, out) == (2, "") and "stopped; 2 of 5 files are done, and the same" in err
     assert not table.exists()
     code, _, err = run("tag", *FEW, "--front-end", "2016", "-o", table, folder)
     assert code == 2 and "what differs: cut" in err
-    assert run("tag", *FEW, "-o", table, folder)[0] == 1 and len(tagged) == 3 + 2
+    assert run("tag", *FEW, "-o", table, folder)[0] == 1 and len(tagged) == 3 + 3
     assert table.read_bytes() == whole.read_bytes()
 
 
@@ -84,11 +88,14 @@ def test_lists_and_urls_name_files(run, folder, tmp_path):
         archive.write(folder / "1.wav", "in/1.wav")
         archive.write(folder / "cover.jpg", "in/cover.jpg")
     stored = f"zip://in/*::file://{tmp_path / 'music.zip'}"
-    (tmp_path / "list.m3u").write_text(f"#EXTM3U\nmusic/2.wav\n\n{stored}\nmusic/none.wav\n")
+    (tmp_path / "list.m3u").write_text(
+        f"#EXTM3U\nmusic/2.wav\n\n{stored}\nmusic/none.wav\nmore.txt\n"
+    )
+    (tmp_path / "more.txt").write_text("music/0.wav\nmusic/2.wav\n")
     table = tmp_path / "t.csv"
     code, _, _ = run("tag", *FEW, "-o", table, tmp_path / "list.m3u", "zip://x::file:///none.zip")
     rows = rows_of(table)
-    assert code == 1 and len(rows) == 3
+    assert code == 1 and len(rows) == 4 and rows[3]["rock"]
     assert rows[0]["file"] == f"{tmp_path}/music/2.wav" and rows[0]["rock"]
     assert rows[1]["file"] == f"zip://in/1.wav::file://{tmp_path}/music.zip" and rows[1]["rock"]
     assert "none.wav is not there" in rows[2]["error"]
@@ -98,6 +105,9 @@ def test_lists_and_urls_name_files(run, folder, tmp_path):
     ("given", "said"),
     [
         (["-o", "t.csv", "empty.txt"], "empty.txt names no audio file"),
+        (["-o", "t.csv", "a.m3u"], "a.m3u is a list that names itself; take its name out"),
+        (["-o", "t.csv", "binary.txt"], "binary.txt is no list of names; give a text file"),
+        (["-o", "t.csv", "pipe.txt"], "pipe.txt cannot be read (is no file; name one)"),
         (["-o", "t.csv", "none.m3u"], "none.m3u cannot be read (No such file or directory)"),
         (["-o", "t.csv", "s4://x/a.wav"], "s4://x/a.wav cannot be read"),
         (["-o", "t.xls", "music"], "name a table .parquet, .csv or .jsonl"),
@@ -110,7 +120,10 @@ def test_what_cannot_be_is_one_sentence_before_any_work(
     given, said, run, folder, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty.txt").write_text("\n# nothing\n")
+    lists = {"empty.txt": "\n# nothing\n", "a.m3u": "b.txt", "b.txt": "a.m3u", "binary.txt": "\0"}
+    for name, text in lists.items():
+        (tmp_path / name).write_text(text)
+    os.mkfifo(tmp_path / "pipe.txt")
     code, out, err = run("tag", *given)
     assert (code, out) == (2, "") and said in err and not list(tmp_path.glob("t.*"))
 
