@@ -1,7 +1,8 @@
 """One case, layer by layer: walks the port along the recorded original and judges every cell."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -15,11 +16,14 @@ from parity.compare.behaviour import meet
 from parity.compare.measure import allow_transform, compare_layer
 from parity.compare.tally import pair_of
 from parity.compare.walk import Step, is_chain, network_order, walk
+from parity.errors import CannotRun
+from parity.files import sha256_of
 from parity.kinds import EXPERIMENT, LayerCase, layer_case
 from parity.kinds.api import Params
 from parity.model import Case
 from parity.port_api import HABITS, UNSTEADY, Answer, Port, answer, lacking, same_bits, unsteady
-from parity.recording.asking import Original, asking
+from parity.probes.originals import asked_store, sources
+from parity.recording.asking import Original, asking, made_of
 from parity.recording.trace import Trace, open_trace
 from parity.results import (
     ALLOWED,
@@ -37,6 +41,7 @@ from parity.results import (
     Shows,
     WholeCall,
 )
+from parity.store import key_of
 
 # of a tensor's largest magnitude: float64 against float64, so only a formula can differ more
 TRUTH_AGREEMENT = 1e-12
@@ -45,6 +50,7 @@ LITTLE = 2.0**-8  # of an output's size: bfloat16's precision
 
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
+Known = dict[str, dict[str, Any]]  # of an original alone, whatever the port: what, and the layer
 
 
 class Found(NamedTuple):
@@ -92,7 +98,29 @@ def compare_case(
             for lane, path in lanes.items()
         }
         traces["reference"].layers = original.answering(traces["reference"].layers)
-        return compare(case, traces, port, layers=layers, explain=explain, proved=proved)
+        known = opened.enter_context(_known(case, traces))
+        return compare(
+            case, traces, port, layers=layers, explain=explain, proved=proved, known=known
+        )
+
+
+@contextmanager
+def _known(case: Case, traces: Mapping[str, Trace]) -> Iterator[Known]:
+    """What was found of the original and its oracle on these clips; what is added is kept."""
+    known: Any = {}
+    if not case.model.definition:
+        yield known
+        return
+    lanes = {lane: trace.digest for lane, trace in traces.items()}
+    code = [*sources("kinds", "numerics", "compare"), sha256_of(Path(__file__)), np.__version__]
+    store = asked_store()
+    key = key_of({"lanes": lanes, "code": code, "fused": case.names.groups, **made_of(case)})
+    known = store.load(key) or {}
+    before = json.dumps(known)
+    yield known
+    with suppress(CannotRun):  # a cache that cannot be written only costs time
+        if (text := json.dumps(known)) != before:
+            store.write(key, text)
 
 
 def compare(
@@ -104,11 +132,14 @@ def compare(
     explain: bool = True,
     proved: Mapping[str, str] = EMPTY,
     habits: Mapping[str, set[str]] | None = None,
+    known: Known | None = None,
 ) -> Found:
     """The same on traces that are open, or stand in memory. habits : the port's, where they are
-    known.
+    known. known : what was found of the original alone, by what and layer; what is found now is
+    added.
     """
-    return _Proof(case, traces, port, layers, explain, proved).run(habits)
+    known = {} if known is None else known
+    return _Proof(case, traces, port, layers, explain, proved, known).run(habits)
 
 
 def first_divergence(records: Iterable[Layer]) -> str | None:
@@ -130,8 +161,10 @@ class _Proof:
         layers: Iterable[str] | None,
         explain: bool,
         proved: Mapping[str, str],
+        known: Known,
     ) -> None:
         self.traces, self.reference, self.port = traces, traces["reference"], port
+        self.known = known
         self.params, self.keras = case.params, self.reference.provenance["keras"]
         self.explain, self.proved, self.oracle_truth = explain, proved, OracleTruth()
         self.lists = {
@@ -224,9 +257,8 @@ class _Proof:
             scale = found.isolated.q_port if excess else None
             self.explanation.follow(step, carrier, scale or 1.0)
         if self.explain:
-            noise = pair_of(self.traces["noise"].read(name), step.expected)
-            record.chained.noise_max_abs = float(noise.largest)
-            record.chained.noise_rms = noise.rms
+            cell, noise = record.chained, self.once("noise", name, lambda: self.noise(step))
+            cell.noise_max_abs, cell.noise_rms = noise
         if not verdict.holds(record.chained.verdict):
             self.upstream = self.upstream or name
 
@@ -294,11 +326,29 @@ class _Proof:
             name = readers[0].name
             yield readers[0], self.params.get(name, {})
 
+    def once(self, what: str, name: str, find: Callable[[], Any]) -> Any:
+        """What is known of a layer of the original, or found now."""
+        kept = self.known.setdefault(what, {})
+        if name not in kept:
+            kept[name] = find()
+        return kept[name]
+
+    def noise(self, step: Step) -> list[float]:
+        """How far two float32 lanes of the original are apart: the largest difference, the rms."""
+        pair = pair_of(self.traces["noise"].read(step.layer.name), step.expected)
+        return [float(pair.largest), float(pair.rms)]
+
     def check_oracle(self, step: Step) -> None:
+        """Keep the layer at which the oracle agrees least with the original in float64."""
+        name = step.layer.name
+        ratio = self.once("agreement", name, lambda: self.agreement(step.layer))
+        if not ratio <= (self.oracle_truth.ratio or 0.0):
+            self.oracle_truth = OracleTruth(name, ratio)
+
+    def agreement(self, layer: Any) -> float:
         """Oracle against the original in float64, on the original's own float64 input, as a share
         of the agreement asked for.
         """
-        layer = step.layer
         x, *more = (self.recall(name) for name in layer.inbound)
         expected, params = self.recall(layer.name, *layer.inbound), self.params.get(layer.name, {})
         judge = layer_case(layer, params, x, self.keras, more).witness
@@ -306,9 +356,7 @@ class _Proof:
         gaps = [np.abs(judge.value(where) - flat[where]).max() for where in judge.blocks()]
         sizes = [flat.max(), -flat.min()]
         gap, allowed = float(np.max(gaps)), TRUTH_AGREEMENT * float(np.max(sizes))  # NaN stays NaN
-        ratio = gap / allowed if allowed else (0.0 if gap == 0 else float("inf"))
-        if not ratio <= (self.oracle_truth.ratio or 0.0):
-            self.oracle_truth = OracleTruth(layer.name, ratio)
+        return gap / allowed if allowed else (0.0 if gap == 0 else float("inf"))
 
     def recall(self, name: str, *kept: str) -> np.ndarray:
         """A layer's float64 output; only what was read last and its inputs stay in memory."""

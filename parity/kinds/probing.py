@@ -199,7 +199,6 @@ def random_probe(
 
 def _sampled(judge: Witness) -> tuple[Array, Array, Array, Any]:
     values, bounds, sigmas, places = [], [], [], []
-    numbers = np.arange(np.prod(judge.view)).reshape(judge.view)
     for where in stratified(judge):
         block = judge.block(where)
         values.append(block.o.reshape(-1).astype(np.float64))
@@ -207,7 +206,9 @@ def _sampled(judge: Witness) -> tuple[Array, Array, Array, Any]:
             np.zeros(block.o.size) if block.bound2 is None else np.sqrt(block.bound2).reshape(-1)
         )
         sigmas.append(_sigma(judge, block).reshape(-1))
-        places.append(numbers[where].reshape(-1))
+        axes = zip(where, judge.view, strict=True)
+        inside = np.ix_(*(np.arange(*part.indices(size)) for part, size in axes))
+        places.append(np.ravel_multi_index(inside, judge.view).reshape(-1))
     at = np.unravel_index(np.concatenate(places), judge.shape)
     return *(np.concatenate(parts) for parts in (values, bounds, sigmas)), at  # type: ignore[return-value]
 

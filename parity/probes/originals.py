@@ -59,7 +59,7 @@ def ask_originals(
     before : called before the first is asked, if any is.
     Raises CannotRun where an original cannot be run.
     """
-    kept = Store(default_folder().parent / "asked", ".json")
+    kept = asked_store()
     keys = {case: _key(case) for case in cases}
     found: dict[Case, dict[str, OriginalAsked]] = {}
     for case, key in keys.items():
@@ -77,11 +77,21 @@ def ask_originals(
     return found
 
 
+def asked_store() -> Store:
+    """What is known of the originals, whatever the port."""
+    return Store(default_folder().parent / "asked", ".json")
+
+
+def sources(*folders: str) -> list[str]:
+    """The digests of what makes answers: the files of these folders of the harness."""
+    home = Path(__file__).parents[1]
+    files = [path for name in folders for path in sorted((home / name).rglob("*.py"))]
+    return [*map(sha256_of, files)]
+
+
 def _key(case: Case) -> str:
-    folder = Path(__file__).parents[1]
-    files = [path for name in SOURCES for path in sorted((folder / name).rglob("*.py"))]
     layers = described(layers_of(_single(case)))  # their shapes vary
-    return key_of({"files": [*map(sha256_of, files)], "layers": layers, **made_of(case)})
+    return key_of({"files": sources(*SOURCES), "layers": layers, **made_of(case)})
 
 
 def _single(case: Case) -> Case:

@@ -47,6 +47,8 @@ class Trace:
         What ran: model, lane, versions, flags, digests.
     layers : dict
         {name: Layer} in network order, the input first.
+    digest : str
+        sha256, hex, of all this and of every output's own.
     """
 
     def __init__(self, path: str | Path, fresh: bool = False):
@@ -126,7 +128,8 @@ class Trace:
         }
         entries = [self._entry(name) for name in names]
         written = json.dumps([FORMAT, entries, provenance])
-        if hashlib.sha256(written.encode()).hexdigest() != attrs["digest"]:
+        self.digest = hashlib.sha256(written.encode()).hexdigest()
+        if self.digest != attrs["digest"]:
             raise self._error("the trace's description was changed after recording")
         self.provenance: dict[str, Any] = json.loads(provenance)
         self.layers = self._recorded = {entry[0]: self._parse(*entry) for entry in entries}

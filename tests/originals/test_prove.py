@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import parity
+from parity import proving
 from parity.errors import CannotRun
 from parity.fixtures.gallery import made
 from parity.port.from_keras import steps
@@ -108,6 +109,17 @@ def test_a_chain_without_a_layer_is_incomplete(lenet):
         and found.layers["c1"].record["isolated"]["verdict"] == "ROUNDING"
     )
     assert found.layers["c3"].verdict == "NOT COMPARED"
+
+
+def test_what_no_port_changes_is_found_once(lenet, monkeypatch):
+    first = prove(lenet).document["models"][0]
+    for name in ("agreement", "noise"):
+        monkeypatch.setattr(proving._Proof, name, lambda *_: pytest.fail("found again"))
+    again = prove(lenet, layered(lenet, f6=lambda y: y * 2)).document["models"][0]
+    assert again["oracle_truth"] == first["oracle_truth"] and again["verdict"] == "DRIFTS"
+    monkeypatch.setattr(proving, "sources", lambda *_: ["another formula"])
+    with pytest.raises(pytest.fail.Exception):
+        prove(lenet, layered(lenet))
 
 
 def test_names_that_differ_and_several_in_a_row(lenet):

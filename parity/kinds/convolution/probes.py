@@ -127,28 +127,26 @@ def _impulses(
     conv: Convolution, shape: tuple[int, ...], some: list[Clip], name: str = "impulses of 2^64"
 ) -> Probe:
     x = np.zeros((len(some), *shape[1:]), np.float32)
-    kernels = conv.matrix.reshape(len(conv.bias), shape[1], *conv.size)
-    whole = kernels.shape
-    kernels = np.ascontiguousarray(kernels.transpose(1, 2, 3, 0), np.float32)  # (C, kh, kw, K)
+    matrix, taps = conv.matrix.astype(np.float32), (shape[1], *conv.size)  # (K, C kh kw)
     bias = conv.bias.astype(np.float32)
     right = np.empty((len(some), *conv.output_shape(shape)[1:]), np.float32)
     for at, clip in enumerate(some):
         x[at][clip.channel, clip.rows.inputs[:, None], clip.columns.inputs] = clip.size
-        seen, channel, row, column = clip.taps()
+        seen, *places = clip.taps()
         size = clip.size[np.ix_(clip.rows.impulse, clip.columns.impulse)] * seen
-        answers = kernels[channel, row, column]
-        answers *= size[..., None].astype(np.float32)  # exact, and adding the bias rounds once
-        answers += bias
-        right[at] = np.moveaxis(answers, -1, 0)
+        answers, tap = right[at].reshape(len(bias), -1), np.ravel_multi_index(places, taps)
+        np.take(matrix, tap.ravel(), axis=1, out=answers, mode="clip")
+        answers *= size.ravel().astype(np.float32)  # exact, and adding the bias rounds once
+        answers += bias[:, None]
 
     def read(answer: Array) -> Iterator[Reading]:
         """Kernels in Keras's own orientation."""
         for at, clip in enumerate(some):
-            seen, *taps = clip.taps()
-            tap = np.ravel_multi_index([each[seen] for each in taps], kernels.shape[:3])
+            seen, *places = clip.taps()
+            tap = np.ravel_multi_index([each[seen] for each in places], taps)
             tap, first = np.unique(tap, return_index=True)  # one of the places that show it
             places = np.flatnonzero(seen)[first]
-            channel, row, column = np.unravel_index(tap, kernels.shape[:3])
+            channel, row, column = np.unravel_index(tap, taps)
             size = clip.size[np.ix_(clip.rows.impulse, clip.columns.impulse)].ravel()[places]
             value, shown = (
                 each[at].reshape(len(bias), -1)[:, places].astype(np.float64) / size
@@ -159,8 +157,8 @@ def _impulses(
                 (slice(None), channel, conv.size[0] - 1 - row, conv.size[1] - 1 - column),
                 value,
                 shown,
-                seen=shown == kernels[channel, row, column].T,
-                whole=whole,
+                seen=shown == matrix[:, tap],
+                whole=(len(bias), *taps),
                 hidden=BELOW_BIAS,
             )
 

@@ -97,19 +97,18 @@ def _stored(case: LayerCase) -> Iterator[Probe]:
         before, _, after = target.shape
         number = (np.arange(before * after) + start).reshape(before, after) % table.shape[1]
         start += before * after
+        firsts = number[:, 0]
         x, low, high = (
-            _spread(each, number).reshape(like(case, clips)) for each in (table, *answers)
+            _spread(each, firsts, after).reshape(like(case, clips)) for each in (table, *answers)
         )
         read = partial(_read, affine, number, target.shape)
         yield Probe("0, 2^64, the mean and sizes between", x, low, high, read=read)
 
 
-def _spread(table: Array, number: Array) -> Array:
-    """table (C, values) at the numbers (before, after): (before, C, after)."""
-    out = np.empty((len(number), len(table), number.shape[1]), np.float32)
-    for row, numbers in zip(out, number, strict=True):
-        np.take(table, numbers, axis=1, out=row, mode="clip")
-    return out
+def _spread(table: Array, firsts: Array, count: int) -> Array:
+    """table (C, values) over and over, from one of the firsts (before,): (before, C, count)."""
+    often = np.tile(table, -(-count // table.shape[1]) + 1)
+    return np.stack([often[:, first : first + count] for first in firsts])
 
 
 def _allowed(affine: Affine, x: Array, y: Array) -> Array:
