@@ -185,6 +185,11 @@ class _Cluster(Place):
                 return dict(future.result())
         if isinstance(error, KilledWorker):
             return None
+        if isinstance(error, ModuleNotFoundError) or "deserializ" in str(error):
+            raise CannotRun(
+                f"{self.what} or a worker of it lacks this project's code ({type(error).__name__}); "
+                "start each in a folder that holds it, or where it is installed (docs/scaling.md)"
+            ) from error
         raise error
 
     @contextmanager
