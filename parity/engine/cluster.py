@@ -187,8 +187,9 @@ class _Cluster(Place):
             return None
         if isinstance(error, ModuleNotFoundError) or "deserializ" in str(error):
             raise CannotRun(
-                f"{self.what} or a worker of it lacks this project's code ({type(error).__name__}); "
-                "start each in a folder that holds it, or where it is installed (docs/scaling.md)"
+                f"{self.what} or a worker of it lacks this project's code "
+                f"({type(error).__name__}); start each in a folder that holds it, or where it is "
+                "installed (docs/scaling.md)"
             ) from error
         raise error
 

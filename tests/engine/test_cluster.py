@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,6 +84,15 @@ def test_other_versions_and_other_code_are_said():
     job.check(job.surroundings(("numpy",)), ("numpy",), "who")
 
 
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("No module named 'tagger'"), RuntimeError("Error deserializing")]
+)
+def test_a_cluster_without_the_code_is_one_sentence(error):
+    where = cluster._Cluster(None, "the scheduler tcp://a:1", None)
+    with pytest.raises(CannotRun, match="scheduler tcp://a:1 or a worker of it lacks this project"):
+        where._result(SimpleNamespace(exception=lambda: error))
+
+
 class Real:
     """Scheduler and workers as separate processes, by the commands of docs/scaling.md."""
 
@@ -97,7 +107,7 @@ class Real:
             [sys.executable, "-m", "dask", *arguments, "--no-dashboard"],
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+            cwd=ROOT,  # so that it has the code
         )
         self.leave.callback(process.wait)
         self.leave.callback(process.terminate)
