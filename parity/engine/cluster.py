@@ -21,6 +21,7 @@ Share = tuple[Sequence[str], Sequence[str]]  # a partition, and those of it that
 AHEAD = 2  # partitions handed out for each worker
 POLL_S, CONNECT_S = 2.0, 10.0
 ALONE_S = 60.0  # without a worker
+LOUD = ("distributed", "tornado", "asyncio")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # glibc: freed arrays are used again, in every thread, as job.keep_pages says
 KEEP_PAGES = {"MALLOC_ARENA_MAX": 1, "MALLOC_MMAP_MAX_": 0, "MALLOC_TRIM_THRESHOLD_": 2**33}
@@ -81,8 +82,9 @@ def _connected(scheduler: str | None, workers: int, leave: ExitStack) -> "_Clust
     import dask
     from distributed import Client, LocalCluster
 
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what matters is said in sentences
+    for name in [*LOUD, *logging.root.manager.loggerDict]:  # Dask gives each a level of its own
+        if name.partition(".")[0] in LOUD:  # what matters is said in sentences
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     if not scheduler:
         pinned = dict.fromkeys(THREADS, 1) | KEEP_PAGES
         settings = {

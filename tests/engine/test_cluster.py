@@ -2,6 +2,7 @@
 and with nothing lost where processes die.
 """
 
+import logging
 import os
 import re
 import signal
@@ -56,6 +57,13 @@ def test_a_key_that_ends_processes_is_a_row_and_the_others_are_as_without_it(loc
 def test_what_a_job_lacks_there_is_said_with_the_worker(local):
     with pytest.raises(CannotRun, match=r"^the worker tcp://.*: the weights are others there$"):
         rows_of(local, Toy(-1), KEYS)
+
+
+def test_dask_says_nothing_beside_our_sentences(local):
+    loud = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    assert len(loud) > 5 and not any(
+        logging.getLogger(name).isEnabledFor(logging.CRITICAL) for name in loud
+    )
 
 
 def test_no_scheduler_is_one_sentence(monkeypatch):
