@@ -135,11 +135,14 @@ def _by_identity(chosen: list[Case], port: str, folder: Path) -> Outcome:
         first = of_case(port, chosen[0])
         opening = aside.submit(opened, first)  # one process for all: no layer is run
         identities = {case.model.name: recorded.identity_of(case) for case in chosen}
+        bases = {
+            case.model.name: baseline.read(folder, case.data, case.model.name) for case in chosen
+        }
         process = opening.result()
     for case in chosen:
         of = load(port, case, process)
         identities[case.model.name] = asked(identities[case.model.name], of)
-    return judge_identity(identities, folder, {case.model.name: case.data for case in chosen})
+    return judge_identity(identities, bases)
 
 
 def _nothing_to_run(chosen: list[Case], folder: Path, golden: bool) -> str | None:

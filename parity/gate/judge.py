@@ -54,14 +54,11 @@ def judge(document: Json, folder: Path, models: Collection[str] | None = None) -
     return Outcome(findings, known, [record["name"] for record in chosen], cells, notes)
 
 
-def judge_identity(
-    identities: Mapping[str, Json], folder: Path, data: Mapping[str, str]
-) -> Outcome:
-    """Hold {model: identity} against the baselines of `data`, {model: word}; nothing is run."""
+def judge_identity(identities: Mapping[str, Json], bases: Mapping[str, Json]) -> Outcome:
+    """Hold {model: identity} against the baselines, {model: baseline}; nothing is run."""
     findings = []
     for name, fresh in identities.items():
-        base = baseline.read(folder, data[name], name)
-        found = {"identity": changes(fresh, base["identity"])}
+        found = {"identity": changes(fresh, bases[name]["identity"])}
         findings += breaches(name, fresh["declared"], found)
     blind = ", ".join(name for name, fresh in identities.items() if fresh["original"] is None)
     note = (
