@@ -104,7 +104,8 @@ class Originals:
         """The traces of a batch, open as long as `leave` lasts and checked to be what was asked
         for; `drop` them then.
 
-        Raises RefusedBatch where a recorder refuses it, and CannotRun where one ends.
+        Raises RefusedBatch where a recorder refuses it, and CannotRun where one ends or the disk is
+        full.
         """
         inputs, outs = self.asked[number]
         for lane, recorder in self.lanes.items():
@@ -113,7 +114,8 @@ class Originals:
                     each.hear()
                 time.sleep(POLL_S)
             if why := recorder.said.pop(str(outs[lane])):
-                raise RefusedBatch(f"{recorder.job.label}: {why}")
+                full = why.startswith(str(outs[lane]))  # no fault of the batch's
+                raise (CannotRun if full else RefusedBatch)(f"{recorder.job.label}: {why}")
         opened = {
             lane: leave.enter_context(open_trace(path, fresh=True)) for lane, path in outs.items()
         }

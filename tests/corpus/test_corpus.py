@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from parity.cli import main
 from parity.corpus import listing
 from parity.corpus.figures import Gathered
-from parity.corpus.originals import Originals
+from parity.corpus.originals import Originals, RefusedBatch
 from parity.corpus.proving import FAILED, Proving, rank, saturated_gates, saturation, silence
 from parity.errors import CannotRun
 from parity.fixtures.gallery import made
@@ -139,8 +139,13 @@ def test_an_open_recorder_writes_what_one_that_ends_writes_and_the_worst_is_kept
         assert {trace_cache().find(key) for key in keys.values()} == {*recorded.values()}
         originals.drop(2)
         originals.ask(3, (clips.batch[:, :5], *clips.others))
-        with pytest.raises(CannotRun, match=r"siamese reference \(Keras 1.2.2\): "):
+        with pytest.raises(RefusedBatch, match=r"siamese reference \(Keras 1.2.2\): "):
             originals.traces(3, ExitStack())
+        (originals.folder / "4-reference.h5").mkdir()  # as where the disk is full
+        originals.ask(4, (clips.batch, *clips.others))
+        with pytest.raises(CannotRun, match=r"4-reference\.h5: cannot be written") as caught:
+            originals.traces(4, ExitStack())
+        assert caught.type is CannotRun, "the run stops; the clips have not failed"
         left = originals.folder
     finally:
         originals.close()
