@@ -110,8 +110,8 @@ def _connected(scheduler: str | None, workers: int, leave: ExitStack) -> "_Clust
         client = Client(scheduler, timeout=CONNECT_S)
     except (OSError, ValueError) as error:  # a TimeoutError is an OSError
         raise CannotRun(
-            f"no Dask scheduler answers at {scheduler}; start one (python -m dask scheduler), or leave out "
-            "--scheduler"
+            f"no Dask scheduler answers at {scheduler}; start one (python -m dask scheduler), or "
+            "leave out --scheduler"
         ) from error
     return _Cluster(leave.enter_context(client), f"the scheduler {scheduler}", None)
 
@@ -173,8 +173,8 @@ class _Cluster(Place):
             alone_s = 0.0 if self._alive() else alone_s + POLL_S
             if alone_s > ALONE_S:
                 raise CannotRun(
-                    f"{self.what} has had no worker for {alone_s:.0f} s; start some (python -m dask worker), "
-                    "and the same command goes on"
+                    f"{self.what} has had no worker for {alone_s:.0f} s; start some (python -m dask "
+                    "worker), and the same command goes on"
                 )
 
     def _result(self, future: Any) -> Rows | None:
