@@ -62,7 +62,7 @@ ProbedVerdict = Annotated[
         "probed_verdict",
         type="string",
         pattern=r"^(EXACT|ROUNDING|ROUNDING \(TRANSFORM\)|ALLOWED TRANSFORM|EXCESS ROUNDING|GROSS|"
-        r"FORMULA\(.+\)|INCOMPARABLE|NOT PROBED)$",
+        r"FORMULA\(.+\)|MISBEHAVES|INCOMPARABLE|NOT COMPARED|NOT PROBED)$",
     ),
 ]
 IsolatedVerdict = Annotated[str, _verdict("isolated_verdict", *_CELL, NOT_COMPARED)]

@@ -77,8 +77,10 @@ def _faults(record: Json) -> Iterator[tuple[Cell, str]]:
             )
             says = _verdict_of(figures, upstream_holds or mode == "isolated")
             better = verdict.severity(word) < verdict.severity(says)
-            if word in (ROUNDING, ALLOWED) or better:
+            beyond = cell["beyond"] if number(cell["rho_port"]) <= verdict.RHO_MOST else 0
+            if word in (ROUNDING, ALLOWED) or better or beyond:
                 over = over or (f"its figures say {says}" if better else "")
+                over = over or (f"{beyond:,} elements beyond, and no rho is" if beyond else "")
                 why = over and f"{word}, but {over}"
             else:
                 why = word != EXACT and "; ".join(filter(None, (word, cell.get("message") or over)))

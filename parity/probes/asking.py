@@ -23,6 +23,8 @@ from parity.results import (
     FORMULA,
     GROSS,
     INCOMPARABLE,
+    MISBEHAVES,
+    NOT_COMPARED,
     NOT_PROBED,
     ROUNDING,
     Asked,
@@ -223,11 +225,13 @@ class _Asked:
         """The first of these that applies."""
         if self.record.verdict == INCOMPARABLE:
             return INCOMPARABLE, self.fault
+        wrong = [each for each in self.record.asked if each.wrong]
         if self.fault:
-            return GROSS, self.fault
+            habit = self.fault.startswith(f"{BEHAVIOUR}it ") and not wrong
+            word = MISBEHAVES if habit else GROSS
+            return word if self.groups else NOT_COMPARED, self.fault
         if not self.groups:
             return NOT_PROBED, "nothing could be asked"
-        wrong = [each for each in self.record.asked if each.wrong]
         if wrong:
             said = "; ".join(
                 f"{each.name}: {each.wrong:,} of {each.answers:,} wrong" for each in wrong

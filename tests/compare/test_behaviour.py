@@ -2,6 +2,7 @@
 puts the original under suspicion.
 """
 
+import numpy as np
 import pytest
 from test_compare import recorded, verdicts
 
@@ -9,6 +10,8 @@ from parity import ports
 from parity import proving as job
 from parity.document import model_verdict
 from parity.errors import CannotRun
+from parity.port_api import unsteady
+from parity.ports.callables import Callables
 
 __all__ = ["recorded"]
 
@@ -53,6 +56,17 @@ def test_a_habit_is_told_by_its_name_and_blamed_on_its_layer_alone(recorded, nam
     )
     assert found.first_divergence == (None if harmless else layer)
     assert (said or "") in (record.isolated.message or "")
+
+
+def test_draws_that_are_equal_at_first_are_no_state():
+    def port(number):
+        draws = iter([0, 0, number, number])
+        return Callables({"a": lambda x: np.full(2, next(draws, 0))})
+
+    for numbers, habit in (((1, 2), "random"), ((1, 1), "keeps-state")):
+        asked = port(0)
+        asked.anew = map(port, numbers).__next__
+        assert unsteady(asked, "a", np.zeros(2)) == habit
 
 
 def test_no_formula_is_blamed_for_what_is_another_answer_each_time(recorded):

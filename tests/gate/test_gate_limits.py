@@ -74,6 +74,8 @@ def test_the_budget_looks_at_figures_behind_the_word(document, folder, figure):
         ),
         ("conv1", "isolated", {"fault": "has another shape"}, "figures say INCOMPARABLE"),
         ("conv1", "isolated", {"structured": True}, "figures say GROSS"),
+        ("conv1", "chained", {"beyond": 3}, "ROUNDING, but 3 elements beyond"),
+        ("pool1", "isolated", {"beyond": 3}, "EXACT, but 3 elements beyond"),
         ("conv1", "chained", {"rho_det": None, "rho_port": None}, "figures say NOT COMPARED"),
         (
             "conv1",
