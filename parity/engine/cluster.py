@@ -173,8 +173,8 @@ class _Cluster(Place):
             alone_s = 0.0 if self._alive() else alone_s + POLL_S
             if alone_s > ALONE_S:
                 raise CannotRun(
-                    f"{self.what} has had no worker for {alone_s:.0f} s; start some (python -m dask "
-                    "worker), and the same command goes on"
+                    f"{self.what} has had no worker for {alone_s:.0f} s; start some (python -m "
+                    "dask worker), and the same command goes on"
                 )
 
     def _result(self, future: Any) -> Rows | None:
