@@ -16,7 +16,7 @@ __all__ = ["HABITS", "Answer", "Habit", "Port", "answer", "ask", "inside", "outp
 
 
 Question = tuple[str, Sequence[np.ndarray]]  # a layer and its inputs
-NUMBERS = "?biufc"  # NumPy's kinds of them
+NUMBERS = "?biuf"  # NumPy's kinds of real ones
 
 
 class Habit(NamedTuple):
@@ -161,7 +161,7 @@ def watch(call: Callable[..., Any], layer: str, *inputs: np.ndarray) -> tuple[An
 
 
 def is_array(value: object) -> bool:
-    """Whether a value is an array of numbers and nothing more: a masked one is none."""
+    """Whether a value is an array of real numbers and nothing more: a masked one is none."""
     if not isinstance(value, np.ndarray):
         return False
     return type(value) in (np.ndarray, np.memmap) and value.dtype.kind in NUMBERS
@@ -240,4 +240,4 @@ def raised(error: BaseException) -> str:
 def returned(value: object) -> str:
     """What was returned in place of an array, in words."""
     kind = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
-    return f"returned {type(value).__name__}{kind}, expected a NumPy array"
+    return f"returned {type(value).__name__}{kind}, expected a NumPy array of numbers"

@@ -197,7 +197,7 @@ class Elsewhere:
         for name in self._called(layer):
             doing = f"its {name} was asked"
             match self._ask(doing, "run", layer=name, inputs=inputs):
-                case [np.ndarray() as actual, list(habits)] if HABITS.keys() >= set(habits):
+                case [actual, list(habits)] if is_array(actual) and HABITS.keys() >= set(habits):
                     inputs, shown = (actual,), [*shown, *habits]
                 case _:
                     self.process.damaged(doing)

@@ -33,6 +33,7 @@ TOLD = {
     "float64": ("output", "INCOMPARABLE", {}, "float64"),
     "a_list": ("output", "NOT COMPARED", {}, "returned list, expected a NumPy array"),
     "masked": ("output", "NOT COMPARED", {}, "returned MaskedArray of float32"),
+    "complexes": ("output", "NOT COMPARED", {}, "returned ndarray of complex64"),
     "none": ("output", "NOT COMPARED", {}, "returned NoneType"),
 }
 

@@ -27,6 +27,7 @@ for row in job["questions"]:
 """
 SAVED = 'np.save(folder / row["output"], 2 * np.load(folder / row["inputs"][0]))'
 NO_ARRAY = DOUBLES.replace(SAVED, '(folder / row["output"]).write_text("2")')
+LETTERS = DOUBLES.replace(SAVED, 'np.save(folder / row["output"], np.array(["a"]))')
 PIPE = DOUBLES.replace(SAVED, 'os.mkfifo(folder / row["output"])')
 HOLES = DOUBLES.replace(SAVED, 'os.truncate(open(folder / row["output"], "w").name, 1 << 36)')
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -90,10 +91,11 @@ def test_layers_in_a_row_are_asked_row_by_row(port_of):
         ("import os; os.kill(os.getpid(), 9)", "was killed by signal 9"),
         ("import nothing_of_the_kind", "ended with exit code 1"),
         (NO_ARRAY, "wrote a file that is no array"),
+        (LETTERS, "gave a damaged answer"),
         (PIPE, "wrote a file that is no array"),
         (HOLES, "is mostly holes"),
     ],
-    ids=["fails", "killed", "broken", "no array", "pipe", "holes"],
+    ids=["fails", "killed", "broken", "no array", "letters", "pipe", "holes"],
 )  # fmt: skip
 def test_a_command_that_does_not_answer_ends_the_run(port_of, script, words):
     with pytest.raises(CannotRun, match=words):
