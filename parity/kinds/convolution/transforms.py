@@ -118,7 +118,9 @@ def products(kernels: Array, tiles: Array) -> Array:
     columns, p, q).
     """
     flat = tiles.reshape(len(tiles), -1, *tiles.shape[3:])
-    sums = kernels.transpose(2, 3, 0, 1) @ flat.transpose(2, 3, 0, 1)  # by BLAS
+    # in C order, or NumPy leaves BLAS out
+    one, other = (np.ascontiguousarray(a.transpose(2, 3, 0, 1)) for a in (kernels, flat))
+    sums = one @ other
     return sums.transpose(2, 3, 0, 1).reshape(len(kernels), *tiles.shape[1:])
 
 
