@@ -6,9 +6,12 @@ Dask is imported where it is asked for; one clip needs none of it.
 
 import importlib.util
 import logging
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import Any
 
 from parity.engine.job import Job, Row, close, cores, surroundings, work
@@ -19,6 +22,7 @@ __all__ = ["HERE", "Place", "Rows", "place"]
 Rows = Mapping[str, Sequence[Row]]  # of each key
 Share = tuple[Sequence[str], Sequence[str]]  # a partition, and those of it that end a process
 AHEAD = 2  # partitions handed out for each worker
+TRIES = 3
 POLL_S, CONNECT_S = 2.0, 10.0
 ALONE_S = 60.0  # without a worker
 LOUD = ("distributed", "tornado", "asyncio")
@@ -94,17 +98,18 @@ def _connected(scheduler: str | None, workers: int, leave: ExitStack) -> "_Clust
             "distributed.deploy.lost-worker-timeout": "10000 hours",
         }
         leave.enter_context(dask.config.set(settings))
-        local = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0.9 / workers,
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # what there is beside a page
-            host="127.0.0.1",
-            silence_logs=logging.CRITICAL + 1,
-        )
-        leave.callback(local.close)
+        with _undisturbed():
+            local = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0.9 / workers,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # what is beside a page
+                host="127.0.0.1",
+                silence_logs=logging.CRITICAL + 1,
+            )
+            leave.callback(local.close)
         return _Cluster(leave.enter_context(Client(local)), "the local cluster", workers)
     try:
         client = Client(scheduler, timeout=CONNECT_S)
@@ -114,6 +119,31 @@ def _connected(scheduler: str | None, workers: int, leave: ExitStack) -> "_Clust
             "leave out --scheduler"
         ) from error
     return _Cluster(leave.enter_context(client), f"the scheduler {scheduler}", None)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """An interrupt waits until a cluster has started, since half of one cannot be closed; the
+    cluster's processes never get that of the keyboard.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no signal comes here
+        return
+    came: list[int] = []
+    handlers = {
+        each: signal.signal(each, lambda number, _: came.append(number))
+        for each in (signal.SIGINT, signal.SIGTERM)
+    }
+    resource_tracker.ensure_running()  # which unblocks the signal where it is started later
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # its processes inherit it
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+    for number in came:
+        signal.raise_signal(number)
 
 
 class _Cluster(Place):
@@ -224,7 +254,10 @@ class _Cluster(Place):
         for key in keys:
             if key not in fatal and self._result(self._submitted(job, [key], expected)) is None:
                 found.append(key)
-        if len(found) == len(fatal):
+        kept = [key for key in keys if key not in found]
+        if len(found) == len(fatal) and not any(  # others may have ended the workers that had it
+            self._result(self._submitted(job, kept, expected)) for _ in range(TRIES)
+        ):
             raise CannotRun(
                 f"{self.what}: workers end on {keys[0]} and {len(keys) - 1} more, though on each "
                 "alone they do not, most likely for want of memory; use fewer --workers"

@@ -54,9 +54,37 @@ def test_a_key_that_ends_processes_is_a_row_and_the_others_are_as_without_it(loc
     assert {key: found[key] for key in alone} == alone
 
 
+@pytest.mark.parametrize("last", [{"a": [1]}, None])
+def test_a_partition_whose_workers_others_ended_is_done_again(last, monkeypatch):
+    where = cluster._Cluster(None, "the cluster", 1)
+    answers = iter([{"a": [1]}, None, None, last])  # alone, then three times as it was
+    monkeypatch.setattr(where, "_submitted", lambda *_: None)
+    monkeypatch.setattr(where, "_result", lambda _: next(answers))
+    if last:
+        assert where._fatal(Toy(), ["a"], (), {}) == ()
+    else:
+        with pytest.raises(CannotRun, match="for want of memory"):
+            where._fatal(Toy(), ["a"], (), {})
+
+
 def test_what_a_job_lacks_there_is_said_with_the_worker(local):
     with pytest.raises(CannotRun, match=r"^the worker tcp://.*: the weights are others there$"):
         rows_of(local, Toy(-1), KEYS)
+
+
+def test_an_interrupt_waits_until_a_cluster_can_be_closed(monkeypatch):
+    done = []
+
+    def starts(**_):
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        return SimpleNamespace(close=lambda: done.append("closed"))
+
+    monkeypatch.setattr("distributed.LocalCluster", starts)
+    with pytest.raises(KeyboardInterrupt), place(workers=2):
+        pass
+    assert done == [True, "closed"]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_dask_says_nothing_beside_our_sentences(local):
