@@ -79,7 +79,7 @@ def loaded(job):
     file names. Raises Refused.
     """
     model = build(job["definition"], job["custom"])
-    held = {layer.name: _parameters(layer) for layer in _saved_layers(model)}
+    held = {layer.name: parameters_of(layer) for layer in _saved_layers(model)}
     needed = {
         layer: [
             (_called(weight, at), K.get_value(weight).shape) for at, weight in enumerate(weights)
@@ -130,7 +130,7 @@ def _saved_layers(model):
     return getattr(model, "flattened_layers", None) or model.layers
 
 
-def _parameters(layer):
+def parameters_of(layer):
     """In Keras's order. Keras 1.0 has no `layer.weights`, and its InputLayer has neither list."""
     return [*getattr(layer, "trainable_weights", []), *getattr(layer, "non_trainable_weights", [])]
 

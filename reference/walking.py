@@ -202,14 +202,20 @@ def _second_call(call):
 def _check(model, arrays):
     names = [tensor.name for tensor in model.inputs]
     if len(arrays) != len(names):
-        raise Refused(f"{len(arrays)} inputs were given, the model has {len(names)}: {names}")
+        raise Refused(
+            f"{len(arrays)} inputs were given, the model has {len(names)}: {', '.join(names)}; "
+            "give one for each, in that order"
+        )
     for name, x, tensor in zip(names, arrays, model.inputs, strict=True):
         shape = K.int_shape(tensor) if hasattr(K, "int_shape") else tensor._keras_shape
         fits = x.ndim == len(shape) and all(
             want in (None, got) for want, got in zip(shape[1:], x.shape[1:], strict=True)
         )
         if not fits:
-            raise Refused(f"the input {name} is {x.shape}, the model takes {tuple(shape)}")
+            raise Refused(
+                f"the input {name} is {x.shape}, the model takes {tuple(shape)}; give an array of "
+                "that shape, samples first"
+            )
 
 
 def _check_predicted(predicted, outputs):

@@ -32,7 +32,7 @@ def layers(job, out):
             "name": node.name,
             "kind": type(node.layer).__name__,
             "shape": [size and int(size) for size in shapes[node.name][1:]],
-            "parameters": None if "#" in node.name else _count(building._parameters(node.layer)),
+            "parameters": None if "#" in node.name else _count(building.parameters_of(node.layer)),
             "inbound": list(node.inbound),
         }
         for node in nodes
