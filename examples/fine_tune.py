@@ -35,7 +35,7 @@ def read_folder(folder, tags):
     clips, targets = [], []
     tracks, found = tracks_of(folder, genres_of(folder, tags))
     errors = [*found.errors]
-    for path, genre in tracks.values():
+    for path, genre in tracks.items():
         try:
             clips.append(melgram(path))
         except AudioError as error:

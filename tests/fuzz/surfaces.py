@@ -243,12 +243,8 @@ def _golden():
     return found | {"seal": baseline.seal_of(found)}
 
 
-RESULTS = b"file,genre,predicted,score,setting\njazz/a.wav,jazz,rock,0.5,CRNN\n"
-
-
 def document_cases():
     kinds = {kind: document(wholes) for kind, wholes in documents().items()}
-    kinds["results"] = spoilt([RESULTS, RESULTS * 2, b"", b"theirs"])
     return st.one_of([st.tuples(st.just(kind), cases) for kind, cases in kinds.items()])
 
 
@@ -319,18 +315,7 @@ def _check_companion(path, _):
     return told(*(sentence(kind.read, path) for kind in COMPANIONS.values()))
 
 
-def _check_results(path, _):
-    from tagger.evaluating import _rows
-
-    before = path.read_bytes()
-    rows = refusing(ValueError)(_rows, path)
-    assert before.startswith(path.read_bytes()), "what is not ours was changed"
-    assert rows is not None or path.read_bytes() == before, "refused, and changed"
-    return told(rows)
-
-
 CHECKS = {
-    "results": _check_results,
     "parity": _check_parity,
     "baseline": _check_baseline,
     "golden": lambda path, _: told(sentence(golden.read, path, CASE)),

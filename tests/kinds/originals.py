@@ -12,7 +12,7 @@ from parity.recording.environments import WORK, python_of
 from parity.recording.stacks import STACKS
 
 RELEASES = ("1.0.6", "1.1.0", "1.2.2")
-FLOATS = {"float64": "truth", "float32": "reference"}  # the lanes that compile the same
+FLOATS = ("float64", "float32")
 ROOT = room("reference").parent
 
 
@@ -34,7 +34,7 @@ def run(rows, release, floatx, folder, draws=0):
     (out / ".keras").mkdir(parents=True)
     settings = json.loads((room("reference") / "keras.json").read_text())
     (out / ".keras" / "keras.json").write_text(json.dumps({**settings, "floatx": floatx}))
-    compiled = WORK / "theano" / f"{stack.theano}-{FLOATS[floatx]}"
+    compiled = WORK / "theano" / f"{stack.theano}-layers-{floatx}"
     flags = f"floatX={floatx},optimizer=None,device=cpu,blas.ldflags=,base_compiledir={compiled}"
     environment = {"PATH": os.environ["PATH"], "HOME": str(out), "THEANO_FLAGS": flags}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
