@@ -201,6 +201,17 @@ def test_it_runs_without_chainer_on_a_python_of_today(crnn, wav, run, modern):
     assert code == 2 and "needs Chainer, and this environment has no" in said, said
 
 
+def test_collections_run_there_too_and_go_on(crnn, wav, modern, tmp_path):
+    (tmp_path / "music" / "jazz").mkdir(parents=True)
+    shutil.copy(wav(), tmp_path / "music" / "jazz" / "a.wav")
+    for _ in range(2):
+        code, out, said = modern("evaluate", tmp_path / "music", "--weights", crnn[0])
+        assert code == 0 and "of 1 tracks" in out, said
+        table = tmp_path / "tags.csv"
+        code, _, said = modern("tag", wav(), "--weights", crnn[0], "--out", table)
+        assert code == 0 and table.exists(), said
+
+
 def test_it_runs_in_node(crnn, tmp_path):
     if not shutil.which("node") or not (NODE / "node_modules" / "onnxruntime-web").is_dir():
         pytest.skip("no node or no onnxruntime-web; make test installs the latter by npm")
