@@ -119,8 +119,8 @@ def _known(case: Case, traces: Mapping[str, Trace]) -> Iterator[Known]:
     before = json.dumps(known)
     yield known
     with suppress(CannotRun):  # a cache that cannot be written only costs time
-        if (text := json.dumps(known)) != before:
-            store.write(key, text)
+        if json.dumps(known) != before:
+            store.keep(key, known)
 
 
 def compare(

@@ -111,7 +111,7 @@ class Store:
     --------
     >>> store = Store(Path(tempfile.mkdtemp()), ".json")
     >>> a, b = key_of("a"), key_of("b")
-    >>> _ = store.write(a, '{"answer": 42}')
+    >>> _ = store.keep(a, {"answer": 42})
     >>> store.load(a), store.load(b)
     ({'answer': 42}, None)
     """
@@ -150,11 +150,21 @@ class Store:
         return path
 
     def load(self, key: str) -> Any:
-        """The JSON value of `key`, or None where there is none or the file is damaged."""
+        """The JSON value kept under `key`; None where there is none, or the file is damaged,
+        edited, or another key's.
+        """
         if (stream := self._opened(self.path(key))) is None:
             return None
         with stream, suppress(OSError, ValueError, RecursionError):
-            return json.load(stream)
+            found = json.load(stream)
+            if isinstance(found, dict) and found.get("seal") == key_of(key, found.get("value")):
+                return found["value"]
+        return None
+
+    def keep(self, key: str, value: Any) -> Path:
+        """Keep a JSON value under `key`, sealed, for `load`."""
+        value = json.loads(json.dumps(value))  # as it is read again
+        return self.write(key, json.dumps({"value": value, "seal": key_of(key, value)}))
 
     def write(self, key: str, data: bytes | str) -> Path:
         """Keep `data` under `key`."""

@@ -4,7 +4,6 @@ run goes on where it was.
 
 import difflib
 import hashlib
-import json
 import time
 from collections.abc import Collection
 from contextlib import closing, suppress
@@ -169,7 +168,7 @@ def _records(kept, keys, arguments, workers, progress):
         with closing(side_by_side(_timed, jobs, workers, advice)) as done:
             for count, (name, found) in enumerate(done, start=1):
                 records[name] = found
-                kept.write(keys[name], json.dumps(found))
+                kept.keep(keys[name], found)
                 if progress:
                     progress.update("faults", f"{count} of {len(jobs)}: {name}", count / len(jobs))
     except KeyboardInterrupt as error:

@@ -6,7 +6,6 @@ to AGREEMENT; in float32 it has to pass the probe. What is kept is what came of 
 that can change it: weights, recorder, stack, and the files that make probes and formulas.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -72,8 +71,7 @@ def ask_originals(
         if case not in found:
             found[case] = _ask(case, workers, progress)
             with suppress(CannotRun):  # a cache that cannot be written only costs time
-                text = json.dumps({name: asdict(each) for name, each in found[case].items()})
-                kept.write(keys[case], text)
+                kept.keep(keys[case], {name: asdict(each) for name, each in found[case].items()})
     return found
 
 

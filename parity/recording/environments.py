@@ -103,7 +103,8 @@ def _build(name: str, below: Path | None) -> None:
     build = ("--build-constraint", LOCKS / "build.txt", "--require-hashes")
     _uv(name, "pip", "sync", "--quiet", "--python", python, *build, lock)
     if below:
-        publish({home / SITE / "below.pth": str(below / SITE)})
+        there = os.path.relpath(below / SITE, home / SITE)  # so that the folder may be moved
+        publish({home / SITE / "below.pth": there})
     publish({_stamp(name): sha256_of(lock)})
 
 

@@ -21,10 +21,14 @@ def test_the_examples_of_the_documentation_hold():
 def test_what_is_written_is_loaded_and_what_is_damaged_or_missing_is_none(tmp_path):
     kept = ShortKeys(tmp_path / "new", ".json")
     assert kept.load("a") is None
-    path = kept.write("a", '{"x": [1]}')
+    path = kept.keep("a", {"x": [1]})
     assert (path, kept.load("a")) == (tmp_path / "new" / f"{full('a')}.json", {"x": [1]})
-    path.write_text('{"x": [1')
-    assert kept.load("a") is None
+    other = kept.path("b")
+    other.write_bytes(path.read_bytes())
+    assert kept.load("b") is None, "another key's"
+    for edited in ('{"x": [1', '{"x": [1]}', "[1]", path.read_text().replace("[1]", "[2]")):
+        path.write_text(edited)
+        assert kept.load("a") is None, edited
 
 
 def test_stores_of_two_suffixes_in_one_folder_do_not_clear_each_other(tmp_path):
@@ -36,7 +40,7 @@ def test_stores_of_two_suffixes_in_one_folder_do_not_clear_each_other(tmp_path):
 
 def test_without_a_limit_nothing_is_removed(tmp_path):
     kept = ShortKeys(tmp_path, ".json")
-    kept.write("a", "1")
+    kept.keep("a", 1)
     kept.make_room()
     assert kept.load("a") == 1
 
