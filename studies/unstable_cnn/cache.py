@@ -48,10 +48,9 @@ def recalled(what: str, depends_on: Any, make: Callable, module: str, lasting=la
     key = f"{what}.{key_of(ingredients)}"
     found = store.load(key)
     if found is None:
-        text = json.dumps(make(), default=np.generic.item)
-        found = json.loads(text)
+        found = json.loads(json.dumps(make(), default=np.generic.item))
         if lasting(found):
-            store.write(key, text)
+            store.keep(key, found)
     return found
 
 

@@ -291,7 +291,7 @@ def in_one_thread(monkeypatch):
 
 def kept_in(folder):
     """Ids of the records that a stopped run has left."""
-    return [json.loads(path.read_text())["record"]["id"] for path in folder.glob("*.json")]
+    return [json.loads(path.read_text())["value"]["record"]["id"] for path in folder.glob("*.json")]
 
 
 class _Case:

@@ -175,7 +175,9 @@ def test_one_that_is_cut_short_is_made_again(monkeypatch, tmp_path):
     made.append(
         cache.recalled("weather", [], lambda: {"rain": 2}, "parity.studies.unstable_cnn.batch")
     )
-    assert made == [{"rain": 1}, {"rain": 2}] == [{"rain": 1}, json.loads(path.read_text())]
+    assert (
+        made == [{"rain": 1}, {"rain": 2}] == [{"rain": 1}, json.loads(path.read_text())["value"]]
+    )
 
 
 def test_the_benchmark_leaves_out_the_answers_and_only_those(tmp_path):
