@@ -4,6 +4,7 @@ Exit codes 0, 1 and 3 come from `end` alone, which commands call when they have 
 else arrives at the top is 2: one sentence, and where nobody foresaw it a file with the traceback.
 """
 
+import errno
 import io
 import os
 import signal
@@ -27,6 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 CANNOT = 2
+LAST_STREAM = 2  # standard error
 NO_THREAD = "can't start new thread"  # Python's words where there is no room for its stack
 APART = {"chainer": "Python 3.11, which has Chainer (pip install chainer==7.8.1)"}
 ROOMS = ("port", "fixtures", "reports", "studies")
@@ -40,7 +42,9 @@ def say(text: object, *, err: bool = False, lines: bool = False) -> None:
     cannot be written.
     """
     stream = sys.stderr if err else sys.stdout
-    if stream is None:  # started without one
+    if stream is None and not err:
+        raise _closed(OSError(errno.EBADF, "it is closed"))
+    if stream is None:
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     line = visible(text, keep="\n\t" if lines else "\t")
@@ -248,6 +252,9 @@ class Group(Commands):
 
     def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
         """Run a command; exits with its code, or returns it where not `standalone_mode`."""
+        while (spare := os.open(os.devnull, os.O_RDWR)) <= LAST_STREAM:
+            os.set_inheritable(spare, True)  # else a file gets the number of a closed stream
+        os.close(spare)
         try:
             code = super().main(*args, standalone_mode=False, **more)  # type: ignore[call-overload]
             _flush()

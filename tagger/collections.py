@@ -188,5 +188,6 @@ def tag_all(
                 yield from found
 
         write(out, columns, rows(), inputs)
-    say(f"{out}: {len(files) - len(failed)} of {len(files)} files tagged by {tagger.name}")
+    said = f"{out}: {len(files) - len(failed)} of {len(files)} files tagged by {tagger.name}"
+    say(said, err=True)  # the table is the result
     return len(files) - len(failed), len(failed)

@@ -109,6 +109,19 @@ def test_a_full_or_closed_standard_output_is_2():
     os.close(write)
     assert "cannot be written (Broken pipe)" in run.communicate()[1]
     assert run.returncode == 2
+    command = ["bash", "-c", '"$0" -c "$1" go >&-', sys.executable, SCRIPT]
+    none = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert "cannot be written (it is closed)" in none.stderr and none.returncode == 2
+
+
+def test_no_file_gets_the_number_of_a_stream_that_is_closed(tmp_path):
+    """Whatever is printed by a library would be written into it."""
+    script = SCRIPT.replace('say("x" * 100)', f"open({str(tmp_path / 'own')!r}, 'wb')")
+    script = script.replace("    end(0)", "    import os; os.write(2, b'x'); end(0)")
+    script = script.replace("open(", "own = open(")
+    command = ["bash", "-c", '"$0" -c "$1" go >&- 2>&-', sys.executable, script]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    assert (tmp_path / "own").read_bytes() == b""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

@@ -197,6 +197,12 @@ def test_a_port_that_ends_or_hangs_is_no_verdict(tmp_path, command, port, words)
     assert not list(tmp_path.iterdir())
 
 
+def test_who_a_command_is_cannot_be_judged(tmp_path):
+    asked = ("gate", "--identity-only", "--port-command", "true", "--out", tmp_path / "out")
+    refused(parity(*asked), "a command does not say")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_port_is_asked_before_an_original_is_recorded(tmp_path):
     asked = ("run", "--model", "CNN0", "--port", "nowhere:steps", "--out", tmp_path / "out")
     refused(parity(*asked, PARITY_CACHE=str(tmp_path / "traces")), "No module named 'nowhere'")
