@@ -13,13 +13,25 @@ import struct
 from collections.abc import Mapping
 from typing import BinaryIO, NamedTuple
 
+from tagger.mpeg import frame_bytes, is_free
+
 STREAMED = 0x7F000000  # from here on, a length of 32 bits says that a pipe was written to
 MOST_CHUNKS = 1000
-AFTER_BYTES = 1 << 16  # of what follows the sound, looked at
+ASIDE_BYTES = 1 << 16  # of what stands before or follows the sound, looked at
 LEAST_SHARE = 0.001  # of the sound; less is no music
 NO_AUDIO = "cannot be read as audio; give a wav, flac, ogg or mp3 file"
+UNFINISHED = "has a header that was never finished, as in a pipe; write it into a file again"
+FREE_FORMAT = (
+    "is an mp3 in free format, which FFmpeg does not decode; give what `lame --decode` makes of it"
+)
 LAST_PAGE = 4  # a flag
 ID3, FOOTER = re.compile(rb"ID3...[\0-\x7f]{4}", re.DOTALL), 0x10
+# What a file begins with that has other bytes before it
+HEADER = re.compile(
+    rb"(?:RIFF|RIFX|RF64|BW64).{4}WAVE|FORM.{4}AIF[FC]|riff.\x91\xcf\x11|caff\x00\x01|OggS\x00"
+    rb"|fLaC\x00\x00\x00\x22",
+    re.DOTALL,
+)
 FIRST_PAGE = re.compile(rb"OggS\0[\x02\x06]")
 
 
@@ -32,13 +44,17 @@ class Plan(NamedTuple):
 
     kind, options : FFmpeg's demuxer.
     parts : (start, end) in bytes, each decoded as a file of its own.
-    unread : of a header that promises less than is there, in words.
+    unread : what of the file is not looked at, in words.
+    lengths : {where in a part: bytes in place of a length that a pipe left open}.
+    refusal : what to say where none of it can be decoded.
     """
 
     kind: str
     parts: tuple[tuple[int, int], ...]
     options: Mapping[str, str] = {}
     unread: str | None = None
+    lengths: Mapping[int, bytes] = {}
+    refusal: str = NO_AUDIO
 
 
 class Chunks(NamedTuple):
@@ -51,14 +67,16 @@ class Chunks(NamedTuple):
     padded_to: int  # bytes
     own: int = 0  # bytes of its header that a chunk counts in its length
     endless: int = STREAMED  # from here on, a length means none
+    form: str = ""  # how the lengths are packed that its decoder needs, where a pipe left them open
+    outer: int = 0  # where the file's own length stands, if its decoder needs that, too
 
 
 RIFF = Chunks("wav", 12, "<4sI", b"data", 2)
 RIFX = RIFF._replace(header=">4sI")
-FORM = Chunks("aiff", 12, ">4sI", b"SSND", 2)
+FORM = Chunks("aiff", 12, ">4sI", b"SSND", 2, form=">I", outer=4)
 CAF = Chunks("caf", 8, ">4sq", b"data", 1, endless=1 << 62)
 W64_SOUND = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
-W64 = Chunks("w64", 40, "<16sq", W64_SOUND, 8, own=24, endless=1 << 62)
+W64 = Chunks("w64", 40, "<16sq", W64_SOUND, 8, own=24, endless=1 << 62, form="<q")
 TO_THE_END = {"wav": {"ignore_length": "1"}}  # the other kinds' decoders go on by themselves
 
 
@@ -66,8 +84,16 @@ def plan_of(stream: BinaryIO) -> Plan:
     """How to decode the file. Raises Fault where it is cut short or no audio, and OSError."""
     size = os.fstat(stream.fileno()).st_size
     start = _after_id3(stream)
-    check = CHECKS.get(_read(stream, start, 4), _mpeg)
-    return check(stream, start, size)
+    head = _read(stream, start, ASIDE_BYTES)
+    found = None if head[:4] in CHECKS or frame_bytes(head) else HEADER.search(head)
+    if not found:
+        return CHECKS.get(head[:4], _mpeg)(stream, start, size)
+    before = found.start()
+    plan = CHECKS[found[0][:4]](stream, start + before, size)
+    if not head[:before].strip(b"\0"):
+        return plan
+    said = f"its header begins at byte {before + 1:,}, after what is neither sound nor a tag"
+    return plan._replace(unread=f"{said}, and {plan.unread}" if plan.unread else said)
 
 
 def _after_id3(stream):
@@ -121,12 +147,23 @@ def _chunk(stream, at, kind):
 
 def _held(stream, kind, start, size, at, promised):
     plan = Plan(kind.kind, ((start, size),))
-    if not at or promised < 0:
-        return plan
-    if promised == 0 or promised >= kind.endless:
-        return plan._replace(options=TO_THE_END.get(kind.kind, {}))
+    is_open = promised in (0, -kind.own) or promised >= kind.endless
+    if not at or (promised < 0 and not is_open):
+        return plan._replace(refusal=UNFINISHED if at else NO_AUDIO)
+    if is_open:
+        lengths = _written(kind, size - start, at - start)
+        return plan._replace(options=TO_THE_END.get(kind.kind, {}), lengths=lengths)
     _whole(size - at, promised)
     return plan._replace(unread=_after(stream, kind, size, at + promised, promised))
+
+
+def _written(kind, size, at):
+    """The lengths that a pipe left open, as they would be in a file."""
+    if not kind.form:
+        return {}
+    width = struct.calcsize(kind.form)
+    outer = {kind.outer: struct.pack(kind.form, size - 2 * width)} if kind.outer else {}
+    return outer | {at - width: struct.pack(kind.form, size - at + kind.own)}
 
 
 def _whole(held, promised):
@@ -142,7 +179,7 @@ def _after(stream, kind, size, end, promised):
         if not _is_other(name, kind) or length > size - after:
             break
         at = after + -(-max(0, length) // kind.padded_to) * kind.padded_to
-    rest = _read(stream, at, AFTER_BYTES).lstrip(b"\0")
+    rest = _read(stream, at, ASIDE_BYTES).lstrip(b"\0")
     if (
         size - at < LEAST_SHARE * promised
         or not rest
@@ -150,7 +187,7 @@ def _after(stream, kind, size, end, promised):
         or rest[:8] == b"APETAGEX"
     ):
         return None
-    return f"{promised:,} of {promised + size - at:,} bytes"
+    return f"by its header it ends after {promised:,} of {promised + size - at:,} bytes"
 
 
 def _is_other(name, kind):
@@ -173,7 +210,7 @@ def _ogg(stream, start, size):
         first = [page.start() for page in FIRST_PAGE.finditer(data, start)]
         ends = {page + _page_bytes(data, page) for page in first}
         starts = [page for page in first if page not in ends]
-        if not starts:
+        if not starts or starts[0] != start:
             raise Fault("is cut short: its first page is missing; copy it again")
         parts = tuple(zip(starts, [*starts[1:], size], strict=True))
         for part, end in parts:
@@ -193,7 +230,9 @@ def _plain(kind):
     return lambda stream, start, size: Plan(kind, ((start, size),))
 
 
-_mpeg = _plain("mp3")
+def _mpeg(stream, start, size):
+    said = FREE_FORMAT if is_free(_read(stream, start, 4)) else NO_AUDIO
+    return Plan("mp3", ((start, size),), refusal=said)
 
 
 def _read(stream: BinaryIO, at, count):

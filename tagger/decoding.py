@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
-from tagger.containers import NO_AUDIO, Fault, plan_of
+from tagger.containers import Fault, plan_of
 from tagger.mpeg import Frames
 
 if TYPE_CHECKING:
@@ -63,15 +63,16 @@ class Recording:
         """Yield blocks. Raises Fault where it is no audio or cut short, and OSError."""
         import av
 
-        if self._plan.unread:
-            self.unheard.append(f"by its header it ends after {self._plan.unread}")
+        self.unheard += [self._plan.unread] * bool(self._plan.unread)
         for start, end in self._plan.parts:
             try:
-                yield from _gathered(self._frames(_Part(self._stream, start, end)))
+                yield from _gathered(
+                    self._frames(_Part(self._stream, start, end, self._plan.lengths))
+                )
             except av.error.FFmpegError as error:
-                raise Fault(NO_AUDIO) from error
+                raise Fault(self._plan.refusal) from error
         if self._failed and not self.heard_s:
-            raise Fault(NO_AUDIO)
+            raise Fault(self._plan.refusal)
         if self.held_s > self.heard_s + TICK_S:
             why = f", since {' and '.join(self._why)}" if self._why else ""
             self.unheard.append(f"{self.heard_s:.2f} of {self.held_s:.2f} s can be decoded{why}")
@@ -88,7 +89,7 @@ class Recording:
         ) as container:
             sound = container.streams.best("audio")
             if sound is None or sound.codec_context.name not in _decoders():
-                raise Fault(NO_AUDIO)
+                raise Fault(self._plan.refusal)
             if sound.codec_context.name == "flac":
                 sound.codec_context.options = CHECKED
             mpeg = Frames(part.again()) if self._plan.kind == "mp3" else None
@@ -128,7 +129,7 @@ class Recording:
         """How long an MP3 is. Raises Fault where it is cut short or no audio."""
         stray, promises = mpeg.stray_bytes(), [*mpeg.promises()]
         if stray >= mpeg.whole_bytes:
-            raise Fault(NO_AUDIO)
+            raise Fault(self._plan.refusal)
         cut = [
             f"{held:,} of {promised:,} frames are there"
             for held, promised, lack in promises
@@ -154,19 +155,24 @@ def _by_clock(end_s, said_s, is_torn):
 
 
 class _Part:
-    """Bytes of a file, from start to end, as a file of their own."""
+    """Bytes of a file, from start to end, as a file of their own, with other `lengths` in it."""
 
-    def __init__(self, stream, start, end):
+    def __init__(self, stream, start, end, lengths):
         self.stream, self.start, self.end, self.at = stream, start, end, 0
+        self.lengths = lengths
 
     def read(self, count):
         count = min(count, self.end - self.start - self.at)
         if count <= 0:
             return b""
         self.stream.seek(self.start + self.at)
-        data = self.stream.read(count)
+        data = bytearray(self.stream.read(count))
+        for at, length in self.lengths.items():
+            for i, byte in enumerate(length, at - self.at):
+                if 0 <= i < len(data):
+                    data[i] = byte
         self.at += len(data)
-        return data
+        return bytes(data)
 
     def seek(self, offset, whence=0):
         at = offset + (0, self.at, self.end - self.start)[whence]
@@ -178,7 +184,7 @@ class _Part:
 
     def again(self):
         """The same bytes, read apart."""
-        return _Part(self.stream, self.start, self.end)
+        return _Part(self.stream, self.start, self.end, self.lengths)
 
 
 def _gathered(frames):

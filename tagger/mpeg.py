@@ -48,6 +48,12 @@ def frame_bytes(data: bytes, at: int = 0) -> int:
     return slots // padding * padding + padding * (word >> 9 & 1)
 
 
+def is_free(header: bytes) -> bool:
+    """Whether a frame's header leaves the bit rate open, and with it the length of all frames."""
+    closed = bytes([*header[:2], *(byte | 1 << 4 for byte in header[2:3]), *header[3:]])
+    return not frame_bytes(header) and header[2:3] < b"\x10" and frame_bytes(closed) > 0
+
+
 class Table(NamedTuple):
     """What the table in an MP3's first frame promises: frames, and bytes with its own frame, each
     0 where it does not say. own_bytes: that frame's length.

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from tagger import mpeg
+from tagger.containers import W64_SOUND
 from tagger.reading import AudioError, decoded, read
 
 RATE_HZ, SECONDS = 44100, 10
@@ -20,6 +21,8 @@ KINDS = {
     "flac": ("FLAC", "PCM_16"),
     "wav": ("WAV", "PCM_16"),
     "rf64": ("RF64", "PCM_16"),
+    "aiff": ("AIFF", "PCM_16"),
+    "w64": ("W64", "PCM_16"),
 }
 RATES_HZ = {"opus": 48000}
 ID3V1 = b"TAG" + bytes(125)
@@ -138,6 +141,14 @@ def with_ds64(data, length):
     return data[:28] + struct.pack("<Q", length) + data[36:]
 
 
+def as_pipes_leave(data, lengths):
+    """{where its length begins, after a name or at a place: the length's bytes}."""
+    for where, length in lengths.items():
+        at = where if isinstance(where, int) else data.index(where) + len(where)
+        data = data[:at] + length + data[at + len(length) :]
+    return data
+
+
 def without_length(data):
     """A flac as a pipe leaves it: STREAMINFO has no number of samples."""
     return data[:21] + bytes([data[21] & 0xF0]) + bytes(4) + data[26:]
@@ -168,6 +179,7 @@ def noise(count):
     return np.random.default_rng(7).bytes(count)
 
 
+ENDLESS = struct.pack("<q", (1 << 63) - 1)
 ONE, TWO = "a" * SECONDS, "a" * SECONDS + "b" * SECONDS
 WHOLE = {
     "mp3 without a table": ("mp3", lambda of: without_table(of("mp3")), ONE),
@@ -195,6 +207,10 @@ WHOLE = {
     "wav of endless length": ("wav", lambda of: with_length(of("wav"), 0xFFFFFFFF), ONE),
     "wav of sox's length": ("wav", lambda of: with_length(of("wav"), 0x7FFFF000), ONE),
     "RF64": ("wav", lambda of: of("rf64"), ONE),
+    "wav after zeros": ("wav", lambda of: bytes(5000) + of("wav"), ONE),
+    "aiff of length 0": ("aiff", lambda of: as_pipes_leave(of("aiff"), {4: bytes(4), b"SSND": bytes(4)}), ONE),
+    "w64 of length 0": ("w64", lambda of: as_pipes_leave(of("w64"), {W64_SOUND: bytes(8)}), ONE),
+    "w64 of endless length": ("w64", lambda of: as_pipes_leave(of("w64"), {W64_SOUND: ENDLESS}), ONE),
     "RF64 of length 0": ("wav", lambda of: with_ds64(of("rf64"), 0), ONE),
 }  # fmt: skip
 
@@ -259,6 +275,43 @@ def test_a_wav_with_sound_after_its_end_says_both_lengths(make, sound, tmp_path)
     assert read_bytes < held_bytes <= path.stat().st_size - 36
 
 
+@pytest.mark.parametrize("kind", ["wav", "rf64", "flac", "ogg", "aiff", "w64"])
+def test_a_file_after_other_bytes_is_read_and_they_are_told(kind, sound, tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"HTTP/1.1 200 OK\r\n\r\n" + sound(kind))
+    pitches, found = heard(path)
+    assert pitches == ONE
+    assert found.unheard == ("its header begins at byte 20, after what is neither sound nor a tag",)
+
+
+def test_what_cannot_be_decoded_is_called_what_it_is(sound, tmp_path):
+    path = tmp_path / "x"
+    free = b"\xff\xfb\0\xc4" + bytes(2000)
+    unfinished = as_pipes_leave(sound("w64"), {W64_SOUND: struct.pack("<q", 23)})
+    for data, words in ((free, "in free format"), (unfinished, "never finished, as in a pipe")):
+        path.write_bytes(data)
+        with pytest.raises(AudioError, match=words):
+            read(path, "today")
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_mono_and_stereo_in_one_mp3_are_as_loud_as_each_alone(order, tmp_path):
+    """FFmpeg's own way to one channel makes stereo louder by the root of 2 in float32 and not in
+    16 bits.
+    """
+    path, parts, alone = tmp_path / "x.mp3", b"", []
+    for channels in order:
+        tone = 0.3 * np.sin(np.arange(3 * RATE_HZ) / 9)
+        samples = np.stack([tone] * channels, axis=1)
+        soundfile.write(path, samples, RATE_HZ, format="MP3", subtype="MPEG_LAYER_III")
+        parts += path.read_bytes()
+        alone.append(read(path, "today").samples[12000:24000])
+    path.write_bytes(parts)
+    samples = read(path, "today").samples
+    for at, expected in ((12000, alone[0]), (4 * 12000, alone[1])):
+        assert samples[at : at + 12000].std() == pytest.approx(expected.std(), rel=1e-3)
+
+
 def first_half(data):
     """The first frames of an mp3, whole."""
     at = 0
@@ -276,6 +329,7 @@ CUT = {
     "mp3 after mp3, tagged, between its last frames": ("mp3", lambda of: of("mp3", "b") + ID3V1 + ID3V2_SMALL + without_last_frame(of("mp3"))),
     "ogg": ("ogg", lambda of: of("ogg")),
     "ogg without its first page, the one": ("ogg", lambda of: of("ogg")[pages(of("ogg"))[1] :]),
+    "ogg without its first page, the first of two ogg": ("ogg", lambda of: of("ogg")[pages(of("ogg"))[1] :] + of("ogg", "b")),
     "the first of two ogg": ("ogg", lambda of: of("ogg")[: pages(of("ogg"))[-1]] + of("ogg", "b") * 2),
     "flac": ("flac", lambda of: of("flac")),
     "flac without a length": ("flac", lambda of: without_length(of("flac"))),
