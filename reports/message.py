@@ -137,7 +137,7 @@ def cause(layer: Record, mode: str) -> str:
     if mode == "probed":
         return figures.sentence(probes.cause(layer) or meaning(probes.word(layer)))
     if named := cause_name(layer):
-        return f"Explained by: {named}."
+        return f"Explained by: {named}{as_well(layer)}."
     unnamed = "; none of the formulas tried explains it" if layer["cause"] else ""
     return figures.sentence(_reason(layer[mode]) or meaning(layer[mode]["verdict"]) + unnamed)
 
@@ -169,11 +169,17 @@ def evidence(layer: Record, others: bool = True) -> str:
     """
     if not (named := cause_name(layer)):
         return ""
-    r2, survivors = number(layer["cause"]["r2"]), layer["cause"].get("survivors") or ()
+    r2 = number(layer["cause"]["r2"])
+    found = f"explained by: {named}" + ("" if r2 is None else f" (R2 {r2:.3f})")
+    return found + as_well(layer) * others
+
+
+def as_well(layer: Record) -> str:
+    """The other formulas that explain a layer, once each, as the end of a sentence."""
+    survivors = layer["cause"].get("survivors") or ()
     names = dict.fromkeys(each if isinstance(each, str) else each["name"] for each in survivors)
-    more = [name for name in names if name != named and others]
-    as_well = f"; as well by: {', '.join(more)}" if more else ""
-    return f"explained by: {named}" + ("" if r2 is None else f" (R2 {r2:.3f})") + as_well
+    names.pop(cause_name(layer), None)
+    return f"; as well by: {', '.join(names)}" if names else ""
 
 
 def structure_text(structure: Record) -> str:

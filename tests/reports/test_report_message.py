@@ -30,6 +30,7 @@ def test_every_formula_that_explains_a_layer_is_said_once():
     layer = {"cause": {"hypothesis": "TF32", "r2": None, "survivors": survivors}}
     assert message.evidence(layer) == "explained by: TF32; as well by: float16"
     assert message.evidence(layer, others=False) == "explained by: TF32"
+    assert message.cause(layer, "isolated") == "Explained by: TF32; as well by: float16."
 
 
 def test_inherited_block_says_whose_fault_it_is():
