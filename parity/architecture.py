@@ -189,8 +189,7 @@ class _Flat:
                     later.append((layer, call, sources))
                     continue
                 inbound = [
-                    tensors[key][int(tensor)]
-                    for key, (_, _, tensor, *_) in zip(keys, sources, strict=True)
+                    _output(tensors[key], source) for key, source in zip(keys, sources, strict=True)
                 ]
                 kind, settings, name = layer["class_name"], layer["config"], layer["name"]
                 tensors[name, call] = self._layer(kind, settings, name, prefix, inbound)
@@ -200,8 +199,19 @@ class _Flat:
             waiting = later
         if given is None and not prefix:
             self.inputs = tuple(tensors[name, 0][0] for name in entries)
-        return [tensors[name, int(node)][int(tensor)] for name, node, tensor in
-                config["output_layers"]]  # fmt: skip
+        return [_output(tensors[end[0], int(end[1])], end) for end in config["output_layers"]]
+
+
+def _output(made: Sequence[str], source: Sequence[Any]) -> str:
+    """The node that is read of what a call made. source : [layer, call, output]."""
+    name, _, at, *_ = source
+    if int(at) >= len(made):
+        raise CannotRun(
+            f"layer {name} gives several outputs, and a layer has one here; give the model with a "
+            "layer for each (for a Bidirectional whose merge_mode is None, the layer inside it, "
+            "and that with go_backwards=True) and its weights to those"
+        )
+    return made[int(at)]
 
 
 def _calls(layers: Any, given: Mapping[tuple[str, int], Any]) -> Iterator[tuple[Any, int, Any]]:

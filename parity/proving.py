@@ -199,6 +199,11 @@ class _Proof:
                 f"the statistics of {', '.join(self.unmoved)} are still the 0 and 1 they began "
                 "with, so training never moved them, or these weights are another model's"
             )
+        if self.reference.provenance.get("outputs", 1) > 1:
+            self.remarks.append(
+                "the model has several outputs: each layer is judged, and no call of the port as a "
+                "whole, so that its layers read one another as Keras's do is not shown"
+            )
         actual = step.chained.actual
         return Found(
             chosen,

@@ -193,7 +193,7 @@ def _compare_one(
             layer.probed = proof.layers.get(layer.name)
             if layer.probed and layer.cause:
                 told_by_clips(layer.probed, layer.cause.hypothesis)
-        call = whole_call(asked, trace, found.scores, found.final)
+        call = whole_call(asked, trace, found.scores, found.final, original)
         return found._replace(
             microscope=glances(trace, params, keras, asked) if explain else None,
             whole_call=as_fused(asked, trace, found.layers, found.final, call),

@@ -24,6 +24,12 @@ from parity.port.types import Array, Maker
 
 GIVE_ONE = "give a port of your own with --port or --port-command to have it proved"
 
+THOSE = "give those that save_weights of Keras 1 wrote of this model"
+BY_ORDER = (
+    "the file calls arrays param_0 and so on, and only Keras knows which is which: load it with "
+    "model.load_weights, which goes by order, and save it anew with model.save_weights"
+)
+
 VERSIONS = {"chainer": version("chainer")}
 
 __all__ = ["KerasModel", "KerasPort", "steps"]
@@ -103,9 +109,9 @@ def _link(
         return makers[kind](config, arrays.get(name, {}), keras)
     except KeyError as error:
         held = ", ".join(arrays.get(name, {})) or "nothing"
+        advice = BY_ORDER if any("param_0" in each for each in arrays.values()) else THOSE
         raise CannotRun(
-            f"layer {name} ({kind}): the weights hold no {error} for it, but {held}; give those "
-            "that save_weights of Keras 1 wrote of this model"
+            f"layer {name} ({kind}): the weights hold no {error} for it, but {held}; {advice}"
         ) from error
 
 

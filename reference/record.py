@@ -49,7 +49,7 @@ def record(job, out):
         "model": job["model"],
         "lane": job["lane"],
         "batch_size": len(inputs[0]),
-        "inputs": walking.inputs_of(model, nodes),
+        **walking.ends_of(model, nodes),
         **observed,
     }
     write_trace(out, layers, provenance)

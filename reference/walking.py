@@ -29,59 +29,63 @@ def nodes_of(model):
     return walk.nodes
 
 
-def inputs_of(model, nodes):
-    """The names of a model's inputs, in its own order."""
-    names = {id(node.output): node.name for node in nodes}
-    return [names[id(tensor)] for tensor in model.inputs]
+def ends_of(model, nodes):
+    """The names of a model's inputs, in its own order, and how many outputs it has."""
+    names = {id(node.output): node.name for node in nodes if not node.inbound}
+    inputs = [names[id(tensor)] for tensor in model.inputs]
+    return {"inputs": inputs, "outputs": len(model.outputs)}
 
 
 class _Walk:
     def __init__(self):
-        self.nodes, self.names = [], {}  # id of a tensor -> the node that it comes from
+        self.nodes = []
+        self.names = {}  # of the outermost model: id of Keras's Node -> a name for each output
 
     def top(self, container):
         """Keras has called the layers of the outermost model; its own tensors are recorded."""
         for node, number in _calls(container, 0):
-            if all(id(tensor) in self.names for tensor in node.output_tensors):
-                continue  # of a model that two others read
             layer = node.outbound_layer
+            if id(node) in self.names:
+                continue  # of a model that two others read
+            inbound = [self.names[source][at] for source, at in _sources(node)]
             tensors, masks = list(node.input_tensors), list(node.input_masks)
-            if isinstance(layer, Container) and not node.inbound_layers:
+            if isinstance(layer, Container) and not inbound:
                 self.top(_graph_of(layer))  # its own graph is the beginning
+                self.names[id(node)] = [self.names[source][at] for source, at in _ends(layer)]
             elif isinstance(layer, Container):
-                made = self.inside(layer, tensors, masks, f"{layer.name}/", number)
-                for own, (tensor, _) in zip(node.output_tensors, made, strict=True):
-                    self.names[id(own)] = self.names[id(tensor)]
+                given = list(zip(tensors, masks, inbound, strict=True))
+                made = self.inside(layer, given, f"{layer.name}/", number)
+                self.names[id(node)] = [name for *_, name in made]
             else:
-                self.add(layer, layer.name, number, tensors, masks, node.output_tensors)
+                made = node.output_tensors
+                self.names[id(node)] = [
+                    self.add(layer, layer.name, number, inbound, tensors, masks, made)
+                ]
 
-    def inside(self, container, tensors, masks, prefix, number):
+    def inside(self, container, given, prefix, number):
         """A model within one: Keras calls its layers anew and keeps no trace of that, so they are
-        called here once more. Returns [(output, mask), ...].
+        called here once more. given, and what is returned: [(tensor, mask, name), ...].
         """
         container = _graph_of(container)
-        known = {
-            id(own): (given, mask)
-            for own, given, mask in zip(container.inputs, tensors, masks, strict=True)
-        }
-        for own, given in zip(container.inputs, tensors, strict=True):
-            self.names[id(own)] = self.names[id(given)]
+        begins = {id(own): each for own, each in zip(container.inputs, given, strict=True)}
+        known = {}
         for node, at in _calls(container, number):
             layer = node.outbound_layer
-            if all(id(tensor) in known for tensor in node.output_tensors):
-                continue  # an input
-            xs, ms = zip(*(known[id(tensor)] for tensor in node.input_tensors), strict=True)
+            xs = [known[source][tensor] for source, tensor in _sources(node)]
+            xs = xs or [begins[id(tensor)] for tensor in node.input_tensors]
             if isinstance(layer, Container):
-                made = self.inside(layer, list(xs), list(ms), f"{prefix}{layer.name}/", at)
+                made = self.inside(layer, xs, f"{prefix}{layer.name}/", at)
+            elif node.inbound_layers:
+                made = [self.call(layer, f"{prefix}{layer.name}", at, xs)]
             else:
-                made = self.call(layer, f"{prefix}{layer.name}", at, list(xs), list(ms))
-            for own, each in zip(node.output_tensors, made, strict=True):
-                known[id(own)] = each
-        return [known[id(tensor)] for tensor in container.outputs]
+                made = xs  # an input
+            known[id(node)] = made
+        return [known[source][at] for source, at in _ends(container)]
 
-    def call(self, layer, name, number, xs, masks):
+    def call(self, layer, name, number, given):
         if hasattr(layer, "called_with"):  # of a BatchNormalization, which refuses a second input
             layer.called_with = None
+        xs, masks, inbound = (list(each) for each in zip(*given, strict=True))
         x, mask = (xs[0], masks[0]) if len(xs) == 1 else (xs, masks)
         outputs, out_masks = _listed(layer.call(x, mask)), _listed(layer.compute_mask(x, mask))
         if all(hasattr(each, "_keras_shape") for each in xs):  # as Container.run_internal_graph
@@ -89,26 +93,48 @@ class _Walk:
             made = layer.get_output_shape_for(shapes[0] if len(xs) == 1 else shapes)
             for each, shape in zip(outputs, _listed(made), strict=True):
                 each._keras_shape = shape
-        self.add(layer, name, number, xs, masks, outputs)
-        return list(zip(outputs, out_masks, strict=True))
+        return outputs[0], out_masks[0], self.add(layer, name, number, inbound, xs, masks, outputs)
 
-    def add(self, layer, name, number, tensors, masks, outputs):
+    def add(self, layer, name, number, inbound, tensors, masks, outputs):
+        """Its name among the nodes."""
         if len(outputs) != 1:
-            raise Refused(f"layer {name} has {len(outputs)} outputs; layers have one here")
+            raise Refused(
+                f"layer {name} has {len(outputs)} outputs, and a layer has one here; give the "
+                "model with a layer for each, and its weights to those"
+            )
         name = name if not number else f"{name}#{number + 1}"
-        if name in self.names.values():
+        if any(name == node.name for node in self.nodes):
             raise Refused(
                 f"two layers are called {name}, as in JSON of a model that two others read; give "
                 "the model as FILE.py:FUNCTION, or each layer a name of its own"
             )
-        is_input = type(layer).__name__ == "InputLayer"
-        inbound = [] if is_input else [self.names[id(tensor)] for tensor in tensors]
         mask = masks[0] if masks and _reads_mask(outputs[0], tensors, masks[0]) else None
-        self.names[id(outputs[0])] = name
         before = None
         if type(layer).__name__ == "Dense":
             before = _linear(layer, tensors[0])
         self.nodes.append(Node(name, layer, inbound, tensors, outputs[0], mask, before))
+        return name
+
+
+def _sources(node):
+    """[(id of a call's Node, which of its outputs), ...] that a call reads. Its output may be the
+    tensor that it was given (an Activation that is linear, a Dropout of 0).
+    """
+    return _calls_of(node.inbound_layers, node.node_indices, node.tensor_indices)
+
+
+def _ends(model):
+    """The same of what a model gives."""
+    model = _graph_of(model)
+    of_nodes, of_tensors = model.output_layers_node_indices, model.output_layers_tensor_indices
+    return _calls_of(model.output_layers, of_nodes, of_tensors)
+
+
+def _calls_of(layers, nodes, tensors):
+    return [
+        (id(layer.inbound_nodes[node]), tensor)
+        for layer, node, tensor in zip(layers, nodes, tensors, strict=True)
+    ]
 
 
 def _graph_of(model):

@@ -17,6 +17,10 @@ _HINTS = {
 }
 _OTHER_MODEL = "give the weights that belong to this model"
 _SHARED = "where JSON leaves out a PReLU's shared_axes, give the model as FILE.py:FUNCTION"
+_BY_ORDER = (
+    "the file calls arrays param_0 and so on, and only Keras knows which is which: load it with "
+    "model.load_weights, which goes by order, and save it anew with model.save_weights"
+)
 _RENUMBERED = (
     "Keras numbered them after other models of that process: give the model.to_json() of it, or "
     "take the weights over by model.load_weights and save them anew"
@@ -103,7 +107,8 @@ def _layer(path, group, layer, names, wanted):
     wanted_names = [name for name, _ in wanted]
     missing = [name for name in wanted_names if name not in names or name not in group]
     if missing:
-        raise Refused(f"{path}: {layer} has no dataset {missing[0]}; {_OTHER_MODEL}")
+        hint = _BY_ORDER if "param_0" in names else _OTHER_MODEL
+        raise Refused(f"{path}: {layer} has no dataset {missing[0]}; {hint}")
     extra = sorted(set(names) - set(wanted_names))
     if extra:
         raise Refused(f"{path}: {layer} has a dataset {extra[0]} too many; {_OTHER_MODEL}")

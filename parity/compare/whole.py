@@ -2,28 +2,38 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from parity.compare.tally import mismatch
-from parity.compare.walk import network_order
+from parity.compare.walk import is_chain, network_order
 from parity.errors import CannotRun
+from parity.kinds.experiment import Experiment
 from parity.port_api import Ended, Port, ask, same_bits
+from parity.recording.asking import WHOLE, Original
 from parity.recording.trace import Trace
 from parity.results import Final, Fused, FusedLayer, Layer, WholeCall
 
 
 def whole_call(
-    port: Port, trace: Trace, scores: Mapping[str, np.ndarray] | None, final: Final
+    port: Port,
+    trace: Trace,
+    scores: Mapping[str, np.ndarray] | None,
+    final: Final,
+    original: Original | None = None,
 ) -> WholeCall | None:
-    """Judge the whole call; None for a port without one.
+    """Judge the whole call; None for a port without one, and of a model with several outputs.
 
     trace : the open reference; scores, final : as compare_case found them. A call that is not the
-    layers' composition bit for bit is held to the end's own allowance; holds is None where the run
-    did not explain the end, and so has none.
+    layers' composition bit for bit is held to the end's own allowance, or, where there is none (in
+    a graph), to what noise of rounding in all of `original` does to its scores; holds is None
+    where that cannot be asked either.
     """
     inputs = _inputs(trace)
+    if trace.provenance.get("outputs", 1) > 1:
+        return None
     said = ask("the port, called as a whole,", port, *inputs, optional=True)
     actual: Any = said.actual
     if said.fault is None and actual is None:
@@ -36,16 +46,24 @@ def whole_call(
     away = float(np.abs(np.subtract(actual, expected, dtype=np.float64)).max())
     if same_bits(scores["actual"] if scores else None, actual):
         return WholeCall(True, away, final.holds, None)
-    allowed = final.allowed
-    judged = (
-        f"of at most {allowed:.2g}"
-        if allowed
-        else "and nothing bounds that where the end is not explained, nor in a graph"
-    )
+    if final.allowed is not None:
+        holds: bool | None = bool(away <= final.allowed)
+        judged = f"of at most {final.allowed:.2g}"
+    elif original is None or is_chain(trace):
+        holds, judged = None, "and nothing bounds that where the end is not explained"
+    else:
+        found = Experiment(partial(original.ask, WHOLE), tuple(inputs))
+        value, bound = found.found
+        beyond = ~(np.abs(actual.reshape(found.view) - value) <= bound)  # NaN is beyond
+        holds, shown = not beyond.any(), int(np.count_nonzero(beyond))
+        judged = (
+            f"{shown} of {beyond.size} beyond what rounding in the whole original may do (bounded "
+            "by experiment)"
+        )
     return WholeCall(
         False,
         away,
-        None if allowed is None else bool(away <= allowed),
+        holds,
         "what users call is not the composition of the layers; "
         f"its scores are up to {away:.2g} from the original's, {judged}",
     )

@@ -6,6 +6,7 @@ Neither framework is imported here: an object of one is there only where its use
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,14 @@ class Torch(Framework):
         return isinstance(found, self.loaded().nn.Module)
 
     def parts(self, network: Any) -> dict[str, Any]:
-        return {name.replace(".", "/"): part for name, part in network.named_modules() if name}
+        """Modules, and what `forward` does beside them, by the names of torch.fx: relu, view."""
+        modules = {name.replace(".", "/"): part for name, part in network.named_modules() if name}
+        try:
+            graph = self.loaded().fx.symbolic_trace(network.eval()).graph
+        except Exception:  # it branches on values: only its modules have names
+            return modules
+        made = {node.name: _Step(node, network) for node in graph.nodes if node.op in STEPS}
+        return {**made, **modules}
 
     def testing(self, network: Any) -> Any:
         network.eval()
@@ -149,6 +157,42 @@ class Torch(Framework):
 
     def array(self, found: Any) -> Any:
         return found.numpy(force=True) if isinstance(found, self.loaded().Tensor) else found
+
+
+STEPS = ("call_function", "call_method")  # torch.fx's words for what is no module
+
+
+class _Step:
+    """One step of a traced `forward`, on other arrays; the sizes that it reads are theirs."""
+
+    def __init__(self, node: Any, network: Any) -> None:
+        self.node, self.network = node, network
+        self.reads = [each for each in node.all_input_nodes if not _is_aside(each)]
+
+    def __call__(self, *given: Any) -> Any:
+        return self._made(self.node, dict(zip(self.reads, given, strict=True)))
+
+    def _value(self, node: Any, known: dict[Any, Any]) -> Any:
+        if node.op == "get_attr":
+            return attrgetter(node.target)(self.network)
+        if node not in known and not _is_aside(node):
+            return next(iter(known.values()))  # some array's number of samples
+        return known[node] if node in known else self._made(node, known)
+
+    def _made(self, node: Any, known: dict[Any, Any]) -> Any:
+        change = sys.modules["torch.fx.node"].map_arg
+        args, more = change((node.args, node.kwargs), lambda each: self._value(each, known))
+        if node.op == "call_method":
+            return getattr(args[0], node.target)(*args[1:], **more)
+        return node.target(*args, **more)
+
+
+def _is_aside(node: Any) -> bool:
+    """Whether it is no layer's array: a parameter, a size, or what is reckoned of sizes."""
+    if node.op != "call_function":
+        return node.op == "get_attr" or node.target in ("size", "dim", "numel")
+    read = node.all_input_nodes
+    return node.args[1:] == ("shape",) or (bool(read) and all(map(_is_aside, read)))
 
 
 FRAMEWORKS: tuple[Framework, ...] = (Chainer(), Torch())

@@ -27,6 +27,7 @@ from parity.store import Store
 
 __all__ = ["Original", "asking", "job_of"]
 
+WHOLE = ""  # asked as a layer: the model, up to its first output
 PROGRAM = "probes"  # the folder of the recorder that answers
 SEED = 20160618  # of the draws
 POLL_S = 0.002

@@ -53,9 +53,13 @@ class Layers:
 
 
 def _nodes(job):
-    """{layer: {"run" or "logits": (the variables that it reads, what it makes of them)}}"""
-    found = {}
-    for node in nodes_of(loaded(job)):
+    """{layer: {"run" or "logits": (the variables that it reads, what it makes of them)}}; the model
+    itself, to its first output, goes by no name.
+    """
+    model = loaded(job)
+    nodes = nodes_of(model)
+    found = {"": {"run": (list(model.inputs), model.outputs[0])}}
+    for node in nodes:
         reads = [*node.tensors, *([] if node.mask is None else [node.mask])]
         found[node.name] = {"run": (reads, node.output), "logits": (reads, node.pre_activation)}
     return found

@@ -40,7 +40,7 @@ def stream(job, _):
             inputs = [np.load(path, allow_pickle=False) for path in asked["inputs"]]
             provenance = {
                 **{"model": job["model"], "lane": job["lane"], "batch_size": len(inputs[0])},
-                "inputs": walking.inputs_of(model, nodes),
+                **walking.ends_of(model, nodes),
                 **observed,
                 "input_sha256": "+".join(map(array_sha256, inputs)),
             }

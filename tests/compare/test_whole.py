@@ -52,6 +52,32 @@ def test_another_computation_is_judged_by_the_ends_allowance(by, allowed, holds)
     assert "not the composition of the layers" in found.message
 
 
+class Graph(Recorded):
+    """The same, its last layer reading the input too: nothing explains the end."""
+
+    def __init__(self, outputs=1):
+        super().__init__()
+        self.layers["square"] = self.layers["square"]._replace(inbound=["add", "input_1"])
+        self.provenance = {"outputs": outputs}
+
+    def ask(self, layer, inputs, draws=0):
+        """As Keras itself answers."""
+        assert layer == "" and len(inputs) == 1
+        return SCORES.astype(np.float64), np.full(SCORES.shape, 1e-6) if draws else None
+
+
+@pytest.mark.parametrize(("by", "holds"), [(1e-6, True), (1e-3, False), (np.nan, False)])
+def test_in_a_graph_another_computation_is_judged_by_experiment(by, holds):
+    there = Graph()
+    port, scores, final = Called(SCORES + np.float32(by)), {"actual": SCORES}, end(None, True)
+    found = whole_call(port, there, scores, final, there)
+    assert (found.bitwise_equal, found.holds) == (False, holds)
+    assert f"{0 if holds else 2} of 2 beyond" in found.message and "by experiment" in found.message
+    assert whole_call(port, there, scores, final).holds is None  # nobody can be asked
+    assert whole_call(port, Recorded(), scores, final, there).holds is None  # --layer, in a chain
+    assert whole_call(port, Graph(outputs=2), scores, final, there) is None
+
+
 def test_a_chain_that_broke_composes_nothing():
     found = whole_call(Called(), Recorded(), None, end(None, False))
     assert (found.bitwise_equal, found.holds) == (False, None)

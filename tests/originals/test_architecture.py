@@ -112,6 +112,13 @@ def test_a_name_that_would_be_another_layers_second_call_is_refused():
         parse(graph(entry("x"), dense("d#2", [("x", 0)]), ends=[("d#2", 0)]))
 
 
+@pytest.mark.parametrize(("read", "ends"), [(("a", 0, 1), ("b", 0)), (("a", 0), ("a", 0, 1))])
+def test_a_layer_of_several_outputs_is_refused(read, ends):
+    layers = entry("x"), dense("a", [("x", 0)]), dense("b", [read])
+    with pytest.raises(CannotRun, match=r"layer a gives several outputs.*go_backwards=True"):
+        parse(graph(*layers, ends=[ends]))
+
+
 DAMAGED = {
     "a circle": graph(
         entry("x"), dense("a", [("b", 0)]), dense("b", [("a", 0)]), ends=[("b", 0)]

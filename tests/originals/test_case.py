@@ -143,7 +143,13 @@ def test_a_port_is_built_without_unknown_layers_and_not_without_arrays(files, tm
         steps(str(strange), str(files.weights), "1.2.2")
     with h5py.File(empty, "w") as file:
         file.attrs["layer_names"] = np.array([], "S1")
-    with pytest.raises(CannotRun, match="the weights hold no 'b' for it"):
+    with pytest.raises(CannotRun, match="the weights hold no 'b' for it, but nothing; give those"):
+        steps(str(files.definition), str(empty), "1.2.2")
+    with h5py.File(empty, "w") as file:
+        file.attrs["layer_names"] = np.array(["branch"], "S6")
+        file["branch/param_0"] = np.ones((20, 12), np.float32)
+        file["branch"].attrs["weight_names"] = np.array(["param_0"], "S7")
+    with pytest.raises(CannotRun, match="arrays param_0 and so on, and only Keras knows"):
         steps(str(files.definition), str(empty), "1.2.2")
 
 

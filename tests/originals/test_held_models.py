@@ -22,7 +22,8 @@ from keras.models import Sequential
 def build():
     asked = Sequential([Dense(3, input_dim=4, name="asked")])
     told = Sequential([Dense(3, input_dim=5, name="told")])
-    both = Sequential([Merge([told, asked], mode="sum"), Activation("tanh", name="tanh")])
+    same = Activation("linear", name="same")  # gives the very tensor that it is given
+    both = Sequential([Merge([told, asked], mode="sum"), same, Activation("tanh", name="tanh")])
     return Sequential([Merge([both, asked], mode="concat"), Dense(2, name="fire/last")])
 """
 
@@ -45,7 +46,7 @@ def restored():
     inner = sequential(dense("a", 4, batch_input_shape=[None, 3]), norm)
     tail = sequential(
         dense("b", 4, batch_input_shape=[None, 4]),
-        {"class_name": "Dropout", "config": {"name": "drop", "p": 0.5}},
+        {"class_name": "Dropout", "config": {"name": "drop", "p": 0.0}},
         sequential(dense("c", 5, batch_input_shape=[None, 4])),
         sequential(dense("d", 2, batch_input_shape=[None, 5])),
     )
@@ -79,7 +80,7 @@ HELD = {
 NAMES = (
     ["sequential_9/a", "sequential_9/norm", "sequential_7/b", "sequential_7/drop",
      "sequential_7/sequential_3/c", "sequential_7/sequential_4/d"],
-    ["told", "asked", "merge_1", "tanh", "merge_2", "fire/last"],
+    ["told", "asked", "merge_1", "same", "tanh", "merge_2", "fire/last"],
 )  # fmt: skip
 
 

@@ -100,6 +100,19 @@ def test_a_chain_is_asked_link_by_link_and_as_a_whole(lenet):
     assert model["verdict"] == "DRIFTS"
 
 
+def test_a_chain_that_computes_a_graph_otherwise_is_judged_at_its_end(resnet):
+    whole = steps(str(resnet.definition), str(resnet.weights), resnet.keras).model
+
+    class Moved(type(whole)):
+        def forward(self, *inputs):
+            return super().forward(*inputs) * np.float32(1 + 2**-22)
+
+    whole.__class__ = Moved
+    found = prove(resnet, whole)
+    call = found.document["models"][0]["whole_call"]
+    assert found.holds and not call["bitwise_equal"] and "0 of 30 beyond" in call["message"]
+
+
 def test_a_chain_without_a_layer_is_incomplete(lenet):
     whole = steps(str(lenet.definition), str(lenet.weights), lenet.keras).model
     part = chainer.Chain(**{name: whole.step(name).copy() for name in ("c1", "output")})

@@ -1,11 +1,14 @@
 """A port by name runs in a process of its own; whatever it does there, it answers or says why."""
 
 import contextlib
+import operator
 import os
 import pickle
 import re
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from parity import ports
 from parity.errors import CannotRun
 from parity.model import MODELS, Case, Weights
 from parity.port_api import Port, Raised, answer, ask, inside, output
+from parity.ports.adapters import adapted
 from parity.ports.callables import Callables, Replaced
 
 CASE = Case(MODELS["CNN0"], Weights("none.h5"), (), "seeded")
@@ -243,3 +247,44 @@ def test_replaced_layers_stand_before_the_ports_own():
 def test_a_missing_layer_and_an_optional_answer():
     assert answer(Callables({}), "it", X).fault == "the port has no layer it"
     assert ask("the port's logits", lambda x: None, X, optional=True).fault is None
+
+
+class Traced:
+    """A node of torch.fx's graph."""
+
+    def __init__(self, op, name, target, *args):
+        self.op, self.name, self.target, self.args, self.kwargs = op, name, target, args, {}
+        self.all_input_nodes = [each for each in args if isinstance(each, Traced)]
+
+    @staticmethod
+    def map_arg(of, change):
+        args, more = of
+        return tuple(change(each) if isinstance(each, Traced) else each for each in args), more
+
+
+def test_steps_of_a_torch_network_that_are_no_modules_have_names(monkeypatch):
+    x = Traced("placeholder", "x", "x")
+    conv = Traced("call_module", "conv", "conv", x)
+    samples = Traced("call_function", "getitem", operator.getitem,
+                     Traced("call_function", "getattr_1", getattr, x, "shape"), 0)  # fmt: skip
+    flat = Traced("call_method", "reshape", "reshape", conv, samples, -1)
+    scaled = Traced("call_function", "mul", operator.mul, flat, Traced("get_attr", "g", "gain.by"))
+    graph = SimpleNamespace(nodes=[x, conv, samples, flat, scaled])
+    fx = SimpleNamespace(symbolic_trace=lambda network: SimpleNamespace(graph=graph))
+    tensor = type("Tensor", (), {})
+    torch = SimpleNamespace(
+        fx=fx, nn=SimpleNamespace(Module=SimpleNamespace), __version__="2", Tensor=tensor,
+        from_numpy=np.array, inference_mode=contextlib.nullcontext,
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "torch.fx.node", Traced)
+    network = SimpleNamespace(
+        named_modules=lambda: [("", None), ("conv", abs)], gain=SimpleNamespace(by=np.float32(3))
+    )
+    network.eval = lambda: network
+    port = adapted(network, ["conv", "reshape", "mul", "relu"])
+    assert port.layers == ("conv", "reshape", "mul")
+    assert port.run("reshape", np.ones((5, 2, 3), np.float32)).shape == (5, 6)
+    assert np.array_equal(port.run("mul", X), 3 * X) and np.array_equal(port.run("conv", -X), X)
+    fx.symbolic_trace = None
+    assert adapted(network, ["conv", "mul"]).layers == ("conv",)

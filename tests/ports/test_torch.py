@@ -18,7 +18,8 @@ NAMES = """
 [names]
 conv = "features/conv + features/act"
 pool = "features/pool"
-scores = "scores/0 + scores/1"
+flat = "view"
+scores = "dense + softmax"
 """
 
 

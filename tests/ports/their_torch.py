@@ -10,7 +10,9 @@ import torch
 
 
 class Net(torch.nn.Module):
-    """Its parts have names of their own; `features.act` is called by no other name in Keras."""
+    """Its parts have names of their own; `features.act` is called by no other name in Keras, and
+    two steps are no modules.
+    """
 
     def __init__(self, arrays):
         super().__init__()
@@ -20,10 +22,7 @@ class Net(torch.nn.Module):
         self.features.add_module("conv", conv)
         self.features.add_module("act", torch.nn.ReLU())
         self.features.add_module("pool", torch.nn.MaxPool2d(2))
-        self.flat, self.scores = (
-            torch.nn.Flatten(),
-            torch.nn.Sequential(dense, torch.nn.Softmax(-1)),
-        )
+        self.dense = dense
         kernels = arrays["conv"][0][:, :, ::-1, ::-1]  # Theano convolves, torch correlates
         with torch.no_grad():
             for parameter, array in (
@@ -33,7 +32,9 @@ class Net(torch.nn.Module):
                 parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
 
     def forward(self, x):
-        return self.scores(self.flat(self.features(x)))
+        samples = x.size(0)
+        flat = self.features(x).view(samples, -1)
+        return torch.nn.functional.softmax(self.dense(flat), -1)
 
 
 def build(model, weights, keras):

@@ -83,6 +83,10 @@ def poison(value):
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
+        (
+            lambda file: file["conv1"].attrs.__setitem__("weight_names", [b"param_0", b"param_1"]),
+            "conv1 has no dataset conv1_W; the file calls arrays param_0",
+        ),
         (drop_layer, r"has no layer conv1; give the weights that belong to this model"),
         (add_layer, r"has a layer conv2 too many"),
         (
