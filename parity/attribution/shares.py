@@ -16,6 +16,7 @@ import numpy as np
 from parity.attribution.propagate import Carrier
 from parity.errors import CannotRun
 from parity.kinds import costs, kind_of
+from parity.numerics.rounding import U
 from parity.recording.trace import Layer
 
 CLOSURE = 1e-10  # of |D|: what the parts may leave of the whole
@@ -112,6 +113,7 @@ class Plain:
         self.start = next(cheap, None)
         self.values: np.ndarray | None = None
         self.path = ""
+        self.lost = 0.0  # of the values, by what is carried in float32 and cancels later
 
     def follow(self, carrier: Carrier, actual: np.ndarray, paths: Paths) -> None:
         """Take in one layer, after `paths` did."""
@@ -119,6 +121,9 @@ class Plain:
             self.path, self.values = paths.port, actual.astype(np.float64)
         elif self.values is not None:
             self.values = carrier.case.but(x=self.values).value()
+        carried = None if self.values is None else paths.deviations.get(self.path)
+        if carried is not None and (size := np.abs(self.values).max()):
+            self.lost += U * float(np.abs(carried).max() / size)
 
     def check(self, paths: Paths, expected: np.ndarray) -> None:
         """Raise CannotRun where the carried deviation does not end where the plain run does;
@@ -129,7 +134,7 @@ class Plain:
         end = paths.deviations[self.path]
         carried = np.zeros(expected.shape) if end is None else end.astype(np.float64)
         gap = np.abs(expected + carried - self.values).max()
-        allowed = CARRIED * np.abs(carried).max() + PLAIN * np.abs(self.values).max()
+        allowed = CARRIED * np.abs(carried).max() + (PLAIN + self.lost) * np.abs(self.values).max()
         if not gap <= allowed:
             raise CannotRun(
                 f"attribution: what was carried from {self.start} to the end is {gap:.2g} away "

@@ -1,6 +1,7 @@
 """Shares add up, exact layers have none, and a planted fault has the largest."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from small_net import KERAS, ROWS, Rounding, parameters, recorded, sound, steps
 
 from parity.attribution import shares as attribution
 from parity.attribution.explain import Explanation
-from parity.attribution.shares import closes
+from parity.attribution.shares import Paths, Plain, closes
 from parity.compare.walk import walk
 from parity.errors import CannotRun
 from parity.kinds import KINDS, value
@@ -201,6 +202,19 @@ def test_parts_that_do_not_add_up_stop_the_run():
     assert closes(parts, sum(parts)) == 0.0
     with pytest.raises(CannotRun, match=r"leave .* so it is wrong: a fault of this harness"):
         closes(parts, parts[0])
+
+
+def test_what_a_later_layer_takes_away_is_told_as_far_as_float32_carries_it():
+    plain, paths, ones = Plain([], {}), Paths(), np.ones(3)
+    case = SimpleNamespace(but=lambda x: SimpleNamespace(value=lambda: ones))
+    carrier = SimpleNamespace(layer=SimpleNamespace(name="next"), case=case)
+    plain.path, plain.values = "port", ones
+    for left in (1.0, 1e-7):
+        paths.deviations = {"port": np.full(3, left, np.float32)}
+        plain.follow(carrier, None, paths)
+    plain.check(paths, ones - 1e-7 + 1e-8)
+    with pytest.raises(CannotRun, match="a fault of this harness"):
+        plain.check(paths, ones - 1e-7 + 1e-6)
 
 
 def test_without_the_ports_logits_the_scores_are_attributed():
