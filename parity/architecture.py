@@ -10,16 +10,18 @@ Sources: keras/engine/topology.py (Container.get_config, from_config) and keras/
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from parity import untrusted
 from parity.errors import CannotRun
 
-__all__ = ["Architecture", "Node", "layer_of", "parse", "placed", "read"]
+__all__ = ["Architecture", "Node", "layer_of", "parse", "placed", "read", "wrapped"]
 
 INPUT = "InputLayer"
 CONTAINERS = ("Model", "Sequential", "Container")
 CALL = "#"
+BOTH_WAYS = ("", "forward_", "backward_")  # what Keras names the two of a Bidirectional
 NOT_ONE = "give what model.to_json() returned, or a file that model.save wrote"
 
 Place = tuple[str, str]  # group and dataset of a weight file
@@ -229,7 +231,28 @@ def _input_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config.get(key) for key in ("batch_input_shape", "input_dtype")}
 
 
-def placed(names: Mapping[str, Iterable[str]], layers: Iterable[str]) -> dict[Place, Place]:
+def wrapped(nodes: Iterable[Node]) -> dict[str, tuple[str, ...]]:
+    """{layer: the names of what it is a layer around}, of those that are around others."""
+    return {
+        layer_of(node.name): tuple(_names_in(node.config["layer"]))
+        for node in nodes
+        if "layer" in node.config
+    }
+
+
+def _names_in(said: Any) -> Iterator[str]:
+    parts = said if isinstance(said, list) else said.values() if isinstance(said, dict) else ()
+    if isinstance(said, dict) and isinstance(said.get("name"), str):
+        yield said["name"]
+    for each in parts:
+        yield from _names_in(each)
+
+
+def placed(
+    names: Mapping[str, Iterable[str]],
+    layers: Iterable[str],
+    around: Mapping[str, Iterable[str]] = MappingProxyType({}),
+) -> dict[Place, Place]:
     """{(group, dataset) of a weight file: (layer, Keras's suffix)}.
 
     Keras keeps the weights of a nested model, or of a wrapped layer, in the group of the outermost;
@@ -241,6 +264,8 @@ def placed(names: Mapping[str, Iterable[str]], layers: Iterable[str]) -> dict[Pl
         {group: names of its datasets}.
     layers : iterable of str
         Names of layers, nested ones as outer/inner.
+    around : mapping, optional
+        As `wrapped` has it; a dataset of such a layer stays under the name of what is inside.
 
     Examples
     --------
@@ -269,6 +294,12 @@ def placed(names: Mapping[str, Iterable[str]], layers: Iterable[str]) -> dict[Pl
                 for own in ends
                 for whole in (dataset, said)
                 if whole.startswith(f"{own}_")
+            ] + [
+                (-number, len(own), -layer.count("/"), layer, said)
+                for number, tier in enumerate(tiers)
+                for layer, _ in tier
+                for own in around.get(layer, ())
+                if said.startswith(tuple(f"{which}{own}_" for which in BOTH_WAYS))
             ]
             found[group, dataset] = max(fits, default=(0, 0, 0, group, said))[3:]
     return found

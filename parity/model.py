@@ -133,7 +133,8 @@ class Weights:
 
     It stands for its path wherever one is asked for. This is the oracle's own reading, independent
     of the recorder's and of the port's. layers : of a model with nested ones, whose names its file
-    does not hold; each is given its own arrays, and so is every node that calls it.
+    does not hold; each is given its own arrays, and so is every node that calls it. around : as
+    `architecture.wrapped` has it.
 
     Examples
     --------
@@ -143,6 +144,7 @@ class Weights:
 
     path: Path
     layers: tuple[str, ...] = ()
+    around: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -150,7 +152,7 @@ class Weights:
     __str__ = __fspath__
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:  # the arrays stay in this process
-        return Weights, (self.path, self.layers)
+        return Weights, (self.path, self.layers, self.around)
 
     @cached_property
     def sha256(self) -> str:
@@ -174,7 +176,8 @@ class Weights:
         anything but finite float32 numbers.
         """
         found = _read(Path(self.path), bool(self.layers))
-        return _by_node(self.path, found, self.layers) if self.layers else found
+        around = dict(self.around)
+        return _by_node(self.path, found, self.layers, around) if self.layers else found
 
 
 class Case(NamedTuple):
@@ -301,14 +304,17 @@ def _existing(given: str | PathLike[str]) -> Path:
 
 
 def _by_node(
-    path: PathLike[str], found: dict[str, dict[str, np.ndarray]], nodes: tuple[str, ...]
+    path: PathLike[str],
+    found: dict[str, dict[str, np.ndarray]],
+    nodes: tuple[str, ...],
+    around: dict[str, tuple[str, ...]],
 ) -> dict[str, dict[str, np.ndarray]]:
     """The arrays of each node, from those of each group under their own names.
 
     Raises CannotRun where those have the numbers of another process.
     """
     by_layer: dict[str, dict[str, np.ndarray]] = {}
-    for (group, dataset), (layer, suffix) in placed(found, nodes).items():
+    for (group, dataset), (layer, suffix) in placed(found, nodes, around).items():
         by_layer.setdefault(layer, {})[suffix] = found[group][dataset]
     layers = [layer_of(node) for node in reversed(nodes)]  # the first of a kind is named
     lacking = {_unnumbered(each): each for each in layers if each not in by_layer}

@@ -77,6 +77,7 @@ def case_of(
             f"{len(paths)} were given; give an array for each with --input"
         )
     layers = tuple(node.name for node in found.nodes if node.kind != architecture.INPUT)
+    around = tuple(architecture.wrapped(found.nodes).items())
     given = Definition(
         definition,
         classes,
@@ -84,7 +85,7 @@ def case_of(
         _asked_by(original=original, weights=weights, keras=keras, custom=custom, input=paths),
     )
     model = Model(name or source.stem, stack_of(release), "", layers, (), given, of_clips)
-    return Case(model, Weights(read.path, layers), paths, "real", told)  # type: ignore[arg-type]
+    return Case(model, Weights(read.path, layers, around), paths, "real", told)  # type: ignore[arg-type]
 
 
 def _there(original: str, custom: str | None) -> tuple[Path, bool]:

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from parity import architecture, untrusted
-from parity.architecture import INPUT, Architecture, layer_of, placed
+from parity.architecture import INPUT, Architecture, layer_of, placed, wrapped
 from parity.errors import CannotRun
 from parity.port.describe import settings
 from parity.port.links.flow import flow
@@ -175,7 +175,8 @@ def arrays_of(path: Path, described: Architecture) -> Arrays:
         }
         found: dict[str, dict[str, np.ndarray]] = {}
         nodes = [node.name for node in described.nodes]
-        for (group, dataset), (layer, suffix) in placed(names, nodes).items():
+        around = wrapped(described.nodes)
+        for (group, dataset), (layer, suffix) in placed(names, nodes, around).items():
             array = root[group][dataset]
             if not isinstance(array, h5py.Dataset) or array.dtype != np.float32:
                 raise CannotRun(f"{path}: {group}/{dataset} is no float32 array; save it anew")

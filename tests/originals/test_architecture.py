@@ -5,7 +5,7 @@ import json
 import h5py
 import pytest
 
-from parity.architecture import INPUT, parse, placed, read
+from parity.architecture import INPUT, Node, parse, placed, read, wrapped
 from parity.errors import CannotRun
 from parity.fixtures.gallery import FOLDER, NAMES, made
 
@@ -174,6 +174,21 @@ def test_weights_are_placed_by_the_longest_name_that_fits():
         ("dense", "dense_b"): ("dense", "b"),
         ("wrapper", "gru_W_z"): ("wrapper", "gru_W_z"),
     }
+
+
+def test_what_is_inside_a_wrapper_of_a_nested_model_is_placed_by_its_own_name():
+    inner = {"class_name": "Dense", "config": {"name": "dense_5"}}
+    nodes = [
+        Node("enc/td", "", {"layer": inner}, ()),
+        Node("enc/both", "", {"layer": {"config": {"name": "gru"}}}, ()),
+    ]
+    nodes += [Node("enc/seq#2", "", {"layer": {"config": [inner, {"config": {"name": "a"}}]}}, ())]
+    around = wrapped(nodes)
+    assert around == {"enc/td": ("dense_5",), "enc/both": ("gru",), "enc/seq": ("dense_5", "a")}
+    names = {"enc": ["dense_5_W", "backward_gru_W_z", "a_b"]}
+    assert [*placed(names, around, around).values()] == [
+        ("enc/td", "dense_5_W"), ("enc/both", "backward_gru_W_z"), ("enc/seq", "a_b"),
+    ]  # fmt: skip
 
 
 def test_a_group_may_have_the_number_that_another_sequential_has_here():
