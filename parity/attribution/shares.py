@@ -121,9 +121,9 @@ class Plain:
             self.path, self.values = paths.port, actual.astype(np.float64)
         elif self.values is not None:
             self.values = carrier.case.but(x=self.values).value()
-        carried = None if self.values is None else paths.deviations.get(self.path)
-        if carried is not None and (size := np.abs(self.values).max()):
-            self.lost += U * float(np.abs(carried).max() / size)
+        carried = paths.deviations.get(self.path)
+        if self.values is not None and carried is not None and self.values.any():
+            self.lost += U * float(np.abs(carried).max() / np.abs(self.values).max())
 
     def check(self, paths: Paths, expected: np.ndarray) -> None:
         """Raise CannotRun where the carried deviation does not end where the plain run does;
