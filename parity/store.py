@@ -241,8 +241,10 @@ class Store:
     def scratch(self, key: str) -> Path:
         """A new empty folder to make the file of `key` in, under its lock.
 
-        What a killed process left of the same key goes.
+        What a killed process left of the same key goes. Raises CannotRun where the file could not
+        be moved in.
         """
+        self._free(key)
         for left in self._scratches(re.escape(key)):
             shutil.rmtree(left, ignore_errors=True)
         with self._writable():
