@@ -268,8 +268,8 @@ def _clip_files(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
 CLIPS = takes(
     option(
         "--clips", multiple=True, metavar="CLIP...", callback=_clip_files,
-        help="Mel spectrograms (.npy), audio files, folders and quoted patterns of both; default: "
-        "the two published ones.",
+        help="Mel spectrograms (.npy), audio files, folders, quoted patterns and lists of both; "
+        "default: the two published ones.",
     ),
     click.argument("more_clips", nargs=-1, metavar="[CLIP]...", callback=_clip_files),
 )  # fmt: skip

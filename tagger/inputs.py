@@ -113,7 +113,7 @@ def _expanded(name: str, suffixes: Collection[str]) -> Found:
     kept = [
         match
         for match in matches
-        if os.path.isdir(match) or not _passed(os.path.basename(match), found, suffixes)
+        if not _passed(os.path.basename(match), found, None if os.path.isdir(match) else suffixes)
     ]
     found = together([found, *(_expanded(match, suffixes) for match in kept)])
     what = "matches no audio file" if matches else "matches no file"

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parity import untrusted
+from parity.engine.listing import is_list
 from parity.errors import CannotRun
 from parity.files import sha256_of
 from parity.model import Case
@@ -53,13 +54,14 @@ class Clips(NamedTuple):
 
 
 def clip_files(given: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Files, folders and patterns -> files, and sentences on what else was there.
+    """Files, folders, patterns and lists -> files, and sentences on what else was there.
 
-    Folders and patterns hold spectrograms and what the tagger takes for audio. Raises CannotRun.
+    They hold spectrograms and what the tagger takes for audio. Raises CannotRun.
     """
     paths, said = [], []
     for name in given:
-        if not os.path.isdir(name) and (os.path.lexists(name) or not glob.has_magic(name)):
+        is_file = os.path.lexists(name) or not glob.has_magic(name)
+        if is_file and not (os.path.isdir(name) or is_list(name)):
             paths.append(name)
             continue
         found = asked(FINDER)([name], also=[SPECTROGRAM])
