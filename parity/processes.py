@@ -242,8 +242,23 @@ class _Spawn(SpawnContext):
 
 
 def _pool(workers: int, spawn: _Spawn) -> ProcessPoolExecutor:
-    """Spawned, as they read the environment when they load NumPy; Ctrl-C is their parent's."""
-    return ProcessPoolExecutor(workers, spawn, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    """Spawned, as they read the environment when they load NumPy."""
+    return ProcessPoolExecutor(workers, spawn, _begin)
+
+
+def _begin() -> None:
+    """In a worker: Ctrl-C is its parent's; and it ends with that, of which the guard may not know
+    yet, and which it would wait for, since it holds both ends of the pool's pipe.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
 
 
 def _tell(line: str) -> None:

@@ -74,6 +74,24 @@ def test_nothing_is_left_of_a_killed_run(tmp_path, number):
     assert wait_until(lambda: not scratch.exists(), 5)
 
 
+def test_workers_end_with_a_run_that_was_killed_before_its_guard_knew_them(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.replace("    folder = ", "    processes._tell = len\n    folder = "))
+    script.write_text(f"from parity import processes\n{script.read_text()}")
+    parent = subprocess.Popen(
+        [sys.executable, script, tmp_path],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    files = [tmp_path / name for name in "abcd"]
+    assert wait_until(lambda: all(path.exists() and path.read_text() for path in files), 60)
+    parent.kill()
+    a, _, c, d = (int(path.read_text()) for path in files)
+    os.killpg(a, signal.SIGKILL)  # a program of its own, whose guard this test has silenced
+    assert wait_until(lambda: not alive(c) and not alive(d), 5)
+
+
 def test_a_program_is_stopped_with_all_that_it_started(tmp_path):
     process = start(["bash", "-c", f"sleep 60 & echo $! > {tmp_path}/n; wait"])
     assert wait_until(lambda: (tmp_path / "n").exists() and (tmp_path / "n").read_text(), 5)
