@@ -185,7 +185,7 @@ class _Open:
                 reference = traces["reference"]
                 reference.layers = self.original.answering(reference.layers)
                 self._meet(batch.case, reference)
-                found = self._found(batch.case, traces)
+                found = self._found(batch, traces)
                 paths = {lane: trace.path for lane, trace in traces.items()}
                 model = runs.model_record(batch.case, batch.clips, paths, found)
                 gates = saturated_gates(batch.case, reference)
@@ -211,19 +211,19 @@ class _Open:
             layers = without_clips(reference.layers)
             self.proof = probe(case, self.port, self.job.seed, layers, None, reference)
             self.habits = meet(self.port, reference.layers)
-            self.identity = identity(case, reference, self.port)
+            self.identity = identity(case._replace(clips=()), reference, self.port)
             self.surroundings = environment(1, self.identity["stack"]["harness"])
 
-    def _found(self, case: Case, traces: Mapping[str, Trace]) -> Found:
+    def _found(self, batch: _Batch, traces: Mapping[str, Trace]) -> Found:
         proof, reference = self.proof, traces["reference"]
         assert proof is not None
         proved, habits = proof.proved, self.habits
-        found = compare(case, traces, self.port, explain=False, proved=proved, habits=habits)
+        found = compare(batch.case, traces, self.port, explain=False, proved=proved, habits=habits)
         for layer in found.layers:
             layer.probed = proof.layers.get(layer.name)
         return found._replace(
             whole_call=whole_call(self.port, reference, found.scores, found.final),
-            identity=self.identity,
+            identity={**self.identity, "batch": list(batch.clips.sha256)},
             probes=proof.summary(),
         )
 

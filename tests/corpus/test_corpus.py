@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
+import fsspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -36,7 +37,8 @@ def folder(tmp_path_factory):
     for at, path in enumerate(files.inputs):
         np.save(folder / f"other-{at}.npy", np.load(path)[:1] + np.float32(0.5))
     (folder / "bad.npy").write_bytes(b"\x93NUMPY, but no more")
-    text = "siamese-0.npy\tsiamese-1.npy\nother-0.npy\tother-1.npy\nbad.npy\tother-1.npy\n"
+    fsspec.filesystem("memory").pipe("/siamese-0.npy", (folder / "siamese-0.npy").read_bytes())
+    text = "memory://siamese-0.npy\tsiamese-1.npy\nother-0.npy\tother-1.npy\nbad.npy\tother-1.npy\n"
     (folder / "list.txt").write_text(text)
     return folder
 
