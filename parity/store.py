@@ -245,9 +245,9 @@ class Store:
         be moved in.
         """
         self._free(key)
-        for left in self._scratches(re.escape(key)):
-            shutil.rmtree(left, ignore_errors=True)
         with self._writable():
+            for left in self._scratches(re.escape(key)):
+                shutil.rmtree(left, ignore_errors=True)
             return Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{key}.", suffix=".part"))
 
     @contextmanager

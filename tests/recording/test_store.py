@@ -109,3 +109,10 @@ def test_a_file_of_another_user_is_not_removed(tmp_path, monkeypatch):
     path = kept.write("a", "1")
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert kept.clear() == (0, 0, 0) and path.exists() and kept.load("a") is None
+
+
+def test_a_folder_that_went_away_meanwhile_is_told_in_a_sentence(tmp_path):
+    kept = ShortKeys(tmp_path / "inside", ".h5", limit_bytes=lambda: 0)
+    (tmp_path / "inside").rmdir()
+    with pytest.raises(CannotRun, match=r"cannot be written \(No such file or directory\)"):
+        kept.scratch("own")
