@@ -15,8 +15,10 @@ from parity import processes
 from parity.errors import CannotRun
 from parity.files import publish, sha256_of
 from parity.program import say
+from parity.recording import compiling
 from parity.recording.stacks import Stack
 
+THEANO = "reference"  # the environment that all originals share
 PYTHON = "3.11"  # the last that Theano and Chainer run on
 SITE = Path("lib", f"python{PYTHON}", "site-packages")
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +35,7 @@ def python_of(stack: Stack) -> Path:
             "g++ is not on the PATH, and Theano compiles with it; install it (Debian: "
             "apt-get install g++)"
         )
-    below = built("reference").parents[1]
+    below = built(THEANO).parents[1]
     python = built(stack.name, below)
     check_headers(python)
     return python
@@ -83,9 +85,10 @@ def lock_in_work(path: Path, blocking: bool = True) -> FileLock | None:
 
 
 def is_built(name: str) -> bool:
-    """Whether the environment is there, and of this very lock."""
+    """Whether the environment is there, whole, and of this very lock."""
     try:
-        return _stamp(name).read_text() == sha256_of(LOCKS / f"{name}.txt")
+        whole = name != THEANO or compiling.header(WORK / name).exists()
+        return whole and _stamp(name).read_text() == sha256_of(LOCKS / f"{name}.txt")
     except OSError:
         return False
 
@@ -105,6 +108,8 @@ def _build(name: str, below: Path | None) -> None:
     if below:
         there = os.path.relpath(below / SITE, home / SITE)  # so that the folder may be moved
         publish({home / SITE / "below.pth": there})
+    if name == THEANO:
+        compiling.precompile(home)
     publish({_stamp(name): sha256_of(lock)})
 
 

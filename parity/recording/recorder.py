@@ -17,7 +17,8 @@ from filelock import FileLock
 from parity import processes
 from parity.errors import CannotRun
 from parity.progress import Lines, Live
-from parity.recording.environments import WORK, lock_in_work, python_of
+from parity.recording import compiling
+from parity.recording.environments import THEANO, WORK, lock_in_work, python_of
 from parity.recording.job import RECORDER, Job, changed
 from parity.recording.stacks import Stack
 from parity.settings import setting
@@ -152,21 +153,15 @@ def _environment(job: Job, home: Path) -> dict[str, str]:
     settings = json.loads((RECORDER / "keras.json").read_text())
     (home / ".keras").mkdir()
     (home / ".keras" / "keras.json").write_text(json.dumps({**settings, "floatx": job.lane.floatx}))
-    flags = {
-        "floatX": job.lane.floatx,
-        "optimizer": job.lane.optimizer,
-        "device": "cpu",
-        "blas.ldflags": "",
-        "base_compiledir": _compiledir(job),
-        "compile.wait": 1,
-    }
     return {
         **{key: os.environ[key] for key in _USERS if key in os.environ},
         **dict.fromkeys(_THREADS, job.expect.get("threads", "1")),
         "HOME": str(home),
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
-        "THEANO_FLAGS": ",".join(f"{key}={value}" for key, value in flags.items()),
+        **compiling.environment(
+            WORK / THEANO, job.lane.floatx, job.lane.optimizer, _compiledir(job)
+        ),
     }
 
 

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from parity import room
-from parity.recording.environments import WORK, python_of
+from parity.recording import compiling
+from parity.recording.environments import THEANO, WORK, python_of
 from parity.recording.stacks import STACKS
 
 RELEASES = ("1.0.6", "1.1.0", "1.2.2")
@@ -35,8 +36,8 @@ def run(rows, release, floatx, folder, draws=0):
     settings = json.loads((room("reference") / "keras.json").read_text())
     (out / ".keras" / "keras.json").write_text(json.dumps({**settings, "floatx": floatx}))
     compiled = WORK / "theano" / f"{stack.theano}-layers-{floatx}"
-    flags = f"floatX={floatx},optimizer=None,device=cpu,blas.ldflags=,base_compiledir={compiled}"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(out), "THEANO_FLAGS": flags}
+    environment = compiling.environment(WORK / THEANO, floatx, "None", compiled)
+    environment |= {"PATH": os.environ["PATH"], "HOME": str(out)}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [python_of(stack), "-W", "ignore", "-m", "tests.kinds.single_layers", folder, out]
     command += [str(draws)] if draws else []

@@ -17,7 +17,8 @@ from parity import room
 from parity.port.network import Network
 from parity.port.statistics import kept
 from parity.port.weights import PUBLISHED_BN, WeightsError, load, npz_bytes, published_members
-from parity.recording.environments import WORK, python_of
+from parity.recording import compiling
+from parity.recording.environments import THEANO, WORK, python_of
 from parity.recording.stacks import STACKS
 
 WRITER = Path(__file__).with_name("keras_writes.py")
@@ -33,10 +34,10 @@ def written(tmp_path_factory):
         (folder / ".keras" / "keras.json").write_text(
             (room("reference") / "keras.json").read_text()
         )
-        flags = f"device=cpu,floatX=float32,optimizer=None,blas.ldflags=,base_compiledir={WORK}/theano/1.0.5-reference"
+        compiled = WORK / "theano" / "1.0.5-reference"
         environment = {
+            **compiling.environment(WORK / THEANO, "float32", "None", compiled),
             "HOME": str(folder),
-            "THEANO_FLAGS": flags,
             "PYTHONPATH": str(room("reference").parent),
         }
         subprocess.run(

@@ -1,0 +1,1 @@
+"""The headers that all of Theano's C modules begin with, compiled once."""
