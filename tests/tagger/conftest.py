@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from parity.fixtures import seeded
+from tagger import collections
 from tagger.__main__ import main
 
 RATE_HZ = 12000
@@ -121,3 +122,24 @@ def collection(wav, tmp_path):
             wav(f"music/{genre}/{genre}.0000{j}.wav", pitch_hz=200 * (1 + 3 * i + j))
     (tmp_path / "music" / "rock" / "rock.00001.wav").write_bytes(b"")
     return tmp_path / "music"
+
+
+@pytest.fixture
+def stopped_at_the_third(monkeypatch):
+    """From the call on, files are tagged one by one, and the third is where Ctrl-C comes, once;
+    returns the list of those that were begun.
+    """
+    real, tagged = collections.score_files, []
+
+    def stopping(predict, paths, *cut):
+        tagged.extend(paths := list(paths))
+        if len(tagged) == 3:
+            raise KeyboardInterrupt
+        return real(predict, paths, *cut)
+
+    def begin():
+        monkeypatch.setattr(collections, "BATCHES", 1)
+        monkeypatch.setattr(collections, "score_files", stopping)
+        return tagged
+
+    return begin

@@ -60,20 +60,11 @@ def test_every_frame_is_a_row_in_json_lines(run, wav, tmp_path):
 
 
 def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_table(
-    run, folder, tmp_path, monkeypatch
+    run, folder, tmp_path, stopped_at_the_third
 ):
-    monkeypatch.setattr(collections, "BATCHES", 1)
     whole, table = tmp_path / "whole.csv", tmp_path / "t.csv"
     run("tag", *FEW, "-o", whole, folder)
-    real, tagged = collections.score_files, []
-
-    def stopping(predict, paths, *cut):
-        tagged.extend(paths := list(paths))
-        if len(tagged) == 3:
-            raise KeyboardInterrupt
-        return real(predict, paths, *cut)
-
-    monkeypatch.setattr(collections, "score_files", stopping)
+    tagged = stopped_at_the_third()
     code, out, err = run("tag", *FEW, "-o", table, folder)
     assert (code, out) == (2, "") and "stopped; 2 of 5 files are done, and the same" in err
     assert not table.exists()

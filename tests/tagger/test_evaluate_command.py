@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from tagger import collections
 from tagger.evaluating import confusion, report
 from tagger.model import load
 
@@ -52,20 +51,11 @@ def test_every_track_gets_the_best_of_the_folders_tags(run, collection, stand_in
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_table(
-    kind, run, collection, tmp_path, monkeypatch
+    kind, run, collection, tmp_path, stopped_at_the_third
 ):
-    monkeypatch.setattr(collections, "BATCHES", 1)
     whole, results = tmp_path / f"whole.{kind}", tmp_path / f"r.{kind}"
     _, figures, _ = run("evaluate", *FEW, collection, "--results", whole)
-    real, tagged = collections.score_files, []
-
-    def stopping(predict, paths, *cut):
-        tagged.extend(paths := list(paths))
-        if len(tagged) == 3:
-            raise KeyboardInterrupt
-        return real(predict, paths, *cut)
-
-    monkeypatch.setattr(collections, "score_files", stopping)
+    tagged = stopped_at_the_third()
     code, out, err = run("evaluate", *FEW, collection, "--results", results)
     assert (code, out) == (2, "") and "stopped; 2 of 6 files are done" in err
     code, _, err = run("evaluate", *FEW, "--front-end", "2016", collection, "--results", results)
