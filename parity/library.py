@@ -16,6 +16,7 @@ from parity.model import Case
 from parity.port_names import named
 from parity.ports import OURS
 from parity.processes import scratch
+from parity.project import allowing
 from parity.project import layers_of as layers_asked
 from parity.reports import (
     Record,
@@ -48,6 +49,7 @@ def prove(
     names: Mapping[str, str] | None = None,
     fused: Mapping[str, str] | None = None,
     layers: Iterable[str] = (),
+    allow_transform: Iterable[str] = (),
     workers: int = 2,
     seed: int | None = None,
 ) -> "Result":
@@ -81,6 +83,8 @@ def prove(
         {"conv1+bn1+relu1": what the port calls the one that computes them}.
     layers : iterable of str, optional
         Judge these alone.
+    allow_transform : iterable of str, optional
+        Layers that the port may convolve by way of FFT or Winograd.
     workers : int
         Recorders side by side.
     seed : int, optional
@@ -110,6 +114,7 @@ def prove(
             keras=keras,
             custom=None if custom is None else str(custom),
         )
+        (case,) = allowing([case], allow_transform)
         if names or fused:
             case = named(case, names or {}, fused or {}, "prove")
         return Result(document_of([case], port, layers, workers=workers, seed=seed))

@@ -83,8 +83,7 @@ def told(cases: list[Case]) -> list[Case]:
     """
     meta = click.get_current_context().meta
     path: Path | None = meta.get(NAMES)
-    allowed = frozenset(project.layers_of(cases, meta.get(TRANSFORMS, ())) or ())
-    cases = [case._replace(transforms=allowed) for case in cases]
+    cases = project.allowing(cases, meta.get(TRANSFORMS, ()))
     if path is None:
         return cases
     from parity import port_names  # late: it brings every kind

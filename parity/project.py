@@ -8,6 +8,7 @@
     port = "mypackage.port:steps"      # or: port-command = "python port.py"; else one is built
     custom = "layers.py"
     tags = ["zero", "one"]             # or a file with a line for each
+    allow-transform = ["conv1"]        # the port may convolve there by way of FFT or Winograd
     only-when-named = true             # left out where no model is named
 
     [models.lenet.names]               # what the port calls its layers, where not as Keras
@@ -39,11 +40,11 @@ from parity.model import Case
 from parity.naming import nearest
 from parity.ports import PREFIX
 
-__all__ = ["FILE", "cases", "is_one", "layers_of", "written"]
+__all__ = ["FILE", "allowing", "cases", "is_one", "layers_of", "written"]
 
 FILE, SHARED = "parity.toml", "pyproject.toml"
 TEXTS = ("original", "weights", "keras", "port", "port-command", "custom")
-LISTS = ("inputs", "clips")
+LISTS = ("inputs", "clips", "allow-transform")
 TABLES = ("names", "fused")
 NAMED = "only-when-named"
 KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
@@ -89,6 +90,14 @@ def layers_of(chosen: Iterable[Case], names: Iterable[str]) -> tuple[str, ...] |
     """The layers that were asked for, None for all. Raises CannotRun with the nearest name."""
     known = dict.fromkeys(layer for case in chosen for layer in case.model.layers)
     return tuple(dict.fromkeys(nearest("layer", name, known) for name in names)) or None
+
+
+def allowing(chosen: list[Case], names: Iterable[str]) -> list[Case]:
+    """The cases, whose port may compute these layers by way of a transform too. Raises CannotRun
+    with the nearest name.
+    """
+    allowed = frozenset(layers_of(chosen, names) or ())
+    return [case._replace(transforms=case.transforms | allowed) for case in chosen]
 
 
 def _entries(folder: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -152,6 +161,7 @@ def _case(path: Path, name: str, entry: dict[str, Any]) -> Case:
     tags = model.tags_of(entry, path.parent)
     port = PREFIX + command if command else entry.get("port")
     case = case._replace(model=case.model._replace(tags=tags, definition=definition, port=port))
+    (case,) = allowing([case], entry.get("allow-transform", ()))
     names, fused = (entry.get(table, {}) for table in TABLES)
     if not names and not fused:
         return case

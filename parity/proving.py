@@ -1,8 +1,7 @@
 """One case, layer by layer: walks the port along the recorded original and judges every cell."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,16 +13,13 @@ from parity.attribution.explain import Explanation, Logits
 from parity.compare import verdict
 from parity.compare.behaviour import meet
 from parity.compare.measure import allow_transform, compare_layer
-from parity.compare.tally import pair_of
 from parity.compare.walk import Step, is_chain, network_order, walk
-from parity.errors import CannotRun
-from parity.files import sha256_of
 from parity.kinds import EXPERIMENT, LayerCase, layer_case
 from parity.kinds.api import Params
+from parity.known import Known
 from parity.model import Case
 from parity.port_api import HABITS, UNSTEADY, Answer, Port, answer, lacking, same_bits, unsteady
-from parity.probes.originals import asked_store, sources
-from parity.recording.asking import Original, asking, made_of
+from parity.recording.asking import Original, asking
 from parity.recording.trace import Trace, open_trace
 from parity.results import (
     ALLOWED,
@@ -41,16 +37,12 @@ from parity.results import (
     Shows,
     WholeCall,
 )
-from parity.store import key_of
 
-# of a tensor's largest magnitude: float64 against float64, so only a formula can differ more
-TRUTH_AGREEMENT = 1e-12
 FOLLOWING = 3  # layers that one before them may do as well: convolution, then these
 LITTLE = 2.0**-8  # of an output's size: bfloat16's precision
 
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
-Known = dict[str, dict[str, Any]]  # of an original alone, whatever the port: what, and the layer
 
 
 class Found(NamedTuple):
@@ -82,14 +74,17 @@ def compare_case(
     explain: bool = True,
     proved: Mapping[str, str] = EMPTY,
     original: Original | None = None,
+    jobs: Mapping[str, str] = EMPTY,
 ) -> Found:
     """Compare every declared layer of `case`. Raises CannotRun for an unreadable trace.
 
-    lanes : paths of the traces `reference`, `truth` and `noise`. layers : names to judge (the chain
-    always runs whole); None means all. explain : attribute the final drift to the layers, which
-    needs all of them, find what rounding may do to the tags, and the original's own noise. proved :
-    {layer: verdict} where probes have shown the function; what clips could not is not listed then.
-    original : it, open, to be asked; by default it is opened where need be.
+    lanes : paths of the traces `reference`, `truth` and `noise`; the last two where `Known.lanes`
+    names them. layers : names to judge (the chain always runs whole); None means all. explain :
+    attribute the final drift to the layers, which needs all of them, find what rounding may do to
+    the tags, and the original's own noise. proved : {layer: verdict} where probes have shown the
+    function; what clips could not is not listed then. original : it, open, to be asked; by default
+    it is opened where need be. jobs : of `known.jobs_of`, where what is found of the original may
+    be kept.
     """
     with ExitStack() as opened:
         original = original or opened.enter_context(asking(case))
@@ -98,29 +93,7 @@ def compare_case(
             for lane, path in lanes.items()
         }
         traces["reference"].layers = original.answering(traces["reference"].layers)
-        known = opened.enter_context(_known(case, traces))
-        return compare(
-            case, traces, port, layers=layers, explain=explain, proved=proved, known=known
-        )
-
-
-@contextmanager
-def _known(case: Case, traces: Mapping[str, Trace]) -> Iterator[Known]:
-    """What was found of the original and its oracle on these clips; what is added is kept."""
-    known: Any = {}
-    if not case.model.definition:
-        yield known
-        return
-    lanes = {lane: trace.digest for lane, trace in traces.items()}
-    code = [*sources("kinds", "numerics", "compare"), sha256_of(Path(__file__)), np.__version__]
-    store = asked_store()
-    key = key_of({"lanes": lanes, "code": code, "fused": case.names.groups, **made_of(case)})
-    known = store.load(key) or {}
-    before = json.dumps(known)
-    yield known
-    with suppress(CannotRun):  # a cache that cannot be written only costs time
-        if json.dumps(known) != before:
-            store.keep(key, known)
+        return compare(case, traces, port, layers=layers, explain=explain, proved=proved, jobs=jobs)
 
 
 def compare(
@@ -132,14 +105,16 @@ def compare(
     explain: bool = True,
     proved: Mapping[str, str] = EMPTY,
     habits: Mapping[str, set[str]] | None = None,
-    known: Known | None = None,
+    jobs: Mapping[str, str] = EMPTY,
 ) -> Found:
     """The same on traces that are open, or stand in memory. habits : the port's, where they are
-    known. known : what was found of the original alone, by what and layer; what is found now is
-    added.
+    known.
     """
-    known = {} if known is None else known
-    return _Proof(case, traces, port, layers, explain, proved, known).run(habits)
+    known = Known(case, jobs, traces)
+    found = _Proof(traces["reference"], port, layers, explain, proved, known).run(habits)
+    if layers is None:
+        known.keep()
+    return found
 
 
 def first_divergence(records: Iterable[Layer]) -> str | None:
@@ -155,16 +130,14 @@ class _Proof:
 
     def __init__(
         self,
-        case: Case,
-        traces: Mapping[str, Trace],
+        reference: Trace,
         port: Port,
         layers: Iterable[str] | None,
         explain: bool,
         proved: Mapping[str, str],
         known: Known,
     ) -> None:
-        self.traces, self.reference, self.port = traces, traces["reference"], port
-        self.known = known
+        case, self.known, self.reference, self.port = known.case, known, reference, port
         self.params, self.keras = case.params, self.reference.provenance["keras"]
         self.explain, self.proved, self.oracle_truth = explain, proved, OracleTruth()
         self.lists = {
@@ -180,7 +153,6 @@ class _Proof:
         if explain and layers is None and is_chain(self.reference):
             self.explanation = Explanation(self.reference, self.params, self.keras, port)
         self.upstream: str | None = None  # the first layer whose chained output is at fault
-        self.truth: dict[str, np.ndarray] = {}  # the output read last: the next layer's input
 
     def run(self, habits: Mapping[str, set[str]] | None = None) -> Found:
         if habits is None:
@@ -261,9 +233,9 @@ class _Proof:
             excess = record.isolated.verdict in (verdict.EXCESS, ALLOWED)
             scale = found.isolated.q_port if excess else None
             self.explanation.follow(step, carrier, scale or 1.0)
-        if self.explain:
-            cell, noise = record.chained, self.once("noise", name, lambda: self.noise(step))
-            cell.noise_max_abs, cell.noise_rms = noise
+        noise = self.known.noise(name, step.expected) if self.explain or self.known.jobs else None
+        if self.explain and noise:
+            record.chained.noise_max_abs, record.chained.noise_rms = noise
         if not verdict.holds(record.chained.verdict):
             self.upstream = self.upstream or name
 
@@ -331,45 +303,11 @@ class _Proof:
             name = readers[0].name
             yield readers[0], self.params.get(name, {})
 
-    def once(self, what: str, name: str, find: Callable[[], Any]) -> Any:
-        """What is known of a layer of the original, or found now."""
-        kept = self.known.setdefault(what, {})
-        if name not in kept:
-            kept[name] = find()
-        return kept[name]
-
-    def noise(self, step: Step) -> list[float]:
-        """How far two float32 lanes of the original are apart: the largest difference, the rms."""
-        pair = pair_of(self.traces["noise"].read(step.layer.name), step.expected)
-        return [float(pair.largest), float(pair.rms)]
-
     def check_oracle(self, step: Step) -> None:
         """Keep the layer at which the oracle agrees least with the original in float64."""
-        name = step.layer.name
-        ratio = self.once("agreement", name, lambda: self.agreement(step.layer))
+        ratio = self.known.agreement(step.layer)
         if not ratio <= (self.oracle_truth.ratio or 0.0):
-            self.oracle_truth = OracleTruth(name, ratio)
-
-    def agreement(self, layer: Any) -> float:
-        """Oracle against the original in float64, on the original's own float64 input, as a share
-        of the agreement asked for.
-        """
-        x, *more = (self.recall(name) for name in layer.inbound)
-        expected, params = self.recall(layer.name, *layer.inbound), self.params.get(layer.name, {})
-        judge = layer_case(layer, params, x, self.keras, more).witness
-        flat = expected.reshape(judge.view)
-        gaps = [np.abs(judge.value(where) - flat[where]).max() for where in judge.blocks()]
-        sizes = [flat.max(), -flat.min()]
-        gap, allowed = float(np.max(gaps)), TRUTH_AGREEMENT * float(np.max(sizes))  # NaN stays NaN
-        return gap / allowed if allowed else (0.0 if gap == 0 else float("inf"))
-
-    def recall(self, name: str, *kept: str) -> np.ndarray:
-        """A layer's float64 output; only what was read last and its inputs stay in memory."""
-        if name not in self.truth:
-            self.truth[name] = self.traces["truth"].read(name)
-        if kept:
-            self.truth = {name: self.truth[name]}
-        return self.truth[name]
+            self.oracle_truth = OracleTruth(step.layer.name, ratio)
 
     def flag_stranger(self, name: str, record: Layer) -> None:
         """Say why a layer that not all three lists have was not compared."""
@@ -404,7 +342,8 @@ class _Proof:
         the same 0.4 to 0.7 standard deviations.
         """
         actual, name = step.chained.actual, step.layer.name
-        scores = {lane: trace.read(name).astype(np.float64) for lane, trace in self.traces.items()}
+        scores = {lane: self.known.scores(lane, name) for lane in ("truth", "noise")}
+        scores["reference"] = step.expected.astype(np.float64)
         if actual is not None and actual.shape == step.expected.shape:
             scores["port"] = actual.astype(np.float64)
 

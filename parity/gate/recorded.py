@@ -5,6 +5,7 @@ from pathlib import Path
 from parity.errors import CannotRun
 from parity.gate.outcome import Json
 from parity.identity import identity
+from parity.known import Known, jobs_of
 from parity.model import Case
 from parity.port_api import Port
 from parity.recording.cache import trace_cache
@@ -12,7 +13,6 @@ from parity.recording.clips import clips_of
 from parity.recording.environments import is_built
 from parity.recording.job import Job
 from parity.recording.recordings import recall
-from parity.recording.stacks import LANES
 from parity.recording.trace import open_trace
 
 
@@ -29,8 +29,9 @@ def cached(case: Case, lane: str) -> Path | None:
 
 
 def can_run(case: Case) -> bool:
-    """Whether every lane's trace is cached or its environment is already built."""
-    return all(cached(case, lane) for lane in LANES) or is_built(case.model.stack)
+    """Whether every trace that is needed is cached, or the environment is already built."""
+    needed = Known(case, jobs_of(case, clips_of([case])[case].inputs)).lanes
+    return all(cached(case, lane) for lane in needed) or is_built(case.model.stack)
 
 
 def identity_of(case: Case, port: Port | None = None) -> Json:

@@ -9,6 +9,7 @@ that can change it: weights, recorder, stack, and the files that make probes and
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +81,7 @@ def asked_store() -> Store:
     return Store(default_folder().parent / "asked", ".json")
 
 
+@cache
 def sources(*folders: str) -> list[str]:
     """The digests of what makes answers: the files of these folders of the harness."""
     home = Path(__file__).parents[1]

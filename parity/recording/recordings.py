@@ -23,7 +23,7 @@ __all__ = ["describe", "recall", "record", "timings", "traces"]
 def traces(
     batches: Mapping[Any, Any],
     *,
-    lanes: Collection[str] = tuple(LANES),
+    lanes: Collection[str] | Mapping[Any, Collection[str]] = tuple(LANES),
     workers: int = 2,
     progress: Lines | Live | None = None,
     cache: Store | None = None,
@@ -35,8 +35,8 @@ def traces(
     ----------
     batches : dict
         {case: (B, 1, 96, 1366) float32, decibels}, or {case: (first input, the others)}.
-    lanes : collection of str
-        Names of LANES.
+    lanes : collection of str, or dict
+        Names of LANES, or {case: names}.
     workers : int
         Recorders side by side.
     progress : Lines or Live, optional
@@ -59,7 +59,7 @@ def traces(
     jobs = {
         case: {
             lane: Job.of_case(case, lane, *(batch if isinstance(batch, tuple) else (batch, ())))
-            for lane in lanes
+            for lane in (lanes[case] if isinstance(lanes, Mapping) else lanes)
         }
         for case, batch in batches.items()
     }

@@ -37,6 +37,9 @@ def cases(folder, text, name="parity.toml", **asked):
 def test_a_model_of_the_file_is_a_case_with_its_port_and_tags(folder):
     (case,) = cases(folder, f'{TABLE}port = "mine:port"\ntags = ["same"]\n')
     assert (case.model.name, case.model.tags, case.model.port) == ("net", ("same",), "mine:port")
+    assert case.transforms == frozenset()
+    (case,) = cases(folder, f'{TABLE}allow-transform = ["same"]\n')
+    assert case.transforms == {"same"} == project.allowing([case], [])[0].transforms
     assert case.weights.params["same"]["W"].shape == (12, 1)
     assert of_case(OURS, case) == "mine:port" and of_case("asked:for", case) == "asked:for"
 
@@ -100,6 +103,7 @@ def test_the_taggers_are_such_a_file(tmp_path):
         (TABLE + "tags = [1]\n", "models.net.tags has to be a list of texts, or a file"),
         (TABLE + "tags = 'none.txt'\n", "none.txt: no tags can be read"),
         (TABLE + "only-when-named = 'no'\n", "only-when-named has to be true or false"),
+        (TABLE + "allow-transform = ['some']\n", "did you mean same"),
         (TABLE + "clips = ['a.mp3']\n", "has inputs and clips; leave one away"),
         ('[models.net]\nweights = "w.h5"\n', "has no original"),
         (f'{TABLE}port = "a:b"\nport-command = "c"\n', "has port and port-command; leave"),

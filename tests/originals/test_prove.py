@@ -5,14 +5,20 @@ import sys
 from pathlib import Path
 
 import chainer
+import h5py
 import numpy as np
 import pytest
+import scipy.fft
 
 import parity
-from parity import proving
+from parity import known
+from parity.compare import tally
 from parity.errors import CannotRun
 from parity.fixtures.gallery import made
+from parity.known import Known
 from parity.port.from_keras import steps
+from parity.recording.cache import trace_cache
+from parity.recording.trace import open_trace
 
 ROOT = Path(__file__).parents[2]
 GROUP = "block1_a+block1_bn+block1_relu"
@@ -124,15 +130,42 @@ def test_a_chain_without_a_layer_is_incomplete(lenet):
     assert found.layers["c3"].verdict == "NOT COMPARED"
 
 
-def test_what_no_port_changes_is_found_once(lenet, monkeypatch):
+def test_what_no_port_changes_is_found_once_and_two_of_its_traces_go(lenet, monkeypatch):
     first = prove(lenet).document["models"][0]
-    for name in ("agreement", "noise"):
-        monkeypatch.setattr(proving._Proof, name, lambda *_: pytest.fail("found again"))
+    of = {"model": "lenet", "weights_sha256": first["weights"]["sha256"]}
+
+    def traces():
+        opened = (open_trace(entry.path).provenance for entry in trace_cache().entries())
+        return sorted(said["lane"] for said in opened if of.items() <= said.items())
+
+    assert traces() == ["reference"]
+    monkeypatch.setattr(Known, "_agreement", lambda *_: pytest.fail("found again"))
+    monkeypatch.setattr(tally, "pair_of", lambda *_: pytest.fail("found again"))
     again = prove(lenet, layered(lenet, f6=lambda y: y * 2)).document["models"][0]
     assert again["oracle_truth"] == first["oracle_truth"] and again["verdict"] == "DRIFTS"
-    monkeypatch.setattr(proving, "sources", lambda *_: ["another formula"])
+    for key in ("noise_reference", "reference_truth", "noise_truth"):
+        assert again["final"][key] == first["final"][key]
+    monkeypatch.setattr(known, "sources", lambda *_: ["another formula"])
     with pytest.raises(pytest.fail.Exception):
         prove(lenet, layered(lenet))
+    assert traces() == ["reference", "truth"]
+
+
+def test_a_transform_is_allowed_by_name(resnet):
+    with h5py.File(resnet.weights) as file:
+        W, b = (file["block1_a"][f"block1_a_{key}"][()] for key in "Wb")
+
+    def by_fft(x):
+        shape = [n + k - 1 for n, k in zip(x.shape[2:], W.shape[2:], strict=True)]
+        image, kernels = scipy.fft.rfft2(x, shape), scipy.fft.rfft2(W, shape)
+        y = scipy.fft.irfft2(np.einsum("bcij,kcij->bkij", image, kernels), shape)
+        return np.ascontiguousarray(y[:, :, 1:-1, 1:-1]) + b[:, None, None]
+
+    port = {**layered(resnet), "block1_a": by_fft}
+    assert prove(resnet, port).layers["block1_a"].verdict == "ROUNDING (TRANSFORM)"
+    assert prove(resnet, port, allow_transform=["block1_a"]).holds
+    with pytest.raises(CannotRun, match="did you mean block1_a"):
+        prove(resnet, port, allow_transform=["block1a"])
 
 
 def test_names_that_differ_and_several_in_a_row(lenet):

@@ -1,0 +1,126 @@
+"""What clips show of an original alone, whatever the port.
+
+It is kept once all layers were looked at. From then on a run reads the original's first trace only,
+and the other two, three quarters of the bytes, are removed.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from parity.compare import tally
+from parity.errors import CannotRun
+from parity.files import sha256_of
+from parity.kinds import layer_case
+from parity.model import Case
+from parity.probes.originals import asked_store, sources
+from parity.recording.cache import trace_cache
+from parity.recording.job import Job
+from parity.recording.stacks import LANES
+from parity.recording.trace import Layer, Trace
+from parity.store import key_of
+
+# of a tensor's largest magnitude: float64 against float64, so only a formula can differ more
+TRUTH_AGREEMENT = 1e-12
+MOST = 1 << 16  # scores that are kept of a trace; one with more of them stays
+FROM = {"agreement": ("truth",), "noise": ("noise",), "scores": ("truth", "noise")}
+NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+def jobs_of(case: Case, inputs: tuple[np.ndarray, Sequence[np.ndarray]]) -> dict[str, str]:
+    """{lane: key of its trace} of a case on its inputs."""
+    return {lane: Job.of_case(case, lane, *inputs).key for lane in LANES}
+
+
+class Known:
+    """What is known of one original.
+
+    jobs : of `jobs_of`; without them nothing is kept. traces : those of `lanes`, open.
+    """
+
+    def __init__(
+        self, case: Case, jobs: Mapping[str, str] = NONE, traces: Mapping[str, Trace] = NONE
+    ) -> None:
+        self.case, self.jobs, self.traces = case, jobs, traces
+        self._truth: dict[str, np.ndarray] = {}  # the output read last: the next layer's input
+        self._keys: dict[str, str] = {}
+        if jobs:
+            of = [jobs, case.names.groups, np.__version__, sha256_of(Path(__file__))]
+            by = {
+                "agreement": sources("kinds", "numerics"),
+                "noise": [sha256_of(Path(tally.__file__))],
+            }
+            self._keys = {what: key_of(what, *of, by.get(what)) for what in FROM}
+        self._found = {what: asked_store().load(key) or {} for what, key in self._keys.items()}
+        self._lacking = [what for what in FROM if not self._found.setdefault(what, {})]
+
+    @property
+    def lanes(self) -> list[str]:
+        """The traces that are needed."""
+        needed = {"reference", *(lane for what in self._lacking for lane in FROM[what])}
+        return [lane for lane in LANES if lane in needed]
+
+    @property
+    def gone(self) -> list[str]:
+        """The traces that were removed as all was known, and are needed since the code changed."""
+        if "scores" in self._lacking:
+            return []
+        return [lane for lane in self.lanes if not trace_cache().path(self.jobs[lane]).exists()]
+
+    def keep(self) -> None:
+        """Keep what was found of all layers."""
+        with suppress(CannotRun):  # a cache that cannot be written only costs time
+            for what in self._lacking if self._keys else ():
+                if sum(map(np.size, self._found[what].values())) <= MOST:
+                    asked_store().keep(self._keys[what], self._found[what])
+
+    def drop(self) -> None:
+        """Remove the traces that are needed no longer, and by nobody else now."""
+        with suppress(CannotRun):
+            for lane in {*LANES} - {*self.lanes}:
+                trace_cache().discard(self.jobs[lane])
+
+    def agreement(self, layer: Layer) -> float:
+        """Oracle against the original in float64, on the original's own float64 input, as a share
+        of the agreement asked for.
+        """
+        if layer.name not in self._found["agreement"]:
+            self._found["agreement"][layer.name] = self._agreement(layer)
+        return float(self._found["agreement"][layer.name])
+
+    def noise(self, name: str, expected: np.ndarray) -> list[float]:
+        """How far two float32 lanes of the original are apart: the largest difference, the rms."""
+        if name not in self._found["noise"]:
+            pair = tally.pair_of(self.traces["noise"].read(name), expected)
+            self._found["noise"][name] = [float(pair.largest), float(pair.rms)]
+        found: list[float] = self._found["noise"][name]
+        return found
+
+    def scores(self, lane: str, last: str) -> np.ndarray:
+        """What a lane gives in the end, float64; last : its last layer."""
+        if lane not in self._found["scores"]:
+            self._found["scores"][lane] = self.traces[lane].read(last).tolist()
+        return np.array(self._found["scores"][lane], np.float64)
+
+    def _agreement(self, layer: Layer) -> float:
+        x, *more = (self._recall(name) for name in layer.inbound)
+        expected, params = self._recall(layer.name, *layer.inbound), self.case.params
+        keras = self.traces["truth"].provenance["keras"]
+        judge = layer_case(layer, params.get(layer.name, {}), x, keras, more).witness
+        flat = expected.reshape(judge.view)
+        gaps = [np.abs(judge.value(where) - flat[where]).max() for where in judge.blocks()]
+        sizes = [flat.max(), -flat.min()]
+        gap, allowed = float(np.max(gaps)), TRUTH_AGREEMENT * float(np.max(sizes))  # NaN stays NaN
+        return gap / allowed if allowed else (0.0 if gap == 0 else float("inf"))
+
+    def _recall(self, name: str, *kept: str) -> np.ndarray:
+        """A layer's float64 output; only what was read last and its inputs stay in memory."""
+        if name not in self._truth:
+            self._truth[name] = self.traces["truth"].read(name)
+        if kept:
+            self._truth = {name: self._truth[name]}
+        return self._truth[name]
