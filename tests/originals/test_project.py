@@ -38,8 +38,8 @@ def test_a_model_of_the_file_is_a_case_with_its_port_and_tags(folder):
     (case,) = cases(folder, f'{TABLE}port = "mine:port"\ntags = ["same"]\n')
     assert (case.model.name, case.model.tags, case.model.port) == ("net", ("same",), "mine:port")
     assert case.transforms == frozenset()
-    (case,) = cases(folder, f'{TABLE}allow-transform = ["same"]\n')
-    assert case.transforms == {"same"} == project.allowing([case], [])[0].transforms
+    (other,) = cases(folder, f'{TABLE}allow-transform = ["same"]\n')
+    assert other.transforms == {"same"} == project.allowing([other], [])[0].transforms
     assert case.weights.params["same"]["W"].shape == (12, 1)
     assert of_case(OURS, case) == "mine:port" and of_case("asked:for", case) == "asked:for"
 
