@@ -6,10 +6,9 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from parity import ports
+from parity import known, ports
 from parity.model import DEFAULT_MODELS, case_for
 from parity.proving import compare_case
-from parity.recording import recordings
 from parity.recording.clips import read_clips
 
 ADDED_S, WORKERS = 15, 2  # that a run of the three models may add, whose processes share two cores
@@ -22,7 +21,7 @@ def rows():
     added_s = 0.0
     for name in DEFAULT_MODELS:
         case = case_for(name)
-        lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
+        lanes = known.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):  # as in a run, whose workers share the cores
             cpu_s(case, lanes, explain=False)  # the first time pays for imports and memory
             explained, bare = (cpu_s(case, lanes, explain=explain) for explain in (True, False))

@@ -7,8 +7,8 @@ import time
 from threadpoolctl import threadpool_limits
 
 from bench.explaining import cpu_s
+from parity import known
 from parity.model import DEFAULT_MODELS, case_for
-from parity.recording import recordings
 from parity.recording.clips import read_clips
 from parity.studies.microscope.examination import examine
 
@@ -17,7 +17,7 @@ def rows():
     """One row per model; the train phase, which needs no model, is left out."""
     for name in DEFAULT_MODELS:
         case = case_for(name)
-        lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
+        lanes = known.traces({case: read_clips(case.clips).batch})[case]
         with threadpool_limits(1):
             examine(case, lanes["reference"])  # the first time pays for imports and memory
             started_s = time.process_time()

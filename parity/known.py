@@ -4,7 +4,7 @@ It is kept once all layers were looked at. From then on a run reads the original
 and the other two, three quarters of the bytes, are removed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from parity.files import sha256_of
 from parity.kinds import layer_case
 from parity.model import Case
 from parity.probes.originals import asked_store, sources
+from parity.recording import recordings
 from parity.recording.cache import trace_cache
 from parity.recording.job import Job
 from parity.recording.stacks import LANES
@@ -31,25 +32,55 @@ FROM = {"agreement": ("truth",), "noise": ("noise",), "scores": ("truth", "noise
 NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-def jobs_of(case: Case, inputs: tuple[np.ndarray, Sequence[np.ndarray]]) -> dict[str, str]:
-    """{lane: key of its trace} of a case on its inputs."""
-    return {lane: Job.of_case(case, lane, *inputs).key for lane in LANES}
+def traces(
+    batches: Mapping[Case, Any], *, progress: Any = None, **more: Any
+) -> dict[Case, dict[str, Path]]:
+    """`recordings.traces`, of each case those that are needed; `compare_case` knows the rest."""
+    lanes = {}
+    for case, batch in batches.items():
+        known = Known(case, _key(case, "reference", batch))
+        lanes[case] = known.lanes
+        absent = (name for name in lanes[case] if not _path(case, name, batch).exists())
+        if progress and known.was_whole and (gone := " and ".join(absent)):
+            progress.note(
+                f"{case.model.name}: its {gone} trace was removed once it was compared; it is "
+                "recorded anew, since the code that compares it has changed"
+            )
+    return recordings.traces(batches, lanes=lanes, progress=progress, **more)
+
+
+def drop(batches: Mapping[Case, Any]) -> None:
+    """Remove the traces that are needed no longer, and that nobody else uses now."""
+    with suppress(CannotRun):
+        for case, batch in batches.items():
+            for lane in {*LANES} - {*Known(case, _key(case, "reference", batch)).lanes}:
+                trace_cache().discard(_key(case, lane, batch))
+
+
+def _key(case: Case, lane: str, batch: Any) -> str:
+    return Job.of_case(case, lane, *(batch if isinstance(batch, tuple) else (batch, ()))).key
+
+
+def _path(case: Case, lane: str, batch: Any) -> Path:
+    return trace_cache().path(_key(case, lane, batch))
 
 
 class Known:
     """What is known of one original.
 
-    jobs : of `jobs_of`; without them nothing is kept. traces : those of `lanes`, open.
+    reference : the key of its first trace, which says all that the others are made of; without it
+    nothing is kept. opened : traces by lane, those of `lanes` at least.
     """
 
     def __init__(
-        self, case: Case, jobs: Mapping[str, str] = NONE, traces: Mapping[str, Trace] = NONE
+        self, case: Case, reference: str | None, opened: Mapping[str, Trace] = NONE
     ) -> None:
-        self.case, self.jobs, self.traces = case, jobs, traces
+        self.case, self.traces = case, opened
         self._truth: dict[str, np.ndarray] = {}  # the output read last: the next layer's input
         self._keys: dict[str, str] = {}
-        if jobs:
-            of = [jobs, case.names.groups, np.__version__, sha256_of(Path(__file__))]
+        if reference:
+            own = sha256_of(Path(__file__))
+            of = [reference, LANES, case.names.groups, np.__version__, own]
             by = {
                 "agreement": sources("kinds", "numerics"),
                 "noise": [sha256_of(Path(tally.__file__))],
@@ -57,6 +88,7 @@ class Known:
             self._keys = {what: key_of(what, *of, by.get(what)) for what in FROM}
         self._found = {what: asked_store().load(key) or {} for what, key in self._keys.items()}
         self._lacking = [what for what in FROM if not self._found.setdefault(what, {})]
+        self.keeps, self.was_whole = bool(reference), "scores" not in self._lacking
 
     @property
     def lanes(self) -> list[str]:
@@ -64,25 +96,12 @@ class Known:
         needed = {"reference", *(lane for what in self._lacking for lane in FROM[what])}
         return [lane for lane in LANES if lane in needed]
 
-    @property
-    def gone(self) -> list[str]:
-        """The traces that were removed as all was known, and are needed since the code changed."""
-        if "scores" in self._lacking:
-            return []
-        return [lane for lane in self.lanes if not trace_cache().path(self.jobs[lane]).exists()]
-
     def keep(self) -> None:
         """Keep what was found of all layers."""
         with suppress(CannotRun):  # a cache that cannot be written only costs time
-            for what in self._lacking if self._keys else ():
+            for what in self._lacking if self.keeps else ():
                 if sum(map(np.size, self._found[what].values())) <= MOST:
                     asked_store().keep(self._keys[what], self._found[what])
-
-    def drop(self) -> None:
-        """Remove the traces that are needed no longer, and by nobody else now."""
-        with suppress(CannotRun):
-            for lane in {*LANES} - {*self.lanes}:
-                trace_cache().discard(self.jobs[lane])
 
     def agreement(self, layer: Layer) -> float:
         """Oracle against the original in float64, on the original's own float64 input, as a share

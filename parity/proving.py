@@ -20,6 +20,7 @@ from parity.known import Known
 from parity.model import Case
 from parity.port_api import HABITS, UNSTEADY, Answer, Port, answer, lacking, same_bits, unsteady
 from parity.recording.asking import Original, asking
+from parity.recording.cache import default_folder
 from parity.recording.trace import Trace, open_trace
 from parity.results import (
     ALLOWED,
@@ -74,17 +75,15 @@ def compare_case(
     explain: bool = True,
     proved: Mapping[str, str] = EMPTY,
     original: Original | None = None,
-    jobs: Mapping[str, str] = EMPTY,
 ) -> Found:
     """Compare every declared layer of `case`. Raises CannotRun for an unreadable trace.
 
-    lanes : paths of the traces `reference`, `truth` and `noise`; the last two where `Known.lanes`
-    names them. layers : names to judge (the chain always runs whole); None means all. explain :
-    attribute the final drift to the layers, which needs all of them, find what rounding may do to
-    the tags, and the original's own noise. proved : {layer: verdict} where probes have shown the
-    function; what clips could not is not listed then. original : it, open, to be asked; by default
-    it is opened where need be. jobs : of `known.jobs_of`, where what is found of the original may
-    be kept.
+    lanes : paths of the traces reference, truth and noise, or those that `known.traces` gives.
+    layers : names to judge (the chain always runs whole); None means all. explain : attribute the
+    final drift to the layers, which needs all of them, find what rounding may do to the tags, and
+    the original's own noise. proved : {layer: verdict} where probes have shown the function; what
+    clips could not is not listed then. original : it, open, to be asked; by default it is opened
+    where need be.
     """
     with ExitStack() as opened:
         original = original or opened.enter_context(asking(case))
@@ -93,7 +92,12 @@ def compare_case(
             for lane, path in lanes.items()
         }
         traces["reference"].layers = original.answering(traces["reference"].layers)
-        return compare(case, traces, port, layers=layers, explain=explain, proved=proved, jobs=jobs)
+        path = lanes["reference"]
+        is_kept = path.parent == default_folder() and [*lanes.values()].count(path) == 1
+        known = Known(case, path.stem if is_kept else None, traces)
+        return compare(
+            case, traces, port, layers=layers, explain=explain, proved=proved, known=known
+        )
 
 
 def compare(
@@ -105,12 +109,12 @@ def compare(
     explain: bool = True,
     proved: Mapping[str, str] = EMPTY,
     habits: Mapping[str, set[str]] | None = None,
-    jobs: Mapping[str, str] = EMPTY,
+    known: Known | None = None,
 ) -> Found:
     """The same on traces that are open, or stand in memory. habits : the port's, where they are
-    known.
+    known. known : of the original.
     """
-    known = Known(case, jobs, traces)
+    known = known or Known(case, None, traces)
     found = _Proof(traces["reference"], port, layers, explain, proved, known).run(habits)
     if layers is None:
         known.keep()
@@ -233,7 +237,7 @@ class _Proof:
             excess = record.isolated.verdict in (verdict.EXCESS, ALLOWED)
             scale = found.isolated.q_port if excess else None
             self.explanation.follow(step, carrier, scale or 1.0)
-        noise = self.known.noise(name, step.expected) if self.explain or self.known.jobs else None
+        noise = self.known.noise(name, step.expected) if self.explain or self.known.keeps else None
         if self.explain and noise:
             record.chained.noise_max_abs, record.chained.noise_rms = noise
         if not verdict.holds(record.chained.verdict):

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from parity import known
 from parity.attribution.tags import tag_tables
 from parity.compare import verdict
 from parity.compare.glance import glances
 from parity.compare.whole import as_fused, whole_call
 from parity.document import document, model_verdict, worst_cell
 from parity.identity import identity
-from parity.known import Known, jobs_of
 from parity.model import Case
 from parity.options import asks_for
 from parity.ports import OURS, load, of_case
@@ -62,25 +62,12 @@ def run(
     for case in cases:
         _ = case.weights.params  # a broken file is said before anything is started
     heard = clips_of(cases)
-    keys = {case: jobs_of(case, given.inputs) for case, given in heard.items()}
-    known = {case: Known(case, keys[case]) for case in cases}
-    for case, each in known.items():
-        if progress and (gone := " and ".join(each.gone)):
-            progress.note(
-                f"{case.model.name}: its {gone} trace was removed once it was compared, and is "
-                "recorded anew, since the code that compares it has changed"
-            )
+    batches = {case: given.inputs for case, given in heard.items()}
     before = cache(partial(_meet, port, cases))
-    traces = recordings.traces(
-        {case: given.inputs for case, given in heard.items()},
-        lanes={case: known[case].lanes for case in cases},
-        workers=workers,
-        progress=progress,
-        before=before,
-    )
+    traces = known.traces(batches, workers=workers, progress=progress, before=before)
     originals = ask_originals(cases, workers=workers, progress=progress, before=before)
     seed = fresh_seed() if seed is None else seed
-    jobs = {case: (case, traces[case], port, layers, explain, seed, keys[case]) for case in cases}
+    jobs = {case: (case, traces[case], port, layers, explain, seed) for case in cases}
     found = {}
     for case in cases if progress else ():
         progress.update(case.model.name, "asking and comparing")
@@ -96,8 +83,7 @@ def run(
                 progress.done(case.model.name, "compared")
                 if record.printed:
                     progress.note(f"{case.model.name}: {record.printed}")
-    for case in cases:
-        Known(case, keys[case]).drop()
+    known.drop(batches)
     models = [model_record(case, heard[case], traces[case], found[case]) for case in cases]
     for model in models:
         model.again = again and asks_for(again, model.name)
@@ -183,13 +169,7 @@ def _meet(port: Any, cases: Sequence[Case]) -> None:
 
 
 def _compare_one(
-    case: Case,
-    lanes: Lanes,
-    port: Any,
-    layers: Sequence[str] | None,
-    explain: bool,
-    seed: int,
-    jobs: Mapping[str, str],
+    case: Case, lanes: Lanes, port: Any, layers: Sequence[str] | None, explain: bool, seed: int
 ) -> Found:
     asked = load(port, case)
     # here, where the port is imported already
@@ -206,7 +186,6 @@ def _compare_one(
             explain=explain,
             proved=proof.proved,
             original=original,
-            jobs=jobs,
         )
         for layer in found.layers:
             layer.probed = proof.layers.get(layer.name)

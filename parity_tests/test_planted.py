@@ -7,13 +7,14 @@ import chainer.links as L
 import numpy as np
 import pytest
 
+from parity import known
 from parity.compare.verdict import holds
 from parity.model import case_for
 from parity.port.proof import ChainerPort, in_test_phase
 from parity.port.weights import load
 from parity.ports.callables import Replaced
 from parity.proving import compare_case
-from parity.recording import recordings, stacks
+from parity.recording import stacks
 from parity.recording.clips import read_clips
 
 pytestmark = pytest.mark.slow
@@ -74,7 +75,7 @@ FAULTS = [
 )
 def test_a_planted_fault_is_found_where_it_is(model, layer, plant, cause):
     case = case_for(model)
-    lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
+    lanes = known.traces({case: read_clips(case.clips).batch})[case]
     chain = load(model, case.weights, stacks.STACKS[case.model.stack].keras)
     replaced = plant(case, chain, layer) or {}
     found = compare_case(case, lanes, Replaced(ChainerPort(chain), replaced))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy_layers
 import pytest
 
-from parity import originals
+from parity import known, originals
 from parity.errors import CannotRun
 from parity.fixtures.gallery import WITHOUT_KINDS, made
 from parity.kinds import EXPERIMENT, KINDS, kind_of, layer_case
@@ -25,7 +25,6 @@ from parity.probes.asking import RIGHT
 from parity.probes.networks import layers_of
 from parity.probes.proof import probe
 from parity.proving import compare_case
-from parity.recording import recordings
 from parity.recording.asking import asking
 from parity.recording.clips import clips_of
 from tests.kinds.judging import experiment, used_of
@@ -148,7 +147,7 @@ def right(found, proof):
 @pytest.mark.parametrize("name", WITHOUT_KINDS)
 def test_a_sound_port_holds_and_a_broken_one_does_not(name, case_of):
     case = case_of(name)
-    lanes = recordings.traces({case: clips_of([case])[case].inputs})[case]
+    lanes = known.traces({case: clips_of([case])[case].inputs})[case]
     (said,) = asked_originals.ask_originals([case]).values()
     assert said and [layer for layer, each in said.items() if not each.holds] == []
     with asking(case) as original:

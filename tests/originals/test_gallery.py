@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from parity import originals, run
+from parity import known, originals, run
 from parity.architecture import layer_of
 from parity.errors import CannotRun
 from parity.fixtures.gallery import NAMES, made
@@ -15,7 +15,6 @@ from parity.probes.asking import RIGHT
 from parity.probes.networks import without_clips
 from parity.probes.proof import probe
 from parity.proving import compare_case
-from parity.recording import recordings
 from parity.recording.clips import clips_of
 from parity.recording.trace import open_trace
 from parity.results import NOT_PROBED
@@ -123,7 +122,7 @@ def first_wrong(case, lanes, port):
 @pytest.mark.parametrize("name", NAMES)
 def test_planted_faults_are_caught_and_located(name, case_of):
     case = case_of(name)
-    lanes = recordings.traces({case: clips_of([case])[case].inputs})[case]
+    lanes = known.traces({case: clips_of([case])[case].inputs})[case]
     sound = compare_case(case, lanes, built(case), explain=False)
     assert sound.first_divergence is None
     located, causes = {}, {}

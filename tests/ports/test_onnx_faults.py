@@ -7,14 +7,13 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from parity import model, originals, rescue
+from parity import known, model, originals, rescue
 from parity.compare import verdict
 from parity.errors import CannotRun
 from parity.fixtures.gallery import NAMES, made
 from parity.ports.onnx_file import opened
 from parity.probes.proof import probe
 from parity.proving import compare_case
-from parity.recording import recordings
 from parity.recording.clips import clips_of
 
 pytestmark = pytest.mark.slow
@@ -31,7 +30,7 @@ def case_of(tmp_path_factory):
             else:
                 files = made(name, tmp_path_factory.mktemp(name))
                 case = originals.case_of(str(files.definition), files.weights, files.inputs)
-            lanes = recordings.traces({case: clips_of([case])[case].inputs})[case]
+            lanes = known.traces({case: clips_of([case])[case].inputs})[case]
             kept[name] = case, lanes, rescue.written(case).SerializeToString()
         return kept[name]
 

@@ -20,7 +20,7 @@ from tests.probes.formula_ports import computed
 @pytest.mark.parametrize("name", ["CRNN", "CNN0", "CNN"])
 def test_a_kept_network_is_what_its_trace_says(name):
     case = case_for(name)
-    lanes = recordings.traces({case: read_clips(case.clips).batch})[case]
+    lanes = recordings.traces({case: read_clips(case.clips).batch}, lanes=["reference"])[case]
     with open_trace(lanes["reference"]) as trace:
         said = without_clips(trace.layers)
     known = layers_of(case)
