@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.attribution.sampled import Sampled, sampled
 from parity.compare import tally
 from parity.errors import CannotRun
 from parity.files import sha256_of
@@ -28,7 +29,12 @@ from parity.store import key_of
 # of a tensor's largest magnitude: float64 against float64, so only a formula can differ more
 TRUTH_AGREEMENT = 1e-12
 MOST = 1 << 16  # scores that are kept of a trace; one with more of them stays
-FROM = {"agreement": ("truth",), "noise": ("noise",), "scores": ("truth", "noise")}
+FROM: dict[str, tuple[str, ...]] = {  # what is kept, and the traces that it takes
+    "agreement": ("truth",),
+    "noise": ("noise",),
+    "scores": ("truth", "noise"),
+    "rounding": (),
+}
 NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -84,6 +90,7 @@ class Known:
             by = {
                 "agreement": sources("kinds", "numerics"),
                 "noise": [sha256_of(Path(tally.__file__))],
+                "rounding": sources("kinds", "numerics", "attribution", "compare"),
             }
             self._keys = {what: key_of(what, *of, by.get(what)) for what in FROM}
         self._found = {what: asked_store().load(key) or {} for what, key in self._keys.items()}
@@ -100,7 +107,7 @@ class Known:
         """Keep what was found of all layers."""
         with suppress(CannotRun):  # a cache that cannot be written only costs time
             for what in self._lacking if self.keeps else ():
-                if sum(map(np.size, self._found[what].values())) <= MOST:
+                if 0 < sum(map(np.size, self._found[what].values())) <= MOST:
                     asked_store().keep(self._keys[what], self._found[what])
 
     def agreement(self, layer: Layer) -> float:
@@ -124,6 +131,17 @@ class Known:
         if lane not in self._found["scores"]:
             self._found["scores"][lane] = self.traces[lane].read(last).tolist()
         return np.array(self._found["scores"][lane], np.float64)
+
+    def rounding(self, scales: Mapping[str, float]) -> Sampled:
+        """What rounding in all layers may do; scales : of the layers of a port that rounds more."""
+        found, params = self._found["rounding"], self.case.params
+        reference = self.traces["reference"]
+        if scales or not found:
+            new = sampled(reference, params, reference.provenance["keras"], scales)
+            if scales:
+                return new
+            found |= {"rms": new.rms, "sd": new.sd.tolist(), "sd_error": new.sd_error.tolist()}
+        return Sampled(found["rms"], *(np.array(found[key]) for key in ("sd", "sd_error")))
 
     def _agreement(self, layer: Layer) -> float:
         x, *more = (self._recall(name) for name in layer.inbound)

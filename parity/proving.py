@@ -155,7 +155,9 @@ class _Proof:
         self.asked = set(names if layers is None else layers)
         self.explanation, self.remarks, self.unmoved = None, list[str](), list[str]()
         if explain and layers is None and is_chain(self.reference):
-            self.explanation = Explanation(self.reference, self.params, self.keras, port)
+            self.explanation = Explanation(
+                self.reference, self.params, self.keras, port, known.rounding
+            )
         self.upstream: str | None = None  # the first layer whose chained output is at fault
 
     def run(self, habits: Mapping[str, set[str]] | None = None) -> Found:

@@ -6,22 +6,20 @@ Both questions carry deviations from the original's recorded chain through the s
 comparison.
 """
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from parity.attribution.propagate import Carrier
+from parity.attribution.sampled import Sampled, at_logits, moved_on, sampled
 from parity.attribution.shares import NO_SHARES, Part, Paths, Plain, attribute
 from parity.compare.tally import mismatch
-from parity.compare.verdict import Q_MOST
 from parity.compare.walk import Step, network_order
-from parity.kinds import costs
 from parity.kinds.activation import POINTWISE, sigmoid, sigmoid_rounding
 from parity.numerics.closeness import closeness
-from parity.numerics.montecarlo import Samples, deviation, sample_counts
 from parity.numerics.rounding import tail_factor
 from parity.port_api import Answer, Port, ask
 from parity.recording.trace import Trace
@@ -30,7 +28,6 @@ from parity.results import Attribution, Ends
 Space = Literal["logits", "scores"]
 LOGITS: Space = "logits"
 SCORES: Space = "scores"
-SAMPLED = 2**16  # elements of a layer's output that its rounding is measured on
 NO_LOGITS = "the port does not give its logits, so the drift is attributed in the scores"
 
 
@@ -62,10 +59,10 @@ class Explanation:
     """What is being found out about one model. Call `follow` with every step of a walk, in order,
     then `findings`.
 
-    reference: the open trace; params: layer name -> {suffix: array}; keras: version. Where the port
-    gives its logits the drift is attributed there ("logits", as the original's are recorded), else
-    in the scores. logit(score) is no substitute: near 0 and 1 it multiplies the score's own
-    rounding by 1/(y(1-y)).
+    reference: the open trace; params: layer name -> {suffix: array}; keras: version; rounding: what
+    `sampled` finds for the layers' scales. Where the port gives its logits the drift is attributed
+    there ("logits", as the original's are recorded), else in the scores. logit(score) is no
+    substitute: near 0 and 1 it multiplies the score's own rounding by 1/(y(1-y)).
     """
 
     def __init__(
@@ -74,15 +71,17 @@ class Explanation:
         params: Mapping[str, Mapping[str, np.ndarray]],
         keras: str,
         port: Port,
+        rounding: Callable[[Mapping[str, float]], Sampled] | None = None,
     ) -> None:
+        self.sampled = rounding or partial(sampled, reference, params, keras)
         self.reference, self.params, self.keras, self.port = reference, params, keras, port
         layers = [reference.layers[name] for name in network_order(reference)]
         self.last, self.paths, self.plain = layers[-1], Paths(), Plain(layers, params)
-        self.samples = Samples(sample_counts(costs(layers, params)))
         self.space: Space = SCORES
         self.broken: str | None = None
         self.note: str | None = None
-        self.rounding: dict[str, float] = {}
+        self.scales: dict[str, float] = {}
+        self.rounding: Mapping[str, float] = {}
 
     def carrier(self, step: Step) -> Carrier:
         """The Carrier of a step's layer: feed its `observe` with the blocks of that layer's
@@ -95,15 +94,13 @@ class Explanation:
         """Take in one layer. carrier: from `carrier`, observed; scale: the layer's q where it
         rounds more than expected.
         """
+        if scale != 1:
+            self.scales[step.layer.name] = scale
         with np.errstate(all="ignore"):  # a chain with NaN or infinities is reported as broken
             if step.layer.name == self.last.name:
-                self._finish(step, carrier, scale)
-                return
-            self._advance(carrier, step.chained)
-            oracle = self.paths.deviations["oracle"]
-            self.samples.carry(carrier)
-            self.samples.disturb(carrier, oracle, scale)
-            self.rounding[step.layer.name] = allowed_rms(self.samples, oracle)
+                self._finish(step, carrier)
+            else:
+                self._advance(carrier, step.chained)
 
     def findings(self) -> Findings:
         """What was found; call it after the last layer."""
@@ -128,39 +125,20 @@ class Explanation:
             self.paths.join(carrier, side.x, actual)
             self.plain.follow(carrier, actual, self.paths)
 
-    def _finish(self, step: Step, carrier: Carrier, scale: float) -> None:
-        """The last layer: the samples end at the logits, the paths too where both sides give
-        theirs.
-        """
-        beside = copy.deepcopy(self.samples)
-        oracle = self.paths.deviations["oracle"]
-        oracle = carrier.carry(None if oracle is None else oracle.copy())
-        beside.carry(carrier)
-        beside.disturb(carrier, oracle, scale)
-        self.rounding[step.layer.name] = allowed_rms(beside, oracle)
-        at_logits, own = self._at_logits(step, carrier), np.zeros(1)
-        oracle_end = _moved_on(at_logits, self.paths.deviations["oracle"])
-        self.samples.carry(at_logits)
-        if at_logits.sigma is not None:
-            own = np.square(scale * at_logits.sigma.astype(np.float64))
-        sd, sd_error = deviation(self.samples.variances(oracle_end), own)
-        side, actual = step.chained, self._port_logits(step, at_logits)
+    def _finish(self, step: Step, carrier: Carrier) -> None:
+        """The last layer: the paths end at the logits, where both sides give theirs."""
+        own = self.params.get(step.layer.name, {})
+        logits = at_logits(self.reference, carrier, own, self.keras)
+        oracle_end = moved_on(logits, self.paths.deviations["oracle"])
+        self.rounding, sd, sd_error = self.sampled(self.scales)
+        side, actual = step.chained, self._port_logits(step, logits)
         if actual is not None:
-            self.space, carrier, side = LOGITS, at_logits, side._replace(actual=actual)
+            self.space, carrier, side = LOGITS, logits, side._replace(actual=actual)
             actual = actual.astype(np.float64)
         self._advance(carrier, side)
         self.ends: Any = (side.actual, carrier.expected)
-        expected = at_logits.expected.astype(np.float64)
+        expected = logits.expected.astype(np.float64)
         self.logits = Logits(expected + oracle_end, expected, actual, sd, sd_error)
-
-    def _at_logits(self, step: Step, carrier: Carrier) -> Carrier:
-        """The last layer's carrier before its activation; the given one where it has none."""
-        linear = step.layer.config.get("activation", "linear") == "linear"
-        if linear or not self.reference.has_pre_activation(step.layer.name):
-            return carrier
-        layer = step.layer._replace(config={**step.layer.config, "activation": "linear"})
-        sums = self.reference.read_pre_activation(layer.name)
-        return self.carrier(step._replace(layer=layer, expected=sums)).run()
 
     def _port_logits(self, step: Step, at_logits: Carrier) -> np.ndarray | None:
         """The port's own sums before the activation, or None, and then `note` says why."""
@@ -179,21 +157,6 @@ class Explanation:
             name = step.layer.config["activation"]
             self.note = _not_of_its_scores(name, said.actual, side.actual)
         return None if self.note else said.actual
-
-
-def allowed_rms(samples: Samples, oracle: np.ndarray | None) -> float:
-    """How far rounding may part two float32 runs, rms over a layer's output: each may be Q_MOST of
-    the expected error away from the oracle.
-
-    oracle: the oracle's own deviation there.
-    """
-    total = 0.0
-    for part in samples.parts.values():
-        every = max(1, part[0].size // SAMPLED) | 1  # odd: no power of two that an axis may have
-        centre = 0.0 if oracle is None else oracle.reshape(-1)[::every].astype(np.float64)
-        strays = [sample.reshape(-1)[::every] - centre for sample in part]
-        total += float(np.mean(np.square(strays)))
-    return float(2 * Q_MOST * np.sqrt(total))
 
 
 def _not_of_its_scores(activation: str, logits: np.ndarray, scores: Any) -> str | None:
@@ -221,11 +184,6 @@ def _unusable(carrier: Carrier, side: Answer) -> str | None:
     if not fault and not np.isfinite(actual.sum(dtype="f8") + expected.sum(dtype="f8")):
         fault = "NaN or infinite values"
     return f"{carrier.layer.name}: {fault}" if fault else None
-
-
-def _moved_on(carrier: Carrier, before: np.ndarray | None) -> np.ndarray:
-    end = carrier.carry(None if before is None else before.copy())
-    return np.zeros(carrier.expected.shape) if end is None else end.astype(np.float64)
 
 
 def at_the_end(logits: Logits, of_sigmoid: bool = False) -> Ends:

@@ -25,7 +25,8 @@ class Carrier:
     layer, params, keras: as `layer_case` takes them; given, expected: the original's input and
     output of that layer. error: O(given) - expected, sigma: the rounding error to expect, float32
     of the output's shape; both are None where the layer moves values and the original did so bit
-    for bit. Feed `observe` with every block of the layer's witness, or call `run`.
+    for bit. Feed `observe` with every block of the layer's witness, or call `run`, which finds
+    sigma too.
     """
 
     def __init__(
@@ -51,26 +52,26 @@ class Carrier:
         return self._rooms.get("sigma")
 
     def observe(self, judge: Witness, block: Block, error: Array) -> None:
-        """Take in one block of the witness of `given`; error: expected - o there (one zero where
-        all are equal).
+        """Take in one block of the witness of `given`, for `carry`; error: expected - o there (one
+        zero where all are equal).
 
         May be called from several threads at once, as blocks do not overlap.
         """
-        if not judge.moves:
-            sigma = self._room("sigma", judge)[block.where]
-            sigma2 = block.bound2 if block.sigma2 is None else block.sigma2
-            np.sqrt(sigma2, out=sigma, casting="same_kind")
-            if block.sigma2 is None:
-                sigma *= np.float32(judge.sigma_share)
         if not judge.moves or error.any():
             np.negative(error, out=self._room("error", judge)[block.where], casting="same_kind")
 
     def run(self) -> Carrier:
-        """Observe the whole layer, for a caller that has no blocks to show; returns self."""
+        """Observe the whole layer, sigma too; returns self."""
         judge, recorded = self._judge()
         for where in judge.blocks():
             block = judge.block(where)
             self.observe(judge, block, np.subtract(recorded[where], block.o, dtype=np.float64))
+            if not judge.moves:
+                sigma = self._room("sigma", judge)[where]
+                sigma2 = block.bound2 if block.sigma2 is None else block.sigma2
+                np.sqrt(sigma2, out=sigma, casting="same_kind")
+                if block.sigma2 is None:
+                    sigma *= np.float32(judge.sigma_share)
         return self
 
     def errors(self) -> Carrier:

@@ -2,11 +2,14 @@
 calibrated.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 from small_net import KERAS, ROWS, parameters, recorded, sound, steps
 
 from parity.attribution.explain import Explanation, at_the_end
+from parity.attribution.sampled import sampled
 from parity.compare import verdict
 from parity.compare.walk import walk
 from parity.kinds import costs, value, witness
@@ -30,12 +33,12 @@ def three_parts(monkeypatch):
         layer.name: 4 if NUMBER[layer.name] < 7 else 16 if NUMBER[layer.name] < 12 else 32
         for layer in LAYERS
     }
-    monkeypatch.setattr("parity.attribution.explain.sample_counts", lambda costs: counts)
+    monkeypatch.setattr("parity.attribution.sampled.sample_counts", lambda costs: counts)
 
 
 def logits(port, scale=None, seed=0):
-    explanation = Explanation(ORIGINAL, PARAMS, KERAS, Callables(port))
-    explanation.samples.random = np.random.SFC64(seed)
+    rounding = partial(sampled, ORIGINAL, PARAMS, KERAS, seed=seed)
+    explanation = Explanation(ORIGINAL, PARAMS, KERAS, Callables(port), rounding)
     for step in walk(ORIGINAL, Callables(port)):
         explanation.follow(
             step, explanation.carrier(step).run(), (scale or {}).get(step.layer.name, 1.0)
