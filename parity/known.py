@@ -46,7 +46,8 @@ def traces(
     for case, batch in batches.items():
         known = Known(case, _key(case, "reference", batch))
         lanes[case] = known.lanes
-        absent = (name for name in lanes[case] if not _path(case, name, batch).exists())
+        paths = {lane: trace_cache().path(_key(case, lane, batch)) for lane in lanes[case]}
+        absent = (lane for lane, path in paths.items() if not path.exists())
         if progress and known.was_whole and (gone := " and ".join(absent)):
             progress.note(
                 f"{case.model.name}: its {gone} trace was removed once it was compared; it is "
@@ -59,16 +60,12 @@ def drop(batches: Mapping[Case, Any]) -> None:
     """Remove the traces that are needed no longer, and that nobody else uses now."""
     with suppress(CannotRun):
         for case, batch in batches.items():
-            for lane in {*LANES} - {*Known(case, _key(case, "reference", batch)).lanes}:
+            for lane in {*LANES}.difference(Known(case, _key(case, "reference", batch)).lanes):
                 trace_cache().discard(_key(case, lane, batch))
 
 
 def _key(case: Case, lane: str, batch: Any) -> str:
     return Job.of_case(case, lane, *(batch if isinstance(batch, tuple) else (batch, ()))).key
-
-
-def _path(case: Case, lane: str, batch: Any) -> Path:
-    return trace_cache().path(_key(case, lane, batch))
 
 
 class Known:
@@ -85,14 +82,15 @@ class Known:
         self._truth: dict[str, np.ndarray] = {}  # the output read last: the next layer's input
         self._keys: dict[str, str] = {}
         if reference:
-            own = sha256_of(Path(__file__))
-            of = [reference, LANES, case.names.groups, np.__version__, own]
+            own = [np.__version__, sha256_of(Path(__file__))]
             by = {
-                "agreement": sources("kinds", "numerics"),
-                "noise": [sha256_of(Path(tally.__file__))],
-                "rounding": sources("kinds", "numerics", "attribution", "compare"),
+                "agreement": [*own, *sources("kinds", "numerics")],
+                "noise": [*own, sha256_of(Path(tally.__file__))],
+                "scores": [],
+                "rounding": [*own, *sources("kinds", "numerics", "attribution", "compare")],
             }
-            self._keys = {what: key_of(what, *of, by.get(what)) for what in FROM}
+            of = [reference, LANES, case.names.groups]
+            self._keys = {what: key_of(what, *of, by[what]) for what in FROM}
         self._found = {what: asked_store().load(key) or {} for what, key in self._keys.items()}
         self._lacking = [what for what in FROM if not self._found.setdefault(what, {})]
         self.keeps, self.was_whole = bool(reference), "scores" not in self._lacking
