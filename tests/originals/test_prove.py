@@ -16,9 +16,11 @@ from parity.compare import tally
 from parity.errors import CannotRun
 from parity.fixtures.gallery import made
 from parity.known import Known
+from parity.originals import case_of
 from parity.port.from_keras import steps
 from parity.recording.cache import trace_cache
-from parity.recording.trace import open_trace
+from parity.recording.clips import clips_of
+from parity.recording.stacks import LANES
 
 ROOT = Path(__file__).parents[2]
 GROUP = "block1_a+block1_bn+block1_relu"
@@ -130,17 +132,11 @@ def test_a_chain_without_a_layer_is_incomplete(lenet):
     assert found.layers["c3"].verdict == "NOT COMPARED"
 
 
-def test_what_no_port_changes_is_found_once_and_two_of_its_traces_go(lenet, monkeypatch):
+def test_what_no_port_changes_is_found_once(lenet, monkeypatch):
     first = prove(lenet).document["models"][0]
-    of = {"model": "lenet", "weights_sha256": first["weights"]["sha256"]}
-
-    def traces():
-        opened = (open_trace(entry.path).provenance for entry in trace_cache().entries())
-        return sorted(said["lane"] for said in opened if of.items() <= said.items())
-
-    assert traces() == ["reference"]
     monkeypatch.setattr(Known, "_agreement", lambda *_: pytest.fail("found again"))
     monkeypatch.setattr(tally, "pair_of", lambda *_: pytest.fail("found again"))
+    monkeypatch.setattr(known, "sampled", lambda *_: pytest.fail("found again"))
     again = prove(lenet, layered(lenet, f6=lambda y: y * 2)).document["models"][0]
     assert again["oracle_truth"] == first["oracle_truth"] and again["verdict"] == "DRIFTS"
     for key in ("noise_reference", "reference_truth", "noise_truth"):
@@ -148,7 +144,30 @@ def test_what_no_port_changes_is_found_once_and_two_of_its_traces_go(lenet, monk
     monkeypatch.setattr(known, "sources", lambda *_: ["another formula"])
     with pytest.raises(pytest.fail.Exception):
         prove(lenet, layered(lenet))
-    assert traces() == ["reference", "truth"]
+
+
+def test_traces_go_once_what_they_show_is_kept(lenet, tmp_path, monkeypatch):
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path))
+    case = case_of(str(lenet.definition), lenet.weights, [*lenet.inputs], keras=lenet.keras)
+    batches = {case: clips_of([case])[case].inputs}
+    keys = {lane: known._key(case, lane, batches[case]) for lane in LANES}
+    for key in keys.values():
+        trace_cache().write(key, b"\x89HDF\r\n\x1a\n")
+
+    def left(**found):
+        of = Known(case, keys["reference"])
+        of._found |= found
+        of.keep()
+        known.drop(batches)
+        return {lane for lane, key in keys.items() if trace_cache().path(key).exists()}
+
+    assert left() == {"reference", "truth", "noise"}
+    assert left(agreement={"c1": 0.1}) == {"reference", "truth", "noise"}
+    assert left(scores={"truth": [[1.0]], "noise": [[1.0]]}) == {"reference", "noise"}
+    assert left(noise={"c1": [0.0, 0.0]}) == {"reference"}
+    monkeypatch.setattr(known, "sources", lambda *_: ["another formula"])
+    changed = Known(case, keys["reference"])
+    assert changed.lanes == ["reference", "truth"] and changed.was_whole
 
 
 def test_a_transform_is_allowed_by_name(resnet):
