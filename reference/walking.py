@@ -6,6 +6,7 @@ order is Keras's own (Container.run_internal_graph).
 
 import time
 from collections import namedtuple
+from contextlib import contextmanager
 
 import keras.layers
 import numpy as np
@@ -184,14 +185,15 @@ def compiled(model, nodes):
     wanted = [node.output for node in nodes]
     wanted += [node.mask for node in nodes if node.mask is not None]
     wanted += [node.pre_activation for node in nodes if node.pre_activation is not None]
-    function = theano.function(
-        [*model.inputs, K.learning_phase()], wanted + list(model.outputs), on_unused_input="ignore"
-    )
+    given, made = [*model.inputs, K.learning_phase()], wanted + list(model.outputs)
+    with _refusing():
+        function = theano.function(given, made, on_unused_input="ignore")
 
     def run(arrays):
         _check(model, arrays)
         given = [x.astype(tensor.dtype) for x, tensor in zip(arrays, model.inputs, strict=True)]
-        results = iter(function(*given, _TEST_PHASE))
+        with _refusing():
+            results = iter(function(*given, _TEST_PHASE))
         outputs = [next(results) for _ in nodes]
         masks = {node.name: next(results) for node in nodes if node.mask is not None}
         before = {node.name: next(results) for node in nodes if node.pre_activation is not None}
@@ -203,6 +205,18 @@ def compiled(model, nodes):
         ]
 
     return run
+
+
+@contextmanager
+def _refusing():
+    try:
+        yield
+    except Exception as error:  # whatever Theano and a layer's own code raise
+        said = " ".join(str(error.args[-1] if error.args else error).split())
+        raise Refused(
+            f"Theano cannot run the model that this Keras builds ({type(error).__name__}: "
+            f"{said[:500]}); try a later release by --keras, or change the layer"
+        ) from error
 
 
 def timings(model, run, arrays):

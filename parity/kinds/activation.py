@@ -13,7 +13,7 @@ import numpy as np
 from parity.kinds.api import LayerCase, LayerKind, Maker
 from parity.kinds.pooling import pooled_instead
 from parity.kinds.probing import Probe, batches, like, magnitudes, of_table, of_witness
-from parity.kinds.rectifiers import LEAKY
+from parity.kinds.rectifiers import LEAKY, elu
 from parity.numerics.rounding import (
     FLUSHED,
     NOTHING,
@@ -198,6 +198,12 @@ POINTWISE = {
     ),
     "relu": Pointwise(
         relu, lambda s, y: 1.0 * (s > 0), lambda s, y: 0 * s, reach=lambda s, y, d, _: d * (s > -d)
+    ),
+    "elu": Pointwise(
+        functools.partial(elu, alpha=1.0),
+        lambda s, y: np.exp(np.minimum(s, 0)),
+        lambda s, y: (s <= 8 * U) * (U * (8 - 2 * np.exp(np.minimum(s, 0))) + FLUSHED),
+        reach=lambda s, y, d, _: d * np.exp(np.minimum(s + d, 0)),
     ),
     "softplus": Pointwise(softplus, lambda s, y: sigmoid(s), _softplus_own, reach=_far(1)),
     "softsign": Pointwise(

@@ -19,10 +19,11 @@ def softsign(x: Array) -> chainer.Variable:
     return x / (1 + F.absolute(x))
 
 
-# Keras's name -> function; keras/activations.py is the same in every 1.x release
+# Keras's name -> function; keras/activations.py is the same in every 1.x release, but for elu
 ACTIVATIONS: dict[str, Callable[[Array], chainer.Variable]] = {
     "linear": chainer.as_variable,
     "relu": F.relu,
+    "elu": F.elu,  # 1.2
     "tanh": F.tanh,
     "sigmoid": sigmoid,
     "hard_sigmoid": F.hard_sigmoid,

@@ -52,6 +52,7 @@ def simple(op: str, **settings: Any) -> Callable[[Graph, Value], Value]:
 ACTIVATIONS: dict[str, Callable[[Graph, Value], Value]] = {
     "linear": lambda graph, x: x,
     "relu": simple("Relu"),
+    "elu": simple("Elu", alpha=1.0),
     "tanh": tanh,
     "sigmoid": sigmoid,
     "hard_sigmoid": simple("HardSigmoid", alpha=0.2, beta=0.5),

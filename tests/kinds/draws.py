@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tests.kinds.layers import ACTIVATIONS, GATES, Single
+from tests.kinds.layers import ACTIVATIONS, EARLY, GATES, Single
 
-OF_IMAGES = tuple(name for name in ACTIVATIONS if name != "softmax")  # Keras refuses it there
+OF_IMAGES = tuple(name for name in EARLY if name != "softmax")  # Keras refuses it there
 LATER = ("1.1.0", "1.2.2")
 LAST = ("1.2.2",)
 
@@ -17,6 +17,9 @@ class Draw:
 
     def of(self, *choices):
         return choices[self.random.integers(len(choices))]
+
+    def activation(self):
+        return self.of(*(ACTIVATIONS if self.release in LAST else EARLY))
 
     def size(self, least, most):
         return int(self.random.integers(least, most + 1))
@@ -38,7 +41,7 @@ class Draw:
 
 
 def _activation(d):
-    name = d.of(*ACTIVATIONS)
+    name = d.activation()
     ranks = (1, 2) if name == "softmax" else (1, 2, 3)
     return {"activation": name}, d.input(*d.shape(d.of(*ranks))), {}
 
@@ -46,7 +49,7 @@ def _activation(d):
 def _dense(d):
     inputs, units, bias = d.size(2, 60), d.size(1, 12), d.of(True, True, False)
     weights = {"W": d.array(inputs, units, fan=inputs)} | ({"b": d.array(units)} if bias else {})
-    config = {"output_dim": units, "activation": d.of(*ACTIVATIONS), "bias": bias}
+    config = {"output_dim": units, "activation": d.activation(), "bias": bias}
     return config, d.input(inputs), weights
 
 
@@ -83,7 +86,7 @@ def _image(d, channels, tf=False, least=(1, 1)):
 
 def _step_convolution(d):
     length, since = d.size(1, 5), d.release != "1.0.6"
-    channels, config, weights = _convolved(d, (length, 1), since, ACTIVATIONS)
+    channels, config, weights = _convolved(d, (length, 1), since, EARLY)
     config |= {"filter_length": length, "subsample_length": d.size(1, 3)}
     return config, d.input(d.size(length, length + 12), channels), weights
 

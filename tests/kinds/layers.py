@@ -13,7 +13,9 @@ ACTIVATIONS = (
     "softmax",
     "softplus",
     "softsign",
+    "elu",  # 1.2
 )
+EARLY = ACTIVATIONS[:-1]
 GATES = {"SimpleRNN": "h", "GRU": "zrh", "LSTM": "icfo"}  # as Keras orders their weights
 
 
@@ -259,12 +261,14 @@ IMAGES = (
 
 LAYERS = (
     *IMAGES,
-    *(Single("Activation", {"activation": name}, FLAT, {}) for name in ACTIVATIONS),
+    *(Single("Activation", {"activation": name}, FLAT, {}) for name in EARLY),
+    Single("Activation", {"activation": "elu"}, FLAT, {}, (), "1.2.2"),
+    Single("Dense", {"output_dim": 9, "activation": "elu"}, FLAT, _dense(40, 9), (), "1.2.2"),
     *(Single("Activation", {"activation": name}, SEQUENCE, {}) for name in ("tanh", "softmax")),
     *(Single("Activation", {"activation": name}, IMAGE, {}) for name in ("relu", "softplus")),
     *(
         Single("Dense", {"output_dim": 9, "activation": name}, FLAT, _dense(40, 9))
-        for name in ACTIVATIONS
+        for name in EARLY
     ),
     Single("Dense", {"output_dim": 9, "bias": False}, FLAT, _drawn(1, W=(40, 9))),
     Single("AveragePooling2D", {"pool_size": [2, 3]}, IMAGE, {}),

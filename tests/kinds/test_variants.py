@@ -21,6 +21,7 @@ F32 = {
     ),
     "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
     "softsign": lambda x: x / (1 + np.abs(x)),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
 }
 DENSE = next(one.weights for one in LAYERS if one.kind == "Dense")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from parity import originals
+from parity.errors import CannotRun
 from parity.port.from_keras import steps
 from parity.recording import recordings
 from parity.recording.job import Job
@@ -120,3 +121,25 @@ def test_the_original_and_what_is_built_call_them_alike(tmp_path):
             for name in names:
                 given = [trace.read(each) for each in trace.layers[name].inbound]
                 np.testing.assert_allclose(port.run(name, *given), trace.read(name), rtol=1e-5)
+
+
+FAILS = """
+from keras.layers import Dense, Lambda
+from keras.models import Sequential
+
+
+def build():
+    dense = Dense(2, input_dim=3, name="d")
+    return Sequential([dense, Lambda(lambda x: x.dot(x), output_shape=(2,), name="no")])
+"""
+
+
+def test_what_theano_cannot_run_is_one_sentence(tmp_path):
+    (tmp_path / "fails.py").write_text(FAILS)
+    np.save(tmp_path / "x.npy", np.ones((5, 3), np.float32))
+    path = weights(tmp_path / "w.h5", {"d": {"d_W": (3, 2), "d_b": (2,)}, "no": {}})
+    said, inputs = f"{tmp_path / 'fails.py'}:build", [tmp_path / "x.npy"]
+    case = originals.case_of(said, path, inputs, keras="1.2.2")
+    job = Job.of_case(case, "reference", np.load(inputs[0]), [])
+    with pytest.raises(CannotRun, match=r"^fails reference .*: Theano cannot run .*\(ValueError: "):
+        recordings.record([job])
