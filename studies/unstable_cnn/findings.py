@@ -159,5 +159,6 @@ def fill(template: str, figures: dict) -> str:
 
 _JINJA = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
 _JINJA.filters["f"] = format
+_JINJA.filters["together"] = lambda names: re.sub(", (?=[^,]*$)", " and ", ", ".join(names))
 _JINJA.filters["either"] = lambda names: re.sub(", (?=[^,]*$)", " or ", ", ".join(names))
 _compiled = functools.cache(_JINJA.from_string)

@@ -35,7 +35,7 @@ class Question(NamedTuple):
 QUESTIONS = {
     question.id: question
     for question in (
-        Question("batch", "Does the answer depend on who else is in the batch?"),
+        Question("batch", "Does the answer depend on who else is in the batch?", wide=True),
         Question("input", "Does the input match what the weights were trained on?", wide=True),
         Question(
             "keras", "Which Keras do these weights belong to?", PLAIN, stacks.KERAS_VERSIONS, True

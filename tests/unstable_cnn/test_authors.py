@@ -5,6 +5,7 @@ import pytest
 
 from parity.errors import CannotRun
 from parity.studies.unstable_cnn import authors, findings
+from parity.studies.unstable_cnn.questions import QUESTIONS
 from parity.studies.unstable_cnn.subject import subject
 from tagger import conditions
 
@@ -92,6 +93,11 @@ def test_without_the_table_the_question_says_what_is_missing(monkeypatch, tmp_pa
     monkeypatch.setenv("PARITY_FIXTURES", str(tmp_path))
     with pytest.raises(CannotRun, match="set PARITY_DATA to a folder that holds it"):
         authors.ask(None)
+
+
+def test_what_crnn50_is_asked():
+    asked = [question.id for question in QUESTIONS.values() if question.wide]
+    assert asked == ["batch", "input", "keras", "authors"]
 
 
 def test_crnn50_is_asked_where_its_weights_are_at_hand(real_data):
