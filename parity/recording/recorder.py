@@ -4,6 +4,7 @@ It gets a job file, and a HOME and Theano flags that are not the user's. It says
 it is, and is killed with everything it started when it takes too long.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -144,6 +145,11 @@ class Recorder:
         if code:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             tail = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
+            if any(os.strerror(errno.ENOSPC) in line for line in tail):
+                raise CannotRun(
+                    f"{self.job.label}: no space was left while recording in {self.folder}; free "
+                    "space, or choose another folder with PARITY_CACHE"
+                )
             said = "\n".join(f"  {line}" for line in tail) or "  (nothing)"
             raise CannotRun(f"{self.job.label}: the recorder {how}; its log ends with:\n{said}")
 

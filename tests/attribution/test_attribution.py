@@ -293,7 +293,9 @@ def test_what_is_carried_is_held_against_a_plain_run(monkeypatch):
         monkeypatch.setattr(
             attribution.Plain,
             "__init__",
-            lambda self, *_, start=start: vars(self).update(start=start, values=None, path=None),
+            lambda self, *_, start=start: vars(self).update(
+                start=start, values=None, path=None, lost=0.0
+            ),
         )
         assert followed(steps(PARAMS, seed=5)).findings().attribution.closure <= 1e-10
         with monkeypatch.context() as patch:

@@ -217,7 +217,7 @@ def test_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     refused(
         parity("run", "--model", "CNN0", PARITY_CACHE=str(tmp_path / "file")),
-        "trace cache",
+        "cache ",
         "PARITY_CACHE",
     )
 

@@ -85,6 +85,10 @@ def die():
     sys.exit(3)
 
 
+def fill_the_disk():
+    Path("/dev/full").write_text("x" * 99999)
+
+
 def half_a_trace():
     trace()
     Path(out).write_bytes(Path(out).read_bytes()[:-500])
@@ -118,6 +122,7 @@ MODES = {
     "compile": compile_slowly,
     "overlap": wait_for_the_next_to_compile,
     "die": die,
+    "full": fill_the_disk,
     "hang": hang_with_a_child,
     "crash": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "refuse": lambda: (say(error="w.h5: conv1_W holds NaN; take another"), sys.exit(2)),

@@ -87,6 +87,10 @@ def test_what_must_come_before_a_recording_comes_before_it_and_only_then(cache, 
                 r"'1\.0\.6'; delete .*keras106"
             ),
         ),
+        (
+            "full",
+            r"^CNN0 reference .*: no space was left while recording in .*; free space, or choose",
+        ),
         ("nothing", r"the recorder ended without writing its trace"),
         ("half", r"the trace cannot be opened \(not a whole HDF5 file\)"),
     ],
